@@ -1,0 +1,13 @@
+//! Where tensors live: CUDA if it was built in and a card is present, else the CPU.
+
+use candle_core::Device;
+
+/// The first CUDA device when the crate was built with `--features cuda` and one is present, else the CPU.
+///
+/// `ISOPATH_DEVICE=cpu` keeps everything on the CPU.
+pub fn best() -> Device {
+    if std::env::var("ISOPATH_DEVICE").is_ok_and(|name| name == "cpu") {
+        return Device::Cpu;
+    }
+    Device::cuda_if_available(0).unwrap_or(Device::Cpu)
+}

@@ -1,0 +1,113 @@
+//! The crate's one error type.
+//!
+//! Every variant says what was expected and what came. `Debug` is the same one line as `Display`, since a notebook
+//! shows the `Debug` form of an error that reaches `?`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What went wrong.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument outside its range.
+    #[error("{name} is {got}; expected {expected}")]
+    Argument {
+        /// The argument's name.
+        name: &'static str,
+        /// What it must be.
+        expected: String,
+        /// What it was.
+        got: String,
+    },
+    /// A tensor whose shape does not fit.
+    #[error("{operation}: {name} has shape {got:?}; expected {expected}")]
+    Shape {
+        /// The function that was called.
+        operation: &'static str,
+        /// The tensor's name.
+        name: &'static str,
+        /// The shape it must have.
+        expected: String,
+        /// The shape it has.
+        got: Vec<usize>,
+    },
+    /// A file that is not what it should be.
+    #[error("{}: {got}; expected {expected}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it must hold.
+        expected: String,
+        /// What it holds.
+        got: String,
+    },
+    /// The operating system refused to read or write.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// No source could bring a data set; `attempts` has one line a source.
+    #[error("{set} could not be fetched:\n  {}", attempts.join("\n  "))]
+    Fetch {
+        /// The data set.
+        set: &'static str,
+        /// One line a source that was tried, with its reason.
+        attempts: Vec<String>,
+    },
+    /// A tensor operation failed.
+    #[error("{0}")]
+    Candle(#[from] candle_core::Error),
+    /// A figure could not be drawn.
+    #[error("figure: {0}")]
+    Figure(String),
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error {
+    /// An argument outside its range: `name is got; expected expected`.
+    pub fn argument(name: &'static str, expected: impl Into<String>, got: impl fmt::Display) -> Self {
+        Self::Argument { name, expected: expected.into(), got: got.to_string() }
+    }
+
+    /// A tensor whose shape does not fit.
+    pub fn shape(operation: &'static str, name: &'static str, expected: impl Into<String>, got: &[usize]) -> Self {
+        Self::Shape { operation, name, expected: expected.into(), got: got.to_vec() }
+    }
+
+    /// A file that is not what it should be.
+    pub fn file(path: impl AsRef<Path>, expected: impl Into<String>, got: impl fmt::Display) -> Self {
+        Self::File { path: path.as_ref().to_path_buf(), expected: expected.into(), got: got.to_string() }
+    }
+
+    /// For `map_err`: an error of the operating system at a path.
+    pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_names_value_and_expectation() {
+        let error = Error::argument("eps", "a number ≥ 0", -0.5);
+        assert_eq!(error.to_string(), "eps is -0.5; expected a number ≥ 0");
+        assert_eq!(format!("{error:?}"), error.to_string());
+        let error = Error::shape("fgsm", "images", "(N, 784)", &[3, 4]);
+        assert_eq!(error.to_string(), "fgsm: images has shape [3, 4]; expected (N, 784)");
+    }
+}

@@ -1,0 +1,1 @@
+//! Figures and tables of results, shown inline in a notebook.

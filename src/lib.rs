@@ -1,0 +1,37 @@
+//! See how a neural classifier carves up its input space.
+//!
+//! Two halves that meet: **paths** (are two inputs of a class joined by a path that the network keeps in that class?)
+//! and **isometry** (networks trained to keep within-class distances, and what that does to their robustness).
+//! The notebooks in `notebooks/` tell the story; this crate holds everything they call.
+//!
+//! The modules form floors, and each floor imports only lower ones:
+//!
+//! | floor | modules | what they know |
+//! |---|---|---|
+//! | 4 | [`figures`] | figures and tables of results; runs no model |
+//! | 3 | [`training`], [`attacks`] | procedures that drive models |
+//! | 2 | [`models`], [`losses`] | networks and what they are trained on |
+//! | 1 | [`ops`], [`datasets`], [`distances`], [`metrics`] | differentiable kernels, data, distances and scores |
+//! | 0 | [`error`], [`rng`], [`device`], [`scale`] | errors, the one seeded generator, the device, the size of a run |
+
+pub mod device;
+pub mod error;
+pub mod rng;
+pub mod scale;
+
+pub mod datasets;
+pub mod distances;
+pub mod metrics;
+pub mod ops;
+
+pub mod losses;
+pub mod models;
+
+pub mod attacks;
+pub mod training;
+
+pub mod figures;
+
+/// The tensor library, for notebooks that need a tensor of their own.
+pub use candle_core as candle;
+pub use error::{Error, Result};

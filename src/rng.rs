@@ -1,0 +1,157 @@
+//! The one source of randomness.
+//!
+//! candle's CPU generator cannot be seeded, so initial weights, shuffles, noise and random starts all come from here:
+//! same seed, same numbers, whatever the device and the number of threads.
+
+use candle_core::{DType, Device, Shape, Tensor};
+use rand::{Rng as _, RngCore, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// A seeded generator (ChaCha8). [`Rng::stream`] gives independent generators by name, so that adding a draw in one
+/// place changes no other.
+#[derive(Clone, Debug)]
+pub struct Rng {
+    key: [u8; 32],
+    generator: ChaCha8Rng,
+}
+
+impl Rng {
+    /// The generator of a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        Self::from_key(key)
+    }
+
+    fn from_key(key: [u8; 32]) -> Self {
+        Self { key, generator: ChaCha8Rng::from_seed(key) }
+    }
+
+    /// An independent generator that depends on this one's seed and on `name` alone, not on what was drawn so far.
+    pub fn stream(&self, name: impl AsRef<[u8]>) -> Self {
+        let digest = Sha256::new().chain_update(self.key).chain_update(name).finalize();
+        Self::from_key(digest.into())
+    }
+
+    /// A number below `bound`, each equally likely.
+    ///
+    /// # Errors
+    /// `bound` is 0.
+    pub fn below(&mut self, bound: usize) -> Result<usize> {
+        if bound == 0 {
+            return Err(Error::argument("bound", "at least 1", bound));
+        }
+        Ok(self.generator.random_range(0..bound))
+    }
+
+    /// The numbers `0..n` in random order.
+    pub fn permutation(&mut self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        order.shuffle(&mut self.generator);
+        order
+    }
+
+    /// A tensor of U(`lo`, `hi`), drawn in f64 and row by row, then rounded to `dtype`.
+    ///
+    /// # Errors
+    /// `lo > hi`, or either is not finite.
+    pub fn uniform(
+        &mut self,
+        shape: impl Into<Shape>,
+        lo: f64,
+        hi: f64,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        if !(lo.is_finite() && hi.is_finite() && lo <= hi) {
+            return Err(Error::argument("range", "finite lo ≤ hi", format!("({lo}, {hi})")));
+        }
+        self.tensor(shape.into(), dtype, device, |generator| lo + (hi - lo) * generator.random::<f64>())
+    }
+
+    /// A tensor of N(`mean`, `std`²), drawn in f64 and row by row, then rounded to `dtype`.
+    ///
+    /// # Errors
+    /// `std` negative, or either is not finite.
+    pub fn normal(
+        &mut self,
+        shape: impl Into<Shape>,
+        mean: f64,
+        std: f64,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        if !(mean.is_finite() && std.is_finite() && std >= 0.) {
+            return Err(Error::argument("normal", "finite mean, std ≥ 0", format!("({mean}, {std})")));
+        }
+        self.tensor(shape.into(), dtype, device, |generator| mean + std * generator.sample::<f64, _>(StandardNormal))
+    }
+
+    fn tensor(
+        &mut self,
+        shape: Shape,
+        dtype: DType,
+        device: &Device,
+        mut draw: impl FnMut(&mut ChaCha8Rng) -> f64,
+    ) -> Result<Tensor> {
+        let values: Vec<f64> = (0..shape.elem_count()).map(|_| draw(&mut self.generator)).collect();
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    /// 64 random bits, for another library's seed.
+    pub fn bits(&mut self) -> u64 {
+        self.generator.next_u64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_seed_same_numbers_and_streams_do_not_meet() {
+        let mut a = Rng::new(7);
+        let first = a.bits();
+        assert_eq!(first, Rng::new(7).bits());
+        assert_ne!(first, Rng::new(8).bits());
+        // A stream depends on the seed and its name, not on what was drawn before.
+        assert_eq!(a.stream("weights").bits(), Rng::new(7).stream("weights").bits());
+        assert_ne!(a.stream("weights").bits(), a.stream("shuffle").bits());
+        assert_ne!(a.stream("weights").bits(), first);
+    }
+
+    #[test]
+    fn permutation_holds_every_number_once() {
+        for n in [0, 1, 2, 257] {
+            let mut order = Rng::new(1).permutation(n);
+            order.sort_unstable();
+            assert_eq!(order, (0..n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn moments_are_those_of_the_distribution() -> Result<()> {
+        let n = 20_000;
+        let mean = |t: &Tensor| -> Result<f64> { Ok(t.mean_all()?.to_scalar::<f64>()?) };
+        let u = Rng::new(3).uniform(n, -1., 3., DType::F64, &Device::Cpu)?;
+        let z = Rng::new(3).normal(n, 2., 0.5, DType::F64, &Device::Cpu)?;
+        // Five standard errors: σ/√n is 1.155/141 and 0.5/141.
+        assert!((mean(&u)? - 1.).abs() < 5. * 1.155 / 141.);
+        assert!((mean(&z)? - 2.).abs() < 5. * 0.5 / 141.);
+        assert!((mean(&(&z - 2.)?.sqr()?)? - 0.25).abs() < 0.02);
+        let (lo, hi) = (u.min_all()?.to_scalar::<f64>()?, u.max_all()?.to_scalar::<f64>()?);
+        assert!((-1. ..=3.).contains(&lo) && (-1. ..=3.).contains(&hi));
+        Ok(())
+    }
+
+    #[test]
+    fn bad_arguments_are_refused() {
+        assert!(Rng::new(0).below(0).is_err());
+        assert!(Rng::new(0).uniform(2, 1., 0., DType::F32, &Device::Cpu).is_err());
+        assert!(Rng::new(0).normal(2, 0., f64::NAN, DType::F32, &Device::Cpu).is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! Training: Adam, batches, history, checkpoints.
