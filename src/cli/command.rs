@@ -1,0 +1,93 @@
+//! Starting other programs, with errors that say which and what to do.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{Failure, Result};
+
+/// The file that a program's name starts, looked up on `PATH`.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// A command whose environment is that of the shell: cargo's own variables, which `cargo run` adds, are left out,
+/// since they would look to the next cargo like a changed environment and make it compile again.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if is_added_by_cargo_run(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn is_added_by_cargo_run(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_")
+        || matches!(name, "CARGO" | "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH" | "CARGO_PRIMARY_PACKAGE" | "OUT_DIR")
+}
+
+/// Runs a command whose output the user sees.
+///
+/// # Errors
+/// It cannot be started (the message names `remedy`), or it fails.
+pub fn run(command: &mut Command, remedy: &str) -> Result<()> {
+    let name = describe(command);
+    let status = command.status().map_err(|error| Failure(format!("{name} cannot be started ({error}); {remedy}")))?;
+    if status.success() { Ok(()) } else { Err(Failure(format!("{name} failed ({status}); {remedy}"))) }
+}
+
+/// What a command prints on standard output, trimmed.
+///
+/// # Errors
+/// It cannot be started, or it fails: with the last line that it wrote on standard error.
+pub fn output(command: &mut Command) -> Result<String> {
+    let name = describe(command);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Failure(format!("{name} cannot be started ({error})")))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let last = errors.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+    Err(Failure(format!("{name} failed ({}): {}", output.status, last.trim())))
+}
+
+fn describe(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program()).to_string_lossy();
+    match command.get_args().find(|argument| !argument.to_string_lossy().starts_with('-')) {
+        Some(argument) if argument.len() < 40 && !argument.to_string_lossy().contains('\n') => {
+            format!("`{program} {}`", argument.to_string_lossy())
+        }
+        _ => format!("`{program}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_on_the_path() {
+        assert!(find("sh").is_some());
+        assert!(find("no-such-program-as-this").is_none());
+    }
+
+    #[test]
+    fn output_and_failure() {
+        assert_eq!(output(Command::new("sh").args(["-c", "echo one"])).unwrap(), "one");
+        let failure = output(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"])).unwrap_err();
+        assert!(failure.to_string().ends_with("last"), "{failure}");
+        let failure = run(&mut Command::new("/no/such/program"), "install it").unwrap_err();
+        assert!(failure.to_string().ends_with("install it"), "{failure}");
+    }
+}

@@ -1,0 +1,190 @@
+//! `doctor`: what is there, what is missing, and the remedy.
+
+use std::fmt;
+use std::path::Path;
+
+use super::command::{command, find, output};
+use super::environment::{Environment, required_packages, system_python};
+use super::project::Project;
+use super::setup::{kernelspec, kernelspec_text};
+use super::{Failure, Result, evcxr};
+
+/// The remedy for most of what is missing.
+const SETUP: &str = "run `cargo run -- setup`";
+
+/// What a check found: a description, or what is wrong and the remedy.
+type Finding = std::result::Result<String, Problem>;
+
+/// What is wrong. What only some need is no reason to fail.
+struct Problem {
+    what: String,
+    remedy: String,
+    matters: bool,
+}
+
+impl Problem {
+    fn new(what: impl fmt::Display, remedy: impl Into<String>) -> Self {
+        Self { what: what.to_string(), remedy: remedy.into(), matters: true }
+    }
+
+    fn optional(what: impl fmt::Display, remedy: impl Into<String>) -> Self {
+        Self { matters: false, ..Self::new(what, remedy) }
+    }
+}
+
+/// Checks everything, one line each.
+///
+/// # Errors
+/// Something that the notebooks need is missing.
+pub fn doctor(project: &Project) -> Result<()> {
+    let environment = Environment::locate(project);
+    let checks: [(&str, Finding); 9] = [
+        ("rust", rust()),
+        ("rust-src", rust_src()),
+        ("python", python()),
+        ("jupyter", jupyter(project, &environment)),
+        ("evcxr", evcxr_jupyter(&environment)),
+        ("kernelspec", spec(project, &environment)),
+        ("disk", disk(&project.target)),
+        ("npm", npm()),
+        ("cuda", cuda()),
+    ];
+    let mut missing = 0;
+    for (name, finding) in &checks {
+        missing += usize::from(!report(name, finding));
+    }
+    for (name, finding) in data() {
+        report(name, &finding);
+    }
+    if missing == 0 {
+        missing += usize::from(!report("notebook", &notebook(project, &environment)));
+    }
+    if missing == 0 { Ok(()) } else { Err(Failure(format!("{missing} of the checks failed; see the remedies above"))) }
+}
+
+fn report(name: &str, finding: &Finding) -> bool {
+    match finding {
+        Ok(found) => println!("ok       {name:<11}{found}"),
+        Err(Problem { what, remedy, matters: true }) => println!("MISSING  {name:<11}{what}; {remedy}"),
+        Err(Problem { what, remedy, matters: false }) => println!("without  {name:<11}{what}; {remedy}"),
+    }
+    finding.as_ref().map_or_else(|problem| !problem.matters, |_| true)
+}
+
+fn rust() -> Finding {
+    const NEEDED: &str = env!("CARGO_PKG_RUST_VERSION");
+    let remedy = format!("install Rust {NEEDED} or newer with rustup");
+    let version = output(command("rustc").arg("--version")).map_err(|error| Problem::new(error, &*remedy))?;
+    let number = version.split_whitespace().nth(1).unwrap_or_default();
+    if parts(number) >= parts(NEEDED) { Ok(version) } else { Err(Problem::new(version, remedy)) }
+}
+
+/// `1.95.0-nightly` → `[1, 95, 0]`.
+fn parts(version: &str) -> Vec<u32> {
+    version.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+}
+
+fn rust_src() -> Finding {
+    let remedy = "completion and docs in cells want it: `rustup component add rust-src`";
+    let sysroot =
+        output(command("rustc").args(["--print", "sysroot"])).map_err(|error| Problem::optional(error, remedy))?;
+    let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library");
+    if source.is_dir() { Ok(source.display().to_string()) } else { Err(Problem::optional("not installed", remedy)) }
+}
+
+fn python() -> Finding {
+    match system_python() {
+        Ok(python) => Ok(python.display().to_string()),
+        Err(error) => Err(Problem::new(error, SETUP)),
+    }
+}
+
+fn jupyter(project: &Project, environment: &Environment) -> Finding {
+    let missing = required_packages(&project.root)
+        .and_then(|required| environment.missing(&required))
+        .map_err(|error| Problem::new(error, SETUP))?;
+    if missing.is_empty() {
+        return Ok(environment.prefix.display().to_string());
+    }
+    Err(Problem::new(format!("{} lacks {}", environment.prefix.display(), missing.join(", ")), SETUP))
+}
+
+fn evcxr_jupyter(environment: &Environment) -> Finding {
+    match evcxr::find(environment) {
+        Some(binary) => Ok(format!("{} ({})", binary.display(), evcxr::VERSION)),
+        None => Err(Problem::new(format!("evcxr_jupyter {} is not installed", evcxr::VERSION), SETUP)),
+    }
+}
+
+fn spec(project: &Project, environment: &Environment) -> Finding {
+    let path = kernelspec(environment);
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text == kernelspec_text(project) => Ok(path.display().to_string()),
+        Ok(_) => Err(Problem::new(format!("{} starts another binary", path.display()), SETUP)),
+        Err(error) => Err(Problem::new(format!("{}: {error}", path.display()), SETUP)),
+    }
+}
+
+/// What the target folder and its kernels want, with room for the data.
+const DISK_NEEDED_GB: f64 = 6.;
+
+fn disk(target: &Path) -> Finding {
+    let free = free_gigabytes(target).map_err(|error| Problem::optional(error, "check the folder"))?;
+    let found = format!("{free:.0} GB free for {}", target.display());
+    if free >= DISK_NEEDED_GB {
+        return Ok(found);
+    }
+    Err(Problem::new(found, format!("free {DISK_NEEDED_GB} GB, or set CARGO_TARGET_DIR to a larger disk")))
+}
+
+fn free_gigabytes(folder: &Path) -> Result<f64> {
+    let status = rustix::fs::statvfs(folder).map_err(|error| Failure(format!("{}: {error}", folder.display())))?;
+    Ok(status.f_bavail as f64 * status.f_frsize as f64 / 1e9)
+}
+
+fn npm() -> Finding {
+    match find("npm") {
+        Some(npm) => Ok(npm.display().to_string()),
+        None => Err(Problem::optional("not on PATH", "one source of data less; Node.js brings it")),
+    }
+}
+
+fn cuda() -> Finding {
+    let device = isopath::device::best();
+    if device.is_cuda() {
+        return Ok("a CUDA device will be used".to_owned());
+    }
+    let remedy = "the CPU is used; for a CUDA device see the README";
+    if cfg!(feature = "cuda") {
+        Err(Problem::optional("built in, but no device answers", remedy))
+    } else {
+        Err(Problem::optional("not built in", remedy))
+    }
+}
+
+fn data() -> Vec<(&'static str, Finding)> {
+    Vec::new()
+}
+
+fn notebook(_project: &Project, _environment: &Environment) -> Finding {
+    Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(parts("1.100.0") > parts("1.95"));
+        assert!(parts("1.95.0-nightly") >= parts("1.95"));
+        assert!(parts("1.94.1") < parts("1.95"));
+    }
+
+    #[test]
+    fn only_what_matters_fails() {
+        assert!(report("a", &Ok("fine".into())));
+        assert!(report("b", &Err(Problem::optional("none", "nothing"))));
+        assert!(!report("c", &Err(Problem::new("none", SETUP))));
+    }
+}

@@ -1,0 +1,39 @@
+//! Reading and writing files, with errors that name the path.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{Failure, Result};
+
+/// For `map_err`: a failure at a path.
+pub fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Failure + use<> {
+    let path = path.to_path_buf();
+    move |error| Failure(format!("{}: {error}", path.display()))
+}
+
+/// Writes a file whole or not at all, its folder made as needed.
+pub fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(at(path))
+}
+
+/// Writes a file unless it holds the text already, so that its time tells when it changed.
+pub fn write_if_changed(path: &Path, text: &str) -> Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|found| found == text) { Ok(()) } else { write_whole(path, text) }
+}
+
+/// The paths in a folder, none if there is no folder.
+pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry.map_err(at(folder))?.path())).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(at(folder)(error)),
+    }
+}

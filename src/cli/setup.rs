@@ -1,0 +1,103 @@
+//! `setup`: the Jupyter environment, the kernel, and the crate compiled for the notebooks.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::command::{command, run};
+use super::environment::{Environment, required_packages};
+use super::files::{at, write_if_changed, write_whole};
+use super::project::Project;
+use super::{Failure, Result, evcxr};
+
+/// The kernelspec's name, which the notebooks ask for.
+pub const KERNEL_NAME: &str = "isopath";
+
+/// Does what is still to be done and says what it found.
+///
+/// # Errors
+/// A step that failed, with its remedy.
+pub fn setup(project: &Project) -> Result<Environment> {
+    let environment = Environment::locate(project);
+    let installed = environment.complete(&required_packages(&project.root)?)?;
+    let news = if installed.is_empty() { "complete" } else { "completed" };
+    println!("jupyter  {} ({news})", environment.prefix.display());
+    let evcxr = evcxr::find_or_install(project, &environment)?;
+    println!("evcxr    {} ({})", evcxr.display(), evcxr::VERSION);
+    let spec = register(project, &environment)?;
+    println!("kernel   {}", spec.display());
+    compile(project)?;
+    println!("crate    compiled for the notebooks");
+    Ok(environment)
+}
+
+/// Where the kernelspec of an environment lies.
+pub fn kernelspec(environment: &Environment) -> PathBuf {
+    environment.prefix.join("share/jupyter/kernels").join(KERNEL_NAME).join("kernel.json")
+}
+
+/// What the kernelspec must hold for this checkout.
+pub fn kernelspec_text(project: &Project) -> String {
+    let spec = json!({
+        "argv": [project.binary, "kernel", "{connection_file}"],
+        "display_name": "Rust (isopath)",
+        "language": "rust",
+        "interrupt_mode": "message",
+    });
+    format!("{spec:#}\n")
+}
+
+fn register(project: &Project, environment: &Environment) -> Result<PathBuf> {
+    let path = kernelspec(environment);
+    let text = kernelspec_text(project);
+    write_if_changed(&path, &text)?;
+    Ok(path)
+}
+
+/// Compiles the library as a cell's dependency, so that a kernel only has to link it: cargo gives a crate another hash
+/// as a dependency than as the package it is called in.
+fn compile(project: &Project) -> Result<()> {
+    let seed = project.kernels().join("seed");
+    let manifest = format!(
+        "[package]\nname = \"seed\"\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {:?} }}\n\n{}",
+        project.root,
+        profile(&project.root)?
+    );
+    write_if_changed(&seed.join("Cargo.toml"), &manifest)?;
+    write_if_changed(&seed.join("src/lib.rs"), "")?;
+    copy_lock_file(project, &seed)?;
+    run(
+        command("cargo")
+            .current_dir(&seed)
+            .env("RUSTFLAGS", "-Cprefer-dynamic")
+            .args(["build", "--quiet", "--target", &project.triple, "--target-dir"])
+            .arg(&project.target),
+        "see the compiler's message above",
+    )
+}
+
+/// Gives the package in `folder` the versions of the crate's Cargo.lock, whatever has been published since.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn copy_lock_file(project: &Project, folder: &Path) -> Result<()> {
+    let lock = project.root.join("Cargo.lock");
+    write_whole(&folder.join("Cargo.lock"), &std::fs::read_to_string(&lock).map_err(at(&lock))?)
+}
+
+/// The `[profile.dev]` section of the crate's Cargo.toml.
+fn profile(root: &Path) -> Result<String> {
+    let path = root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).map_err(at(&path))?;
+    let section: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "[profile.dev]")
+        .enumerate()
+        .take_while(|(number, line)| *number == 0 || !line.starts_with('['))
+        .map(|(_, line)| line)
+        .collect();
+    if section.is_empty() {
+        return Err(Failure(format!("{}: no section [profile.dev]", path.display())));
+    }
+    Ok(section.join("\n"))
+}
