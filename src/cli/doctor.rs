@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::command::{command, find, output};
 use super::environment::{Environment, required_packages, system_python};
+use super::files::free_gigabytes;
 use super::project::Project;
-use super::setup::{kernelspec, kernelspec_text};
+use super::setup::{DISK_NEEDED_GB, kernelspec, kernelspec_text};
 use super::{Failure, Result, evcxr};
 
 /// The remedy for most of what is missing.
@@ -125,9 +126,6 @@ fn spec(project: &Project, environment: &Environment) -> Finding {
     }
 }
 
-/// What the target folder and its kernels want, with room for the data.
-const DISK_NEEDED_GB: f64 = 6.;
-
 fn disk(target: &Path) -> Finding {
     let free = free_gigabytes(target).map_err(|error| Problem::optional(error, "check the folder"))?;
     let found = format!("{free:.0} GB free for {}", target.display());
@@ -135,11 +133,6 @@ fn disk(target: &Path) -> Finding {
         return Ok(found);
     }
     Err(Problem::new(found, format!("free {DISK_NEEDED_GB} GB, or set CARGO_TARGET_DIR to a larger disk")))
-}
-
-fn free_gigabytes(folder: &Path) -> Result<f64> {
-    let status = rustix::fs::statvfs(folder).map_err(|error| Failure(format!("{}: {error}", folder.display())))?;
-    Ok(status.f_bavail as f64 * status.f_frsize as f64 / 1e9)
 }
 
 fn npm() -> Finding {

@@ -11,6 +11,9 @@ use super::{Failure, Result};
 pub struct Environment {
     /// Its folder (`sys.prefix`).
     pub prefix: PathBuf,
+    /// Whether it is the project's own `.venv`, with the very versions of environment.yml. In an active environment of
+    /// the user's, any version will do: nothing of theirs is changed.
+    own: bool,
 }
 
 /// The oldest Python that JupyterLab supports here.
@@ -27,16 +30,16 @@ impl Environment {
         let active = ["CONDA_PREFIX", "VIRTUAL_ENV"]
             .into_iter()
             .filter_map(std::env::var_os)
-            .map(|prefix| Self { prefix: prefix.into() })
+            .map(|prefix| Self { prefix: prefix.into(), own: false })
             .find(Self::has_jupyter_lab);
-        active.unwrap_or_else(|| Self { prefix: project.venv() })
+        active.unwrap_or_else(|| Self { prefix: project.venv(), own: true })
     }
 
     fn has_jupyter_lab(&self) -> bool {
         output(command(self.python()).args(["-c", "import jupyterlab"])).is_ok()
     }
 
-    /// The packages of `required` that are not installed in the version that is asked for.
+    /// The packages of `required` that are not installed, or in `.venv` not in the version that is asked for.
     ///
     /// # Errors
     /// There is no working Python.
@@ -53,6 +56,10 @@ for requirement in sys.argv[1:]:
     if found is None or wanted and found != wanted:
         print(requirement)
 ";
+        let required: Vec<&str> = required
+            .iter()
+            .map(|requirement| if self.own { requirement.as_str() } else { name_of(requirement) })
+            .collect();
         let missing = output(command(self.python()).args(["-c", SCRIPT]).args(required))?;
         Ok(missing.lines().map(str::to_owned).collect())
     }
@@ -82,6 +89,11 @@ for requirement in sys.argv[1:]:
         }
         Ok(missing)
     }
+}
+
+/// `nbconvert==7.17.2` → `nbconvert`.
+fn name_of(requirement: &str) -> &str {
+    requirement.split_once("==").map_or(requirement, |(name, _)| name)
 }
 
 /// A Python that is new enough.

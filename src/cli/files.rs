@@ -37,3 +37,13 @@ pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
         Err(error) => Err(at(folder)(error)),
     }
 }
+
+/// The free space of the disk that holds `folder`, or the nearest folder above it that exists, in GB.
+///
+/// # Errors
+/// The system does not say.
+pub fn free_gigabytes(folder: &Path) -> Result<f64> {
+    let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let status = rustix::fs::statvfs(existing).map_err(|error| Failure(format!("{}: {error}", existing.display())))?;
+    Ok(status.f_bavail as f64 * status.f_frsize as f64 / 1e9)
+}

@@ -6,12 +6,15 @@ use serde_json::json;
 
 use super::command::{command, run};
 use super::environment::{Environment, required_packages};
-use super::files::{at, write_if_changed, write_whole};
+use super::files::{at, free_gigabytes, write_if_changed, write_whole};
 use super::project::Project;
 use super::{Failure, Result, evcxr};
 
 /// The kernelspec's name, which the notebooks ask for.
 pub const KERNEL_NAME: &str = "isopath";
+
+/// What the kernel, the compiled dependencies and the kernels' folders want, with room for the data.
+pub const DISK_NEEDED_GB: f64 = 6.;
 
 /// Does what is still to be done and says what it found.
 ///
@@ -19,6 +22,13 @@ pub const KERNEL_NAME: &str = "isopath";
 /// A step that failed, with its remedy.
 pub fn setup(project: &Project) -> Result<Environment> {
     let environment = Environment::locate(project);
+    let free = free_gigabytes(&project.target)?;
+    if evcxr::find(&environment).is_none() && free < DISK_NEEDED_GB {
+        return Err(Failure(format!(
+            "{free:.1} GB are free for {}; expected at least {DISK_NEEDED_GB} GB: free some, or set CARGO_TARGET_DIR",
+            project.target.display()
+        )));
+    }
     let installed = environment.complete(&required_packages(&project.root)?)?;
     let news = if installed.is_empty() { "complete" } else { "completed" };
     println!("jupyter  {} ({news})", environment.prefix.display());
