@@ -1,0 +1,3 @@
+//! The command line's verbs.
+
+pub mod render;
