@@ -9,6 +9,7 @@ mod files;
 mod kernel;
 mod lab;
 mod project;
+mod render;
 mod setup;
 
 use std::path::PathBuf;
@@ -65,6 +66,11 @@ enum Verb {
         #[arg(last = true)]
         options: Vec<String>,
     },
+    /// Execute the notebooks and write their pages to target/site/
+    ///
+    /// Does `setup` and `data` first where they are needed. Prints every cell with its time. A notebook with a broken cell (one
+    /// that does not compile, panics, or ends in an error) gets no page, the others go on, and the exit status is 1.
+    Render(render::verb::Arguments),
     /// Check Rust, Python, Jupyter, kernel, data and disk, each with its remedy
     ///
     /// Ends by running a notebook of one cell. Exits with 1 when something is missing.
@@ -88,6 +94,7 @@ pub fn run() -> Result<()> {
         Verb::Setup => setup::setup(&project).map(drop),
         Verb::Data { set } => data::data(&set),
         Verb::Lab { options } => lab::lab(&project, &options),
+        Verb::Render(arguments) => render::verb::run(&project, arguments),
         Verb::Doctor => doctor::doctor(&project),
         Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),
     }

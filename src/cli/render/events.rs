@@ -1,0 +1,44 @@
+//! What `execute.py` tells, one JSON object a line.
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// The kernel answers.
+    Ready { seconds: f64, cells: usize },
+    /// A cell has finished, well or not.
+    Cell(Cell),
+    /// There was no kernel, or no notebook.
+    Failed { message: String },
+    /// Every cell is fine and the executed notebook is written.
+    Done { seconds: f64 },
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Cell {
+    /// From 1, of the code cells.
+    pub number: usize,
+    pub label: String,
+    pub seconds: f64,
+    pub broken: Option<Broken>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Broken {
+    pub kind: Kind,
+    pub message: String,
+    pub source: String,
+}
+
+/// How a cell failed.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The kernel said so: it does not compile, or its process ended.
+    Error,
+    /// It wrote to stderr: evcxr calls a panic and an error at `?` "ok" and shows them there alone.
+    Stderr,
+    Timeout,
+    Died,
+}

@@ -1,0 +1,165 @@
+//! `isopath render`: executes notebooks and writes their web pages.
+//!
+//! Each notebook is executed by a Python process of its own (`execute.py`), so that a broken one takes nothing with
+//! it; each page is written by another (`page/page.py`). Everything lands in `site_dir`, whole or not at all.
+
+mod assets;
+mod events;
+mod notebooks;
+mod run;
+mod site;
+mod tell;
+pub mod verb;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use isopath::error::{Error, Result};
+use isopath::scale::Scale;
+
+use assets::Assets;
+use notebooks::Notebook;
+
+/// What to render, and with what.
+pub struct Options {
+    /// Names in `notebooks_dir`, or paths; none means all of `notebooks_dir`.
+    pub notebooks: Vec<PathBuf>,
+    /// The scale the notebooks run at.
+    pub scale: Scale,
+    /// How many notebooks run at once, at least 1.
+    pub jobs: usize,
+    /// The Python of the Jupyter environment.
+    pub python: PathBuf,
+    /// The name of the kernelspec.
+    pub kernel: String,
+    /// Where the notebooks are.
+    pub notebooks_dir: PathBuf,
+    /// Where the pages go.
+    pub site_dir: PathBuf,
+    /// How long one cell may take.
+    pub cell_timeout: Duration,
+}
+
+/// What came of it.
+pub struct Report {
+    /// The pages that were written, without the index.
+    pub pages: Vec<PathBuf>,
+    /// The list of all pages.
+    pub index: PathBuf,
+    /// The notebooks without a page, in the order they were asked for.
+    pub failures: Vec<Failure>,
+}
+
+/// A notebook that has no page now.
+pub struct Failure {
+    /// Its name.
+    pub notebook: String,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// How long a cell may take where nobody says: long enough for the slowest training, short enough for a check.
+pub fn default_cell_timeout(scale: Scale) -> Duration {
+    Duration::from_secs(60 * scale.pick(10, 30, 24 * 60))
+}
+
+/// Executes the notebooks, writes their pages and the index, and tells on standard output how each cell went.
+///
+/// A broken notebook does not stop the others: it is a [`Failure`] of the report, and its page of an earlier run is
+/// removed.
+///
+/// # Errors
+/// An unknown notebook, two of one name, 0 jobs, a time-out of 0, a Python that lacks a package, a folder that cannot be
+/// written.
+pub fn render(options: &Options) -> Result<Report> {
+    if options.jobs == 0 {
+        return Err(Error::argument("jobs", "at least 1", 0));
+    }
+    if options.cell_timeout.is_zero() {
+        return Err(Error::argument("cell-timeout", "more than 0 seconds", 0));
+    }
+    let notebooks = notebooks::find(&options.notebooks, &options.notebooks_dir)?;
+    let assets = Assets::unpack()?;
+    check_python(options)?;
+    std::fs::create_dir_all(&options.site_dir).map_err(Error::io(&options.site_dir))?;
+
+    let started = Instant::now();
+    let outcomes = in_parallel(&notebooks, options.jobs, |notebook| one(notebook, options, &assets));
+    let mut report = Report { pages: vec![], index: options.site_dir.join("index.html"), failures: vec![] };
+    for (notebook, outcome) in notebooks.iter().zip(outcomes) {
+        match outcome {
+            Ok(page) => report.pages.push(page),
+            Err(reason) => report.failures.push(Failure { notebook: notebook.name.clone(), reason }),
+        }
+    }
+    site::write_index(options, &assets, &report.failures)?;
+    tell::summary(&report, started.elapsed());
+    Ok(report)
+}
+
+/// Executes one notebook and writes its page; otherwise the reason, and no page.
+fn one(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBuf, String> {
+    let page = run::execute(notebook, options, assets).and_then(|executed| {
+        let page = site::write_page(notebook, &executed, options, assets)?;
+        tell::line(&notebook.name, &format!("page: {}", page.display()));
+        Ok(page)
+    });
+    page.map_err(|reason| match site::remove_page(&notebook.name, options) {
+        Ok(()) => reason,
+        Err(error) => format!("{reason} (and its old page stays: {error})"),
+    })
+}
+
+/// `work` on every item, `jobs` at a time; the results in the items' order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], jobs: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(items.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(items.len()) {
+            scope.spawn(|| {
+                while let Some((index, item)) = items.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = work(item);
+                    results.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// One clear line now instead of a traceback for every notebook.
+fn check_python(options: &Options) -> Result<()> {
+    const PACKAGES: &str = "jupyter_client, nbformat, nbconvert, math_core";
+    let output = Command::new(&options.python)
+        .args(["-c", &format!("import {PACKAGES}")])
+        .output()
+        .map_err(Error::io(&options.python))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let got = run::last_line(&output.stderr);
+    Err(Error::file(&options.python, format!("a Python with {PACKAGES}"), got))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_keep_the_order_of_their_items() {
+        for jobs in [1, 2, 7, 100] {
+            let items: Vec<u64> = (0..20).collect();
+            let squares = in_parallel(&items, jobs, |&item| {
+                std::thread::sleep(Duration::from_millis(20 - item));
+                item * item
+            });
+            assert_eq!(squares, items.iter().map(|item| item * item).collect::<Vec<_>>());
+        }
+        assert!(in_parallel(&[], 3, |_: &u8| 0).is_empty());
+    }
+}

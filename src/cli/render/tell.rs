@@ -1,0 +1,139 @@
+//! What the terminal shows. Several notebooks may run at once: every line names its own.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Duration;
+
+use super::Report;
+use super::events::{Broken, Cell, Kind};
+
+const LABEL_WIDTH: usize = 60;
+
+/// Prints a block as one write, so that two notebooks do not mix; a closed terminal is no reason to stop.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+pub fn line(notebook: &str, text: &str) {
+    print(&format!("{notebook}  {text}\n"));
+}
+
+/// A finished cell: one line, and below it everything about a broken one.
+pub fn cell(notebook: &str, cell: &Cell, cells: usize) {
+    let (number, seconds, label) = (cell.number, duration(cell.seconds), shorten(&cell.label));
+    let width = cells.to_string().len();
+    let mark = if cell.broken.is_some() { "BROKEN  " } else { "" };
+    let mut text = format!("{notebook}  cell {number:>width$}/{cells}  {seconds:>9}  {mark}{label}\n");
+    if let Some(broken) = &cell.broken {
+        text += &explain(broken);
+    }
+    print(&text);
+}
+
+/// The source with line numbers, and the error.
+fn explain(broken: &Broken) -> String {
+    let mut text = String::new();
+    for (index, line) in broken.source.lines().enumerate() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    {:>3} | {line}", index + 1);
+    }
+    text += match broken.kind {
+        Kind::Error => "  the kernel reports:\n",
+        Kind::Stderr => {
+            "  it wrote to stderr, where a panic and an error at `?` show (harmless? tag the cell allow-stderr):\n"
+        }
+        Kind::Timeout => "  it took too long:\n",
+        Kind::Died => "  its kernel is gone:\n",
+    };
+    let message = without_backtrace(&broken.message);
+    for line in message.trim_matches('\n').lines() {
+        let _ = writeln!(text, "    {line}");
+    }
+    text
+}
+
+/// The message without the frames below it: they are the kernel's own, and the panic names its line.
+fn without_backtrace(message: &str) -> &str {
+    message.split("\nstack backtrace:").next().unwrap_or(message)
+}
+
+pub fn summary(report: &Report, took: Duration) {
+    let (pages, failed) = (report.pages.len(), report.failures.len());
+    let mut text =
+        format!("{} after {}: {}\n", count(pages, "page"), duration(took.as_secs_f64()), report.index.display());
+    if failed > 0 {
+        let _ = writeln!(text, "{} failed:", count(failed, "notebook"));
+        for failure in &report.failures {
+            let _ = writeln!(text, "  {}: {}", failure.notebook, failure.reason);
+        }
+    }
+    print(&text);
+}
+
+fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+fn shorten(label: &str) -> String {
+    if label.chars().count() <= LABEL_WIDTH {
+        return label.to_string();
+    }
+    label.chars().take(LABEL_WIDTH - 1).chain(['…']).collect()
+}
+
+/// An error in one line: the first that says something; of a panic, what it says.
+pub fn brief(message: &str) -> String {
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("no reason given");
+    match lines.next() {
+        Some(reason) if first.contains(" panicked at ") => format!("panicked: {reason}"),
+        _ => first.to_string(),
+    }
+}
+
+/// Seconds as a person says them: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        _ if seconds < 9.95 => format!("{seconds:.1} s"),
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        let said: Vec<String> = [0.04, 9.94, 9.96, 59.7, 200.0, 3600.0, 7500.0].map(duration).into();
+        assert_eq!(said, ["0.0 s", "9.9 s", "10 s", "1 min 0 s", "3 min 20 s", "1 h 0 min", "2 h 5 min"]);
+    }
+
+    #[test]
+    fn a_panic_is_told_by_its_message() {
+        let message = "\nthread 'main' panicked at src/lib.rs:96:10:\nindex out of bounds\nstack backtrace:\n   0: std";
+        assert_eq!(brief(message), "panicked: index out of bounds");
+        assert_eq!(without_backtrace(message).lines().last(), Some("index out of bounds"));
+        assert_eq!(brief("invalid digit\nmore"), "invalid digit");
+        assert_eq!(brief(" \n"), "no reason given");
+    }
+
+    #[test]
+    fn a_broken_cell_shows_its_source_with_line_numbers() {
+        let broken = Broken { kind: Kind::Stderr, message: "no\nway".into(), source: "let a = 1;\nb()?;".into() };
+        let text = explain(&broken);
+        assert!(text.starts_with("      1 | let a = 1;\n      2 | b()?;\n"), "{text}");
+        assert!(text.ends_with("    no\n    way\n"), "{text}");
+    }
+
+    #[test]
+    fn long_labels_are_cut_between_characters() {
+        let label = "β".repeat(200);
+        assert_eq!(shorten(&label).chars().count(), LABEL_WIDTH);
+        assert_eq!(shorten("short"), "short");
+    }
+}

@@ -1,0 +1,68 @@
+//! The verb: its arguments, and what has to be there before the notebooks run.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use isopath::datasets::Set;
+use isopath::scale::Scale;
+
+use super::super::data;
+use super::super::project::Project;
+use super::super::setup::{self, KERNEL_NAME};
+use super::super::{Failure, Result};
+use super::{Options, default_cell_timeout, notebooks, render};
+
+/// What `isopath render` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Names of notebooks (isometry_mnist) or paths; all of them if none is given
+    notebooks: Vec<PathBuf>,
+    /// quick (a minute or two, to see that all works), default (a laptop's CPU) or paper (the papers' sizes, CUDA)
+    #[arg(long, default_value = "default")]
+    scale: Scale,
+    /// How many notebooks run at once
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// How many seconds one cell may take [default: 600, 1800 or 86400, by scale]
+    #[arg(long, value_name = "SECONDS")]
+    cell_timeout: Option<u64>,
+    /// The folder of the notebooks
+    #[arg(long = "notebooks", value_name = "FOLDER")]
+    notebooks_dir: Option<PathBuf>,
+    /// The folder for the pages
+    #[arg(long = "site", value_name = "FOLDER")]
+    site_dir: Option<PathBuf>,
+}
+
+/// Sets up what is missing, brings the data that the notebooks name, and renders.
+///
+/// # Errors
+/// A wrong argument, a failed set-up, or a broken notebook.
+pub fn run(project: &Project, arguments: Arguments) -> Result<()> {
+    let notebooks_dir = arguments.notebooks_dir.unwrap_or_else(|| project.notebooks());
+    let found = notebooks::find(&arguments.notebooks, &notebooks_dir)?;
+    let environment = setup::setup(project)?;
+    let mut sets = BTreeSet::new();
+    for notebook in &found {
+        sets.extend(notebook.data()?);
+    }
+    for set in sets {
+        data::bring(set.parse::<Set>()?)?;
+    }
+    let report = render(&Options {
+        notebooks: arguments.notebooks,
+        scale: arguments.scale,
+        jobs: arguments.jobs,
+        python: environment.python(),
+        kernel: KERNEL_NAME.to_owned(),
+        notebooks_dir,
+        site_dir: arguments.site_dir.unwrap_or_else(|| project.target.join("site")),
+        cell_timeout: arguments.cell_timeout.map_or_else(|| default_cell_timeout(arguments.scale), Duration::from_secs),
+    })?;
+    match report.failures.len() {
+        0 => Ok(()),
+        1 => Err(Failure("1 notebook failed".into())),
+        failed => Err(Failure(format!("{failed} notebooks failed"))),
+    }
+}
