@@ -2,13 +2,18 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+use isopath::datasets::{self, Set};
+use isopath::scale::Scale;
+use serde_json::json;
 
 use super::command::{command, find, output};
 use super::environment::{Environment, required_packages, system_python};
-use super::files::free_gigabytes;
+use super::files::{free_gigabytes, write_whole};
 use super::project::Project;
-use super::setup::{DISK_NEEDED_GB, kernelspec, kernelspec_text};
-use super::{Failure, Result, evcxr};
+use super::setup::{DISK_NEEDED_GB, KERNEL_NAME, kernelspec, kernelspec_text};
+use super::{Failure, Result, evcxr, render};
 
 /// The remedy for most of what is missing.
 const SETUP: &str = "run `cargo run -- setup`";
@@ -54,8 +59,8 @@ pub fn doctor(project: &Project) -> Result<()> {
     for (name, finding) in &checks {
         missing += usize::from(!report(name, finding));
     }
-    for (name, finding) in data() {
-        report(name, &finding);
+    for set in Set::ALL {
+        report("data", &data(set));
     }
     if missing == 0 {
         missing += usize::from(!report("notebook", &notebook(project, &environment)));
@@ -155,12 +160,48 @@ fn cuda() -> Finding {
     }
 }
 
-fn data() -> Vec<(&'static str, Finding)> {
-    Vec::new()
+fn data(set: Set) -> Finding {
+    let folder = set.folder(&datasets::root());
+    let remedy = format!("run `cargo run -- data {set}`; `render` does it too");
+    match datasets::missing(set.files(), &folder) {
+        Ok(missing) if missing.is_empty() => Ok(format!("{set} complete in {}", folder.display())),
+        Ok(missing) => {
+            let names: Vec<&str> = missing.iter().map(|file| file.name).collect();
+            Err(Problem::optional(format!("{set} lacks {}", names.join(", ")), remedy))
+        }
+        Err(error) => Err(Problem::optional(error, remedy)),
+    }
 }
 
-fn notebook(_project: &Project, _environment: &Environment) -> Finding {
-    Ok(String::new())
+/// Runs a notebook of one cell that uses the crate, as `render` would.
+fn notebook(project: &Project, environment: &Environment) -> Finding {
+    let broken = |error: &dyn fmt::Display| Problem::new(error, SETUP);
+    let folder = tempfile::tempdir().map_err(|error| broken(&error))?;
+    let path = folder.path().join("doctor.ipynb");
+    let cell = format!(":dep isopath = {{ path = {:?} }}\nisopath::scale::Scale::from_env()?", project.root);
+    let notebook = json!({
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": KERNEL_NAME, "display_name": "Rust (isopath)", "language": "rust"}},
+        "cells": [{"cell_type": "code", "id": "one", "metadata": {}, "source": cell, "outputs": [], "execution_count": null}],
+    });
+    write_whole(&path, &notebook.to_string()).map_err(|error| broken(&error))?;
+    let start = Instant::now();
+    let report = render::render(&render::Options {
+        notebooks: vec![path],
+        scale: Scale::Quick,
+        jobs: 1,
+        python: environment.python(),
+        kernel: KERNEL_NAME.to_owned(),
+        notebooks_dir: folder.path().to_path_buf(),
+        site_dir: folder.path().join("site"),
+        cell_timeout: Duration::from_secs(600),
+    })
+    .map_err(|error| broken(&error))?;
+    match report.failures.first() {
+        None => Ok(format!("a notebook of one cell ran in {:.0} s", start.elapsed().as_secs_f64())),
+        Some(failure) => Err(broken(&failure.reason)),
+    }
 }
 
 #[cfg(test)]
