@@ -1,0 +1,121 @@
+//! The Hugging Face hub, as candle-datasets reads it.
+
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+use candle_datasets::vision::{self, Dataset};
+
+use super::source::{Deliver, Source, within};
+use super::{Set, cifar10, mnist};
+use crate::error::{Error, Result};
+
+/// The files of a set: name and bytes.
+pub type Files = Vec<(&'static str, Vec<u8>)>;
+
+/// The Hugging Face hub. Its images are re-packed into the files of the release.
+///
+/// hf-hub sets no time limit of its own and tries six times, so we knock first: on a closed door the reader gets
+/// `patience`, enough to read a copy from its cache.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    /// `host:port` to knock at; none behind a proxy, where only the reader knows the way.
+    pub address: Option<String>,
+    /// The reader.
+    pub load: fn() -> candle_core::Result<Dataset>,
+    /// Makes the set's files from what the reader gives.
+    pub repack: fn(&Dataset) -> Result<Files>,
+    /// How long to wait for the hub's answer, and for the reader of a copy in the cache.
+    pub patience: Duration,
+    /// How long a download may take.
+    pub limit: Duration,
+}
+
+impl Hub {
+    /// The hub's copy of a set. `HF_ENDPOINT` may name another hub.
+    pub fn of(set: Set) -> Self {
+        let proxied = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+        let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".into());
+        Self {
+            address: (!proxied).then(|| address_of(&endpoint)),
+            load: match set {
+                Set::Mnist => vision::mnist::load,
+                Set::Cifar10 => vision::cifar::load,
+            },
+            repack: match set {
+                Set::Mnist => mnist::repack,
+                Set::Cifar10 => cifar10::repack_hub,
+            },
+            patience: Duration::from_secs(8),
+            limit: Duration::from_secs(600),
+        }
+    }
+
+    /// Whether the hub takes a connection; with a dead name server the look-up alone may take minutes.
+    fn knock(&self) -> Result<()> {
+        let Some(address) = self.address.clone() else { return Ok(()) };
+        let patience = self.patience;
+        let connect = {
+            let address = address.clone();
+            move || {
+                let mut last = io::Error::other("the name has no address");
+                for address in address.to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&address, patience) {
+                        Ok(_) => return Ok(()),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+        };
+        within(patience, connect).and_then(|result| result).map_err(Error::io(address))
+    }
+}
+
+/// The `host:port` of a URL.
+fn address_of(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let host = rest.split('/').next().unwrap_or(rest);
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match (has_port, scheme) {
+        (true, _) => host.to_string(),
+        (false, "http") => format!("{host}:80"),
+        (false, _) => format!("{host}:443"),
+    }
+}
+
+impl Source for Hub {
+    fn name(&self) -> String {
+        "the Hugging Face hub".into()
+    }
+
+    fn bring(&self, _scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+        let (load, repack) = (self.load, self.repack);
+        let knocked = self.knock();
+        let limit = if knocked.is_ok() { self.limit } else { self.patience };
+        // In a thread of its own, since the reader of candle-datasets unwraps what it decodes.
+        let read = within(limit, move || repack(&load()?)).map_err(Error::io(self.name())).and_then(|result| result);
+        let files = match (read, knocked) {
+            (Ok(files), _) => files,
+            (Err(_), Err(closed)) => return Err(closed),
+            (Err(error), Ok(())) => return Err(error),
+        };
+        files.iter().try_for_each(|(name, bytes)| deliver(name, bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_has_the_scheme_s_port_unless_the_url_names_one() {
+        assert_eq!(address_of("https://huggingface.co"), "huggingface.co:443");
+        assert_eq!(address_of("http://mirror.example/hf/"), "mirror.example:80");
+        assert_eq!(address_of("http://localhost:8080/x"), "localhost:8080");
+        assert_eq!(address_of("mirror.example"), "mirror.example:443");
+    }
+}

