@@ -64,6 +64,17 @@ impl Series {
         Ok(series)
     }
 
+    /// One curve for each value of a parameter: `runs[value][run][point]`, as [`Series::over_runs`] takes them.
+    ///
+    /// # Errors
+    /// Not as many names as values, or an error of [`Series::over_runs`].
+    pub fn family(names: &[String], x: &[f64], runs: &[Vec<Vec<f64>>]) -> Result<Vec<Self>> {
+        if names.len() != runs.len() {
+            return Err(Error::argument("names", format!("{}, one a curve", runs.len()), names.len()));
+        }
+        names.iter().zip(runs).map(|(name, runs)| Self::over_runs(name, x, runs)).collect()
+    }
+
     fn check(&self) -> Result<()> {
         let n = self.x.len();
         if n == 0 {
@@ -339,16 +350,16 @@ mod tests {
         let curve = |beta: usize, seed: usize| -> Vec<f64> {
             x.iter().map(|x| 0.06 + 0.9 / (1. + (x * 12. / (1. + beta as f64)).powi(2)) - 0.02 * seed as f64).collect()
         };
-        let series = ["0", "0.001", "0.01", "0.1", "1", "10"].iter().enumerate().map(|(beta, name)| {
-            Series::over_runs(format!("β = {name}"), &x, &[curve(beta, 0), curve(beta, 1), curve(beta, 2)]).unwrap()
-        });
+        let names = ["0", "0.001", "0.01", "0.1", "1", "10"].map(|beta| format!("β = {beta}"));
+        let runs: Vec<Vec<Vec<f64>>> = (0..6).map(|beta| (0..3).map(|seed| curve(beta, seed)).collect()).collect();
+        let series = Series::family(&names, &x, &runs).unwrap();
         LineChart {
             title: "FGSM <follows> the cross-entropy & more".into(),
             x_label: "step size α (pixel values in [0, 1])".into(),
             y_label: "accuracy".into(),
             x_scale: AxisScale::Log,
             y_range: Some((0., 1.)),
-            series: series.collect(),
+            series,
             colors: Colors::Ordered,
             legend: "weight β".into(),
             reference: Some(("chance".into(), 0.1)),
@@ -442,6 +453,7 @@ mod tests {
         assert_eq!(message(log), "x is 0; expected numbers > 0 on a logarithmic axis");
         assert!(Series::over_runs("a", &[1.], &[]).is_err());
         assert!(Series::over_runs("a", &[1.], &[vec![1., 2.]]).is_err());
+        assert!(Series::family(&["a".into()], &[1.], &[]).is_err());
     }
 
     #[test]

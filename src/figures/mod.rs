@@ -25,10 +25,10 @@ use std::fmt;
 use std::path::Path;
 
 pub use bars::{BarChart, BarSeries, BarStyle};
-pub use images::{ImageGrid, Mark, Pixels};
+pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
 pub use lines::{AxisScale, LineChart, Panels, Series};
 pub use palette::Colors;
-pub use table::Table;
+pub use table::{Table, plus_minus};
 
 use crate::error::Result;
 

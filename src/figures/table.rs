@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::lines::mean_std;
 use super::{escape, show};
 
 /// A table whose first column names the rows.
@@ -60,6 +61,16 @@ impl Table {
     }
 }
 
+/// Mean ± standard deviation of several runs; the value alone of a single one, "–" of none.
+pub fn plus_minus(runs: &[f64], decimals: usize) -> String {
+    let (mean, std) = mean_std(runs);
+    match runs.len() {
+        0 => "–".into(),
+        1 => format!("{mean:.decimals$}"),
+        _ => format!("{mean:.decimals$} ± {std:.decimals$}"),
+    }
+}
+
 fn cell(row: &[String], column: usize) -> &str {
     row.get(column).map_or("", String::as_str)
 }
@@ -111,6 +122,13 @@ mod tests {
         assert!(html.contains("<th scope=\"col\">β</th>") && html.contains("<th scope=\"row\">0.001</th><td>0.9</td>"));
         assert!(html.contains("<th scope=\"row\">short</th><td></td>"));
         assert_eq!(html.matches("<tr>").count(), html.matches("</tr>").count());
+    }
+
+    #[test]
+    fn spread_needs_two_runs() {
+        assert_eq!(plus_minus(&[0.5, 0.7], 2), "0.60 ± 0.14");
+        assert_eq!(plus_minus(&[0.5], 3), "0.500");
+        assert_eq!(plus_minus(&[], 3), "–");
     }
 
     #[test]
