@@ -12,10 +12,11 @@
 //! | 3 | [`training`], [`attacks`] | procedures that drive models |
 //! | 2 | [`models`], [`losses`] | networks and what they are trained on |
 //! | 1 | [`ops`], [`datasets`], [`distances`], [`metrics`] | differentiable kernels, data, distances and scores |
-//! | 0 | [`error`], [`rng`], [`device`], [`scale`] | errors, the one seeded generator, the device, the size of a run |
+//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`] | errors, whole files, the one seeded generator, the device, the size of a run |
 
 pub mod device;
 pub mod error;
+pub mod files;
 pub mod rng;
 pub mod scale;
 

@@ -1,1 +1,153 @@
 //! Figures and tables of results, shown inline in a notebook.
+//!
+//! Charts are plain structs with public fields: fill them in, call `figure()`, and end the cell with the result, a
+//! [`Figure`] that owns its SVG. Everything is deterministic: the same values give the same bytes.
+//!
+//! | module | shows |
+//! |---|---|
+//! | [`lines`] | curves with spread, alone ([`LineChart`]) or side by side ([`Panels`]) |
+//! | [`bars`] | groups of bars or dots with error bars ([`BarChart`]) |
+//! | [`images`] | a grid of images, each with its caption ([`ImageGrid`]) |
+//! | [`table`] | a table ([`Table`]) |
+//! | [`palette`] | the colours and marks they share |
+//! | [`results`] | the numbers themselves, as JSON |
+
+mod axes;
+pub mod bars;
+mod canvas;
+pub mod images;
+pub mod lines;
+pub mod palette;
+pub mod results;
+pub mod table;
+
+use std::fmt;
+use std::path::Path;
+
+pub use bars::{BarChart, BarSeries, BarStyle};
+pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
+pub use lines::{AxisScale, LineChart, Panels, Series};
+pub use palette::Colors;
+pub use table::{Table, plus_minus};
+
+use crate::error::Result;
+
+/// A drawn figure: an SVG document and the text that stands for it where no image can be seen.
+///
+/// A notebook shows it when a cell ends with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// The document, from `<svg` to `</svg>`; scales down to the width of the page.
+    pub svg: String,
+    /// What the figure shows, in words and numbers.
+    pub alt: String,
+}
+
+impl Figure {
+    /// Shows the figure in an evcxr notebook: one display of `image/svg+xml` and `text/plain`.
+    pub fn evcxr_display(&self) {
+        show(&[("image/svg+xml", &self.svg), ("text/plain", &self.alt)]);
+    }
+
+    /// Writes the SVG document, whole or not at all; missing folders are made.
+    ///
+    /// # Errors
+    /// The folder cannot be made or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        crate::files::write_whole(path.as_ref(), self.svg.as_bytes())
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.alt)
+    }
+}
+
+/// One display of several MIME types, in evcxr's protocol.
+fn show(contents: &[(&str, &str)]) {
+    // `println!`, not a lock on stdout: evcxr reads whole lines, and tests capture them.
+    for (mime, content) in contents {
+        println!("EVCXR_BEGIN_CONTENT {mime}\n{content}\nEVCXR_END_CONTENT");
+    }
+}
+
+/// Text with the characters that HTML and XML reserve replaced; control characters, which XML forbids, become spaces.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' => escaped.push('\n'),
+            control if control.is_control() => escaped.push(' '),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod testing {
+    //! What every kind of figure is checked for.
+
+    use super::Figure;
+
+    /// Each tag closed in order, no bare `&`, alternative text present.
+    pub fn assert_well_formed(figure: &Figure) {
+        let svg = &figure.svg;
+        assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
+        assert!(svg.contains("role=\"img\"") && svg.contains("<title>") && svg.contains("aria-label="), "{svg}");
+        assert!(!figure.alt.is_empty());
+        let mut open: Vec<&str> = Vec::new();
+        for tag in svg.split('<').skip(1) {
+            let (tag, text) = tag.split_once('>').expect("a tag ends");
+            for part in [tag, text] {
+                for entity in part.split('&').skip(1) {
+                    let name = entity.split(';').next().unwrap_or_default();
+                    assert!(["amp", "lt", "gt", "quot", "apos"].contains(&name), "bare & before {entity:?}");
+                }
+            }
+            assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+            let name = tag.split_whitespace().next().unwrap_or_default();
+            if let Some(name) = name.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name));
+            } else if !tag.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+
+    /// Writes a sample where `ISOPATH_FIGURE_SAMPLES` names a folder, to be looked at.
+    pub fn sample(name: &str, figure: &Figure) {
+        if let Some(folder) = std::env::var_os("ISOPATH_FIGURE_SAMPLES") {
+            figure.save(std::path::Path::new(&folder).join(format!("{name}.svg"))).expect("the sample is written");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saving_writes_the_document_and_makes_the_folder() -> Result<()> {
+        let folder = tempfile::tempdir().map_err(crate::Error::io("temporary folder"))?;
+        let path = folder.path().join("deeper/figure.svg");
+        let figure = Figure { svg: "<svg></svg>".into(), alt: "nothing".into() };
+        figure.save(&path)?;
+        assert_eq!(std::fs::read_to_string(&path).map_err(crate::Error::io(&path))?, figure.svg);
+        // A path that cannot be a file: nothing is left behind.
+        assert!(figure.save(folder.path().join("deeper")).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).map_err(crate::Error::io(folder.path()))?.count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn reserved_characters_are_replaced() {
+        assert_eq!(escape("a<b & \"c\"\u{7}"), "a&lt;b &amp; &quot;c&quot; ");
+    }
+}

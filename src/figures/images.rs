@@ -1,0 +1,448 @@
+//! A grid of images, each with its caption.
+
+use candle_core::{DType, Tensor};
+
+use super::Figure;
+use super::axes::{LABEL, MARGIN, NOTE, Paragraph, TITLE};
+use super::canvas::{Anchor, Canvas, Font, Rect, draw, text_width};
+use super::palette::{self, Color};
+use crate::error::{Error, Result};
+
+/// The widest figure in pixels.
+const WIDTH: f64 = 900.;
+const CAPTION: Font = Font { size: 11., color: palette::INK, bold: false };
+const GAP: f64 = 12.;
+const CAPTION_ROOM: f64 = 22.;
+
+/// How numbers become colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Pixels {
+    /// [0, 1] from black to white, or red, green and blue; what lies outside is clipped, as a screen would.
+    #[default]
+    Intensity,
+    /// A difference: blue at −`limit`, white at 0, red at `limit`, the average of the channels of colour images.
+    Signed {
+        /// The largest difference shown, > 0.
+        limit: f64,
+    },
+}
+
+/// One image, 8 bits a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// In pixels.
+    pub width: usize,
+    /// In pixels.
+    pub height: usize,
+    /// Red, green and blue of each pixel, row by row.
+    pub rgb: Vec<u8>,
+}
+
+impl Image {
+    /// The images of a batch: (N, H·W) or (N, H, W) grey, (N, C·H·W) or (N, C, H, W) with C = 1 or 3; any float type.
+    ///
+    /// `size` is (height, width).
+    ///
+    /// # Errors
+    /// A shape that does not fit `size`, a number that is NaN, or a `limit` that is not positive.
+    pub fn batch(images: &Tensor, size: (usize, usize), pixels: Pixels) -> Result<Vec<Self>> {
+        let (height, width) = size;
+        let area = height * width;
+        let expected = || format!("(N, {height}, {width}), (N, C, {height}, {width}) or rows of C·{area}, C = 1 or 3");
+        let shape_error = || Error::shape("Image::batch", "images", expected(), images.dims());
+        let count: usize = match images.dims() {
+            [_, rest @ ..] if !rest.is_empty() => rest.iter().product(),
+            _ => return Err(shape_error()),
+        };
+        let channels = if count == area { 1 } else { 3 };
+        let fits = match images.dims() {
+            [_, _] => true,
+            [_, h, w] => (*h, *w) == size,
+            [_, c, h, w] => *c == channels && (*h, *w) == size,
+            _ => false,
+        };
+        if area == 0 || count != channels * area || !fits {
+            return Err(shape_error());
+        }
+        if let Pixels::Signed { limit } = pixels
+            && !(limit.is_finite() && limit > 0.)
+        {
+            return Err(Error::argument("limit", "a number > 0", limit));
+        }
+        let rows = images.to_dtype(DType::F64)?.flatten_from(1)?.to_vec2::<f64>()?;
+        if rows.iter().flatten().any(|value| value.is_nan()) {
+            return Err(Error::argument("images", "numbers", "NaN"));
+        }
+        Ok(rows.into_iter().map(|row| Self { width, height, rgb: colors(&row, area, pixels) }).collect())
+    }
+
+    /// The image as a PNG file, in grey where it has no colour.
+    ///
+    /// # Errors
+    /// `rgb` has not three bytes a pixel.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        if self.rgb.len() != 3 * self.width * self.height || self.rgb.is_empty() {
+            let expected = format!("3 × {} × {} bytes, at least one pixel", self.height, self.width);
+            return Err(Error::argument("rgb", expected, self.rgb.len()));
+        }
+        let grey = self.rgb.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
+        let bytes: Vec<u8> = if grey { self.rgb.iter().copied().step_by(3).collect() } else { self.rgb.clone() };
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, self.width as u32, self.height as u32);
+        encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+        let figure = |error: png::EncodingError| Error::Figure(error.to_string());
+        let mut writer = encoder.write_header().map_err(figure)?;
+        writer.write_image_data(&bytes).map_err(figure)?;
+        writer.finish().map_err(figure)?;
+        Ok(file)
+    }
+}
+
+/// Red, green and blue of the `area` pixels of an image given plane by plane.
+fn colors(planes: &[f64], area: usize, pixels: Pixels) -> Vec<u8> {
+    let channels = planes.len() / area;
+    let value = |channel: usize, pixel: usize| planes[channel * area + pixel];
+    (0..area)
+        .flat_map(|pixel| match pixels {
+            Pixels::Intensity => {
+                let byte = |channel: usize| (value(channel, pixel).clamp(0., 1.) * 255.).round() as u8;
+                if channels == 1 { [byte(0); 3] } else { [byte(0), byte(1), byte(2)] }
+            }
+            Pixels::Signed { limit } => {
+                let mean = (0..channels).map(|channel| value(channel, pixel)).sum::<f64>() / channels as f64;
+                let Color { red, green, blue } = palette::diverging(mean / limit);
+                [red, green, blue]
+            }
+        })
+        .collect()
+}
+
+/// What a tile's frame and sign say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing.
+    #[default]
+    None,
+    /// A right answer: ✓, green.
+    Right,
+    /// A wrong answer: ✗, vermilion.
+    Wrong,
+}
+
+impl Mark {
+    /// Right where the answer is the label.
+    pub fn of(right: bool) -> Self {
+        if right { Self::Right } else { Self::Wrong }
+    }
+
+    fn sign(self) -> (&'static str, Color) {
+        match self {
+            Self::None => ("", palette::INK),
+            Self::Right => ("✓ ", palette::RIGHT),
+            Self::Wrong => ("✗ ", palette::WRONG),
+        }
+    }
+}
+
+/// An image with its caption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// The image.
+    pub image: Image,
+    /// Below the image; may be empty.
+    pub caption: String,
+    /// Whether the answer in the caption is right.
+    pub mark: Mark,
+}
+
+/// Images in rows and columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageGrid {
+    /// Above everything; may be empty.
+    pub title: String,
+    /// One a row, or empty.
+    pub row_labels: Vec<String>,
+    /// One a column, or empty.
+    pub column_labels: Vec<String>,
+    /// The tiles; rows may be of different length.
+    pub rows: Vec<Vec<Tile>>,
+    /// Small print below everything.
+    pub note: String,
+}
+
+impl ImageGrid {
+    /// Adds a row: the images of a batch (see [`Image::batch`]) with a caption and a mark for each.
+    ///
+    /// # Errors
+    /// An error of [`Image::batch`], or captions that are not as many as the images.
+    pub fn push(
+        &mut self,
+        label: impl Into<String>,
+        images: &Tensor,
+        size: (usize, usize),
+        pixels: Pixels,
+        captions: &[(String, Mark)],
+    ) -> Result<()> {
+        let images = Image::batch(images, size, pixels)?;
+        if captions.len() != images.len() {
+            return Err(Error::argument("captions", format!("{}, one an image", images.len()), captions.len()));
+        }
+        let tiles = images.into_iter().zip(captions.iter().cloned());
+        self.row_labels.resize(self.rows.len(), String::new());
+        self.row_labels.push(label.into());
+        self.rows.push(tiles.map(|(image, (caption, mark))| Tile { image, caption, mark }).collect());
+        Ok(())
+    }
+
+    /// Draws the grid.
+    ///
+    /// # Errors
+    /// No image, labels that are not as many as rows or columns, or an image whose bytes do not fit its size.
+    pub fn figure(&self) -> Result<Figure> {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        if columns == 0 {
+            return Err(Error::argument("rows", "at least one image", "empty"));
+        }
+        for (name, labels, count) in
+            [("row_labels", &self.row_labels, self.rows.len()), ("column_labels", &self.column_labels, columns)]
+        {
+            if !labels.is_empty() && labels.len() != count {
+                return Err(Error::argument(name, format!("{count} or none"), labels.len()));
+            }
+        }
+        let captions = || self.rows.iter().flatten().filter(|tile| !tile.caption.is_empty());
+        let caption_width = captions()
+            .map(|tile| text_width(&tile.caption, CAPTION.size) + text_width(tile.mark.sign().0, CAPTION.size));
+        let caption_width = caption_width.fold(0., f64::max);
+        // Long row labels are broken, so that the images stay large.
+        let row_labels: Vec<Paragraph> =
+            self.row_labels.iter().map(|label| Paragraph::new(label, LABEL, 110.)).collect();
+        let widest =
+            row_labels.iter().flat_map(|p| &p.lines).map(|line| text_width(line, LABEL.size)).fold(0., f64::max);
+        let left = MARGIN + if widest > 0. { widest + GAP } else { 0. };
+        let fit = (WIDTH - left - MARGIN) / columns as f64 - GAP;
+        let side = fit.clamp(24., 96.);
+        let pitch = (side + GAP).max(caption_width + 10.).max(24.);
+        let column_room = if self.column_labels.is_empty() { 0. } else { 24. };
+        let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
+        let width = (left + columns as f64 * pitch - (pitch - side) + (pitch - side).max(MARGIN) + MARGIN).max(360.);
+        let title = if title.lines.len() > 1 || width < WIDTH {
+            Paragraph::new(&self.title, TITLE, width - 2. * MARGIN)
+        } else {
+            title
+        };
+        let note = Paragraph::new(&self.note, NOTE, width - 2. * MARGIN);
+        let heights: Vec<f64> = self.rows.iter().map(|row| row_side(row, side) + caption_room(row) + GAP).collect();
+        let top = MARGIN + title.height() + if title.lines.is_empty() { 0. } else { 8. } + column_room;
+        let height = top + heights.iter().sum::<f64>() + note.height() + MARGIN;
+
+        draw((width, height), self.words(), |canvas| {
+            title.draw(canvas, (MARGIN, MARGIN))?;
+            let center = |column: usize| left + column as f64 * pitch + pitch / 2.;
+            for (column, label) in self.column_labels.iter().enumerate() {
+                canvas.text((center(column), top - 12.), label, LABEL, Anchor::Middle)?;
+            }
+            let mut y = top;
+            for (row, tiles) in self.rows.iter().enumerate() {
+                let image_height = row_side(tiles, side);
+                if let Some(label) = row_labels.get(row) {
+                    label.draw(canvas, (MARGIN, y + (image_height - label.height()) / 2.))?;
+                }
+                for (column, tile) in tiles.iter().enumerate() {
+                    let left = center(column) - side / 2.;
+                    paint(
+                        canvas,
+                        tile,
+                        Rect { left, top: y, right: left + side, bottom: y + tile_height(tile, side) },
+                    )?;
+                }
+                y += heights.get(row).copied().unwrap_or_default();
+            }
+            note.draw(canvas, (MARGIN, height - MARGIN - note.height()))
+        })
+    }
+
+    /// The grid in words: every caption.
+    fn words(&self) -> String {
+        let mut words = if self.title.is_empty() { "Images.".to_string() } else { self.title.clone() };
+        for (row, tiles) in self.rows.iter().enumerate() {
+            let captions: Vec<String> =
+                tiles.iter().map(|tile| format!("{}{}", tile.mark.sign().0, tile.caption)).collect();
+            let label = self.row_labels.get(row).map_or_else(|| format!("row {}", row + 1), Clone::clone);
+            words.push_str(&format!("\n  {label}: {}", captions.join(", ")));
+        }
+        if !self.note.is_empty() {
+            words.push('\n');
+            words.push_str(&self.note);
+        }
+        words
+    }
+}
+
+/// The height of a tile's image `side` pixels wide; its proportions are kept.
+fn tile_height(tile: &Tile, side: f64) -> f64 {
+    side * tile.image.height as f64 / tile.image.width.max(1) as f64
+}
+
+fn caption_room(tiles: &[Tile]) -> f64 {
+    if tiles.iter().all(|tile| tile.caption.is_empty()) { 0. } else { CAPTION_ROOM }
+}
+
+fn row_side(tiles: &[Tile], side: f64) -> f64 {
+    tiles.iter().map(|tile| tile_height(tile, side)).fold(0., f64::max)
+}
+
+fn paint(canvas: &mut Canvas, tile: &Tile, rect: Rect) -> Result<()> {
+    let (sign, color) = tile.mark.sign();
+    let Rect { left, top, right, bottom } = rect;
+    // The frame lies outside the image; without a mark it is a hairline, since images may be white at the edge.
+    let (reach, width, edge) = if tile.mark == Mark::Wrong { (2., 2.5, color) } else { (0.5, 1., palette::MUTED) };
+    canvas.frame(
+        Rect { left: left - reach, top: top - reach, right: right + reach, bottom: bottom + reach },
+        edge,
+        width,
+    )?;
+    canvas.image(rect, &tile.image.png()?);
+    let middle = (left + right) / 2.;
+    let text = format!("{sign}{}", tile.caption);
+    canvas.text(
+        (middle, bottom + 14.),
+        &text,
+        Font { color, bold: tile.mark == Mark::Wrong, ..CAPTION },
+        Anchor::Middle,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use candle_core::Device;
+
+    use super::super::testing::{assert_well_formed, sample};
+    use super::*;
+
+    /// A ring on black, brighter to the right.
+    fn rings(n: usize, side: usize) -> Tensor {
+        let pixels = (0..n * side * side).map(|i| {
+            let (image, y, x) = (i / (side * side), i / side % side, i % side);
+            let (dx, dy) = (x as f64 - side as f64 / 2., y as f64 - side as f64 / 2.);
+            let r = (dx * dx + dy * dy).sqrt() / side as f64;
+            if (r - 0.1 - 0.03 * image as f64).abs() < 0.08 { 0.4 + 0.6 * x as f64 / side as f64 } else { 0. }
+        });
+        Tensor::from_vec(pixels.collect::<Vec<f64>>(), (n, side * side), &Device::Cpu).unwrap()
+    }
+
+    fn grid() -> ImageGrid {
+        let clean = rings(6, 28);
+        let noise = (rings(6, 28).roll(9, 1).unwrap() - 0.2).unwrap();
+        let captions = |wrong: bool| -> Vec<(String, Mark)> {
+            (0..6).map(|i| (format!("{i} · {}%", 99 - i), Mark::of(!wrong || i % 2 == 0))).collect()
+        };
+        let mut grid = ImageGrid {
+            title: "Before & after <one> step".into(),
+            column_labels: (0..6).map(|i| format!("label {i}")).collect(),
+            note: "Below each image: the answer and its probability.".into(),
+            ..ImageGrid::default()
+        };
+        grid.push("clean", &clean, (28, 28), Pixels::Intensity, &captions(false)).unwrap();
+        grid.push(
+            "perturbation, −0.2 to 0.2",
+            &noise,
+            (28, 28),
+            Pixels::Signed { limit: 0.8 },
+            &vec![(String::new(), Mark::None); 6],
+        )
+        .unwrap();
+        grid.push("attacked", &(clean + noise).unwrap(), (28, 28), Pixels::Intensity, &captions(true)).unwrap();
+        grid
+    }
+
+    #[test]
+    fn a_grid_carries_its_texts_and_is_the_same_twice() {
+        let figure = grid().figure().unwrap();
+        assert_well_formed(&figure);
+        for text in [
+            "Before &amp; after &lt;one&gt; step",
+            "label 3",
+            "clean",
+            "✗ 1 · 98%",
+            "✓ 0 · 99%",
+            "image-rendering:pixelated",
+        ] {
+            assert!(figure.svg.contains(text), "{text}");
+        }
+        assert!(figure.alt.contains("attacked: ✓ 0 · 99%, ✗ 1 · 98%"), "{}", figure.alt);
+        assert_eq!(figure.svg.matches("<image ").count(), 18);
+        assert_eq!(figure, grid().figure().unwrap());
+        sample("images", &figure);
+    }
+
+    #[test]
+    fn color_images_of_any_shape() {
+        let image = Tensor::rand(0f32, 1., (9, 3, 32, 32), &Device::Cpu).unwrap();
+        let mut grid = ImageGrid::default();
+        grid.push("", &image, (32, 32), Pixels::Intensity, &vec![("cat · 55%".into(), Mark::Wrong); 9]).unwrap();
+        grid.push(
+            "",
+            &image.flatten_from(1).unwrap(),
+            (32, 32),
+            Pixels::Intensity,
+            &vec![("dog".into(), Mark::Right); 9],
+        )
+        .unwrap();
+        assert_eq!(grid.rows[0][0].image, grid.rows[1][0].image);
+        let figure = grid.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("color", &figure);
+    }
+
+    #[test]
+    fn the_png_holds_the_pixels() {
+        let gray = Tensor::new(&[[0f32, 0.2, 0.4, 0.6, 1., 7.]], &Device::Cpu).unwrap();
+        let red = Tensor::new(&[[1f32, 0., 0., 0.5, 0., 0.]], &Device::Cpu).unwrap();
+        for (tensor, size, expected) in
+            [(&gray, (2, 3), vec![0u8, 51, 102, 153, 255, 255]), (&red, (1, 2), vec![255, 0, 0, 0, 128, 0])]
+        {
+            let grid = &mut ImageGrid::default();
+            grid.push("", tensor, size, Pixels::Intensity, &[(String::new(), Mark::None)]).unwrap();
+            let svg = grid.figure().unwrap().svg;
+            let data = svg.split_once("base64,").unwrap().1.split_once('"').unwrap().0;
+            let file = STANDARD.decode(data).unwrap();
+            let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+            let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+            let info = reader.next_frame(&mut pixels).unwrap();
+            assert_eq!((info.height as usize, info.width as usize), size);
+            assert_eq!(pixels, expected);
+        }
+    }
+
+    #[test]
+    fn signed_pixels_show_the_sign() {
+        let difference = Tensor::new(&[[-0.1f32, 0., 0.1]], &Device::Cpu).unwrap();
+        let image = Image::batch(&difference, (1, 3), Pixels::Signed { limit: 0.1 }).unwrap().remove(0);
+        assert_eq!(image.rgb, [0x21, 0x66, 0xac, 255, 255, 255, 0xb2, 0x18, 0x2b]);
+        assert!(Image::batch(&difference, (1, 3), Pixels::Signed { limit: 0. }).is_err());
+    }
+
+    #[test]
+    fn bad_images_are_refused() {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+        for shape in [&[784][..], &[2, 783], &[2, 14, 56], &[2, 2, 28, 28], &[2, 1, 1, 28, 28]] {
+            let error = Image::batch(&zeros(shape), (28, 28), Pixels::Intensity).unwrap_err().to_string();
+            assert!(error.starts_with("Image::batch: images has shape"), "{error}");
+        }
+        assert!(Image::batch(&zeros(&[2, 0]), (0, 28), Pixels::Intensity).is_err());
+        let nan = Tensor::new(&[[f32::NAN]], &Device::Cpu).unwrap();
+        assert_eq!(
+            Image::batch(&nan, (1, 1), Pixels::Intensity).unwrap_err().to_string(),
+            "images is NaN; expected numbers"
+        );
+        assert!(ImageGrid::default().figure().is_err());
+        assert!(ImageGrid::default().push("", &zeros(&[2, 4]), (2, 2), Pixels::Intensity, &[]).is_err());
+        assert!(ImageGrid { row_labels: vec!["one".into()], ..grid() }.figure().is_err());
+        let broken =
+            Tile { image: Image { width: 2, height: 2, rgb: vec![0] }, caption: String::new(), mark: Mark::None };
+        assert!(ImageGrid { rows: vec![vec![broken]], ..ImageGrid::default() }.figure().is_err());
+    }
+}

@@ -1,0 +1,466 @@
+//! Curves of one or several series, alone or in panels side by side.
+
+use super::Figure;
+pub use super::axes::AxisScale;
+use super::axes::{
+    Axis, BELOW, Key, MARGIN, NOTE, PANEL_TITLE, Paragraph, Plot, REFERENCE, TITLE, left_room, legend, legend_width,
+    number,
+};
+use super::canvas::{Anchor, Canvas, Point, Rect, draw};
+use super::palette::{Colors, Style};
+use crate::error::{Error, Result};
+
+/// The width of a figure in pixels.
+const WIDTH: f64 = 900.;
+/// The least height of a panel's plot.
+const PLOT_HEIGHT: f64 = 250.;
+/// Pixels between rows of panels.
+const ROW_GAP: f64 = 14.;
+/// Curves of at most so many points carry a marker at each, longer ones at about this many.
+const MARKERS: usize = 24;
+
+/// One curve, with a spread if `low` and `high` are not empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series {
+    /// The name in the legend.
+    pub name: String,
+    /// Where the points lie.
+    pub x: Vec<f64>,
+    /// The curve; as long as `x`.
+    pub mean: Vec<f64>,
+    /// The lower edge of the spread: as long as `x`, or empty.
+    pub low: Vec<f64>,
+    /// The upper edge of the spread: as long as `x`, or empty.
+    pub high: Vec<f64>,
+}
+
+impl Series {
+    /// A curve without a spread.
+    pub fn line(name: impl Into<String>, x: &[f64], y: &[f64]) -> Self {
+        Self { name: name.into(), x: x.to_vec(), mean: y.to_vec(), ..Self::default() }
+    }
+
+    /// The mean of several runs, with mean ± standard deviation (divided by n − 1) as its spread; a single run has none.
+    ///
+    /// # Errors
+    /// No run, or a run that is not as long as `x`.
+    pub fn over_runs(name: impl Into<String>, x: &[f64], runs: &[Vec<f64>]) -> Result<Self> {
+        if runs.is_empty() {
+            return Err(Error::argument("runs", "at least one run", "empty"));
+        }
+        if let Some(run) = runs.iter().find(|run| run.len() != x.len()) {
+            return Err(Error::argument("run", format!("{} numbers, as many as x", x.len()), run.len()));
+        }
+        let mut series = Self { name: name.into(), x: x.to_vec(), ..Self::default() };
+        for index in 0..x.len() {
+            let values: Vec<f64> = runs.iter().filter_map(|run| run.get(index).copied()).collect();
+            let (mean, std) = mean_std(&values);
+            series.mean.push(mean);
+            if runs.len() > 1 {
+                series.low.push(mean - std);
+                series.high.push(mean + std);
+            }
+        }
+        Ok(series)
+    }
+
+    /// One curve for each value of a parameter: `runs[value][run][point]`, as [`Series::over_runs`] takes them.
+    ///
+    /// # Errors
+    /// Not as many names as values, or an error of [`Series::over_runs`].
+    pub fn family(names: &[String], x: &[f64], runs: &[Vec<Vec<f64>>]) -> Result<Vec<Self>> {
+        if names.len() != runs.len() {
+            return Err(Error::argument("names", format!("{}, one a curve", runs.len()), names.len()));
+        }
+        names.iter().zip(runs).map(|(name, runs)| Self::over_runs(name, x, runs)).collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        let n = self.x.len();
+        if n == 0 {
+            return Err(Error::argument("series", "at least one point", format!("{:?} without a point", self.name)));
+        }
+        for (name, values, may_be_empty) in
+            [("mean", &self.mean, false), ("low", &self.low, true), ("high", &self.high, true)]
+        {
+            if values.len() != n && !(may_be_empty && values.is_empty()) {
+                return Err(Error::argument(
+                    name,
+                    format!("{n} numbers, as many as x of {:?}", self.name),
+                    values.len(),
+                ));
+            }
+        }
+        if self.low.len() != self.high.len() {
+            return Err(Error::argument(
+                "low",
+                "both edges of the spread or neither",
+                format!("one in {:?}", self.name),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Mean and standard deviation (divided by n − 1; 0 for a single value).
+///
+/// No value gives NaN.
+pub fn mean_std(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    if values.len() < 2 {
+        return (mean, 0.);
+    }
+    (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.)).sqrt())
+}
+
+/// A chart of curves.
+///
+/// ```
+/// use isopath::figures::{AxisScale, LineChart, Series};
+/// # fn main() -> isopath::Result<()> {
+/// let chart = LineChart {
+///     title: "Accuracy under attack".into(),
+///     x_label: "step size α (pixel units)".into(),
+///     y_label: "accuracy".into(),
+///     x_scale: AxisScale::Log,
+///     y_range: Some((0., 1.)),
+///     series: vec![Series::line("β = 0", &[0.01, 0.1, 1.], &[0.9, 0.3, 0.05])],
+///     reference: Some(("chance".into(), 0.1)),
+///     ..LineChart::default()
+/// };
+/// let figure = chart.figure()?;
+/// assert!(figure.svg.contains("step size"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineChart {
+    /// Above the chart; may be empty.
+    pub title: String,
+    /// What x is, with its unit.
+    pub x_label: String,
+    /// What y is, with its unit.
+    pub y_label: String,
+    /// How x is spread.
+    pub x_scale: AxisScale,
+    /// How y is spread.
+    pub y_scale: AxisScale,
+    /// What the y axis spans at least.
+    pub y_range: Option<(f64, f64)>,
+    /// The curves; each point's x and y finite, and positive on a logarithmic axis.
+    pub series: Vec<Series>,
+    /// Whether the series are classes or the values of a parameter.
+    pub colors: Colors,
+    /// The legend's heading, such as the parameter's name.
+    pub legend: String,
+    /// A horizontal line with a name, such as the accuracy of chance.
+    pub reference: Option<(String, f64)>,
+    /// Small print below: what the shading is, how many seeds.
+    pub note: String,
+}
+
+impl LineChart {
+    /// Draws the chart, its legend on the right.
+    ///
+    /// # Errors
+    /// No series, a series whose lengths differ, a number that is not finite, or one ≤ 0 on a logarithmic axis.
+    pub fn figure(&self) -> Result<Figure> {
+        let chart = Self { title: String::new(), note: String::new(), ..self.clone() };
+        Panels { title: self.title.clone(), columns: 1, charts: vec![chart], note: self.note.clone() }.figure()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.series.is_empty() {
+            return Err(Error::argument("series", "at least one series", "empty"));
+        }
+        self.series.iter().try_for_each(Series::check)
+    }
+
+    fn x_axis(&self) -> Result<Axis> {
+        let values = self.series.iter().flat_map(|series| series.x.iter().copied());
+        Axis::spanning("x", self.x_scale, values, None)
+    }
+
+    fn y_values(&self) -> impl Iterator<Item = f64> {
+        let series = self.series.iter().flat_map(|s| s.mean.iter().chain(&s.low).chain(&s.high).copied());
+        series.chain(self.reference.iter().map(|(_, value)| *value))
+    }
+
+    /// The chart in words: axes, and each curve's first, last and extreme values.
+    fn words(&self) -> String {
+        let scale = if self.x_scale == AxisScale::Log { " (logarithmic)" } else { "" };
+        let mut words =
+            format!("{}{}{} against {}{scale}.", self.title, colon(&self.title), self.y_label, self.x_label);
+        for series in &self.series {
+            if let (Some(x0), Some(x1), Some(y0), Some(y1)) =
+                (series.x.first(), series.x.last(), series.mean.first(), series.mean.last())
+            {
+                let [x0, x1, y0, y1] = [x0, x1, y0, y1].map(|value| number(*value));
+                words.push_str(&format!("\n  {}: {y0} at {x0}, {y1} at {x1}", series.name));
+            }
+        }
+        words
+    }
+
+    fn paint(&self, canvas: &mut Canvas, plot: &Plot) -> Result<()> {
+        if let Some((_, value)) = &self.reference {
+            plot.reference(canvas, *value)?;
+        }
+        let styles: Vec<Style> = (0..self.series.len()).map(|i| self.colors.style(i, self.series.len())).collect();
+        let points = |x: &[f64], y: &[f64]| -> Vec<Point> { x.iter().zip(y).map(|(x, y)| plot.at(*x, *y)).collect() };
+        // All shadings first, so that none hides a curve.
+        for (series, style) in self.series.iter().zip(&styles) {
+            if !series.low.is_empty() {
+                let mut edge = points(&series.x, &series.low);
+                edge.extend(points(&series.x, &series.high).into_iter().rev());
+                canvas.polygon(&edge, style.color, 0.18)?;
+            }
+        }
+        for (series, style) in self.series.iter().zip(&styles) {
+            canvas.path(&points(&series.x, &series.mean), style.color, 2., style.dash)?;
+        }
+        for (index, (series, style)) in self.series.iter().zip(&styles).enumerate() {
+            let every = series.x.len().div_ceil(MARKERS);
+            // Staggered, so that curves on top of each other show more than the last one's markers.
+            for point in points(&series.x, &series.mean).into_iter().skip(index % every).step_by(every) {
+                canvas.marker(point, style.marker, 3.2, style.color)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn colon(title: &str) -> &'static str {
+    if title.is_empty() { "" } else { ": " }
+}
+
+/// Several charts in rows and columns with one legend and, when their y labels agree, one y axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panels {
+    /// Above everything; may be empty.
+    pub title: String,
+    /// Charts in a row; at least 1.
+    pub columns: usize,
+    /// The charts, row by row, with the same names of series.
+    pub charts: Vec<LineChart>,
+    /// Small print below everything.
+    pub note: String,
+}
+
+impl Panels {
+    /// Draws the charts; the legend, which the first chart gives, stands on the right.
+    ///
+    /// # Errors
+    /// No chart, `columns` 0, charts whose series' names differ, or an error of [`LineChart::figure`].
+    pub fn figure(&self) -> Result<Figure> {
+        let Some(first) = self.charts.first() else {
+            return Err(Error::argument("charts", "at least one chart", "empty"));
+        };
+        if self.columns == 0 {
+            return Err(Error::argument("columns", "at least 1", 0));
+        }
+        self.charts.iter().try_for_each(LineChart::check)?;
+        let names: Vec<&str> = first.series.iter().map(|series| series.name.as_str()).collect();
+        if let Some(other) =
+            self.charts.iter().find(|chart| !chart.series.iter().map(|s| s.name.as_str()).eq(names.iter().copied()))
+        {
+            let got =
+                format!("{:?} in panel {:?}", other.series.iter().map(|s| &s.name).collect::<Vec<_>>(), other.title);
+            return Err(Error::argument("series", format!("the same names in every panel, {names:?}"), got));
+        }
+        let shared = self.charts.iter().all(|chart| chart.y_label == first.y_label && chart.y_scale == first.y_scale);
+        let x: Vec<Axis> = self.charts.iter().map(LineChart::x_axis).collect::<Result<_>>()?;
+        let y: Vec<Axis> = self.charts.iter().map(|chart| self.y_axis(chart, shared)).collect::<Result<_>>()?;
+
+        // One curve with a title of its own needs no legend.
+        let with_legend = names.len() > 1 || !first.legend.is_empty() || first.reference.is_some();
+        let mut entries: Vec<_> =
+            names.iter().enumerate().map(|(i, name)| (*name, first.colors.style(i, names.len()), Key::Line)).collect();
+        entries.extend(first.reference.iter().map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)));
+        let legend_room = if with_legend {
+            legend_width(&first.legend, entries.iter().map(|(name, ..)| *name)).min(WIDTH / 3.) + 18.
+        } else {
+            0.
+        };
+        let columns = self.columns.min(self.charts.len());
+        let rows = self.charts.len().div_ceil(columns);
+        let left = MARGIN + y.iter().map(left_room).fold(0., f64::max);
+        let gap = if shared { 30. } else { left };
+        let width = (WIDTH - left - legend_room - MARGIN - 6. - gap * (columns - 1) as f64) / columns as f64;
+        let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
+        let note = Paragraph::new(&self.note, NOTE, WIDTH - 2. * MARGIN);
+        let panel_titles = self.charts.iter().any(|chart| !chart.title.is_empty());
+        let above = if panel_titles { 26. } else { 10. };
+        let row_height = above + PLOT_HEIGHT + BELOW + ROW_GAP;
+        let top = MARGIN + title.height();
+        let height = top + rows as f64 * row_height - ROW_GAP + note.height() + MARGIN;
+
+        draw((WIDTH, height), self.words(), |canvas| {
+            title.draw(canvas, (MARGIN, MARGIN))?;
+            for (index, ((chart, x), y)) in self.charts.iter().zip(&x).zip(&y).enumerate() {
+                let (row, column) = (index / columns, index % columns);
+                let (left, top) = (left + column as f64 * (width + gap), top + row as f64 * row_height + above);
+                let rect = Rect { left, top, right: left + width, bottom: top + PLOT_HEIGHT };
+                let plot = Plot { rect, x: Some(x), y };
+                canvas.text((left, top - 14.), &chart.title, PANEL_TITLE, Anchor::Start)?;
+                plot.axes(canvas, &chart.x_label, &chart.y_label, column == 0 || !shared)?;
+                chart.paint(canvas, &plot)?;
+            }
+            if with_legend {
+                legend(canvas, (WIDTH - MARGIN - legend_room + 18., top + above), &first.legend, &entries)?;
+            }
+            note.draw(canvas, (MARGIN, height - MARGIN - note.height()))
+        })
+    }
+
+    /// A chart's own y axis, or the one that spans all charts.
+    fn y_axis(&self, chart: &LineChart, shared: bool) -> Result<Axis> {
+        if !shared {
+            return Axis::spanning("y", chart.y_scale, chart.y_values(), chart.y_range);
+        }
+        let ranges = self.charts.iter().filter_map(|chart| chart.y_range);
+        let range = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        Axis::spanning("y", chart.y_scale, self.charts.iter().flat_map(LineChart::y_values), range)
+    }
+
+    fn words(&self) -> String {
+        let mut words = self.title.clone();
+        for chart in &self.charts {
+            if !words.is_empty() {
+                words.push('\n');
+            }
+            words.push_str(&chart.words());
+        }
+        if !self.note.is_empty() {
+            words.push('\n');
+            words.push_str(&self.note);
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_well_formed, sample};
+    use super::*;
+
+    fn chart() -> LineChart {
+        let x: Vec<f64> = (0..20).map(|i| 10f64.powf(-2. + 2. * f64::from(i) / 19.)).collect();
+        let curve = |beta: usize, seed: usize| -> Vec<f64> {
+            x.iter().map(|x| 0.06 + 0.9 / (1. + (x * 12. / (1. + beta as f64)).powi(2)) - 0.02 * seed as f64).collect()
+        };
+        let names = ["0", "0.001", "0.01", "0.1", "1", "10"].map(|beta| format!("β = {beta}"));
+        let runs: Vec<Vec<Vec<f64>>> = (0..6).map(|beta| (0..3).map(|seed| curve(beta, seed)).collect()).collect();
+        let series = Series::family(&names, &x, &runs).unwrap();
+        LineChart {
+            title: "FGSM <follows> the cross-entropy & more".into(),
+            x_label: "step size α (pixel values in [0, 1])".into(),
+            y_label: "accuracy".into(),
+            x_scale: AxisScale::Log,
+            y_range: Some((0., 1.)),
+            series,
+            colors: Colors::Ordered,
+            legend: "weight β".into(),
+            reference: Some(("chance".into(), 0.1)),
+            note: "Lines: mean of three seeds. Shading: ± one standard deviation.".into(),
+            ..LineChart::default()
+        }
+    }
+
+    #[test]
+    fn a_chart_carries_its_texts_and_is_the_same_twice() {
+        let figure = chart().figure().unwrap();
+        assert_well_formed(&figure);
+        for text in [
+            "FGSM &lt;follows&gt; the cross-entropy &amp; more",
+            "step size α",
+            "accuracy",
+            "β = 0.001",
+            "chance",
+            "Shading",
+        ] {
+            assert!(figure.svg.contains(text), "{text}");
+        }
+        assert!(figure.alt.contains("β = 10: 0.9396 at 0.01"), "{}", figure.alt);
+        assert_eq!(figure, chart().figure().unwrap());
+        sample("lines", &figure);
+    }
+
+    #[test]
+    fn classes_differ_in_dashes_and_linear_axes_hold_every_point() {
+        let x: Vec<f64> = (0..100).map(f64::from).collect();
+        let series = (0..5).map(|c| {
+            let y: Vec<f64> = x.iter().map(|x| (x / 15. + f64::from(c)).sin() * 40. - 3.).collect();
+            Series::line(format!("class {c}"), &x, &y)
+        });
+        let chart = LineChart {
+            x_label: "epoch".into(),
+            y_label: "loss (nats)".into(),
+            series: series.collect(),
+            ..LineChart::default()
+        };
+        let figure = chart.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("classes", &figure);
+        let single =
+            LineChart { series: vec![Series::line("only", &[2.], &[0.5])], title: "One point".into(), ..chart };
+        sample("single", &single.figure().unwrap());
+    }
+
+    #[test]
+    fn panels_share_one_axis_and_one_legend() {
+        let panel = |title: &str| LineChart { title: title.into(), note: String::new(), ..chart() };
+        let panels = Panels {
+            title: "Figure 3".into(),
+            columns: 2,
+            charts: ["FGSM, cross-entropy", "FGSM, training loss", "PGD, cross-entropy", "PGD, training loss"]
+                .map(panel)
+                .to_vec(),
+            note: "Three seeds.".into(),
+        };
+        let figure = panels.figure().unwrap();
+        assert_well_formed(&figure);
+        assert_eq!(figure.svg.matches(">\nβ = 0.1\n<").count(), 1);
+        // One y label a row.
+        assert_eq!(figure.svg.matches(">\naccuracy\n<").count(), 2);
+        sample("panels", &figure);
+        assert!(Panels { columns: 0, ..panels.clone() }.figure().is_err());
+        let mut other = panels.clone();
+        other.charts[3].series.pop();
+        assert!(other.figure().unwrap_err().to_string().contains("PGD, training loss"));
+        assert!(Panels { charts: vec![], ..panels }.figure().is_err());
+    }
+
+    #[test]
+    fn bad_series_are_refused() {
+        let with = |series: Series| LineChart { series: vec![series], ..LineChart::default() };
+        let good = Series::line("a", &[1., 2.], &[1., 2.]);
+        assert!(with(good.clone()).figure().is_ok());
+        let message = |chart: LineChart| chart.figure().unwrap_err().to_string();
+        assert_eq!(message(LineChart::default()), "series is empty; expected at least one series");
+        assert_eq!(
+            message(with(Series::line("a", &[1., 2.], &[1.]))),
+            "mean is 1; expected 2 numbers, as many as x of \"a\""
+        );
+        assert_eq!(
+            message(with(Series::line("a", &[], &[]))),
+            "series is \"a\" without a point; expected at least one point"
+        );
+        assert_eq!(message(with(Series::line("a", &[1.], &[f64::NAN]))), "y is NaN; expected finite numbers");
+        assert!(message(with(Series { low: vec![0.; 2], ..good.clone() })).starts_with("low is one in"));
+        let log = LineChart { x_scale: AxisScale::Log, ..with(Series::line("a", &[0., 1.], &[1., 1.])) };
+        assert_eq!(message(log), "x is 0; expected numbers > 0 on a logarithmic axis");
+        assert!(Series::over_runs("a", &[1.], &[]).is_err());
+        assert!(Series::over_runs("a", &[1.], &[vec![1., 2.]]).is_err());
+        assert!(Series::family(&["a".into()], &[1.], &[]).is_err());
+    }
+
+    #[test]
+    fn spread_is_the_sample_standard_deviation() {
+        // numpy 2: np.std([1, 2, 4], ddof=1) == 1.5275252316519468
+        let (mean, std) = mean_std(&[1., 2., 4.]);
+        assert!((mean - 7. / 3.).abs() < 1e-15 && (std - 1.527_525_231_651_946_8).abs() < 1e-15);
+        assert_eq!(mean_std(&[3.]), (3., 0.));
+    }
+}

@@ -1,0 +1,33 @@
+//! Files that are written whole or not at all.
+
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Writes `bytes` to `path`; missing folders are made.
+///
+/// The bytes go to a file beside `path` that takes its name once they are on the disk: whatever happens, `path` holds
+/// the old content or the new.
+///
+/// # Errors
+/// The folder cannot be made or written to.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".writing-")
+        // As any new file: what the umask leaves of it. The default would hide the file from everyone else.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(Error::io(folder))?;
+    file.write_all(bytes).map_err(Error::io(path))?;
+    file.as_file().sync_all().map_err(Error::io(path))?;
+    file.persist(path).map_err(|error| Error::io(path)(error.error))?;
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! What must hold of every attack: the ball, the bounds, closed forms, and independence of threads.
+
+use candle_core::{DType, Device, Tensor};
+use isopath::Result;
+use isopath::attacks::{Adversarial, Bounds, FgsmParams, Goal, Norm, PgdParams, fgsm, pgd, transfer};
+use isopath::models::Network;
+use isopath::rng::Rng;
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+
+use crate::common::{CrossEntropy, Custom, Mlp, batch, largest_difference, values};
+
+const WIDTHS: [usize; 3] = [12, 9, 4];
+
+fn bits(images: &Tensor) -> Result<Vec<u64>> {
+    Ok(values(images)?.into_iter().map(f64::to_bits).collect())
+}
+
+fn attack(norm: Norm, rows: usize, params: &PgdParams) -> Result<Adversarial> {
+    let (images, labels) = batch(5, rows, DType::F32)?;
+    let network = Mlp::random(3, &WIDTHS, DType::F32)?;
+    let params = PgdParams { norm, ..params.clone() };
+    pgd(&network, &CrossEntropy::default(), &images, &labels, 0.3, &params)
+}
+
+#[test]
+fn fgsm_is_pgd_with_one_full_step_bit_for_bit() -> Result<()> {
+    let network = Mlp::random(1, &WIDTHS, DType::F32)?;
+    let (images, labels) = batch(2, 33, DType::F32)?;
+    let targets = Goal::Targeted(((&labels + 1.)? - (labels.ge(3u32)?.to_dtype(DType::U32)? * 4.)?)?);
+    let loss = CrossEntropy::default();
+    for norm in [Norm::LInf, Norm::L2] {
+        for goal in [Goal::Untargeted, targets.clone()] {
+            for bounds in [Some(Bounds::default()), None] {
+                for eps in [0.01, 0.1, 0.7, 1.] {
+                    let one = FgsmParams { norm, goal: goal.clone(), bounds, batch_size: 10 };
+                    let many = PgdParams {
+                        norm,
+                        goal: goal.clone(),
+                        bounds,
+                        batch_size: 10,
+                        alpha: eps,
+                        steps: 1,
+                        ..Default::default()
+                    };
+                    let one = fgsm(&network, &loss, &images, &labels, eps, &one)?;
+                    let many = pgd(&network, &loss, &images, &labels, eps, &many)?;
+                    assert_eq!(bits(&one.images)?, bits(&many.images)?);
+                    assert_eq!((one.predictions, one.success), (many.predictions, many.success));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn one_step_from_an_image_is_the_sign_of_its_gradient() -> Result<()> {
+    // Logits (0, w·x): the gradient at label 0 is a positive multiple of w, and 0 where w is 0.
+    let weight = Tensor::new(&[[0f32, 0., 0.], [2., -3., 0.]], &Device::Cpu)?;
+    let network = Mlp { layers: vec![(weight, Tensor::zeros(2, DType::F32, &Device::Cpu)?)] };
+    let images = Tensor::new(&[[0.5f32, 0.5, 0.5], [0.9, 0.1, 1.]], &Device::Cpu)?;
+    let labels = Tensor::new(&[0u32, 0], &Device::Cpu)?;
+    let found = fgsm(&network, &CrossEntropy::default(), &images, &labels, 0.25, &FgsmParams::default())?;
+    assert_eq!(found.images.to_vec2::<f32>()?, [[0.75, 0.25, 0.5], [1., 0., 1.]]);
+    assert_eq!(found.gradient_evaluations, 1);
+    Ok(())
+}
+
+/// A linear network of two classes loses exactly ε‖w‖₁ (L∞) or ε‖w‖₂ (L2) of its margin m = w·x + b, w = w₁ − w₀.
+#[test]
+fn a_linear_network_loses_the_dual_norm_of_its_margin() -> Result<()> {
+    // A sum of twelve products, about ten steps of them.
+    const ROUNDING: f64 = 1e-13;
+    let network = Mlp::random(8, &[12, 2], DType::F64)?;
+    let weights = network.layers[0].0.to_vec2::<f64>()?;
+    let w: Vec<f64> = weights[1].iter().zip(&weights[0]).map(|(a, b)| a - b).collect();
+    let (images, _) = batch(9, 50, DType::F64)?;
+    let margins = |images: &Tensor| -> Result<Vec<f64>> {
+        Ok(network.forward(images)?.to_vec2::<f64>()?.iter().map(|logits| logits[1] - logits[0]).collect())
+    };
+    let clean = margins(&images)?;
+    let labels: Vec<u32> = clean.iter().map(|margin| u32::from(*margin > 0.)).collect();
+    let labels = Tensor::new(labels, &Device::Cpu)?;
+    for (norm, dual) in
+        [(Norm::LInf, w.iter().map(|w| w.abs()).sum::<f64>()), (Norm::L2, w.iter().map(|w| w * w).sum::<f64>().sqrt())]
+    {
+        let mut accuracies = Vec::new();
+        for eps in [0., 0.05, 0.2, 0.6] {
+            for (alpha, steps) in [(0.09, 10), (0.7, 1)] {
+                let params = PgdParams { norm, alpha, steps, bounds: None, ..Default::default() };
+                let found = pgd(&network, &CrossEntropy::default(), &images, &labels, eps, &params)?;
+                for (clean, attacked) in clean.iter().zip(margins(&found.images)?) {
+                    assert!((clean - clean.signum() * eps * dual - attacked).abs() < ROUNDING);
+                }
+                let robust = clean.iter().filter(|margin| margin.abs() > eps * dual).count() as f64 / 50.;
+                assert!((1. - found.success_rate() - robust).abs() < 1e-12);
+                accuracies.push(robust);
+            }
+        }
+        assert_eq!(accuracies[0], 1.);
+        assert!(accuracies.is_sorted_by(|a, b| a >= b) && accuracies[7] < 1.);
+    }
+    Ok(())
+}
+
+#[test]
+fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
+    let network = Mlp::random(4, &WIDTHS, DType::F32)?;
+    let (images, labels) = batch(6, 40, DType::F32)?;
+    let targets = Tensor::full(2u32, 40, &Device::Cpu)?;
+    for norm in [Norm::LInf, Norm::L2] {
+        let params = PgdParams { norm, alpha: 0.05, ..Default::default() };
+        let found = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &params)?;
+        assert!(found.loss_after > found.loss_before + 0.1, "{found:?}");
+        let params = PgdParams { goal: Goal::Targeted(targets.clone()), ..params };
+        let found = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &params)?;
+        assert!(found.loss_after < found.loss_before - 0.1, "{found:?}");
+        for (prediction, success) in found.predictions.iter().zip(&found.success) {
+            assert_eq!(*success, *prediction == 2);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn any_number_of_threads_finds_the_same_images() -> Result<()> {
+    for norm in [Norm::LInf, Norm::L2] {
+        let params = PgdParams { random_start: true, restarts: 2, batch_size: 7, alpha: 0.1, ..Default::default() };
+        let mut found = Vec::new();
+        for threads in [1, 2, 5] {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let adversarial = pool.install(|| attack(norm, 100, &params))?;
+            found.push((bits(&adversarial.images)?, adversarial.predictions, adversarial.loss_after.to_bits()));
+        }
+        assert_eq!(found[0], found[1]);
+        assert_eq!(found[0], found[2]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_random_start_is_uniform_in_the_ball() -> Result<()> {
+    // One step so short that the image is the start, to rounding of f64.
+    let (rows, eps) = (2000, 0.3);
+    let images = Tensor::full(0.5, (rows, 12), &Device::Cpu)?;
+    let labels = Tensor::zeros(rows, DType::U32, &Device::Cpu)?;
+    let network = Mlp::random(1, &WIDTHS, DType::F64)?;
+    for norm in [Norm::LInf, Norm::L2] {
+        let start = |seed: u64| {
+            let params = PgdParams {
+                norm,
+                alpha: 1e-14,
+                steps: 1,
+                random_start: true,
+                seed,
+                batch_size: 500,
+                ..Default::default()
+            };
+            pgd(&network, &CrossEntropy::default(), &images, &labels, eps, &params)
+        };
+        let found = start(1)?;
+        // In a ball of d dimensions (r / ε)^d is uniform, in either norm: mean 1/2, variance 1/12. Five standard errors.
+        let uniform = found.distance.iter().map(|r| (r / eps).powi(12)).sum::<f64>() / rows as f64;
+        assert!((uniform - 0.5).abs() < 5. * (1. / 12. / rows as f64).sqrt(), "{norm:?}: {uniform}");
+        // Centred: a pixel's standard deviation is below ε.
+        let centre = (&found.images - 0.5)?.mean(0)?.to_vec1::<f64>()?;
+        assert!(centre.iter().all(|mean| mean.abs() < 5. * eps / (rows as f64).sqrt()));
+        assert_eq!(bits(&found.images)?, bits(&start(1)?.images)?);
+        assert_ne!(bits(&found.images)?, bits(&start(2)?.images)?);
+        // No two batches start alike.
+        let rows = values(&found.images)?;
+        assert_ne!(rows[..12], rows[12 * 500..12 * 501]);
+    }
+    Ok(())
+}
+
+#[test]
+fn restarts_keep_what_succeeded() -> Result<()> {
+    let params = PgdParams { random_start: true, steps: 1, alpha: 0.05, ..Default::default() };
+    let one = attack(Norm::LInf, 200, &params)?;
+    let many = attack(Norm::LInf, 200, &PgdParams { restarts: 8, ..params })?;
+    assert_eq!((one.gradient_evaluations, many.gradient_evaluations), (1, 8));
+    assert!(many.success_rate() > one.success_rate());
+    let (before, after) = (one.images.to_vec2::<f32>()?, many.images.to_vec2::<f32>()?);
+    for row in 0..200 {
+        // The first attempt is the same; it is replaced only where it failed and another succeeded.
+        assert_eq!(before[row] != after[row], many.success[row] && !one.success[row]);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_batch_matters_to_a_loss_that_couples_it_and_to_no_other() -> Result<()> {
+    let network = Mlp::random(4, &WIDTHS, DType::F64)?;
+    let (images, labels) = batch(6, 30, DType::F64)?;
+    // The squared mean of all logits of the batch: the sign of every gradient depends on the other samples.
+    let coupled = Custom(|network: &dyn Network, x: &Tensor, _: &Tensor| Ok(network.forward(x)?.mean_all()?.sqr()?));
+    let found = |loss: &dyn isopath::losses::Loss, batch_size| -> Result<Vec<f64>> {
+        let params = PgdParams { batch_size, alpha: 0.05, ..Default::default() };
+        values(&pgd(&network, loss, &images, &labels, 0.3, &params)?.images)
+    };
+    let plain = CrossEntropy::default();
+    assert!(largest_difference(&found(&plain, 30)?, &found(&plain, 7)?) < 1e-12);
+    assert!(largest_difference(&found(&coupled, 30)?, &found(&coupled, 7)?) > 0.1);
+    Ok(())
+}
+
+#[test]
+fn transfer_to_the_same_network_is_its_robust_accuracy() -> Result<()> {
+    let (a, b) = (Mlp::random(4, &WIDTHS, DType::F32)?, Mlp::random(5, &WIDTHS, DType::F32)?);
+    let (images, _) = batch(6, 90, DType::F32)?;
+    let labels = a.forward(&images)?.argmax(1)?;
+    let found = fgsm(&a, &CrossEntropy::default(), &images, &labels, 0.3, &FgsmParams::default())?;
+    assert!(found.success_rate() > 0.1);
+    for batch_size in [7, 90, 1000] {
+        assert!((transfer(&a, &found, &labels, batch_size)? - (1. - found.success_rate())).abs() < 1e-12);
+    }
+    // Another network, counted by hand.
+    let other = b.forward(&found.images)?.argmax(1)?.eq(&labels)?.to_vec1::<u8>()?;
+    let by_hand = other.iter().map(|correct| f64::from(*correct)).sum::<f64>() / 90.;
+    assert!((transfer(&b, &found, &labels, 32)? - by_hand).abs() < 1e-12);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Every iterate (the result of k steps is the k-th) lies in the bounds exactly, and in the ball to rounding.
+    #[test]
+    fn iterates_stay_in_the_ball_and_in_the_bounds(
+        seed in 0u64..1000,
+        rows in 1usize..5,
+        l2: bool,
+        clipped: bool,
+        random_start: bool,
+        targeted: bool,
+        eps in prop_oneof![Just(0.), 1e-4..1.5f64],
+        alpha in 1e-3..2f64,
+        steps in 1usize..5,
+        (min, width) in (-2f64..2., 0.1..3f64),
+    ) {
+        let norm = if l2 { Norm::L2 } else { Norm::LInf };
+        let bounds = Bounds { min, max: min + width };
+        let images = Rng::new(seed).uniform((rows, 12), min, min + width, DType::F32, &Device::Cpu).unwrap();
+        let labels = Tensor::zeros(rows, DType::U32, &Device::Cpu).unwrap();
+        let goal = if targeted { Goal::Targeted(labels.clone()) } else { Goal::Untargeted };
+        let network = Mlp::random(seed, &WIDTHS, DType::F32).unwrap();
+        let params = PgdParams {
+            norm, goal, alpha, steps, random_start, bounds: clipped.then_some(bounds), seed, ..Default::default()
+        };
+        let found = pgd(&network, &CrossEntropy::default(), &images, &labels, eps, &params).unwrap();
+        let largest = values(&images).unwrap().into_iter().fold(0f64, |a, b| a.max(b.abs())) + eps;
+        // f32 rounds ε and x ± ε by at most half an ulp: ε·2⁻²⁴ + (|x| + ε)·2⁻²⁴ a pixel. In L2 each of d pixels is
+        // rounded so, √d in their norm, and ‖δ‖₂ itself (d squares, their sum, a root, a quotient) by ε·(d + 4)·2⁻²⁴.
+        let unit = 2f64.powi(-24);
+        let rounding = match norm {
+            Norm::LInf => unit * (eps + largest),
+            Norm::L2 => unit * (12f64.sqrt() * (eps + 2. * largest) + 16. * eps),
+        };
+        for distance in &found.distance {
+            prop_assert!(*distance <= eps + rounding, "{distance} > {eps}");
+        }
+        if clipped {
+            let (low, high) = (bounds.min as f32, bounds.max as f32);
+            for pixel in found.images.flatten_all().unwrap().to_vec1::<f32>().unwrap() {
+                prop_assert!((low..=high).contains(&pixel), "{pixel} outside [{low}, {high}]");
+            }
+        }
+    }
+}

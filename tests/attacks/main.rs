@@ -1,0 +1,8 @@
+//! Attacks against values of torchattacks and foolbox, against closed forms and laws, and against bad input.
+
+mod common;
+mod gradients;
+mod laws;
+mod reference;
+mod refusals;
+mod sweeps;
