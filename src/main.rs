@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         site_dir,
         cell_timeout: cell_timeout.map_or_else(|| cli::render::default_cell_timeout(scale), Duration::from_secs),
     };
-    match cli::render::render(&options) {
+    match cli::render::check(&options).and_then(|()| cli::render::render(&options)) {
         Ok(report) if report.failures.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
