@@ -29,9 +29,10 @@ from nbformat.v4 import output_from_msg
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # How long the kernel must be silent after `idle` before the next cell starts, and after the last cell, in seconds.
 SILENCE, LAST_SILENCE = 0.2, 0.5
+SECONDS_TO_REPLY = 30
 NO_NEWLINE_HINT = (
-    "It runs for ever, waits for something, or printed text without a final newline, after which the kernel hears "
-    "nothing more of the cell: end every print! with \\n. A cell that needs longer: --cell-timeout SECONDS."
+    "It runs for ever, waits for something, or printed text without a final newline: the kernel hears nothing more\n"
+    "of such a cell, so end every print! with \\n. A cell that needs longer: --cell-timeout SECONDS."
 )
 
 
@@ -128,7 +129,7 @@ class Kernel:
         if os.getppid() != self.parent:
             raise SystemExit("whoever started this is gone")
         if not self.manager.is_alive():
-            raise Broken("died", f"The kernel died.{self.last_words()}")
+            raise Broken("died", f"the kernel died{self.last_words()}")
 
     def next_message(self, timeout):
         try:
@@ -152,7 +153,7 @@ class Kernel:
                 )
             elif time.monotonic() >= deadline:
                 said = plain(outputs.stderr)
-                raise Broken("timeout", f"No end after {timeout:g} s. {NO_NEWLINE_HINT}" + (f"\n{said}" if said else ""))
+                raise Broken("timeout", f"no end after {timeout:g} s\n{NO_NEWLINE_HINT}" + (f"\n{said}" if said else ""))
             else:
                 self.check_alive()
         while (message := self.next_message(silence)) is not None:
@@ -160,8 +161,9 @@ class Kernel:
         return self.count(request, outputs)
 
     def count(self, request, outputs):
-        """Reads the reply, which comes beside `idle`."""
-        for _ in range(10):
+        """Reads the reply, which comes beside `idle`, behind those to the questions asked while the kernel started."""
+        deadline = time.monotonic() + SECONDS_TO_REPLY
+        while time.monotonic() < deadline:
             try:
                 reply = self.client.get_shell_msg(timeout=1)
             except queue.Empty:
@@ -171,7 +173,7 @@ class Kernel:
                 if reply["content"].get("status") != "ok" and outputs.error is None:
                     outputs.fail(plain(reply["content"].get("evalue") or "") or "the kernel reports an error")
                 return reply["content"].get("execution_count")
-        raise Broken("died", "The kernel ended the cell without a reply.")
+        raise Broken("died", "the kernel ended the cell without a reply")
 
     def stop(self):
         self.client.stop_channels()

@@ -66,22 +66,29 @@ pub fn default_cell_timeout(scale: Scale) -> Duration {
     Duration::from_secs(60 * scale.pick(10, 30, 24 * 60))
 }
 
-/// Executes the notebooks, writes their pages and the index, and tells on standard output how each cell went.
-///
-/// A broken notebook does not stop the others: it is a [`Failure`] of the report, and its page of an earlier run is
-/// removed.
+/// What [`render`] would refuse at once; worth asking before a long set-up. Returns the notebooks that are meant.
 ///
 /// # Errors
-/// An unknown notebook, two of one name, 0 jobs, a time-out of 0, a Python that lacks a package, a folder that cannot be
-/// written.
-pub fn render(options: &Options) -> Result<Report> {
+/// An unknown notebook, two of one name, 0 jobs, a time-out of 0.
+pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     if options.jobs == 0 {
         return Err(Error::argument("jobs", "at least 1", 0));
     }
     if options.cell_timeout.is_zero() {
         return Err(Error::argument("cell-timeout", "more than 0 seconds", 0));
     }
-    let notebooks = notebooks::find(&options.notebooks, &options.notebooks_dir)?;
+    notebooks::find(&options.notebooks, &options.notebooks_dir)
+}
+
+/// Executes the notebooks, writes their pages and the index, and tells on standard output how each cell went.
+///
+/// A broken notebook does not stop the others: it is a [`Failure`] of the report, and its page of an earlier run is
+/// removed.
+///
+/// # Errors
+/// What [`check`] refuses, a Python that lacks a package, a folder that cannot be written.
+pub fn render(options: &Options) -> Result<Report> {
+    let notebooks = check(options)?;
     let assets = Assets::unpack()?;
     check_python(options)?;
     std::fs::create_dir_all(&options.site_dir).map_err(Error::io(&options.site_dir))?;

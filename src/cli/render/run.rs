@@ -38,7 +38,10 @@ pub fn execute(notebook: &Notebook, options: &Options, assets: &Assets) -> Resul
         match event {
             Event::Ready { seconds, cells: number } => {
                 cells = number;
-                tell::line(&notebook.name, &format!("kernel ready after {}, {cells} cells", tell::duration(seconds)));
+                tell::line(
+                    &notebook.name,
+                    &format!("kernel ready after {}, {}", tell::duration(seconds), tell::count(cells, "cell")),
+                );
             }
             Event::Cell(cell) => {
                 tell::cell(&notebook.name, &cell, cells);

@@ -71,7 +71,7 @@ pub fn summary(report: &Report, took: Duration) {
     print(&text);
 }
 
-fn count(number: usize, thing: &str) -> String {
+pub fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 

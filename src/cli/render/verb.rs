@@ -8,10 +8,11 @@ use isopath::datasets::Set;
 use isopath::scale::Scale;
 
 use super::super::data;
+use super::super::environment::Environment;
 use super::super::project::Project;
 use super::super::setup::{self, KERNEL_NAME};
 use super::super::{Failure, Result};
-use super::{Options, default_cell_timeout, notebooks, render};
+use super::{Options, check, default_cell_timeout, render};
 
 /// What `isopath render` takes.
 #[derive(clap::Args)]
@@ -40,27 +41,27 @@ pub struct Arguments {
 /// # Errors
 /// A wrong argument, a failed set-up, or a broken notebook.
 pub fn run(project: &Project, arguments: Arguments) -> Result<()> {
-    let notebooks_dir = arguments.notebooks_dir.unwrap_or_else(|| project.notebooks());
-    let found = notebooks::find(&arguments.notebooks, &notebooks_dir)?;
-    let environment = setup::setup(project)?;
+    let scale = arguments.scale;
+    let mut options = Options {
+        notebooks: arguments.notebooks,
+        scale,
+        jobs: arguments.jobs,
+        python: Environment::locate(project).python(),
+        kernel: KERNEL_NAME.to_owned(),
+        notebooks_dir: arguments.notebooks_dir.unwrap_or_else(|| project.notebooks()),
+        site_dir: arguments.site_dir.unwrap_or_else(|| project.target.join("site")),
+        cell_timeout: arguments.cell_timeout.map_or_else(|| default_cell_timeout(scale), Duration::from_secs),
+    };
+    let notebooks = check(&options)?;
+    options.python = setup::setup(project)?.python();
     let mut sets = BTreeSet::new();
-    for notebook in &found {
+    for notebook in &notebooks {
         sets.extend(notebook.data()?);
     }
     for set in sets {
         data::bring(set.parse::<Set>()?)?;
     }
-    let report = render(&Options {
-        notebooks: arguments.notebooks,
-        scale: arguments.scale,
-        jobs: arguments.jobs,
-        python: environment.python(),
-        kernel: KERNEL_NAME.to_owned(),
-        notebooks_dir,
-        site_dir: arguments.site_dir.unwrap_or_else(|| project.target.join("site")),
-        cell_timeout: arguments.cell_timeout.map_or_else(|| default_cell_timeout(arguments.scale), Duration::from_secs),
-    })?;
-    match report.failures.len() {
+    match render(&options)?.failures.len() {
         0 => Ok(()),
         1 => Err(Failure("1 notebook failed".into())),
         failed => Err(Failure(format!("{failed} notebooks failed"))),
