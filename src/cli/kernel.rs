@@ -40,6 +40,7 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
         .arg("--control_file")
         .arg(connection_file)
         .envs(PROFILE)
+        .env("CANDLE_NUM_THREADS", "1") // as in .cargo/config.toml, which says why
         .env("EVCXR_TMPDIR", folder.path())
         .env("EVCXR_CONFIG_DIR", folder.config())
         .env_remove("CARGO_TARGET_DIR")
