@@ -225,7 +225,7 @@ def main():
     try:
         notebook = nbformat.reads(source.decode(), as_version=4)
         nbformat.validate(notebook)
-    except (ValueError, nbformat.ValidationError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
         emit("failed", message=f"it is not a notebook: {str(error).splitlines()[0]}")
         return
     try:

@@ -17,6 +17,6 @@ class Formulas:
             mathml = self.converter.convert_with_global_state(tex.strip(), displaystyle=display)
         except LatexError as error:
             reason = " ".join(str(error).split())
-            raise ValueError(f"the formula {tex.strip()!r} cannot be shown: {reason}") from None
+            raise ValueError(f"the formula {' '.join(tex.split())} cannot be shown: {reason}") from None
         mathml = mathml.replace("<math", f'<math alttext="{escape(" ".join(tex.split()))}"', 1)
         return f'<span class="formula">{mathml}</span>' if display else mathml

@@ -124,6 +124,14 @@ def write_notebook(options):
     write(options.site / f"{options.name}.html", html)
 
 
+def read_again(executed, folder):
+    """A page of an earlier run, or None if what lies there is not ours to read."""
+    try:
+        return Page(executed, folder)
+    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError):
+        return None
+
+
 def write_index(options):
     """The cards of all pages there are; notebooks without a page are named with the reason."""
     failed = dict(options.failed)
@@ -131,8 +139,8 @@ def write_index(options):
     rendered = {path.stem for path in options.site.glob("*.html")} & {path.stem for path in options.site.glob("*.ipynb")}
     cards, missing = [], []
     for name in sorted(sources.keys() | rendered | failed.keys()):
-        if name in rendered:
-            page = Page(options.site / f"{name}.ipynb", options.notebooks)
+        page = read_again(options.site / f"{name}.ipynb", options.notebooks) if name in rendered else None
+        if page is not None:
             source = sources.get(name)
             changed = source is not None and hashlib.sha256(source.read_bytes()).hexdigest() != page.run["sha256"]
             cards.append({"page": page, "changed": changed})
