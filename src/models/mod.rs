@@ -1,5 +1,12 @@
 //! Networks as sequences of stages: all representations, resumable from any of them.
 
+pub mod mlp;
+pub mod parameters;
+pub(crate) mod store;
+
+pub use mlp::{Activation, Mlp};
+pub use parameters::Parameters;
+
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};

@@ -1,6 +1,9 @@
 //! Differentiable kernels, each with a plain `_composite` twin that runs on every device.
 
-mod linear_tanh;
+mod isometric;
+mod isometric_fused;
+mod linear;
 mod tanh;
 
-pub use linear_tanh::{linear_tanh, linear_tanh_composite};
+pub use isometric::{isometric, isometric_composite};
+pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};

@@ -1,8 +1,15 @@
 //! tanh for many numbers at once, and its derivative.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 use pulp::Arch;
+
+/// y = y + bias for every row of `y`.
+pub(super) fn add_bias<T: WithDType>(y: &mut [T], bias: &[T]) {
+    for row in y.chunks_mut(bias.len().max(1)) {
+        row.iter_mut().zip(bias).for_each(|(y, bias)| *y += *bias);
+    }
+}
 
 /// y = tanh(y + bias) for every row of `y`; the widest vectors that the processor has.
 pub(super) fn add_bias_and_tanh(y: &mut [f32], bias: &[f32]) {

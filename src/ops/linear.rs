@@ -1,4 +1,4 @@
-//! y = tanh(x·Wᵀ + b): a hidden layer in one operation.
+//! x·Wᵀ + b, and tanh of it: a layer in one operation.
 //!
 //! In plain candle operations the hyperbolic tangent calls the C library once a number, and the gradient of a matrix
 //! product is computed for both factors, also for weights that are frozen and for inputs that are data. Here bias and
@@ -7,55 +7,85 @@
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
-use candle_nn::{Linear, Module};
+use candle_nn::Module;
 
-use super::tanh::{add_bias_and_tanh, times_derivative};
+use super::tanh::{add_bias, add_bias_and_tanh, times_derivative};
 use crate::error::Error;
+
+/// y = x·Wᵀ + b, differentiable in all three.
+///
+/// `x`: (N, inputs), `weight`: (outputs, inputs), `bias`: (outputs,); the result is (N, outputs).
+/// On a CPU in f32 or f64 the fused operation, elsewhere [`linear_composite`].
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
+    check(x, weight, bias)?;
+    if is_fused(x) { fused(x, weight, bias, Fused::Linear) } else { linear_composite(x, weight, bias) }
+}
+
+/// [`linear`] in plain candle operations, for every device.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn linear_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
+    check(x, weight, bias)?;
+    Ok(candle_nn::Linear::new(weight.clone(), Some(bias.clone())).forward(x)?)
+}
 
 /// y = tanh(x·Wᵀ + b), differentiable in all three.
 ///
-/// `x`: (N, inputs), `weight`: (outputs, inputs), `bias`: (outputs,); the result is (N, outputs), in (−1, 1).
-/// On a CPU in f32 or f64 the fused operation, elsewhere [`linear_tanh_composite`]; in f32 its tanh is within 3 units in the
-/// last place of the exact value.
+/// Shapes as in [`linear`]; the result is in [−1, 1]. On a CPU in f32 or f64 the fused operation, elsewhere
+/// [`linear_tanh_composite`]; in f32 its tanh is within 3 units in the last place of the exact value.
 ///
 /// # Errors
 /// Shapes that do not fit.
 pub fn linear_tanh(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
-    if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
-        Ok(x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, LinearTanh)?)
-    } else {
-        linear_tanh_composite(x, weight, bias)
-    }
+    if is_fused(x) { fused(x, weight, bias, Fused::LinearTanh) } else { linear_tanh_composite(x, weight, bias) }
 }
 
-/// The same function in plain candle operations, for every device.
+/// [`linear_tanh`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// Shapes that do not fit.
 pub fn linear_tanh_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
-    check(x, weight, bias)?;
-    Ok(Linear::new(weight.clone(), Some(bias.clone())).forward(x)?.tanh()?)
+    Ok(linear_composite(x, weight, bias)?.tanh()?)
+}
+
+fn is_fused(x: &Tensor) -> bool {
+    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
+}
+
+fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, op: Fused) -> crate::Result<Tensor> {
+    Ok(x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?)
 }
 
 fn check(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<()> {
     let &[outputs, inputs] = weight.dims() else {
-        return Err(Error::shape("linear_tanh", "weight", "(outputs, inputs)", weight.dims()));
+        return Err(Error::shape("linear", "weight", "(outputs, inputs)", weight.dims()));
     };
     if x.rank() != 2 || x.dims()[1] != inputs {
-        return Err(Error::shape("linear_tanh", "x", format!("(N, {inputs})"), x.dims()));
+        return Err(Error::shape("linear", "x", format!("(N, {inputs})"), x.dims()));
     }
     if bias.dims() != [outputs] {
-        return Err(Error::shape("linear_tanh", "bias", format!("({outputs},)"), bias.dims()));
+        return Err(Error::shape("linear", "bias", format!("({outputs},)"), bias.dims()));
     }
     Ok(())
 }
 
-struct LinearTanh;
+#[derive(Clone, Copy, PartialEq)]
+enum Fused {
+    Linear,
+    LinearTanh,
+}
 
-impl CustomOp3 for LinearTanh {
+impl CustomOp3 for Fused {
     fn name(&self) -> &'static str {
-        "linear_tanh"
+        match self {
+            Self::Linear => "linear",
+            Self::LinearTanh => "linear_tanh",
+        }
     }
 
     fn cpu_fwd(
@@ -70,19 +100,23 @@ impl CustomOp3 for LinearTanh {
         let (rows, inputs) = x_layout.shape().dims2()?;
         let (outputs, _) = weight_layout.shape().dims2()?;
         let product = x.matmul(weight, (1, rows, outputs, inputs), x_layout, &weight_layout.transpose(0, 1)?)?;
-        let Some((start, end)) = bias_layout.contiguous_offsets() else { bail!("linear_tanh: bias is not contiguous") };
+        let Some((start, end)) = bias_layout.contiguous_offsets() else { bail!("linear: bias is not contiguous") };
         let y = match (product, bias) {
             (CpuStorage::F32(mut y), CpuStorage::F32(bias)) => {
-                add_bias_and_tanh(&mut y, &bias[start..end]);
+                match self {
+                    Self::Linear => add_bias(&mut y, &bias[start..end]),
+                    Self::LinearTanh => add_bias_and_tanh(&mut y, &bias[start..end]),
+                }
                 CpuStorage::F32(y)
             }
             (CpuStorage::F64(mut y), CpuStorage::F64(bias)) => {
-                for row in y.chunks_mut(outputs.max(1)) {
-                    row.iter_mut().zip(&bias[start..end]).for_each(|(y, bias)| *y = (*y + bias).tanh());
+                add_bias(&mut y, &bias[start..end]);
+                if *self == Self::LinearTanh {
+                    y.iter_mut().for_each(|y| *y = y.tanh());
                 }
                 CpuStorage::F64(y)
             }
-            (product, _) => bail!("linear_tanh: no fused operation for {:?}", product.dtype()),
+            (product, _) => bail!("{}: expected f32 or f64, got {:?}", self.name(), product.dtype()),
         };
         Ok((y, Shape::from((rows, outputs))))
     }
@@ -95,7 +129,10 @@ impl CustomOp3 for LinearTanh {
         y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let delta = times_derivative(y, gradient)?;
+        let delta = match self {
+            Self::Linear => gradient.contiguous()?,
+            Self::LinearTanh => times_derivative(y, gradient)?,
+        };
         let of_x = x.track_op().then(|| delta.matmul(weight)).transpose()?;
         let of_weight = weight.track_op().then(|| delta.t()?.matmul(x)).transpose()?;
         // A product, since candle's sum over rows is scalar.
@@ -137,21 +174,25 @@ mod tests {
                     let x = random(&[rows, inputs], "x", dtype);
                     let weight = random(&[outputs, inputs], "weight", dtype);
                     let bias = random(&[outputs], "bias", dtype);
-                    let fused = linear_tanh(&x, &weight, &bias).unwrap();
-                    let composite = linear_tanh_composite(&x, &weight, &bias).unwrap();
-                    assert!(largest_difference(&fused, &composite) < tolerance(dtype));
-                    if rows == 0 {
-                        continue;
-                    }
-                    // A different weight for every output, so that no transposition hides.
-                    let along = random(&[rows, outputs], "along", dtype);
-                    let gradients =
-                        |y: &Tensor| (y * along.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
-                    let (a, b) = (gradients(&fused), gradients(&composite));
-                    for var in [&x, &weight, &bias] {
-                        let (a, b) = (a.get(var).unwrap(), b.get(var).unwrap());
-                        let scale = 1. + largest_difference(b, &b.zeros_like().unwrap());
-                        assert!(largest_difference(a, b) / scale < tolerance(dtype), "{rows} {inputs} {outputs}");
+                    type Op = fn(&Tensor, &Tensor, &Tensor) -> crate::Result<Tensor>;
+                    let ops: [(Op, Op); 2] = [(linear, linear_composite), (linear_tanh, linear_tanh_composite)];
+                    for (fused, composite) in ops {
+                        let fused = fused(&x, &weight, &bias).unwrap();
+                        let composite = composite(&x, &weight, &bias).unwrap();
+                        assert!(largest_difference(&fused, &composite) < tolerance(dtype));
+                        if rows == 0 {
+                            continue;
+                        }
+                        // A different weight for every output, so that no transposition hides.
+                        let along = random(&[rows, outputs], "along", dtype);
+                        let gradients =
+                            |y: &Tensor| (y * along.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+                        let (a, b) = (gradients(&fused), gradients(&composite));
+                        for var in [&x, &weight, &bias] {
+                            let (a, b) = (a.get(var).unwrap(), b.get(var).unwrap());
+                            let scale = 1. + largest_difference(b, &b.zeros_like().unwrap());
+                            assert!(largest_difference(a, b) / scale < tolerance(dtype), "{rows} {inputs} {outputs}");
+                        }
                     }
                 }
             }
@@ -218,7 +259,7 @@ mod tests {
     fn shapes_that_do_not_fit_are_named() {
         let of = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
         let error = linear_tanh(&of(&[2, 4]), &of(&[5, 3]), &of(&[5])).unwrap_err().to_string();
-        assert_eq!(error, "linear_tanh: x has shape [2, 4]; expected (N, 3)");
+        assert_eq!(error, "linear: x has shape [2, 4]; expected (N, 3)");
         assert!(linear_tanh(&of(&[2, 3]), &of(&[5, 3]), &of(&[3])).is_err());
         assert!(linear_tanh(&of(&[2, 3]), &of(&[5]), &of(&[3])).is_err());
     }
