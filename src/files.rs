@@ -7,6 +7,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// How the names of unfinished files begin; one that is left behind belongs to a program that was killed.
+pub const UNFINISHED: &str = ".writing-";
+
 /// Writes `bytes` to `path`; missing folders are made.
 ///
 /// The bytes go to a file beside `path` that takes its name once they are on the disk: whatever happens, `path` holds
@@ -21,7 +24,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
+        .prefix(UNFINISHED)
         // As any new file: what the umask leaves of it. The default would hide the file from everyone else.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)

@@ -224,7 +224,9 @@ fn what_is_no_notebook_or_cannot_be_shown_fails() {
 #[test]
 fn one_broken_notebook_makes_the_exit_status_1() {
     assert_eq!(run().output.status.code(), Some(1));
-    assert_eq!(run().output.stderr, b"", "failures are part of the report");
+    let stderr = String::from_utf8_lossy(&run().output.stderr).into_owned();
+    assert!(stderr.starts_with("error: ") && stderr.ends_with(" notebooks failed\n"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "failures are part of the report");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::command::{command, find, output};
 use super::environment::{Environment, required_packages, system_python};
-use super::files::{free_gigabytes, write_whole};
+use super::files::{free_gigabytes, write_if_changed};
 use super::project::Project;
 use super::setup::{DISK_NEEDED_GB, KERNEL_NAME, kernelspec, kernelspec_text};
 use super::{Failure, Result, evcxr, render};
@@ -185,7 +185,7 @@ fn notebook(project: &Project, environment: &Environment) -> Finding {
         "metadata": {"kernelspec": {"name": KERNEL_NAME, "display_name": "Rust (isopath)", "language": "rust"}},
         "cells": [{"cell_type": "code", "id": "one", "metadata": {}, "source": cell, "outputs": [], "execution_count": null}],
     });
-    write_whole(&path, &notebook.to_string()).map_err(|error| broken(&error))?;
+    write_if_changed(&path, &notebook.to_string()).map_err(|error| broken(&error))?;
     let start = Instant::now();
     let report = render::render(&render::Options {
         notebooks: vec![path],

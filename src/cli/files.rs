@@ -1,7 +1,8 @@
 //! Reading and writing files, with errors that name the path.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use isopath::files::write_whole;
 
 use super::{Failure, Result};
 
@@ -11,22 +12,12 @@ pub fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Failure + use<> {
     move |error| Failure(format!("{}: {error}", path.display()))
 }
 
-/// Writes a file whole or not at all, its folder made as needed.
-pub fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(at(path))
-}
-
 /// Writes a file unless it holds the text already, so that its time tells when it changed.
 pub fn write_if_changed(path: &Path, text: &str) -> Result<()> {
-    if std::fs::read_to_string(path).is_ok_and(|found| found == text) { Ok(()) } else { write_whole(path, text) }
+    if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
+        return Ok(());
+    }
+    Ok(write_whole(path, text.as_bytes())?)
 }
 
 /// The paths in a folder, none if there is no folder.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::command::{command, run};
 use super::environment::{Environment, required_packages};
-use super::files::{at, free_gigabytes, write_if_changed, write_whole};
+use super::files::{at, free_gigabytes, write_if_changed};
 use super::project::Project;
 use super::{Failure, Result, evcxr};
 
@@ -92,7 +92,7 @@ fn compile(project: &Project) -> Result<()> {
 /// A file cannot be read or written.
 pub fn copy_lock_file(project: &Project, folder: &Path) -> Result<()> {
     let lock = project.root.join("Cargo.lock");
-    write_whole(&folder.join("Cargo.lock"), &std::fs::read_to_string(&lock).map_err(at(&lock))?)
+    write_if_changed(&folder.join("Cargo.lock"), &std::fs::read_to_string(&lock).map_err(at(&lock))?)
 }
 
 /// The `[profile.dev]` section of the crate's Cargo.toml.

@@ -1,8 +1,7 @@
 //! A set's folder on the disk: what is there, what is right, and how a file gets in whole or not at all.
 
-use std::fs::{self, File, Permissions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -11,9 +10,7 @@ use tempfile::TempDir;
 use super::set::DataFile;
 use super::source::Report;
 use crate::error::{Error, Result};
-
-/// What is written under this prefix is unfinished; under the lock, whatever bears it was left by a killed process.
-const UNFINISHED: &str = ".part-";
+use crate::files::{self, UNFINISHED};
 
 /// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong. Uses no network.
 ///
@@ -124,16 +121,9 @@ impl<'a> Store<'a> {
         tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(self.folder).map_err(Error::io(self.folder))
     }
 
-    /// Writes a file beside its place, flushes it to the disk and moves it there in one step.
+    /// Writes a file of the set, whole or not at all.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.folder.join(name);
-        // Temporary files are private by default; data may be shared by the users of a machine.
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(UNFINISHED).permissions(Permissions::from_mode(0o644));
-        let mut file = builder.tempfile_in(self.folder).map_err(Error::io(&path))?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(Error::io(&path))?;
-        file.persist(&path).map_err(|error| Error::io(&path)(error.error))?;
-        Ok(())
+        files::write_whole(&self.folder.join(name), bytes)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::super::files::{at, entries, write_whole};
+use super::super::files::{at, entries, write_if_changed};
 use super::super::project::Project;
 use super::super::setup::copy_lock_file;
 use super::super::{Failure, Result};
@@ -66,7 +66,7 @@ impl Folder {
         }
         bring_units(&host, &self.path.join("target/debug"))?;
         bring_units(&crates, &cells)?;
-        write_whole(&self.config().join("init.evcxr"), INIT)?;
+        write_if_changed(&self.config().join("init.evcxr"), INIT)?;
         copy_lock_file(project, &self.path)
     }
 
