@@ -1,6 +1,8 @@
 //! Differentiable kernels, each with a plain `_composite` twin that runs on every device.
 
+mod adam;
 mod isometric;
 mod isometric_fused;
 
+pub use adam::{AdamStep, adam, adam_composite};
 pub use isometric::{isometric, isometric_composite};
