@@ -1,33 +1,14 @@
 //! Fully connected networks and their weights.
 
+mod common;
+
 use std::collections::HashMap;
 
-use isopath::candle::{DType, Device, Tensor};
+use common::{CPU, assert_close, build, message, values, wave};
+use isopath::candle::{DType, Tensor};
 use isopath::models::{Activation, Mlp, Network, Parameters};
 use isopath::rng::Rng;
 use isopath::{Error, Result};
-
-const CPU: &Device = &Device::Cpu;
-
-fn build(sizes: &[usize], seed: u64, dtype: DType) -> Result<(Mlp, Parameters)> {
-    let parameters = Parameters::new();
-    let mlp = Mlp::new(sizes, Activation::Tanh, parameters.builder(&Rng::new(seed), dtype, CPU))?;
-    Ok((mlp, parameters))
-}
-
-/// sin(start), sin(start + 1), …
-fn wave(shape: &[usize], start: f64) -> Result<Tensor> {
-    let values = (0..shape.iter().product()).map(|n| (n as f64 + start).sin()).collect::<Vec<_>>();
-    Ok(Tensor::from_vec(values, shape, CPU)?)
-}
-
-fn values(tensor: &Tensor) -> Vec<f64> {
-    tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1()).unwrap()
-}
-
-fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
-    result.unwrap_err().to_string()
-}
 
 /// ```python
 /// import torch                                                    # 2.15.0
@@ -53,9 +34,7 @@ fn logits_are_those_of_pytorch() -> Result<()> {
     let logits = mlp.forward(&wave(&[2, 3], 0.5)?)?;
     let expected = [1.2357966142263368, -0.7968223601337201, 0.07204665091432169, -0.6179244377667654];
     assert_eq!(logits.dims(), [2, 2]);
-    for (got, expected) in values(&logits).iter().zip(expected) {
-        assert!((got - expected).abs() < 1e-14, "{got} {expected}");
-    }
+    assert_close(&values(&logits), &expected, 1e-14);
     Ok(())
 }
 

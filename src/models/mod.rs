@@ -6,6 +6,7 @@ pub(crate) mod store;
 
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
+pub(crate) use parameters::fitting;
 
 use candle_core::Tensor;
 
