@@ -240,7 +240,8 @@ fn child_that_fetches_forever() {
 #[test]
 fn killed_process_leaves_neither_lock_nor_rubbish() {
     let dir = tempdir().unwrap();
-    let unfinished = || listing(dir.path()).into_keys().filter(|name| name.starts_with(isopath::files::UNFINISHED)).count();
+    let unfinished =
+        || listing(dir.path()).into_keys().filter(|name| name.starts_with(isopath::files::UNFINISHED)).count();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_that_fetches_forever", "--ignored"])
         .env(CHILD_FOLDER, dir.path())
