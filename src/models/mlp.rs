@@ -3,10 +3,11 @@
 use std::fmt;
 
 use candle_core::{D, Tensor};
-use candle_nn::{Init, Linear, Module, VarBuilder};
+use candle_nn::{Init, Linear, VarBuilder};
 
 use crate::error::{Error, Result};
 use crate::models::Network;
+use crate::ops;
 
 /// The function between two linear layers, elementwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum Activation {
 impl Activation {
     fn apply(self, x: &Tensor) -> Result<Tensor> {
         Ok(match self {
-            Self::Tanh => x.tanh()?,
+            Self::Tanh => ops::tanh(x)?,
             Self::Relu => x.relu()?,
         })
     }
@@ -102,7 +103,7 @@ impl Network for Mlp {
         if flat.rank() != 2 || flat.dim(D::Minus1)? != inputs {
             return Err(Error::shape("mlp", "x", format!("(N, {inputs})"), x.dims()));
         }
-        let y = layer.forward(flat)?;
+        let y = ops::linear(layer, flat)?;
         if index + 1 == self.layers.len() { Ok(y) } else { self.activation.apply(&y) }
     }
 }
