@@ -40,11 +40,22 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
         .arg("--control_file")
         .arg(connection_file)
         .envs(PROFILE)
-        .env("CANDLE_NUM_THREADS", "1") // as in .cargo/config.toml, which says why
+        .envs(threads())
         .env("EVCXR_TMPDIR", folder.path())
         .env("EVCXR_CONFIG_DIR", folder.config())
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("CARGO_BUILD_TARGET_DIR")
         .exec();
     Err(Failure(format!("evcxr_jupyter cannot be started: {error}")))
+}
+
+/// How candle uses the processors, for what the user has not set.
+fn threads() -> Vec<(&'static str, String)> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // .cargo/config.toml says why one. Where the second is not set, candle reads /proc/cpuinfo for every product.
+    [("CANDLE_NUM_THREADS", 1), ("RAYON_NUM_THREADS", processors)]
+        .into_iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none())
+        .map(|(name, number)| (name, number.to_string()))
+        .collect()
 }

@@ -2,6 +2,8 @@
 
 use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, WithDType};
 
+use crate::ops::contiguous;
+
 /// The numbers of one step; β₁, β₂, ε as in Kingma & Ba 2015.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamStep {
@@ -79,8 +81,8 @@ impl InplaceOp2 for Moment {
 
     fn cpu_fwd(&self, moment: &mut CpuStorage, lm: &Layout, gradient: &CpuStorage, lg: &Layout) -> Result<()> {
         match (moment, gradient) {
-            (CpuStorage::F32(m), CpuStorage::F32(g)) => self.run(all_mut(m, lm, lg)?, all(g, lg)?),
-            (CpuStorage::F64(m), CpuStorage::F64(g)) => self.run(all_mut(m, lm, lg)?, all(g, lg)?),
+            (CpuStorage::F32(m), CpuStorage::F32(g)) => self.run(all_mut(m, lm, lg)?, contiguous(g, lg)?),
+            (CpuStorage::F64(m), CpuStorage::F64(g)) => self.run(all_mut(m, lm, lg)?, contiguous(g, lg)?),
             _ => candle_core::bail!("adam: the gradient has another dtype than its weight"),
         }
         Ok(())
@@ -107,13 +109,13 @@ impl InplaceOp3 for Update {
         match (theta, m, v) {
             (CpuStorage::F32(theta), CpuStorage::F32(m), CpuStorage::F32(v)) => {
                 let (step_size, correction, eps) = (step_size as f32, correction as f32, eps as f32);
-                let (m, v) = (all(m, lm)?, all(v, lv)?);
+                let (m, v) = (contiguous(m, lm)?, contiguous(v, lv)?);
                 for (theta, (&m, &v)) in all_mut(theta, lt, lm)?.iter_mut().zip(m.iter().zip(v)) {
                     *theta -= step_size * (m / (v.sqrt() / correction + eps));
                 }
             }
             (CpuStorage::F64(theta), CpuStorage::F64(m), CpuStorage::F64(v)) => {
-                let (m, v) = (all(m, lm)?, all(v, lv)?);
+                let (m, v) = (contiguous(m, lm)?, contiguous(v, lv)?);
                 for (theta, (&m, &v)) in all_mut(theta, lt, lm)?.iter_mut().zip(m.iter().zip(v)) {
                     *theta -= step_size * (m / (v.sqrt() / correction + eps));
                 }
@@ -121,14 +123,6 @@ impl InplaceOp3 for Update {
             _ => candle_core::bail!("adam: the moments have another dtype than their weight"),
         }
         Ok(())
-    }
-}
-
-/// The elements of a contiguous tensor.
-fn all<'a, T>(values: &'a [T], layout: &Layout) -> Result<&'a [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&values[start..end]),
-        None => candle_core::bail!("adam: a tensor is not contiguous"),
     }
 }
 

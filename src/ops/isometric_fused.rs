@@ -6,6 +6,8 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, WithDType};
 use rayon::prelude::*;
 
+use crate::ops::contiguous;
+
 /// The composite's function of `x` and `z`; `groups` are the cells with two or more points.
 pub(super) fn apply(x: &Tensor, z: &Tensor, groups: Vec<Vec<u32>>) -> crate::Result<Tensor> {
     let op = Fused { groups, needs: [x.track_op(), z.track_op()], gradients: OnceLock::new() };
@@ -107,11 +109,8 @@ struct Rows<'a, T> {
 
 impl<'a, T: WithDType> Rows<'a, T> {
     fn new(storage: &'a CpuStorage, layout: &Layout) -> Result<Self> {
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            candle_core::bail!("isometric: rows are not contiguous")
-        };
         let (_, width) = layout.shape().dims2()?;
-        Ok(Self { values: &T::cpu_storage_as_slice(storage)?[start..end], width })
+        Ok(Self { values: contiguous(T::cpu_storage_as_slice(storage)?, layout)?, width })
     }
 
     fn row(&self, index: usize) -> &'a [T] {

@@ -9,6 +9,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
+use super::contiguous;
 use super::tanh::{add_bias, add_bias_and_tanh, times_derivative};
 use crate::error::Error;
 
@@ -100,17 +101,16 @@ impl CustomOp3 for Fused {
         let (rows, inputs) = x_layout.shape().dims2()?;
         let (outputs, _) = weight_layout.shape().dims2()?;
         let product = x.matmul(weight, (1, rows, outputs, inputs), x_layout, &weight_layout.transpose(0, 1)?)?;
-        let Some((start, end)) = bias_layout.contiguous_offsets() else { bail!("linear: bias is not contiguous") };
         let y = match (product, bias) {
             (CpuStorage::F32(mut y), CpuStorage::F32(bias)) => {
                 match self {
-                    Self::Linear => add_bias(&mut y, &bias[start..end]),
-                    Self::LinearTanh => add_bias_and_tanh(&mut y, &bias[start..end]),
+                    Self::Linear => add_bias(&mut y, contiguous(bias, bias_layout)?),
+                    Self::LinearTanh => add_bias_and_tanh(&mut y, contiguous(bias, bias_layout)?),
                 }
                 CpuStorage::F32(y)
             }
             (CpuStorage::F64(mut y), CpuStorage::F64(bias)) => {
-                add_bias(&mut y, &bias[start..end]);
+                add_bias(&mut y, contiguous(bias, bias_layout)?);
                 if *self == Self::LinearTanh {
                     y.iter_mut().for_each(|y| *y = y.tanh());
                 }
@@ -133,8 +133,8 @@ impl CustomOp3 for Fused {
             Self::Linear => gradient.contiguous()?,
             Self::LinearTanh => times_derivative(y, gradient)?,
         };
-        let of_x = x.track_op().then(|| delta.matmul(weight)).transpose()?;
-        let of_weight = weight.track_op().then(|| delta.t()?.matmul(x)).transpose()?;
+        let of_x = x.track_op().then(|| delta.matmul(&weight.detach())).transpose()?;
+        let of_weight = weight.track_op().then(|| delta.t()?.matmul(&x.detach())).transpose()?;
         // A product, since candle's sum over rows is scalar.
         let ones = || Tensor::ones((1, delta.dims()[0]), delta.dtype(), delta.device());
         let of_bias = bias.track_op().then(|| ones()?.matmul(&delta)?.squeeze(0)).transpose()?;
@@ -262,5 +262,7 @@ mod tests {
         assert_eq!(error, "linear: x has shape [2, 4]; expected (N, 3)");
         assert!(linear_tanh(&of(&[2, 3]), &of(&[5, 3]), &of(&[3])).is_err());
         assert!(linear_tanh(&of(&[2, 3]), &of(&[5]), &of(&[3])).is_err());
+        let wide = of(&[2, 3]).to_dtype(DType::F64).unwrap();
+        assert!(linear(&wide, &of(&[5, 3]), &of(&[5])).is_err());
     }
 }

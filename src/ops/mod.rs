@@ -9,3 +9,13 @@ mod tanh;
 pub use adam::{AdamStep, adam, adam_composite};
 pub use isometric::{isometric, isometric_composite};
 pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
+
+use candle_core::Layout;
+
+/// The numbers of a contiguous tensor.
+fn contiguous<'a, T>(values: &'a [T], layout: &Layout) -> candle_core::Result<&'a [T]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&values[start..end]),
+        None => candle_core::bail!("a tensor of shape {:?} is not contiguous", layout.dims()),
+    }
+}

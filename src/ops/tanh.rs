@@ -4,6 +4,8 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 use pulp::Arch;
 
+use super::contiguous;
+
 /// y = y + bias for every row of `y`.
 pub(super) fn add_bias<T: WithDType>(y: &mut [T], bias: &[T]) {
     for row in y.chunks_mut(bias.len().max(1)) {
@@ -75,19 +77,15 @@ impl CustomOp2 for TimesDerivative {
     }
 
     fn cpu_fwd(&self, y: &CpuStorage, yl: &Layout, g: &CpuStorage, gl: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (Some((y_start, y_end)), Some((g_start, g_end))) = (yl.contiguous_offsets(), gl.contiguous_offsets())
-        else {
-            bail!("times_tanh_derivative: arguments are not contiguous")
-        };
         let product = match (y, g) {
             (CpuStorage::F32(y), CpuStorage::F32(g)) => {
-                let (y, g) = (&y[y_start..y_end], &g[g_start..g_end]);
+                let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
                 let mut product = g.to_vec();
                 Arch::new().dispatch(|| product.iter_mut().zip(y).for_each(|(g, y)| *g *= 1. - y * y));
                 CpuStorage::F32(product)
             }
             (CpuStorage::F64(y), CpuStorage::F64(g)) => {
-                let (y, g) = (&y[y_start..y_end], &g[g_start..g_end]);
+                let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
                 CpuStorage::F64(y.iter().zip(g).map(|(y, g)| g * (1. - y * y)).collect())
             }
             _ => bail!(
