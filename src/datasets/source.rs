@@ -67,8 +67,9 @@ pub fn fetch_from(
             missing.push(*file);
         }
     }
+    let bytes_of = |files: &[DataFile]| files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
     // The files and a download of at most their size.
-    store.require_space(missing.iter().map(|file| file.bytes).fold(0, u64::saturating_add).saturating_mul(2))?;
+    store.require_space(bytes_of(&missing).saturating_mul(2))?;
 
     let mut attempts = Vec::new();
     for source in sources {
@@ -76,7 +77,8 @@ pub fn fetch_from(
             break;
         }
         let name = source.name();
-        report(&format!("{set}: asking {name}"));
+        let megabytes = bytes_of(&missing).div_ceil(1_000_000);
+        report(&format!("{set}: asking {name} for {} files, {megabytes} MB", missing.len()));
         let scratch = store.scratch()?;
         let mut disk_failed = false;
         let result = source.bring(scratch.path(), &mut |file_name, bytes| {

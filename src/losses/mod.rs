@@ -1,5 +1,12 @@
 //! What a network is trained on, and what an attacker follows.
 
+mod cross_entropy;
+mod lil;
+
+pub(crate) use cross_entropy::labels_of;
+pub use cross_entropy::{CrossEntropy, cross_entropy};
+pub use lil::{Lil, Partition, Representation};
+
 use candle_core::Tensor;
 
 use crate::error::Result;
@@ -14,4 +21,31 @@ pub trait Loss: Send + Sync {
     /// # Errors
     /// Shapes that do not fit, labels out of range, or an empty batch.
     fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor>;
+
+    /// The loss with its parts, for a history of training.
+    ///
+    /// # Errors
+    /// As [`Loss::loss`].
+    fn terms(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Terms> {
+        let loss = self.loss(network, x, labels)?;
+        Ok(Terms { loss, logits: None, cross_entropy: None, isometric: None })
+    }
+
+    /// The loss and its parameters in words. A checkpoint holds them, so that a run goes on with the loss it began with.
+    fn describe(&self) -> String {
+        std::any::type_name::<Self>().to_string()
+    }
+}
+
+/// A loss and what it is made of; scalars but for the logits. Only `loss` can be followed: the rest is detached.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The loss itself.
+    pub loss: Tensor,
+    /// The network's answers (N, classes), if the loss looks at them.
+    pub logits: Option<Tensor>,
+    /// L_CE, if it is a part.
+    pub cross_entropy: Option<Tensor>,
+    /// L_ISO, if it is a part.
+    pub isometric: Option<Tensor>,
 }

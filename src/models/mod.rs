@@ -1,5 +1,13 @@
 //! Networks as sequences of stages: all representations, resumable from any of them.
 
+pub mod mlp;
+pub mod parameters;
+pub(crate) mod store;
+
+pub use mlp::{Activation, Mlp};
+pub use parameters::Parameters;
+pub(crate) use parameters::fitting;
+
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};

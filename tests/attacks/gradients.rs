@@ -32,7 +32,7 @@ fn gradient_equals_central_differences() -> Result<()> {
 }
 
 #[test]
-fn gradient_leaves_the_input_alone() -> Result<()> {
+fn gradient_does_not_ask_where_the_input_came_from() -> Result<()> {
     // An input that is itself the result of a computation with a variable.
     let network = Mlp::random(1, &[12, 4], DType::F32)?;
     let (images, labels) = batch(2, 3, DType::F32)?;

@@ -1,0 +1,115 @@
+//! Fully connected networks.
+
+use std::fmt;
+
+use candle_core::{D, Tensor};
+use candle_nn::{Init, Linear, VarBuilder};
+
+use crate::error::{Error, Result};
+use crate::models::Network;
+use crate::ops;
+
+/// The function between two linear layers, elementwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// tanh(x), as in the *isometry* paper.
+    #[default]
+    Tanh,
+    /// max(x, 0). candle gives it the slope 1 at 0, where PyTorch takes 0.
+    Relu,
+}
+
+impl Activation {
+    fn apply(self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::Tanh => ops::tanh(x)?,
+            Self::Relu => x.relu()?,
+        })
+    }
+}
+
+/// f(x) = W_L h_{L−1} + b_L, h_l = φ(W_l h_{l−1} + b_l), h_0 = x.
+///
+/// Stage l < L is a hidden layer with its activation, the last stage is linear. The *isometry* paper's networks have
+/// four hidden layers with tanh: `[784, 100, 100, 100, 100, 10]` for MNIST (section 2.2).
+#[derive(Clone)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+    sizes: Vec<usize>,
+    activation: Activation,
+}
+
+impl Mlp {
+    /// A network of layers `sizes[0] → … → sizes[L]`, its weights from `vb` as `layers.0.weight` of shape
+    /// (`sizes[1]`, `sizes[0]`), `layers.0.bias`, `layers.1.weight`, …
+    ///
+    /// A builder that draws takes weights and biases from U(−1/√n, 1/√n), n the layer's inputs: the default of
+    /// PyTorch's `nn.Linear`.
+    ///
+    /// # Errors
+    /// Fewer than two sizes, a size of 0, or a weight of `vb` of another shape.
+    pub fn new(sizes: &[usize], activation: Activation, vb: VarBuilder) -> Result<Self> {
+        if sizes.len() < 2 || sizes.contains(&0) {
+            return Err(Error::argument("sizes", "at least two numbers, each at least 1", format!("{sizes:?}")));
+        }
+        let layers = sizes
+            .windows(2)
+            .enumerate()
+            .map(|(index, pair)| linear(pair[0], pair[1], vb.pp(format!("layers.{index}"))))
+            .collect::<Result<_>>()?;
+        Ok(Self { layers, sizes: sizes.to_vec(), activation })
+    }
+
+    /// The sizes of the layers, the input's first.
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// A copy with plain tensors for weights: no gradient flows to them, and later training does not change them.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn freeze(&self) -> Result<Self> {
+        let frozen = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.detach().copy()?) };
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| Ok(Linear::new(frozen(layer.weight())?, layer.bias().map(frozen).transpose()?)))
+            .collect::<Result<_>>()?;
+        Ok(Self { layers, ..self.clone() })
+    }
+}
+
+fn linear(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
+    let bound = 1. / (inputs as f64).sqrt();
+    let init = Init::Uniform { lo: -bound, up: bound };
+    let weight = vb.get_with_hints((outputs, inputs), "weight", init)?;
+    let bias = vb.get_with_hints(outputs, "bias", init)?;
+    Ok(Linear::new(weight, Some(bias)))
+}
+
+impl Network for Mlp {
+    fn stages(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// `x`: (N, `sizes[index]`); more axes, such as (N, 1, 28, 28), are flattened to that.
+    fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        let Some(layer) = self.layers.get(index) else {
+            return Err(Error::argument("stage", format!("below {}", self.layers.len()), index));
+        };
+        let inputs = self.sizes[index];
+        let flat = if x.rank() > 2 { &x.flatten_from(1)? } else { x };
+        if flat.rank() != 2 || flat.dim(D::Minus1)? != inputs {
+            return Err(Error::shape("mlp", "x", format!("(N, {inputs})"), x.dims()));
+        }
+        let y = ops::linear(layer, flat)?;
+        if index + 1 == self.layers.len() { Ok(y) } else { self.activation.apply(&y) }
+    }
+}
+
+impl fmt::Debug for Mlp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mlp({:?}, {:?})", self.sizes, self.activation)
+    }
+}

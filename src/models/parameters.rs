@@ -1,0 +1,175 @@
+//! A network's weights by name: drawn from a seed, saved and loaded as safetensors.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_nn::init::{Init, NormalOrUniform};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{VarBuilder, init};
+
+use crate::error::{Error, Result};
+use crate::models::store;
+use crate::rng::Rng;
+
+/// The weights of a network, by name (`layers.0.weight`), in the order of their names.
+///
+/// A clone holds the same weights, not a copy of them.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    vars: Arc<Mutex<BTreeMap<String, Var>>>,
+}
+
+impl Parameters {
+    /// No weights yet: building a network on [`Parameters::builder`] adds them.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The builder that networks take their weights from: each one is drawn from `rng.stream(name)`, so its values
+    /// depend on the seed and on its own name, not on what else the network holds. A name that is known already gives
+    /// the same weight again.
+    pub fn builder(&self, rng: &Rng, dtype: DType, device: &Device) -> VarBuilder<'static> {
+        let backend = Drawn { parameters: self.clone(), rng: rng.clone() };
+        VarBuilder::from_backend(Box::new(backend), dtype, device.clone())
+    }
+
+    /// The weights by name.
+    pub fn named(&self) -> BTreeMap<String, Var> {
+        self.lock().clone()
+    }
+
+    /// The weights, in the order of their names.
+    pub fn vars(&self) -> Vec<Var> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// How many numbers the weights hold together.
+    pub fn count(&self) -> usize {
+        self.lock().values().map(|var| var.elem_count()).sum()
+    }
+
+    /// Writes the weights to a safetensors file under their plain names, whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let tensors = self.lock().iter().map(|(name, var)| (name.clone(), var.as_detached_tensor())).collect();
+        store::write(path.as_ref(), &tensors, None)
+    }
+
+    /// Takes over the weights of a safetensors file; floats of another width are rounded to the weights' own.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not whole; a weight is missing, of another shape or not finite; the file holds a
+    /// tensor that is no weight. Then no weight has changed.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let (tensors, _) = store::read(path, &Device::Cpu)?;
+        self.set(tensors, path)
+    }
+
+    /// Takes over `tensors`, which come from `path`; all of them, or none when an error is returned.
+    pub(crate) fn set(&self, mut tensors: BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+        let vars = self.lock();
+        let mut pairs = Vec::with_capacity(vars.len());
+        for (name, var) in vars.iter() {
+            let Some(tensor) = tensors.remove(name) else {
+                return Err(Error::file(path, format!("a tensor {name}"), "no such tensor"));
+            };
+            pairs.push((var, fitting(tensor, name, var, path)?));
+        }
+        if let Some((name, tensor)) = tensors.first_key_value() {
+            let expected = "only the network's own weights";
+            return Err(Error::file(path, expected, format!("also a tensor {name} of shape {:?}", tensor.dims())));
+        }
+        for (var, tensor) in pairs {
+            var.set(&tensor)?;
+        }
+        Ok(())
+    }
+
+    /// No critical section can panic half-way through a change, so a poisoned lock still guards whole weights.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
+        self.vars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `tensor` as `like` needs it: the same shape, finite, its dtype, its device.
+pub(crate) fn fitting(tensor: Tensor, name: &str, like: &Tensor, path: &Path) -> Result<Tensor> {
+    if tensor.dims() != like.dims() {
+        let expected = format!("shape {:?} for {name}", like.dims());
+        return Err(Error::file(path, expected, format!("{name} has shape {:?}", tensor.dims())));
+    }
+    if !tensor.dtype().is_float() {
+        return Err(Error::file(path, format!("floats in {name}"), format!("{:?}", tensor.dtype())));
+    }
+    // A sum of finite f32 cannot overflow in f64, and NaN and ±∞ survive it.
+    let sum = tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?;
+    if !sum.is_finite() {
+        return Err(Error::file(path, format!("finite numbers in {name}"), "NaN or ∞"));
+    }
+    Ok(tensor.to_dtype(like.dtype())?.to_device(like.device())?)
+}
+
+/// Draws each weight from the stream of its name.
+struct Drawn {
+    parameters: Parameters,
+    rng: Rng,
+}
+
+impl Drawn {
+    fn draw(&self, shape: &Shape, name: &str, hint: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        let mut rng = self.rng.stream(name);
+        match hint {
+            Init::Const(value) => Ok(Tensor::full(value, shape, device)?.to_dtype(dtype)?),
+            Init::Uniform { lo, up } => rng.uniform(shape, lo, up, dtype, device),
+            Init::Randn { mean, stdev } => rng.normal(shape, mean, stdev, dtype, device),
+            Init::Kaiming { dist, fan, non_linearity } => {
+                let std = non_linearity.gain() / (fan.for_shape(shape) as f64).sqrt();
+                match dist {
+                    NormalOrUniform::Normal => rng.normal(shape, 0., std, dtype, device),
+                    NormalOrUniform::Uniform => {
+                        let bound = 3f64.sqrt() * std;
+                        rng.uniform(shape, -bound, bound, dtype, device)
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl SimpleBackend for Drawn {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        hint: init::Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let mut vars = self.parameters.lock();
+        if let Some(var) = vars.get(name) {
+            if var.shape() != &shape {
+                candle_core::bail!("weight {name} has shape {:?}; expected {shape:?}", var.dims())
+            }
+            return Ok(var.as_tensor().clone());
+        }
+        let drawn = self.draw(&shape, name, hint, dtype, device).map_err(candle_core::Error::wrap)?;
+        let var = Var::from_tensor(&drawn)?;
+        vars.insert(name.to_string(), var.clone());
+        Ok(var.into_inner())
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+        match self.parameters.lock().get(name) {
+            Some(var) => Ok(var.as_tensor().clone()),
+            None => candle_core::bail!("weight {name} cannot be drawn without its shape"),
+        }
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.parameters.lock().contains_key(name)
+    }
+}

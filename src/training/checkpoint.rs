@@ -1,0 +1,83 @@
+//! A run of training in a file, to be taken up again.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::models::{Parameters, fitting, store};
+use crate::training::{Adam, History};
+
+const FIRST: &str = "adam.first_moment.";
+const SECOND: &str = "adam.second_moment.";
+
+/// What decides a run's numbers, by name. Two runs with equal descriptions go the same way.
+pub(super) type Run = Map<String, Value>;
+
+/// The SHA-256 of numbers.
+pub(super) fn digest(numbers: impl IntoIterator<Item = f64>) -> Value {
+    let mut hash = Sha256::new();
+    numbers.into_iter().for_each(|number| hash.update(number.to_le_bytes()));
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.into()
+}
+
+/// Writes weights (under their plain names), moments, history and the run's description, whole or not at all.
+pub(super) fn save(path: &Path, run: &Run, parameters: &Parameters, adam: &Adam, history: &History) -> Result<()> {
+    let weights = parameters.named();
+    let groups = [("", &weights), (FIRST, &adam.first_moment), (SECOND, &adam.second_moment)];
+    let tensors = groups
+        .iter()
+        .flat_map(|(prefix, vars)| {
+            vars.iter().map(move |(name, var)| (format!("{prefix}{name}"), var.as_detached_tensor()))
+        })
+        .collect();
+    let metadata = [("run", Value::from(run.clone())), ("step", json!(adam.step)), ("history", json!(history))];
+    let metadata = metadata.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    store::write(path, &tensors, Some(metadata))
+}
+
+/// Takes up the run that `path` holds and gives its history; `None` when there is no such file.
+///
+/// # Errors
+/// The file cannot be read, is not whole, or holds another run; then nothing has changed.
+pub(super) fn load(path: &Path, run: &Run, parameters: &Parameters, adam: &mut Adam) -> Result<Option<History>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let (mut tensors, metadata) = store::read(path, &Device::Cpu)?;
+    let found: Run = entry(path, &metadata, "run")?;
+    for (name, expected) in run {
+        let got = found.get(name).unwrap_or(&Value::Null);
+        if got != expected {
+            let expected = format!("this run's {expected} (another run's checkpoint: move it away to begin anew)");
+            return Err(Error::file(path, expected, format!("{name} is {got}")));
+        }
+    }
+    let history: History = entry(path, &metadata, "history")?;
+    let step = entry(path, &metadata, "step")?;
+
+    let mut moments = Vec::new();
+    for (prefix, vars) in [(FIRST, &adam.first_moment), (SECOND, &adam.second_moment)] {
+        for (name, var) in vars {
+            let name = format!("{prefix}{name}");
+            let tensor: Tensor =
+                tensors.remove(&name).ok_or_else(|| Error::file(path, format!("a tensor {name}"), "no such tensor"))?;
+            moments.push((var, fitting(tensor, &name, var, path)?));
+        }
+    }
+    parameters.set(tensors, path)?;
+    for (var, tensor) in moments {
+        var.set(&tensor)?;
+    }
+    adam.step = step;
+    Ok(Some(history))
+}
+
+fn entry<T: serde::de::DeserializeOwned>(path: &Path, metadata: &HashMap<String, String>, name: &str) -> Result<T> {
+    let text = metadata.get(name).ok_or_else(|| Error::file(path, "a checkpoint of training", format!("no {name}")))?;
+    serde_json::from_str(text).map_err(|error| Error::file(path, format!("a readable {name}"), error))
+}

@@ -1,0 +1,227 @@
+//! The training loop.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Tensor};
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::losses::{Loss, Terms};
+use crate::metrics;
+use crate::models::{Network, Parameters};
+use crate::rng::Rng;
+use crate::training::checkpoint::{self, Run, digest};
+use crate::training::{Adam, AdamParams, Epoch, History, Progress};
+
+/// Between two reports inside an epoch.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
+
+/// The parameters of a run; the defaults are the *isometry* paper's for MNIST (section 2.2).
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainParams {
+    /// How often every image is seen; 5 by default.
+    pub epochs: usize,
+    /// Images a step; 100 by default. The last batch of an epoch takes what is left.
+    pub batch_size: usize,
+    /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by default.
+    pub adam: AdamParams,
+    /// Decides the order of the images; 0 by default. The initial weights come from the seed of their own builder.
+    pub seed: u64,
+    /// A file that is written after every epoch and taken up again if it is there; none by default.
+    pub checkpoint: Option<PathBuf>,
+}
+
+impl Default for TrainParams {
+    fn default() -> Self {
+        Self { epochs: 5, batch_size: 100, adam: AdamParams::default(), seed: 0, checkpoint: None }
+    }
+}
+
+impl TrainParams {
+    /// Checks the range of every parameter.
+    ///
+    /// # Errors
+    /// No epochs, no images a step, or a parameter of the optimiser out of its range.
+    pub fn validate(&self) -> Result<()> {
+        for (name, value) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
+            if value == 0 {
+                return Err(Error::argument(name, "at least 1", value));
+            }
+        }
+        self.adam.validate()
+    }
+}
+
+/// Trains `network`, whose weights are `parameters`, on `images` (N, …) and `labels` (N,) of u32 to make `loss` small.
+///
+/// Every epoch goes through the images once, in an order of its own that depends on the seed and the epoch alone. The
+/// numbers are the same for the same seed, on any number of threads, and whether or not the run was interrupted: with
+/// [`TrainParams::checkpoint`] a run goes on after the last epoch that was finished, and one that is finished already
+/// only loads its weights. A checkpoint may be taken further with more `epochs`; one of another run (other
+/// hyper-parameters, data or initial weights) is refused.
+///
+/// `progress` is called after every epoch and at most every two seconds in between; see
+/// [`printer`](crate::training::printer).
+///
+/// *isometry* paper, section 2.2: five epochs, batches of 100, Adam.
+///
+/// # Errors
+/// A parameter out of its range, shapes that do not fit, labels out of range, a checkpoint of another run, a file that
+/// cannot be written, or a loss that is no longer finite.
+pub fn train(
+    network: &dyn Network,
+    parameters: &Parameters,
+    loss: &dyn Loss,
+    images: &Tensor,
+    labels: &Tensor,
+    params: &TrainParams,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<History> {
+    params.validate()?;
+    let n = match images.dims().first() {
+        Some(&n) if n > 0 => n,
+        _ => return Err(Error::shape("train", "images", "(N, …), N at least 1", images.dims())),
+    };
+    if labels.dims() != [n] {
+        return Err(Error::shape("train", "labels", format!("({n},), one for each image"), labels.dims()));
+    }
+    let mut adam = Adam::new(parameters, params.adam)?;
+    let mut history = History::default();
+    let checkpoint = match &params.checkpoint {
+        Some(path) => Some((path, describe(parameters, loss, images, labels, params)?)),
+        None => None,
+    };
+    if let Some((path, run)) = &checkpoint {
+        history = checkpoint::load(path, run, parameters, &mut adam)?.unwrap_or_default();
+        if history.epochs.len() > params.epochs {
+            let expected = format!("at most {} epochs", params.epochs);
+            return Err(Error::file(path, expected, format!("{} epochs", history.epochs.len())));
+        }
+    }
+
+    let batches = n.div_ceil(params.batch_size);
+    let first = history.epochs.len();
+    let begun = Instant::now();
+    for epoch in first..params.epochs {
+        let order = Rng::new(params.seed).stream(format!("epoch {epoch}")).permutation(n);
+        let order = order.into_iter().map(|index| index as u32).collect();
+        let order = Tensor::from_vec(order, n, images.device())?;
+        let mut sums = Sums::default();
+        let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
+        for batch in 0..batches {
+            let start = batch * params.batch_size;
+            let rows = order.narrow(0, start, params.batch_size.min(n - start))?;
+            let (x, t) = (images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?);
+            let terms = loss.terms(network, &x, &t)?;
+            adam.step(&terms.loss.backward()?)?;
+            sums.add(&terms, &t)?;
+
+            let last = batch + 1 == batches;
+            if !last && reported.elapsed() < REPORT_EVERY {
+                continue;
+            }
+            reported = Instant::now();
+            let means = sums.means(epoch_begun.elapsed())?;
+            if !means.loss.is_finite() {
+                let expected = format!("finite numbers in epoch {} (a smaller learning rate may help)", epoch + 1);
+                return Err(Error::argument("loss", expected, means.loss));
+            }
+            if last {
+                history.epochs.push(means.clone());
+                if let Some((path, run)) = &checkpoint {
+                    checkpoint::save(path, run, parameters, &adam, &history)?;
+                }
+            }
+            let seen = (epoch - first) * n + sums.images;
+            let images_per_second = seen as f64 / begun.elapsed().as_secs_f64();
+            let left = (params.epochs - epoch) * n - sums.images;
+            let seconds_left = left as f64 / images_per_second;
+            let (epoch, epochs, batch) = (epoch + 1, params.epochs, batch + 1);
+            progress(&Progress { epoch, epochs, batch, batches, means, images_per_second, seconds_left });
+        }
+    }
+    Ok(history)
+}
+
+/// What decides the numbers of a run, but for the number of epochs.
+fn describe(
+    parameters: &Parameters,
+    loss: &dyn Loss,
+    images: &Tensor,
+    labels: &Tensor,
+    params: &TrainParams,
+) -> Result<Run> {
+    let numbers = |t: &Tensor| -> Result<Vec<f64>> { Ok(t.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?) };
+    let mut weights = Vec::new();
+    for (name, var) in parameters.named() {
+        weights.extend(name.bytes().map(f64::from));
+        weights.extend(numbers(&var)?);
+    }
+    // All labels, but only some of the images: enough to tell two data sets from one another.
+    let some = images.narrow(0, 0, images.dim(0)?.min(100))?;
+    let run = json!({
+        "loss": loss.describe(),
+        "batch size": params.batch_size,
+        "adam": format!("{:?}", params.adam),
+        "seed": params.seed,
+        "shape of the images": images.dims(),
+        "digest of the images": digest(numbers(&some)?),
+        "digest of the labels": digest(numbers(labels)?),
+        "digest of the initial weights": digest(weights),
+    });
+    match run {
+        serde_json::Value::Object(run) => Ok(run),
+        _ => Ok(Run::new()),
+    }
+}
+
+/// Sums over the images of an epoch, on the device: reading them every step would wait for it.
+#[derive(Default)]
+struct Sums {
+    images: usize,
+    loss: Option<Tensor>,
+    cross_entropy: Option<Tensor>,
+    isometric: Option<Tensor>,
+    correct: Option<Tensor>,
+}
+
+impl Sums {
+    fn add(&mut self, terms: &Terms, labels: &Tensor) -> Result<()> {
+        let count = labels.elem_count();
+        let add = |sum: &mut Option<Tensor>, mean: Option<&Tensor>| -> Result<()> {
+            if let Some(mean) = mean {
+                let value = (mean.detach().to_dtype(DType::F64)? * count as f64)?;
+                *sum = Some(match sum {
+                    Some(sum) => (&*sum + value)?,
+                    None => value,
+                });
+            }
+            Ok(())
+        };
+        let right = |logits: &Tensor| -> Result<Tensor> {
+            Ok(metrics::classes(logits)?.eq(labels)?.to_dtype(DType::F64)?.mean_all()?)
+        };
+        self.images += count;
+        add(&mut self.loss, Some(&terms.loss))?;
+        add(&mut self.cross_entropy, terms.cross_entropy.as_ref())?;
+        add(&mut self.isometric, terms.isometric.as_ref())?;
+        add(&mut self.correct, terms.logits.as_ref().map(right).transpose()?.as_ref())
+    }
+
+    fn means(&self, elapsed: Duration) -> Result<Epoch> {
+        let mean = |sum: &Option<Tensor>| -> Result<Option<f64>> {
+            Ok(match sum {
+                Some(sum) => Some(sum.to_scalar::<f64>()? / self.images as f64),
+                None => None,
+            })
+        };
+        Ok(Epoch {
+            loss: mean(&self.loss)?.unwrap_or(f64::NAN),
+            cross_entropy: mean(&self.cross_entropy)?,
+            isometric: mean(&self.isometric)?,
+            accuracy: mean(&self.correct)?,
+            seconds: elapsed.as_secs_f64(),
+        })
+    }
+}

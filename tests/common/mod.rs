@@ -1,0 +1,41 @@
+//! What several tests share.
+#![allow(dead_code)]
+
+use isopath::Result;
+use isopath::candle::{DType, Device, Tensor};
+use isopath::models::{Activation, Mlp, Parameters};
+use isopath::rng::Rng;
+
+pub const CPU: &Device = &Device::Cpu;
+
+/// A seeded tanh network and its weights.
+pub fn build(sizes: &[usize], seed: u64, dtype: DType) -> Result<(Mlp, Parameters)> {
+    let parameters = Parameters::new();
+    let mlp = Mlp::new(sizes, Activation::Tanh, parameters.builder(&Rng::new(seed), dtype, CPU))?;
+    Ok((mlp, parameters))
+}
+
+/// sin(start), sin(start + 1), … in f64, as `torch.sin(torch.arange(n) + start).reshape(shape)`.
+pub fn wave(shape: &[usize], start: f64) -> Result<Tensor> {
+    let values = (0..shape.iter().product()).map(|n| (n as f64 + start).sin()).collect::<Vec<_>>();
+    Ok(Tensor::from_vec(values, shape, CPU)?)
+}
+
+/// A tensor's numbers, row by row.
+pub fn values(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1()).unwrap()
+}
+
+/// An error's text.
+pub fn message<T>(result: Result<T>) -> String {
+    result.map_or_else(|error| error.to_string(), |_| "no error".to_string())
+}
+
+/// |got − expected| ≤ tolerance, number by number, and equally many of them.
+#[track_caller]
+pub fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), expected.len());
+    for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
+        assert!((got - expected).abs() <= tolerance, "number {index} is {got}; expected {expected} ± {tolerance}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Cross-entropy and the loss of locally isometric layers.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{CPU, assert_close, build, message, values, wave};
+use isopath::Result;
+use isopath::candle::{DType, Tensor, Var};
+use isopath::distances::Manhattan;
+use isopath::losses::{CrossEntropy, Lil, Loss, Partition, Representation, cross_entropy};
+use isopath::models::{Mlp, Network, Parameters};
+
+/// Labels of the six points below.
+fn labels() -> Tensor {
+    Tensor::new(&[0u32, 1, 0, 2, 1, 0], CPU).unwrap()
+}
+
+/// The network of the PyTorch snippet below: its k-th weight is sin(k), sin(k + 1), …
+fn network() -> Result<(Mlp, Parameters)> {
+    let (mlp, parameters) = build(&[3, 4, 5, 3], 0, DType::F64)?;
+    let named = parameters.named();
+    for layer in 0..3 {
+        for (part, name) in ["weight", "bias"].iter().enumerate() {
+            let var = &named[&format!("layers.{layer}.{name}")];
+            var.set(&wave(var.dims(), (2 * layer + part) as f64)?)?;
+        }
+    }
+    Ok((mlp, parameters))
+}
+
+/// ```python
+/// import torch, torch.nn.functional as F                          # 2.15.0
+/// torch.set_default_dtype(torch.float64)
+/// def wave(*shape, start):
+///     n = torch.Size(shape).numel()
+///     return torch.sin(torch.arange(n) + start).reshape(shape)
+/// a = (3 * wave(3, 4, start=1)).requires_grad_()
+/// loss = F.cross_entropy(a, torch.tensor([2, 0, 3]))
+/// loss.backward()
+/// print(loss.item(), a.grad.tolist())
+/// ```
+#[test]
+fn cross_entropy_is_that_of_pytorch() -> Result<()> {
+    let logits = Var::from_tensor(&(wave(&[3, 4], 1.)? * 3.)?)?;
+    let loss = cross_entropy(&logits, &Tensor::new(&[2u32, 0, 3], CPU)?)?;
+    assert_close(&values(&loss), &[4.0342974156997755], 1e-14);
+    let expected = [
+        [0.1414671356718975, 0.1733905837823271, -0.31602800408457177, 0.0011702846303471087],
+        [-0.3326411676207131, 0.005315337165967224, 0.08821726897521279, 0.2391085614795331],
+        [0.2951625771062615, 0.016761884431433796, 0.004268234339065351, -0.31619269587676063],
+    ];
+    assert_close(&values(loss.backward()?.get(&logits).unwrap()), expected.as_flattened(), 1e-15);
+    Ok(())
+}
+
+#[test]
+fn cross_entropy_of_huge_and_equal_logits() -> Result<()> {
+    let logits = Var::from_tensor(&Tensor::new(&[[1e4f32, -1e4, 0.], [5., 5., 5.]], CPU)?)?;
+    let loss = |label: u32| cross_entropy(&logits, &Tensor::new(&[label, 1], CPU)?);
+    assert_close(&values(&loss(0)?), &[3f64.ln() / 2.], 1e-7);
+    assert_close(&values(&loss(1)?), &[1e4 + 3f64.ln() / 2.], 1e-3);
+    let gradients = loss(1)?.backward()?;
+    assert_close(&values(gradients.get(&logits).unwrap()), &[0.5, -0.5, 0., 1. / 6., -1. / 3., 1. / 6.], 1e-7);
+    Ok(())
+}
+
+/// ```python
+/// # wave as above; iso as in tests/isometric.rs
+/// net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 5), torch.nn.Tanh(),
+///                           torch.nn.Linear(5, 3))
+/// with torch.no_grad():
+///     for start, p in enumerate(net.parameters()):
+///         p.copy_(wave(*p.shape, start=start))
+/// t = torch.tensor([0, 1, 0, 2, 1, 0])
+/// def lil(stage, cells, alpha, beta):
+///     x = wave(6, 3, start=0).requires_grad_()
+///     loss = alpha * F.cross_entropy(net(x), t) + beta * iso(x, net[:stage](x), cells)
+///     net.zero_grad()
+///     loss.backward()
+///     return loss.item(), x.grad[0].tolist(), net[0].weight.grad[0].tolist()
+/// print(lil(4, t.tolist(), 1, 0.1), lil(4, [0] * 6, 0.5, 2), lil(5, t.tolist(), 1, 10), lil(2, [0] * 6, 1, 1))
+/// ```
+#[test]
+fn lil_is_that_of_pytorch() -> Result<()> {
+    use Representation::{LastHidden, Logits, Stage};
+    let (mlp, parameters) = network()?;
+    let x = Var::from_tensor(&wave(&[6, 3], 0.)?)?;
+    let weight = &parameters.named()["layers.0.weight"];
+    let cases = [
+        (
+            LastHidden,
+            Partition::Local,
+            1.,
+            0.1,
+            1.3921051845505321,
+            [
+                [0.0005488768009384907, 0.011090560093449772, 0.011435633582781672],
+                [0.028584926610514365, 0.002900934470710855, -0.02545016344311948],
+            ],
+        ),
+        (
+            LastHidden,
+            Partition::Global,
+            0.5,
+            2.,
+            1.3075742014046923,
+            [
+                [0.07875963872997586, 0.39058253399116544, 0.34330564876451963],
+                [0.6764588925927002, -0.7318151062679586, -1.4672616713641318],
+            ],
+        ),
+        (
+            Logits,
+            Partition::Local,
+            1.,
+            10.,
+            6.193442966054888,
+            [
+                [-0.24583307781427674, 1.1874534869549116, 1.52900079204008],
+                [0.8871179678528637, -0.6889019390326058, -1.6315485802055625],
+            ],
+        ),
+        (
+            Stage(0),
+            Partition::Global,
+            1.,
+            1.,
+            1.6905776824250904,
+            [
+                [0.10965965330130865, -0.04775062937333296, -0.1612592036154421],
+                [-0.12830576694380702, 0.1454132518785656, 0.2854399975313542],
+            ],
+        ),
+    ];
+    for (representation, partition, alpha, beta, expected, [of_x, of_weight]) in cases {
+        let lil = Lil { alpha, beta, partition, representation, ..Lil::default() };
+        let loss = lil.loss(&mlp, &x, &labels())?;
+        assert_close(&values(&loss), &[expected], 1e-13);
+        let gradients = loss.backward()?;
+        assert_close(&values(gradients.get(&x).unwrap())[..3], &of_x, 1e-13);
+        assert_close(&values(gradients.get(weight).unwrap())[..3], &of_weight, 1e-13);
+    }
+    Ok(())
+}
+
+#[test]
+fn terms_add_up() -> Result<()> {
+    let (mlp, _) = network()?;
+    let x = wave(&[6, 3], 0.)?;
+    let number = |t: &Tensor| t.to_scalar::<f64>();
+    let cross_entropy = number(&CrossEntropy.loss(&mlp, &x, &labels())?)?;
+    for beta in [0., 0.7] {
+        let lil = Lil { alpha: 2., beta, ..Lil::default() };
+        let terms = lil.terms(&mlp, &x, &labels())?;
+        let isometric = number(&terms.isometric.unwrap())?;
+        assert!(isometric > 0.1);
+        assert_close(&[number(&terms.cross_entropy.unwrap())?], &[cross_entropy], 1e-15);
+        assert_close(&[number(&terms.loss)?], &[2. * cross_entropy + beta * isometric], 1e-15);
+        assert_close(&[number(&lil.loss(&mlp, &x, &labels())?)?], &[number(&terms.loss)?], 0.);
+        assert_eq!(values(&terms.logits.unwrap()), values(&mlp.forward(&x)?));
+    }
+    // No partition, no term; pictures count as their flattened rows; the metric matters.
+    let none = Lil { partition: Partition::None, beta: 3., ..Lil::default() };
+    assert_close(&values(&none.loss(&mlp, &x, &labels())?), &[cross_entropy], 1e-15);
+    let flat = number(&Lil::default().loss(&mlp, &x, &labels())?)?;
+    assert_eq!(number(&Lil::default().loss(&mlp, &x.reshape((6, 1, 3))?, &labels())?)?, flat);
+    let manhattan = Lil { metric: Arc::new(Manhattan), ..Lil::default() };
+    assert_ne!(number(&manhattan.loss(&mlp, &x, &labels())?)?, flat);
+    // What a checkpoint compares.
+    assert_ne!(manhattan.describe(), Lil::default().describe());
+    Ok(())
+}
+
+#[test]
+fn bad_arguments_are_refused() -> Result<()> {
+    let (mlp, _) = network()?;
+    let x = wave(&[6, 3], 0.)?;
+    let text = |lil: &Lil| message(lil.loss(&mlp, &x, &labels()));
+    for beta in [-0.1, f64::NAN, f64::INFINITY] {
+        let lil = Lil { beta, ..Lil::default() };
+        assert_eq!(text(&lil), format!("beta is {beta}; expected a finite number ≥ 0"));
+        assert_eq!(message(lil.validate()), text(&lil));
+    }
+    assert_eq!(text(&Lil { alpha: -1., ..Lil::default() }), "alpha is -1; expected a finite number ≥ 0");
+    let lil = Lil { representation: Representation::Stage(3), ..Lil::default() };
+    assert_eq!(text(&lil), "representation is Stage(3); expected an output of a network of 3 stages");
+    assert!(Representation::LastHidden.stage(1).is_err());
+
+    let lil = Lil::default();
+    for loss in [&lil as &dyn Loss, &CrossEntropy] {
+        let with = |labels: &Tensor| message(loss.loss(&mlp, &x, labels));
+        assert_eq!(
+            with(&Tensor::new(&[0u32, 1, 0, 3, 1, 0], CPU)?),
+            "label is 3; expected below 3, the number of classes"
+        );
+        assert_eq!(
+            with(&Tensor::new(&[0u32, 1], CPU)?),
+            "loss: labels has shape [2]; expected (6,), one for each input"
+        );
+        assert_eq!(with(&Tensor::new(&[0i64; 6], CPU)?), "dtype of labels is I64; expected U32");
+        let none = Tensor::zeros((0, 3), DType::F64, CPU)?;
+        let text = message(loss.loss(&mlp, &none, &Tensor::zeros(0, DType::U32, CPU)?));
+        assert!(text.contains("[0, 3]"), "{text}");
+    }
+    Ok(())
+}
