@@ -8,7 +8,7 @@
 //!
 //! | floor | modules | what they know |
 //! |---|---|---|
-//! | 4 | [`figures`] | figures and tables of results; runs no model |
+//! | 4 | [`experiments`], [`figures`] | the papers' experiments as one call; figures and tables of results, which run no model |
 //! | 3 | [`training`], [`attacks`] | procedures that drive models |
 //! | 2 | [`models`], [`losses`] | networks and what they are trained on |
 //! | 1 | [`ops`], [`datasets`], [`distances`], [`metrics`] | differentiable kernels, data, distances and scores |
@@ -31,6 +31,7 @@ pub mod models;
 pub mod attacks;
 pub mod training;
 
+pub mod experiments;
 pub mod figures;
 
 /// The tensor library, for notebooks that need a tensor of their own.

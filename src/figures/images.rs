@@ -194,6 +194,36 @@ impl ImageGrid {
         Ok(())
     }
 
+    /// [`ImageGrid::push`] with a network's answers: each caption marked as right or wrong.
+    ///
+    /// # Errors
+    /// As [`ImageGrid::push`].
+    pub fn push_answers(
+        &mut self,
+        label: impl Into<String>,
+        images: &Tensor,
+        size: (usize, usize),
+        answers: &[(String, bool)],
+    ) -> Result<()> {
+        let captions: Vec<_> = answers.iter().map(|(caption, right)| (caption.clone(), Mark::of(*right))).collect();
+        self.push(label, images, size, Pixels::Intensity, &captions)
+    }
+
+    /// [`ImageGrid::push`] of differences without captions, blue at −`limit` and red at `limit`.
+    ///
+    /// # Errors
+    /// As [`ImageGrid::push`].
+    pub fn push_differences(
+        &mut self,
+        label: impl Into<String>,
+        images: &Tensor,
+        size: (usize, usize),
+        limit: f64,
+    ) -> Result<()> {
+        let captions = vec![(String::new(), Mark::None); images.dims().first().copied().unwrap_or(0)];
+        self.push(label, images, size, Pixels::Signed { limit }, &captions)
+    }
+
     /// Draws the grid.
     ///
     /// # Errors
@@ -336,8 +366,8 @@ mod tests {
     fn grid() -> ImageGrid {
         let clean = rings(6, 28);
         let noise = (rings(6, 28).roll(9, 1).unwrap() - 0.2).unwrap();
-        let captions = |wrong: bool| -> Vec<(String, Mark)> {
-            (0..6).map(|i| (format!("{i} · {}%", 99 - i), Mark::of(!wrong || i % 2 == 0))).collect()
+        let answers = |wrong: bool| -> Vec<(String, bool)> {
+            (0..6).map(|i| (format!("{i} · {}%", 99 - i), !wrong || i % 2 == 0)).collect()
         };
         let mut grid = ImageGrid {
             title: "Before & after <one> step".into(),
@@ -345,16 +375,9 @@ mod tests {
             note: "Below each image: the answer and its probability.".into(),
             ..ImageGrid::default()
         };
-        grid.push("clean", &clean, (28, 28), Pixels::Intensity, &captions(false)).unwrap();
-        grid.push(
-            "perturbation, −0.2 to 0.2",
-            &noise,
-            (28, 28),
-            Pixels::Signed { limit: 0.8 },
-            &vec![(String::new(), Mark::None); 6],
-        )
-        .unwrap();
-        grid.push("attacked", &(clean + noise).unwrap(), (28, 28), Pixels::Intensity, &captions(true)).unwrap();
+        grid.push_answers("clean", &clean, (28, 28), &answers(false)).unwrap();
+        grid.push_differences("perturbation, −0.2 to 0.2", &noise, (28, 28), 0.8).unwrap();
+        grid.push_answers("attacked", &(clean + noise).unwrap(), (28, 28), &answers(true)).unwrap();
         grid
     }
 

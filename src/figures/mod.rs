@@ -35,7 +35,7 @@ use crate::error::Result;
 /// A drawn figure: an SVG document and the text that stands for it where no image can be seen.
 ///
 /// A notebook shows it when a cell ends with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Figure {
     /// The document, from `<svg` to `</svg>`; scales down to the width of the page.
     pub svg: String,
@@ -55,6 +55,13 @@ impl Figure {
     /// The folder cannot be made or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         crate::files::write_whole(path.as_ref(), self.svg.as_bytes())
+    }
+}
+
+/// The words alone: the document would flood a terminal.
+impl fmt::Debug for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,0 +1,3 @@
+//! The papers' experiments, each as the sweep that its notebook runs after showing one case step by step.
+
+pub mod isometry_mnist;
