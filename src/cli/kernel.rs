@@ -4,7 +4,7 @@
 //! that holds the dependencies as cargo compiled them for the crate, and that no other running kernel uses.
 
 mod folder;
-mod units;
+pub mod units;
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;

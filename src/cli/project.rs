@@ -58,6 +58,11 @@ impl Project {
         self.root.join(".venv")
     }
 
+    /// The package that `setup` compiles the library for, as a cell would, and that kernels take it from.
+    pub fn seed(&self) -> PathBuf {
+        self.target.join("kernels/seed")
+    }
+
     /// The kernels' build folders: `ISOPATH_KERNELS`, else in the target folder.
     pub fn kernels(&self) -> PathBuf {
         std::env::var_os("ISOPATH_KERNELS").map_or_else(|| self.target.join("kernels"), PathBuf::from)

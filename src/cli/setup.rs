@@ -7,6 +7,7 @@ use serde_json::json;
 use super::command::{command, run};
 use super::environment::{Environment, required_packages};
 use super::files::{at, free_gigabytes, write_if_changed};
+use super::kernel::units::{Own, bring_units};
 use super::project::Project;
 use super::{Failure, Result, evcxr};
 
@@ -64,10 +65,12 @@ fn register(project: &Project, environment: &Environment) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Compiles the library as a cell's dependency, so that a kernel only has to link it: cargo gives a crate another hash
-/// as a dependency than as the package it is called in.
+/// Compiles the library as a cell's dependency, so that a kernel only has to link it: a crate is another unit to cargo
+/// as a dependency than as the package it is called in. In a folder of its own, since both would be `libisopath.so`.
 fn compile(project: &Project) -> Result<()> {
-    let seed = project.kernels().join("seed");
+    let seed = project.seed();
+    let target = seed.join("target");
+    bring_units(&project.target, &target, &project.triple, Own::Leave)?;
     let manifest = format!(
         "[package]\nname = \"seed\"\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {:?} }}\n\n{}",
         project.root,
@@ -81,7 +84,7 @@ fn compile(project: &Project) -> Result<()> {
             .current_dir(&seed)
             .env("RUSTFLAGS", "-Cprefer-dynamic")
             .args(["build", "--quiet", "--target", &project.triple, "--target-dir"])
-            .arg(&project.target),
+            .arg(&target),
         "see the compiler's message above",
     )
 }

@@ -7,7 +7,7 @@ use super::super::files::{at, entries, write_if_changed};
 use super::super::project::Project;
 use super::super::setup::copy_lock_file;
 use super::super::{Failure, Result};
-use super::units::bring_units;
+use super::units::{Own, bring_units};
 
 /// evcxr would link with lld where it finds it, which changes the flags and so compiles everything again.
 const INIT: &str = ":linker system\n";
@@ -50,22 +50,18 @@ impl Folder {
         self.path.join("config")
     }
 
-    /// Brings what cargo compiled for the crate since the last time, and clears what the last kernel left.
+    /// Brings what `setup` compiled since the last time, and clears what the last kernel left.
     ///
     /// # Errors
     /// A file cannot be read or written.
     pub fn prepare(&self, project: &Project) -> Result<()> {
-        let (host, crates) = (project.target.join("debug"), project.target.join(&project.triple).join("debug"));
         let cells = self.path.join("target").join(&project.triple).join("debug");
-        // No cargo may be half-way through a unit that is copied.
-        let _quiet = [wait_for_cargo(&host)?, wait_for_cargo(&crates)?];
         for left in entries(&cells)?.into_iter().chain(entries(&cells.join("deps"))?) {
             if left.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libcode_")) {
                 std::fs::remove_file(&left).map_err(at(&left))?;
             }
         }
-        bring_units(&host, &self.path.join("target/debug"))?;
-        bring_units(&crates, &cells)?;
+        bring_units(&project.seed().join("target"), &self.path.join("target"), &project.triple, Own::Bring)?;
         write_if_changed(&self.config().join("init.evcxr"), INIT)?;
         copy_lock_file(project, &self.path)
     }
@@ -77,16 +73,6 @@ impl Folder {
     pub fn keep_lock_across_exec(&self) -> Result<()> {
         rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())
             .map_err(|error| Failure(format!("the lock of {} cannot be kept: {error}", self.path.display())))
-    }
-}
-
-/// Waits until no cargo writes to a build folder, and keeps it so while the returned lock is held.
-fn wait_for_cargo(build: &Path) -> Result<Option<File>> {
-    let path = build.join(".cargo-lock");
-    match File::open(&path) {
-        Ok(lock) => lock.lock_shared().map(|()| Some(lock)).map_err(at(&path)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at(&path)(error)),
     }
 }
 
