@@ -292,6 +292,28 @@ fn bad_input_gives_one_line() {
     }
 }
 
+/// candle numbers its tensors with a counter, and finds gradients by that number. A copy of candle in every cell would
+/// count from 1 in each, and mix up the gradients of tensors that different cells made.
+#[test]
+fn all_cells_share_one_candle() {
+    let site = Site::new();
+    site.add(
+        "shared",
+        &[
+            code(&format!(":dep isopath = {{ path = {:?} }}", env!("CARGO_MANIFEST_DIR"))),
+            code("use isopath::candle::{Device, Tensor, Var};\nlet first = Var::new(&[1f32], &Device::Cpu)?;"),
+            code("let second = Var::new(&[2f32], &Device::Cpu)?;\nassert_ne!(first.id(), second.id());"),
+            code(
+                "let gradients = (&first * second.as_tensor())?.sum_all()?.backward()?;\n\
+                 assert_eq!(gradients.get(&first).unwrap().to_vec1::<f32>()?, [2.]);\n\
+                 assert_eq!(gradients.get(&second).unwrap().to_vec1::<f32>()?, [1.]);",
+            ),
+        ],
+    );
+    let output = site.command(&["--scale", "quick"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[test]
 fn a_killed_run_takes_its_kernel_along() {
     let site = Site::new();
