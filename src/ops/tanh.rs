@@ -66,15 +66,8 @@ impl CustomOp2 for Slope {
 /// tanh(x) ≈ x p(x²)/q(x²), with the coefficients that Eigen and XLA use; beyond ±7.9 it is ±1 to f32's precision.
 #[inline]
 fn rational(x: f32) -> f32 {
-    const P: [f32; 7] = [
-        -2.760_768_5e-16,
-        2.000_187_9e-13,
-        -8.604_672e-11,
-        5.122_297e-8,
-        1.485_722_4e-5,
-        6.372_619_3e-4,
-        4.893_524_6e-3,
-    ];
+    const P: [f32; 7] =
+        [-2.760_768_5e-16, 2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3];
     const Q: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
     // Not clamp(), which lets NaN pass only by a branch.
     let x = if x > 7.905_311 { 7.905_311 } else { x };

@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// side, each on one, take far less time than one after the other. Each item computes on one thread, which changes none
 /// of its numbers. After an error no further item is begun.
 ///
+/// Set `CANDLE_NUM_THREADS=1` for it: candle otherwise hands elementwise operations on more than 65,536 numbers to one
+/// pool of its own, whose threads wait in a busy loop. Two networks then spend twice the time on waiting for each other.
+///
 /// # Errors
 /// The first error in the order of the items.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
