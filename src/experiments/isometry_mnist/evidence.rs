@@ -116,7 +116,7 @@ pub fn attack_strength(
             found.push(Strength { attack, accuracy });
         }
     }
-    let source = networks.iter().flatten().filter(|trained| trained.beta == 0.).next_back();
+    let source = networks.iter().flatten().rfind(|trained| trained.beta == 0.);
     let Some(source) = source else {
         return Err(Error::argument("networks", "one with β = 0", "none"));
     };

@@ -1,0 +1,133 @@
+//! The MNIST experiment on made-up images: shapes, order and files of its results.
+
+use candle_core::{DType, Device, Tensor};
+use isopath::attacks::Bounds;
+use isopath::datasets::Images;
+use isopath::experiments::isometry_mnist::{
+    Attack, Results, Settings, answers, attack_networks, attack_strength, gradient_angles, pick, save_networks,
+    train_networks,
+};
+use isopath::models::Network as _;
+use isopath::rng::Rng;
+use isopath::scale::Scale;
+use isopath::{Error, Result};
+
+/// Two classes of 2×2 images: bright on the left, bright on the right, with noise.
+fn images() -> Result<Images> {
+    let half = |n: usize, seed: u64| -> Result<(Tensor, Tensor)> {
+        let labels: Vec<u32> = (0..n as u32).map(|i| i % 2).collect();
+        let pixels: Vec<f32> = labels
+            .iter()
+            .flat_map(|label| if *label == 0 { [0.8, 0.2, 0.8, 0.2] } else { [0.2, 0.8, 0.2, 0.8] })
+            .collect();
+        let noise = Rng::new(seed).uniform((n, 4), -0.15, 0.15, DType::F32, &Device::Cpu)?;
+        Ok(((Tensor::from_vec(pixels, (n, 4), &Device::Cpu)? + noise)?, Tensor::from_vec(labels, n, &Device::Cpu)?))
+    };
+    let ((train_images, train_labels), (test_images, test_labels)) = (half(200, 1)?, half(30, 2)?);
+    Ok(Images { train_images, train_labels, test_images, test_labels, classes: 2 })
+}
+
+fn settings() -> Settings {
+    Settings {
+        sizes: vec![4, 8, 8, 2],
+        betas: vec![0., 1.],
+        seeds: vec![3, 5],
+        epochs: 20,
+        batch_size: 10,
+        learning_rate: 0.01,
+        test_images: 30,
+        pgd_images: 20,
+        step_sizes: vec![0.01, 0.1, 1.],
+        ..Settings::of(Scale::Quick)
+    }
+}
+
+#[test]
+fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
+    let (images, settings) = (images()?, settings());
+    let networks = train_networks(&images, &settings, |_| ())?;
+    let order: Vec<_> = networks.iter().flatten().map(|trained| (trained.beta, trained.seed)).collect();
+    assert_eq!(order, [(0., 3), (0., 5), (1., 3), (1., 5)]);
+    // The classes are far apart, and β pulls the representation towards an isometry.
+    assert!(networks.iter().flatten().all(|trained| trained.test_accuracy == 1.));
+    assert!(networks[1][0].isometric_loss < networks[0][0].isometric_loss);
+
+    let fgsm = attack_networks(&networks, &images, &settings, Attack::Fgsm, Some(Bounds::default()), |_| ())?;
+    let pgd = attack_networks(&networks, &images, &settings, Attack::Pgd, None, |_| ())?;
+    for curves in [&fgsm, &pgd] {
+        for runs in [&curves.accuracy.cross_entropy, &curves.accuracy.training_loss] {
+            assert_eq!(
+                runs.iter().map(|runs| runs.iter().map(Vec::len).collect()).collect::<Vec<Vec<_>>>(),
+                [[3, 3]; 2]
+            );
+        }
+        assert_eq!(curves.accuracy.cross_entropy[0], curves.accuracy.training_loss[0]);
+    }
+    // A step of 0.01 cannot cross the gap, a step of 1 does.
+    assert_eq!((fgsm.accuracy.cross_entropy[0][0][0], fgsm.accuracy.cross_entropy[0][0][2]), (1., 0.));
+
+    let json = serde_json::to_value(Results::new(Scale::Quick, &settings, &networks, &fgsm, &pgd));
+    let json = json.map_err(|error| Error::argument("results", "JSON", error))?;
+    let keys = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>());
+    let names = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect());
+    assert_eq!(keys(&json), names(&["scale", "seeds", "beta", "test_accuracy", "fgsm", "pgd", "seconds"]));
+    assert_eq!(keys(&json["fgsm"]), names(&["step_size", "accuracy"]));
+    assert_eq!(keys(&json["pgd"]), names(&["eps", "steps", "step_size", "accuracy"]));
+    assert_eq!(keys(&json["pgd"]["accuracy"]), names(&["cross_entropy", "training_loss"]));
+    assert_eq!((&json["scale"], &json["seeds"]), (&"quick".into(), &serde_json::json!([3, 5])));
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_network_and_its_weights_are_saved_by_name() -> Result<()> {
+    let (images, settings) = (images()?, Settings { epochs: 2, ..settings() });
+    let (a, b) = (train_networks(&images, &settings, |_| ())?, train_networks(&images, &settings, |_| ())?);
+    let logits = |networks| -> Result<Vec<Vec<f32>>> {
+        Ok(pick(networks, 1., 5)?.network.forward(&images.test_images)?.to_vec2::<f32>()?)
+    };
+    assert_eq!(logits(&a)?, logits(&b)?);
+    assert!(pick(&a, 0.5, 5).is_err());
+
+    let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
+    save_networks(&a, folder.path())?;
+    let weights = candle_core::safetensors::load(folder.path().join("beta_1_seed_5.safetensors"), &Device::Cpu)?;
+    assert_eq!(weights["layers.0.weight"].dims(), [8, 4]);
+    assert_eq!(weights.len(), 6);
+    let answers = answers(&a[0][0].network, &images.test_images, &images.test_labels)?;
+    assert_eq!(answers.len(), 30);
+    assert!(answers.iter().all(|(caption, _)| caption.ends_with(" %")));
+    Ok(())
+}
+
+#[test]
+fn evidence_covers_every_beta() -> Result<()> {
+    let (images, settings) = (images()?, Settings { epochs: 2, ..settings() });
+    let networks = train_networks(&images, &settings, |_| ())?;
+    let (x, labels) = settings.test(&images, 20)?;
+    let angles = gradient_angles(&networks, &settings, &x, &labels)?;
+    assert_eq!(angles.iter().map(|angle| angle.beta).collect::<Vec<_>>(), [0., 1.]);
+    // At β = 0 both losses are one.
+    assert!((angles[0].cosine - 1.).abs() < 1e-6 && angles[0].isometric == 0.);
+    assert!(angles[1].cosine < 1. && angles[1].isometric > 0.);
+    let strength = attack_strength(&networks, &settings, &x, &labels, 0.5, |_| ())?;
+    assert_eq!(strength.len(), 7);
+    assert!(strength.iter().all(|found| found.accuracy.len() == 2));
+    Ok(())
+}
+
+#[test]
+fn bad_settings_are_refused() -> Result<()> {
+    let images = images()?;
+    for settings in [
+        Settings { betas: vec![], ..settings() },
+        Settings { seeds: vec![], ..settings() },
+        Settings { betas: vec![-1.], ..settings() },
+        Settings { betas: vec![f64::NAN], ..settings() },
+        Settings { sizes: vec![5, 2], ..settings() },
+        Settings { batch_size: 0, ..settings() },
+        Settings { test_images: 0, ..settings() },
+    ] {
+        assert!(train_networks(&images, &settings, |_| ()).is_err(), "{settings:?}");
+    }
+    Ok(())
+}
