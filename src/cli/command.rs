@@ -1,6 +1,6 @@
 //! Starting other programs, with errors that say which and what to do.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,16 +17,33 @@ fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// A command whose environment is that of the shell: cargo's own variables, which `cargo run` adds, are left out,
-/// since they would look to the next cargo like a changed environment and make it compile again.
+/// A command whose environment is that of the shell, without what `cargo run` adds: its variables would look to the next
+/// cargo like a changed environment, and its library path would make a notebook's cells load the package's own library
+/// instead of theirs.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
+    for name in LIBRARY_PATHS {
+        if let Some(path) = std::env::var_os(name) {
+            command.env(name, without_build_folders(&path));
+        }
+    }
     for (name, _) in std::env::vars_os() {
         if is_added_by_cargo_run(&name.to_string_lossy()) {
             command.env_remove(name);
         }
     }
     command
+}
+
+/// Where the loaders of Linux and macOS look for libraries first.
+const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
+
+/// The library path without the folders that cargo builds into: those inside the folder of this binary's profile.
+fn without_build_folders(path: &OsStr) -> OsString {
+    let binary = std::env::current_exe().unwrap_or_default();
+    let build = binary.parent().unwrap_or(Path::new(""));
+    let kept = std::env::split_paths(path).filter(|folder| !folder.starts_with(build));
+    std::env::join_paths(kept).unwrap_or_default()
 }
 
 fn is_added_by_cargo_run(name: &str) -> bool {
@@ -80,6 +97,13 @@ mod tests {
     fn programs_are_found_on_the_path() {
         assert!(find("sh").is_some());
         assert!(find("no-such-program-as-this").is_none());
+    }
+
+    #[test]
+    fn cargo_s_build_folders_leave_the_library_path() {
+        let build = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
+        let path = std::env::join_paths([build.join("deps"), "/opt/cuda".into(), build]).unwrap();
+        assert_eq!(without_build_folders(&path), "/opt/cuda");
     }
 
     #[test]

@@ -56,11 +56,9 @@ impl Folder {
     /// A file cannot be read or written.
     pub fn prepare(&self, project: &Project) -> Result<()> {
         let cells = self.path.join("target").join(&project.triple).join("debug");
-        for left in entries(&cells)?.into_iter().chain(entries(&cells.join("deps"))?) {
-            if left.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libcode_")) {
-                std::fs::remove_file(&left).map_err(at(&left))?;
-            }
-        }
+        remove(&cells, "libcode_", |cell| std::fs::remove_file(cell))?;
+        // Else a cell of the last kernel, compiled with a library older than the one brought now, could pass for fresh.
+        remove(&cells.join(".fingerprint"), "ctx-", |cell| std::fs::remove_dir_all(cell))?;
         bring_units(&project.seed().join("target"), &self.path.join("target"), &project.triple, Own::Bring)?;
         write_if_changed(&self.config().join("init.evcxr"), INIT)?;
         copy_lock_file(project, &self.path)
@@ -74,6 +72,12 @@ impl Folder {
         rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())
             .map_err(|error| Failure(format!("the lock of {} cannot be kept: {error}", self.path.display())))
     }
+}
+
+/// Removes what begins with `prefix` in `folder`.
+fn remove(folder: &Path, prefix: &str, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<()> {
+    let matches = |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    entries(folder)?.iter().filter(matches).try_for_each(|path| remove(path).map_err(at(path)))
 }
 
 #[cfg(test)]
