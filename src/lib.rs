@@ -10,8 +10,8 @@
 //! |---|---|---|
 //! | 4 | [`experiments`], [`figures`] | the papers' experiments as one call; figures and tables of results, which run no model |
 //! | 3 | [`training`], [`attacks`] | procedures that drive models |
-//! | 2 | [`models`], [`losses`] | networks and what they are trained on |
-//! | 1 | [`ops`], [`datasets`], [`distances`], [`metrics`] | differentiable kernels, data, distances and scores |
+//! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
+//! | 1 | [`ops`], [`datasets`], [`distances`] | differentiable kernels, data, distances |
 //! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`] | errors, whole files, the one seeded generator, the device, the size of a run |
 
 pub mod device;
@@ -22,10 +22,10 @@ pub mod scale;
 
 pub mod datasets;
 pub mod distances;
-pub mod metrics;
 pub mod ops;
 
 pub mod losses;
+pub mod metrics;
 pub mod models;
 
 pub mod attacks;
@@ -37,3 +37,5 @@ pub mod figures;
 /// The tensor library, for notebooks that need a tensor of their own.
 pub use candle_core as candle;
 pub use error::{Error, Result};
+/// The arrays that results come in.
+pub use ndarray;

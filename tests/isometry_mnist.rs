@@ -11,6 +11,7 @@ use isopath::models::Network as _;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
 use isopath::{Error, Result};
+use ndarray::s;
 
 /// Two classes of 2×2 images: bright on the left, bright on the right, with noise.
 fn images() -> Result<Images> {
@@ -56,15 +57,15 @@ fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
     let pgd = attack_networks(&networks, &images, &settings, Attack::Pgd, None, |_| ())?;
     for curves in [&fgsm, &pgd] {
         for runs in [&curves.accuracy.cross_entropy, &curves.accuracy.training_loss] {
-            assert_eq!(
-                runs.iter().map(|runs| runs.iter().map(Vec::len).collect()).collect::<Vec<Vec<_>>>(),
-                [[3, 3]; 2]
-            );
+            assert_eq!(runs.dim(), (2, 2, 3));
         }
-        assert_eq!(curves.accuracy.cross_entropy[0], curves.accuracy.training_loss[0]);
+        assert_eq!(
+            curves.accuracy.cross_entropy.slice(s![0, .., ..]),
+            curves.accuracy.training_loss.slice(s![0, .., ..])
+        );
     }
     // A step of 0.01 cannot cross the gap, a step of 1 does.
-    assert_eq!((fgsm.accuracy.cross_entropy[0][0][0], fgsm.accuracy.cross_entropy[0][0][2]), (1., 0.));
+    assert_eq!((fgsm.accuracy.cross_entropy[[0, 0, 0]], fgsm.accuracy.cross_entropy[[0, 0, 2]]), (1., 0.));
 
     let json = serde_json::to_value(Results::new(Scale::Quick, &settings, &networks, &fgsm, &pgd));
     let json = json.map_err(|error| Error::argument("results", "JSON", error))?;
@@ -74,6 +75,10 @@ fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
     assert_eq!(keys(&json["fgsm"]), names(&["step_size", "accuracy"]));
     assert_eq!(keys(&json["pgd"]), names(&["eps", "steps", "step_size", "accuracy"]));
     assert_eq!(keys(&json["pgd"]["accuracy"]), names(&["cross_entropy", "training_loss"]));
+    let along = &fgsm.accuracy.training_loss;
+    let row = |beta, seed| along.slice(s![beta, seed, ..]).to_vec();
+    let nested = serde_json::json!([[row(0, 0), row(0, 1)], [row(1, 0), row(1, 1)]]);
+    assert_eq!(json["fgsm"]["accuracy"]["training_loss"], nested);
     assert_eq!((&json["scale"], &json["seeds"]), (&"quick".into(), &serde_json::json!([3, 5])));
     Ok(())
 }

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use serde::Serialize;
+use ndarray::{Array1, Array3, s};
+use serde::{Serialize, Serializer};
 
 use crate::attacks::{Bounds, FgsmParams, PgdParams, fgsm_sweep, pgd_sweep};
 use crate::datasets::Images;
@@ -208,13 +209,21 @@ pub fn save_networks(networks: &[Vec<Trained>], folder: &Path) -> Result<()> {
     })
 }
 
-/// Accuracies `[beta][seed][step size]` under an attacker that follows one loss or the other.
+/// Accuracies (β, seed, step size) under an attacker that follows one loss or the other; nested lists in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Accuracies {
     /// The cross-entropy alone.
-    pub cross_entropy: Vec<Vec<Vec<f64>>>,
+    #[serde(serialize_with = "nested")]
+    pub cross_entropy: Array3<f64>,
     /// The loss that the network was trained on, over the attacked batch.
-    pub training_loss: Vec<Vec<Vec<f64>>>,
+    #[serde(serialize_with = "nested")]
+    pub training_loss: Array3<f64>,
+}
+
+/// ndarray's own form is a flat list and a shape.
+fn nested<S: Serializer>(array: &Array3<f64>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    let lists = array.outer_iter().map(|matrix| matrix.outer_iter().map(|row| row.to_vec()).collect::<Vec<_>>());
+    serializer.collect_seq(lists)
 }
 
 /// Robust accuracy of every network (figure 3).
@@ -242,7 +251,7 @@ pub enum Attack {
 /// `bounds`: the range of a pixel; `None` leaves the attacked pixels unclipped. `report` gets a line for each network.
 ///
 /// # Errors
-/// As [`fgsm_sweep`] and [`pgd_sweep`].
+/// As [`fgsm_sweep`] and [`pgd_sweep`]; also not the same number of seeds for every β.
 pub fn attack_networks(
     networks: &[Vec<Trained>],
     images: &Images,
@@ -252,20 +261,22 @@ pub fn attack_networks(
     report: impl Fn(&str),
 ) -> Result<Curves> {
     let begin = Instant::now();
-    let mut accuracy = Accuracies::default();
-    for runs in networks {
-        let (mut cross_entropy, mut training_loss) = (Vec::new(), Vec::new());
-        for trained in runs {
+    let shape = (networks.len(), networks.first().map_or(0, Vec::len), settings.step_sizes.len());
+    let mut accuracy = Accuracies { cross_entropy: Array3::zeros(shape), training_loss: Array3::zeros(shape) };
+    for (beta, runs) in networks.iter().enumerate() {
+        if runs.len() != shape.1 {
+            return Err(Error::argument("networks", format!("{} seeds for every β", shape.1), runs.len()));
+        }
+        for (seed, trained) in runs.iter().enumerate() {
             let begin = Instant::now();
             let along = |loss: &dyn Loss| curve(trained, loss, images, settings, attack, bounds);
             let first = along(&CrossEntropy)?;
-            training_loss.push(if trained.beta == 0. { first.clone() } else { along(&settings.loss(trained.beta))? });
-            cross_entropy.push(first);
+            let second = if trained.beta == 0. { first.clone() } else { along(&settings.loss(trained.beta))? };
+            accuracy.cross_entropy.slice_mut(s![beta, seed, ..]).assign(&first);
+            accuracy.training_loss.slice_mut(s![beta, seed, ..]).assign(&second);
             let seconds = begin.elapsed().as_secs_f64();
             report(&format!("{attack:?} on β = {}, seed {}: {seconds:.1} s", trained.beta, trained.seed));
         }
-        accuracy.cross_entropy.push(cross_entropy);
-        accuracy.training_loss.push(training_loss);
     }
     Ok(Curves { step_size: settings.step_sizes.clone(), accuracy, seconds: begin.elapsed().as_secs_f64() })
 }
@@ -278,7 +289,7 @@ fn curve(
     settings: &Settings,
     attack: Attack,
     bounds: Option<Bounds>,
-) -> Result<Vec<f64>> {
+) -> Result<Array1<f64>> {
     let Settings { step_sizes, eps, steps, batch_size, .. } = settings;
     let network = &trained.network;
     let sweep = match attack {
@@ -293,7 +304,7 @@ fn curve(
             pgd_sweep(network, loss, &x, &labels, *eps, step_sizes, &params)?
         }
     };
-    Ok(sweep.accuracy)
+    Ok(sweep.accuracy.into())
 }
 
 /// Table 1 and figure 3 in numbers: the notebook's JSON.
@@ -320,7 +331,7 @@ pub struct Results {
 pub struct FgsmResults {
     /// α, pixel units.
     pub step_size: Vec<f64>,
-    /// By loss, `[beta][seed][step size]`.
+    /// By loss, (β, seed, step size).
     pub accuracy: Accuracies,
 }
 
@@ -333,7 +344,7 @@ pub struct PgdResults {
     pub steps: usize,
     /// α, pixel units.
     pub step_size: Vec<f64>,
-    /// By loss, `[beta][seed][step size]`.
+    /// By loss, (β, seed, step size).
     pub accuracy: Accuracies,
 }
 

@@ -1,5 +1,7 @@
 //! Curves of one or several series, alone or in panels side by side.
 
+use ndarray::{Array3, ArrayView2};
+
 use super::Figure;
 pub use super::axes::AxisScale;
 use super::axes::{
@@ -40,39 +42,39 @@ impl Series {
         Self { name: name.into(), x: x.to_vec(), mean: y.to_vec(), ..Self::default() }
     }
 
-    /// The mean of several runs, with mean ± standard deviation (divided by n − 1) as its spread; a single run has none.
+    /// The mean of several runs, an array (run, point), with mean ± standard deviation (divided by n − 1) as its spread; a
+    /// single run has none.
     ///
     /// # Errors
-    /// No run, or a run that is not as long as `x`.
-    pub fn over_runs(name: impl Into<String>, x: &[f64], runs: &[Vec<f64>]) -> Result<Self> {
-        if runs.is_empty() {
-            return Err(Error::argument("runs", "at least one run", "empty"));
+    /// No run, or runs that are not as long as `x`.
+    pub fn over_runs(name: impl Into<String>, x: &[f64], runs: ArrayView2<f64>) -> Result<Self> {
+        if runs.ncols() != x.len() {
+            return Err(Error::argument("runs", format!("{} points, as many as x", x.len()), runs.ncols()));
         }
-        if let Some(run) = runs.iter().find(|run| run.len() != x.len()) {
-            return Err(Error::argument("run", format!("{} numbers, as many as x", x.len()), run.len()));
-        }
-        let mut series = Self { name: name.into(), x: x.to_vec(), ..Self::default() };
-        for index in 0..x.len() {
-            let values: Vec<f64> = runs.iter().filter_map(|run| run.get(index).copied()).collect();
-            let (mean, std) = mean_std(&values);
-            series.mean.push(mean);
-            if runs.len() > 1 {
-                series.low.push(mean - std);
-                series.high.push(mean + std);
-            }
+        let mean =
+            runs.mean_axis(ndarray::Axis(0)).ok_or_else(|| Error::argument("runs", "at least one run", "none"))?;
+        let mut series = Self::line(name, x, &mean.to_vec());
+        if runs.nrows() > 1 {
+            let std = runs.std_axis(ndarray::Axis(0), 1.);
+            series.low = (&mean - &std).to_vec();
+            series.high = (&mean + &std).to_vec();
         }
         Ok(series)
     }
 
-    /// One curve for each value of a parameter: `runs[value][run][point]`, as [`Series::over_runs`] takes them.
+    /// One curve for each value of a parameter, from an array (value, run, point); see [`Series::over_runs`].
     ///
     /// # Errors
     /// Not as many names as values, or an error of [`Series::over_runs`].
-    pub fn family(names: &[String], x: &[f64], runs: &[Vec<Vec<f64>>]) -> Result<Vec<Self>> {
-        if names.len() != runs.len() {
-            return Err(Error::argument("names", format!("{}, one a curve", runs.len()), names.len()));
+    pub fn family(names: &[String], x: &[f64], runs: &Array3<f64>) -> Result<Vec<Self>> {
+        if names.len() != runs.len_of(ndarray::Axis(0)) {
+            return Err(Error::argument(
+                "names",
+                format!("{}, one a curve", runs.len_of(ndarray::Axis(0))),
+                names.len(),
+            ));
         }
-        names.iter().zip(runs).map(|(name, runs)| Self::over_runs(name, x, runs)).collect()
+        names.iter().zip(runs.outer_iter()).map(|(name, runs)| Self::over_runs(name, x, runs)).collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -347,12 +349,11 @@ mod tests {
 
     fn chart() -> LineChart {
         let x: Vec<f64> = (0..20).map(|i| 10f64.powf(-2. + 2. * f64::from(i) / 19.)).collect();
-        let curve = |beta: usize, seed: usize| -> Vec<f64> {
-            x.iter().map(|x| 0.06 + 0.9 / (1. + (x * 12. / (1. + beta as f64)).powi(2)) - 0.02 * seed as f64).collect()
+        let value = |(beta, seed, point): (usize, usize, usize)| -> f64 {
+            0.06 + 0.9 / (1. + (x[point] * 12. / (1. + beta as f64)).powi(2)) - 0.02 * seed as f64
         };
         let names = ["0", "0.001", "0.01", "0.1", "1", "10"].map(|beta| format!("β = {beta}"));
-        let runs: Vec<Vec<Vec<f64>>> = (0..6).map(|beta| (0..3).map(|seed| curve(beta, seed)).collect()).collect();
-        let series = Series::family(&names, &x, &runs).unwrap();
+        let series = Series::family(&names, &x, &Array3::from_shape_fn((6, 3, 20), value)).unwrap();
         LineChart {
             title: "FGSM <follows> the cross-entropy & more".into(),
             x_label: "step size α (pixel values in [0, 1])".into(),
@@ -451,9 +452,10 @@ mod tests {
         assert!(message(with(Series { low: vec![0.; 2], ..good.clone() })).starts_with("low is one in"));
         let log = LineChart { x_scale: AxisScale::Log, ..with(Series::line("a", &[0., 1.], &[1., 1.])) };
         assert_eq!(message(log), "x is 0; expected numbers > 0 on a logarithmic axis");
-        assert!(Series::over_runs("a", &[1.], &[]).is_err());
-        assert!(Series::over_runs("a", &[1.], &[vec![1., 2.]]).is_err());
-        assert!(Series::family(&["a".into()], &[1.], &[]).is_err());
+        let runs = |shape| Array3::<f64>::zeros(shape);
+        assert!(Series::over_runs("a", &[1.], runs((1, 0, 1)).index_axis(ndarray::Axis(0), 0)).is_err());
+        assert!(Series::over_runs("a", &[1.], runs((1, 1, 2)).index_axis(ndarray::Axis(0), 0)).is_err());
+        assert!(Series::family(&["a".into()], &[1.], &runs((0, 1, 1))).is_err());
     }
 
     #[test]
@@ -462,5 +464,8 @@ mod tests {
         let (mean, std) = mean_std(&[1., 2., 4.]);
         assert!((mean - 7. / 3.).abs() < 1e-15 && (std - 1.527_525_231_651_946_8).abs() < 1e-15);
         assert_eq!(mean_std(&[3.]), (3., 0.));
+        let runs = ndarray::arr2(&[[1.], [2.], [4.]]);
+        let series = Series::over_runs("a", &[0.], runs.view()).unwrap();
+        assert!((series.mean[0] - mean).abs() < 1e-15 && (series.high[0] - mean - std).abs() < 1e-15);
     }
 }

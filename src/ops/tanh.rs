@@ -38,7 +38,7 @@ fn tanh(x: f32) -> f32 {
     let p = p * z + 2.063_908_8e-2;
     let p = p * z - 5.373_971_5e-2;
     let p = p * z + 1.333_144_2e-1;
-    let p = p * z - 3.333_328_2e-1;
+    let p = p * z - 3.333_328e-1;
     let small = x + x * z * p;
 
     let large = (1. - 2. / (exp(2. * clamped) + 1.)).copysign(x);
