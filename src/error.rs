@@ -58,8 +58,8 @@ pub enum Error {
         /// One line a source that was tried, with its reason.
         attempts: Vec<String>,
     },
-    /// A tensor operation failed.
-    #[error("{0}")]
+    /// A tensor operation failed. Shown without candle's backtrace, which a notebook's kernel always asks for.
+    #[error("{}", first_line(.0))]
     Candle(#[from] candle_core::Error),
     /// A figure could not be drawn.
     #[error("figure: {0}")]
@@ -68,6 +68,10 @@ pub enum Error {
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,6 +111,8 @@ mod tests {
         let error = Error::argument("eps", "a number ≥ 0", -0.5);
         assert_eq!(error.to_string(), "eps is -0.5; expected a number ≥ 0");
         assert_eq!(format!("{error:?}"), error.to_string());
+        let error = Error::from(candle_core::Error::Msg("shapes differ".into()).bt());
+        assert_eq!(error.to_string(), "shapes differ");
         let error = Error::shape("fgsm", "images", "(N, 784)", &[3, 4]);
         assert_eq!(error.to_string(), "fgsm: images has shape [3, 4]; expected (N, 784)");
     }

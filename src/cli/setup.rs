@@ -71,8 +71,9 @@ fn compile(project: &Project) -> Result<()> {
     let seed = project.seed();
     let target = seed.join("target");
     bring_units(&project.target, &target, &project.triple, Own::Leave)?;
+    let features: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
     let manifest = format!(
-        "[package]\nname = \"seed\"\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {:?} }}\n\n{}",
+        "[package]\nname = \"seed\"\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {:?}, features = {features:?} }}\n\n{}",
         project.root,
         profile(&project.root)?
     );

@@ -11,7 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_datasets::vision::Dataset;
 
 use crate::error::Result;
@@ -70,6 +70,21 @@ pub struct Images {
 }
 
 impl Images {
+    /// The same images on another device.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let moved = |tensor: &Tensor| tensor.to_device(device);
+        Ok(Self {
+            train_images: moved(&self.train_images)?,
+            train_labels: moved(&self.train_labels)?,
+            test_images: moved(&self.test_images)?,
+            test_labels: moved(&self.test_labels)?,
+            classes: self.classes,
+        })
+    }
+
     fn of(dataset: Dataset) -> Result<Self> {
         Ok(Self {
             train_images: dataset.train_images,

@@ -8,7 +8,7 @@ mod evidence;
 use std::path::Path;
 use std::time::Instant;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use ndarray::{Array1, Array3, s};
 use serde::{Serialize, Serializer};
 
@@ -113,7 +113,7 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains one network.
+/// Trains one network, on the device that holds the images.
 ///
 /// # Errors
 /// β negative or not finite, or images that do not fit [`Settings::sizes`].
@@ -121,7 +121,8 @@ pub fn train_network(images: &Images, settings: &Settings, beta: f64, seed: u64)
     let begin = Instant::now();
     let parameters = Parameters::new();
     let rng = Rng::new(seed);
-    let network = Mlp::new(&settings.sizes, Activation::Tanh, parameters.builder(&rng, DType::F32, &Device::Cpu))?;
+    let builder = parameters.builder(&rng, DType::F32, images.train_images.device());
+    let network = Mlp::new(&settings.sizes, Activation::Tanh, builder)?;
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
