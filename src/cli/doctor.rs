@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::command::{command, find, output};
 use super::environment::{Environment, required_packages, system_python};
-use super::files::{free_gigabytes, write_if_changed};
+use super::files::{entries, free_gigabytes, write_if_changed};
 use super::project::Project;
 use super::setup::{DISK_NEEDED_GB, KERNEL_NAME, kernelspec, kernelspec_text};
 use super::{Failure, Result, evcxr, render};
@@ -44,13 +44,14 @@ impl Problem {
 /// Something that the notebooks need is missing.
 pub fn doctor(project: &Project) -> Result<()> {
     let environment = Environment::locate(project);
-    let checks: [(&str, Finding); 9] = [
+    let checks: [(&str, Finding); 10] = [
         ("rust", rust()),
         ("rust-src", rust_src()),
         ("python", python()),
         ("jupyter", jupyter(project, &environment)),
         ("evcxr", evcxr_jupyter(&environment)),
         ("kernelspec", spec(project, &environment)),
+        ("kernels", kernels(project)),
         ("disk", disk(&project.target)),
         ("npm", npm()),
         ("cuda", cuda()),
@@ -129,6 +130,19 @@ fn spec(project: &Project, environment: &Environment) -> Finding {
         Ok(_) => Err(Problem::new(format!("{} starts another binary", path.display()), SETUP)),
         Err(error) => Err(Problem::new(format!("{}: {error}", path.display()), SETUP)),
     }
+}
+
+/// The library as kernels take it, and the folders that it goes to.
+fn kernels(project: &Project) -> Finding {
+    let library = project.seed().join("target").join(&project.triple).join("debug/deps");
+    let compiled = entries(&library).map_err(|error| Problem::new(error, SETUP))?;
+    if !compiled.iter().any(|path| path.file_stem().is_some_and(|stem| stem == "libisopath")) {
+        return Err(Problem::new(format!("the library is not compiled for cells in {}", library.display()), SETUP));
+    }
+    let pool = project.kernels();
+    let folders = entries(&pool).map_err(|error| Problem::new(error, "check the folder's permissions"))?;
+    let number = folders.iter().filter(|path| path.extension().is_some_and(|extension| extension == "lock")).count();
+    Ok(format!("library compiled for cells; {number} build folders in {}", pool.display()))
 }
 
 fn disk(target: &Path) -> Finding {
