@@ -304,7 +304,7 @@ fn all_cells_share_one_candle() {
             code("use isopath::candle::{Device, Tensor, Var};\nlet first = Var::new(&[1f32], &Device::Cpu)?;"),
             code("let second = Var::new(&[2f32], &Device::Cpu)?;\nassert_ne!(first.id(), second.id());"),
             code(
-                "let gradients = (&first * second.as_tensor())?.sum_all()?.backward()?;\n\
+                "let gradients = (first.as_tensor() * second.as_tensor())?.sum_all()?.backward()?;\n\
                  assert_eq!(gradients.get(&first).unwrap().to_vec1::<f32>()?, [2.]);\n\
                  assert_eq!(gradients.get(&second).unwrap().to_vec1::<f32>()?, [1.]);",
             ),
