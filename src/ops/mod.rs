@@ -2,12 +2,12 @@
 
 mod adam;
 mod isometric;
-mod isometric_fused;
 mod linear;
+mod simd;
 mod tanh;
 
 pub use adam::{AdamStep, adam, adam_composite};
-pub use isometric::{isometric, isometric_composite};
+pub use isometric::{Distances, isometric, isometric_composite, isometric_to, isometric_to_composite};
 pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
 
 use candle_core::Layout;

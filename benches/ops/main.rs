@@ -1,0 +1,57 @@
+//! The operations that the notebooks spend their time in.
+//!
+//! ```text
+//! RAYON_NUM_THREADS=$(nproc) cargo bench --bench ops [-- part of a case's name]
+//! ```
+//!
+//! prints `{"case", "ms", "composite_ms"}` a case, with the names of `benches/peers/torch_ops.py`; `benches/compare.py` runs both.
+//! `composite_ms` is the time of the same work in plain candle operations, null where that takes too long or too much memory.
+
+mod isometric;
+
+use std::time::{Duration, Instant};
+
+use isopath::Result;
+
+fn main() -> Result<()> {
+    // cargo itself adds `--bench`.
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let bench = Bench { only };
+    isometric::run(&bench)
+}
+
+/// Times cases and prints them.
+pub struct Bench {
+    only: String,
+}
+
+impl Bench {
+    /// Times `step`, and `composite` if given, unless the case is not asked for.
+    pub fn case(
+        &self,
+        name: &str,
+        step: impl FnMut() -> Result<()>,
+        composite: Option<&mut dyn FnMut() -> Result<()>>,
+    ) -> Result<()> {
+        if !name.contains(&self.only) {
+            return Ok(());
+        }
+        let ms = best(step)?;
+        let composite = composite.map(best).transpose()?.map_or("null".to_string(), |ms| format!("{ms:.3}"));
+        println!("{{\"case\": \"{name}\", \"ms\": {ms:.3}, \"composite_ms\": {composite}}}");
+        Ok(())
+    }
+}
+
+/// Milliseconds: the best of seven runs or of as many as half a second holds, after one to warm up.
+fn best(mut step: impl FnMut() -> Result<()>) -> Result<f64> {
+    step()?;
+    let (begin, mut best, mut runs) = (Instant::now(), f64::INFINITY, 0);
+    while runs < 7 || begin.elapsed() < Duration::from_millis(500) {
+        let start = Instant::now();
+        step()?;
+        best = best.min(start.elapsed().as_secs_f64());
+        runs += 1;
+    }
+    Ok(best * 1e3)
+}

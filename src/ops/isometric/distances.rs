@@ -1,0 +1,135 @@
+//! Distances that are known before the loss is asked for.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Tensor};
+
+use super::cells::Cells;
+use super::{check_cells, check_representations};
+use crate::distances::Metric;
+use crate::error::{Error, Result};
+
+/// D_M, the distances that a representation is to keep, for [`isometric_to`](super::isometric_to).
+///
+/// Of points that never change it is computed once, as for a training set of one batch.
+#[derive(Clone, Debug)]
+pub struct Distances {
+    kind: Kind,
+    values: Tensor,
+    n: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Matrix,
+    Pairs(Arc<Cells>),
+}
+
+impl Distances {
+    /// The matrix D_M itself, (N, N); any partition may be asked of it.
+    ///
+    /// No gradient flows into it. It must be symmetric, up to 1e-4 of its largest entry: the gradient reads a row where
+    /// the formula asks for the row and the column.
+    ///
+    /// # Errors
+    /// A tensor that is not square, has no rows or is neither f32 nor f64; negative, infinite or NaN entries; no symmetry.
+    pub fn from_matrix(matrix: &Tensor) -> Result<Self> {
+        let n = matrix.dims().first().copied().unwrap_or(0);
+        if matrix.dims() != [n, n] || n == 0 {
+            return Err(Error::shape("distances", "matrix", "(N, N) with N at least 1", matrix.dims()));
+        }
+        let values = checked(matrix)?;
+        let number = |t: Tensor| -> Result<f64> { Ok(t.to_dtype(DType::F64)?.to_scalar()?) };
+        let largest = number(values.max_all()?)?;
+        let skew = number((&values - values.t()?.contiguous()?)?.abs()?.max_all()?)?;
+        if skew > 1e-4 * largest {
+            return Err(Error::argument("|D_ij - D_ji|", format!("at most 1e-4 of the largest, {largest}"), skew));
+        }
+        Ok(Self { kind: Kind::Matrix, values, n })
+    }
+
+    /// d(x_i, x_j) of the pairs inside the cells alone: memory for Σ n² numbers, n the sizes of the cells.
+    ///
+    /// `x`: (N, D) points; `cells`: N numbers, the cell of each. No gradient flows into `x`.
+    ///
+    /// # Errors
+    /// No points, shapes that do not fit, a dtype other than f32 and f64, or distances that are not finite.
+    pub fn within_cells(x: &Tensor, cells: &[u32], metric: &dyn Metric) -> Result<Self> {
+        if x.rank() != 2 || x.dim(0)? == 0 {
+            return Err(Error::shape("distances", "x", "(N, D) with N at least 1", x.dims()));
+        }
+        let n = x.dim(0)?;
+        check_cells(cells, n, "x")?;
+        let (x, partition) = (x.detach(), Arc::new(Cells::new(cells)));
+        // Row by row: all at once would take D times the memory.
+        let mut parts = Vec::with_capacity(n);
+        for cell in partition.iter() {
+            let points = super::rows(&x, cell)?;
+            for row in 0..cell.len() {
+                parts.push(metric.distance(&points.narrow(0, row, 1)?, &points)?);
+            }
+        }
+        let values = if parts.is_empty() { Tensor::zeros(0, x.dtype(), x.device())? } else { Tensor::cat(&parts, 0)? };
+        Ok(Self { kind: Kind::Pairs(partition), values: checked(&values)?, n })
+    }
+
+    pub(super) fn is_matrix(&self) -> bool {
+        matches!(self.kind, Kind::Matrix)
+    }
+
+    /// The matrix, or the squares of the cells, one after the other.
+    pub(super) fn tensor(&self) -> &Tensor {
+        &self.values
+    }
+
+    /// Whether `z` and `cells` fit; the partition.
+    pub(super) fn check(&self, z: &Tensor, cells: &[u32]) -> Result<Arc<Cells>> {
+        check_representations(z, self.n, "the distances", self.values.dtype())?;
+        check_cells(cells, self.n, "the distances")?;
+        match &self.kind {
+            Kind::Matrix => Ok(Arc::new(Cells::new(cells))),
+            Kind::Pairs(partition) => {
+                let differs = partition.names().iter().zip(cells).position(|(a, b)| a != b);
+                let Some(point) = differs else { return Ok(partition.clone()) };
+                let expected = format!("{}, as when the distances were made", partition.names()[point]);
+                Err(Error::argument("cell of a point", expected, cells[point]))
+            }
+        }
+    }
+
+    /// D_M of one cell after the other.
+    pub(super) fn squares(&self, partition: &Cells) -> impl FnMut(&[u32]) -> Result<Tensor> {
+        let mut starts = partition.starts_of_pairs().into_iter();
+        move |cell| match self.kind {
+            Kind::Matrix if cell.len() == self.n => Ok(self.values.clone()),
+            Kind::Matrix => {
+                let index = Tensor::new(cell, self.values.device())?;
+                Ok(self.values.index_select(&index, 0)?.index_select(&index, 1)?)
+            }
+            Kind::Pairs(_) => {
+                let (start, n) = (starts.next().unwrap_or(0), cell.len());
+                Ok(self.values.narrow(0, start, n * n)?.reshape((n, n))?)
+            }
+        }
+    }
+}
+
+/// Finite distances ≥ 0, in order in memory and cut off from what made them.
+fn checked(values: &Tensor) -> Result<Tensor> {
+    if !matches!(values.dtype(), DType::F32 | DType::F64) {
+        return Err(Error::argument("dtype of the distances", "F32 or F64", format!("{:?}", values.dtype())));
+    }
+    let values = values.detach().contiguous()?;
+    if values.elem_count() > 0 {
+        // A sum of infinities, or of what is NaN, is neither finite nor equal to itself; max and min may pass over NaN.
+        let number = |t: Tensor| -> Result<f64> { Ok(t.to_dtype(DType::F64)?.to_scalar()?) };
+        let (least, sum) = (number(values.min_all()?)?, number(values.sum_all()?)?);
+        if least < 0. {
+            return Err(Error::argument("the least distance", "a number ≥ 0", least));
+        }
+        if !sum.is_finite() {
+            return Err(Error::argument("the sum of the distances", "a finite number", sum));
+        }
+    }
+    Ok(values)
+}

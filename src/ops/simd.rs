@@ -1,0 +1,175 @@
+//! Vectors as wide as the processor has, chosen while running.
+
+use std::sync::OnceLock;
+
+use candle_core::{Result, WithDType, bail};
+use pulp::{Arch, Simd};
+
+/// The widest vectors of this processor: AVX-512, AVX2 with FMA, those of other kinds of processor that pulp knows, or
+/// plain code. On x86 the environment variable `ISOPATH_SIMD` chooses `avx512`, `avx2` or `scalar`.
+pub(super) fn arch() -> Result<Arch> {
+    static ARCH: OnceLock<std::result::Result<Arch, String>> = OnceLock::new();
+    match ARCH.get_or_init(|| choose(std::env::var("ISOPATH_SIMD").ok().as_deref())) {
+        Ok(arch) => Ok(*arch),
+        Err(message) => bail!("{message}"),
+    }
+}
+
+fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
+    let found = match name {
+        None | Some("") => Some(Arch::new()),
+        Some("scalar") => Some(Arch::Scalar),
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Some("avx2") => pulp::x86::V3::try_new().map(Arch::V3),
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Some("avx512") => pulp::x86::V4::try_new().map(Arch::V4),
+        Some(_) => None,
+    };
+    let expected = "scalar, or one of avx2 and avx512 that the processor has";
+    found.ok_or_else(|| format!("ISOPATH_SIMD is {}; expected {expected}", name.unwrap_or_default()))
+}
+
+/// f32 or f64, one at a time and in vectors. `mul_add` rounds once where the processor can, twice elsewhere.
+pub(super) trait Float: WithDType {
+    type Vector<S: Simd>: Copy;
+
+    fn root(self) -> Self;
+    /// The numbers of a vector.
+    fn lanes<S: Simd>() -> usize;
+    /// `values` in vectors, without a last incomplete one.
+    fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
+    fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
+    fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a·b + c.
+    fn mul_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+    fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// `value`, but 0 where `at` is 0.
+    fn zero_where_zero<S: Simd>(simd: S, at: Self::Vector<S>, value: Self::Vector<S>) -> Self::Vector<S>;
+    fn sum_across<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+}
+
+macro_rules! float {
+    ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $sub:ident, $mul:ident, $div:ident,
+     $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident) => {
+        impl Float for $t {
+            type Vector<S: Simd> = S::$vector;
+
+            #[inline(always)]
+            fn root(self) -> Self {
+                self.sqrt()
+            }
+            #[inline(always)]
+            fn lanes<S: Simd>() -> usize {
+                S::$lanes
+            }
+            #[inline(always)]
+            fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>] {
+                S::$as(values).0
+            }
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>] {
+                S::$as_mut(values).0
+            }
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S> {
+                simd.$splat(value)
+            }
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$sub(a, b)
+            }
+            #[inline(always)]
+            fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$div(a, b)
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(
+                simd: S,
+                a: Self::Vector<S>,
+                b: Self::Vector<S>,
+                c: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                simd.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$sqrt(a)
+            }
+            #[inline(always)]
+            fn zero_where_zero<S: Simd>(simd: S, at: Self::Vector<S>, value: Self::Vector<S>) -> Self::Vector<S> {
+                let zero = simd.$splat(0.);
+                simd.$select(simd.$equal(at, zero), zero, value)
+            }
+            #[inline(always)]
+            fn sum_across<S: Simd>(simd: S, a: Self::Vector<S>) -> Self {
+                simd.$sum(a)
+            }
+        }
+    };
+}
+
+float!(
+    f32,
+    f32s,
+    F32_LANES,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    sub_f32s,
+    mul_f32s,
+    div_f32s,
+    mul_add_e_f32s,
+    sqrt_f32s,
+    equal_f32s,
+    select_f32s,
+    reduce_sum_f32s
+);
+float!(
+    f64,
+    f64s,
+    F64_LANES,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    sub_f64s,
+    mul_f64s,
+    div_f64s,
+    mul_add_e_f64s,
+    sqrt_f64s,
+    equal_f64s,
+    select_f64s,
+    reduce_sum_f64s
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_not_there_is_refused() {
+        assert!(matches!(choose(Some("scalar")), Ok(Arch::Scalar)));
+        assert!(choose(None).is_ok() && choose(Some("")).is_ok());
+        assert_eq!(
+            choose(Some("avx3")).unwrap_err(),
+            "ISOPATH_SIMD is avx3; expected scalar, or one of avx2 and avx512 that the processor has"
+        );
+    }
+
+    /// Without pulp's features `x86-v3` and `x86-v4` it would find plain code only.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_widest_vectors_are_taken() {
+        if std::is_x86_feature_detected!("avx512f") {
+            assert!(matches!(choose(None), Ok(Arch::V4(_))));
+        } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            assert!(matches!(choose(None), Ok(Arch::V3(_))));
+        }
+    }
+}
