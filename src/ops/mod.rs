@@ -1,14 +1,24 @@
 //! Differentiable kernels, each with a plain `_composite` twin that runs on every device.
 
 mod adam;
+mod batch_norm;
+mod batch_norm_fused;
+mod global_avg_pool2d;
 mod isometric;
 mod linear;
+mod max_pool2d;
+mod planes;
 mod simd;
 mod tanh;
 
 pub use adam::{AdamStep, adam, adam_composite};
+pub use batch_norm::{
+    BatchNorm, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite, fold_batch_norm,
+};
+pub use global_avg_pool2d::{global_avg_pool2d, global_avg_pool2d_composite};
 pub use isometric::{Distances, isometric, isometric_composite, isometric_to, isometric_to_composite};
 pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
+pub use max_pool2d::{max_pool2d, max_pool2d_composite};
 
 use candle_core::Layout;
 

@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use isopath::Result;
-use isopath::candle::{DType, Device, Tensor};
+use isopath::candle::{DType, Device, Tensor, Var};
 use isopath::models::{Activation, Mlp, Parameters};
 use isopath::rng::Rng;
 
@@ -38,4 +38,15 @@ pub fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
     for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
         assert!((got - expected).abs() <= tolerance, "number {index} is {got}; expected {expected} ± {tolerance}");
     }
+}
+
+/// The gradients of Σ y·along in each of `variables`; no gradient counts as 0.
+pub fn gradients_along(y: &Tensor, along: &Tensor, variables: &[&Var]) -> Result<Vec<Vec<f64>>> {
+    let gradients = (y * along)?.sum_all()?.backward()?;
+    Ok(variables.iter().map(|v| gradients.get(v).map_or(vec![0.; v.elem_count()], values)).collect())
+}
+
+/// What `work` gives in a pool of so many threads.
+pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }

@@ -1,0 +1,53 @@
+//! What the kernels on images share: (N, C, H, W) is N·C planes of H·W numbers that lie one after another.
+
+use candle_core::WithDType;
+
+/// The numbers that the fused kernels work on.
+pub(super) trait Float: WithDType + Into<f64> {}
+
+impl Float for f32 {}
+impl Float for f64 {}
+
+/// A sum has sixteen lanes whatever the processor's width, so every processor gives the same number.
+const LANES: usize = 16;
+
+/// Planes a parallel task should take at least, so that it lasts some ten microseconds.
+pub(super) fn planes_per_task(plane: usize) -> usize {
+    (20_000 / plane.max(1)).max(1)
+}
+
+/// Σ term(value).
+#[inline(always)]
+pub(super) fn sum<T: Float>(values: &[T], term: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0f64; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] += term(chunk[lane].into());
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += term(value.into());
+    }
+    lanes.iter().sum()
+}
+
+/// Σ a and Σ a · term(b).
+#[inline(always)]
+pub(super) fn sum_and_product<T: Float>(a: &[T], b: &[T], term: impl Fn(f64) -> f64) -> [f64; 2] {
+    let (mut sums, mut products) = ([0f64; LANES], [0f64; LANES]);
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..LANES {
+            let value: f64 = a[lane].into();
+            sums[lane] += value;
+            products[lane] += value * term(b[lane].into());
+        }
+    }
+    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
+        let value: f64 = a.into();
+        sums[lane] += value;
+        products[lane] += value * term(b.into());
+    }
+    [sums.iter().sum(), products.iter().sum()]
+}

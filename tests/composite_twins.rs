@@ -1,0 +1,113 @@
+//! Every `_composite` twin of `isopath::ops` beside its fused kernel on the CPU: the twins are all that CUDA uses.
+//!
+//! One plain case each, values and gradients; the awkward cases are in the tests of the operations.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{CPU, assert_close, gradients_along, values, wave};
+use isopath::Result;
+use isopath::candle::{DType, Tensor, Var};
+use isopath::distances::Euclidean;
+use isopath::ops::{
+    AdamStep, adam, adam_composite, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite,
+    global_avg_pool2d, global_avg_pool2d_composite, isometric, isometric_composite, linear, linear_composite,
+    linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite,
+};
+use isopath::rng::Rng;
+
+/// f32, as on CUDA: sums of some hundred numbers of size one, in two orders.
+const TOLERANCE: f64 = 2e-5;
+
+fn random(name: &str, shape: &[usize]) -> Result<Var> {
+    Ok(Var::from_tensor(&Rng::new(1).stream(name).normal(shape, 0., 1., DType::F32, CPU)?)?)
+}
+
+/// Equal values, and equal gradients in every variable.
+fn assert_twins(fused: Result<Tensor>, composite: Result<Tensor>, variables: &[&Var]) -> Result<()> {
+    let (fused, composite) = (fused?, composite?);
+    assert_eq!(fused.dims(), composite.dims());
+    assert_close(&values(&fused), &values(&composite), TOLERANCE);
+    let along = wave(fused.dims(), 1.)?.to_dtype(DType::F32)?;
+    let of_fused = gradients_along(&fused, &along, variables)?;
+    for (of_fused, of_composite) in of_fused.iter().zip(gradients_along(&composite, &along, variables)?) {
+        assert!(of_composite.iter().any(|gradient| *gradient != 0.));
+        assert_close(of_fused, &of_composite, TOLERANCE);
+    }
+    Ok(())
+}
+
+#[test]
+fn linear_twins() -> Result<()> {
+    let (x, weight, bias) = (random("x", &[9, 20])?, random("weight", &[7, 20])?, random("bias", &[7])?);
+    let all = [&x, &weight, &bias];
+    assert_twins(linear(&x, &weight, &bias), linear_composite(&x, &weight, &bias), &all)?;
+    assert_twins(linear_tanh(&x, &weight, &bias), linear_tanh_composite(&x, &weight, &bias), &all)
+}
+
+#[test]
+fn isometric_twins() -> Result<()> {
+    let (x, z) = (random("x", &[12, 5])?, random("z", &[12, 4])?);
+    let cells: Vec<u32> = (0..12).map(|i| i % 3).collect();
+    assert_twins(isometric(&x, &z, &cells, &Euclidean), isometric_composite(&x, &z, &cells, &Euclidean), &[&x, &z])
+}
+
+#[test]
+fn adam_twins() -> Result<()> {
+    let step = AdamStep { step_size: 1e-2, correction: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8 };
+    let gradient = random("gradient", &[4, 5])?;
+    let after = |op: fn(&Var, &Var, &Var, &Tensor, AdamStep) -> Result<()>| -> Result<Vec<f64>> {
+        let state =
+            [random("theta", &[4, 5])?, random("m", &[4, 5])?, Var::from_tensor(&random("v", &[4, 5])?.sqr()?)?];
+        op(&state[0], &state[1], &state[2], &gradient, step)?;
+        Ok(state.iter().flat_map(|v| values(v)).collect())
+    };
+    assert_close(&after(adam)?, &after(adam_composite)?, TOLERANCE);
+    Ok(())
+}
+
+#[test]
+fn pooling_twins() -> Result<()> {
+    let x = random("x", &[2, 3, 9, 8])?;
+    assert_twins(max_pool2d(&x, 3, 2, 1), max_pool2d_composite(&x, 3, 2, 1), &[&x])?;
+    assert_twins(global_avg_pool2d(&x), global_avg_pool2d_composite(&x), &[&x])
+}
+
+#[test]
+fn batch_norm_twins() -> Result<()> {
+    let (x, gamma, beta) = (random("x", &[4, 3, 5, 6])?, random("gamma", &[3])?, random("beta", &[3])?);
+    let (mean, variance) = (random("mean", &[3])?.as_detached_tensor(), random("variance", &[3])?.sqr()?.detach());
+    let all = [&x, &gamma, &beta];
+    let fused = batch_norm(&x, &gamma, &beta, 1e-5)?;
+    let composite = batch_norm_composite(&x, &gamma, &beta, 1e-5)?;
+    assert_close(&values(&fused.mean), &values(&composite.mean), TOLERANCE);
+    assert_close(&values(&fused.variance), &values(&composite.variance), TOLERANCE);
+    assert_twins(Ok(fused.output), Ok(composite.output), &all)?;
+    let fused = batch_norm_eval(&x, &gamma, &beta, &mean, &variance, 1e-5);
+    assert_twins(fused, batch_norm_eval_composite(&x, &gamma, &beta, &mean, &variance, 1e-5), &all)
+}
+
+/// So that a new twin cannot be forgotten here.
+#[test]
+fn every_twin_is_tested_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = fs::read_to_string(root.join("tests/composite_twins.rs")).unwrap();
+    let (mut paths, mut found) = (vec![root.join("src/ops")], 0);
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let source = fs::read_to_string(path).unwrap();
+        for definition in source.split("pub fn ").skip(1) {
+            let name = definition.split(['(', '<']).next().unwrap_or_default();
+            if name.ends_with("_composite") {
+                assert!(here.contains(&format!("{name}(")) || here.contains(&format!("({name})")), "{name}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 8, "only {found} twins in src/ops");
+}
