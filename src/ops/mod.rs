@@ -1,12 +1,20 @@
 //! Differentiable kernels, each with a plain `_composite` twin that runs on every device.
 
 mod adam;
+mod conv2d;
+mod conv2d_grid;
+mod conv2d_kernels;
+mod conv2d_layer;
+mod conv2d_simd;
+mod conv_transpose2d;
 mod isometric;
 mod isometric_fused;
 mod linear;
 mod tanh;
 
 pub use adam::{AdamStep, adam, adam_composite};
+pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};
+pub use conv2d::{Conv2dParams, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite};
 pub use isometric::{isometric, isometric_composite};
 pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
 
