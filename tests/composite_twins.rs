@@ -10,11 +10,13 @@ use std::path::Path;
 use common::{CPU, assert_close, gradients_along, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::distances::Euclidean;
+use isopath::distances::{Euclidean, Metric as _};
 use isopath::ops::{
-    AdamStep, adam, adam_composite, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite,
-    global_avg_pool2d, global_avg_pool2d_composite, isometric, isometric_composite, linear, linear_composite,
-    linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite,
+    AdamStep, Conv2dParams, ConvTranspose2dParams, Distances, adam, adam_composite, batch_norm, batch_norm_composite,
+    batch_norm_eval, batch_norm_eval_composite, conv_transpose2d, conv_transpose2d_composite, conv2d, conv2d_composite,
+    conv2d_relu, conv2d_relu_composite, global_avg_pool2d, global_avg_pool2d_composite, isometric, isometric_composite,
+    isometric_to, isometric_to_composite, linear, linear_composite, linear_tanh, linear_tanh_composite, max_pool2d,
+    max_pool2d_composite,
 };
 use isopath::rng::Rng;
 
@@ -51,7 +53,24 @@ fn linear_twins() -> Result<()> {
 fn isometric_twins() -> Result<()> {
     let (x, z) = (random("x", &[12, 5])?, random("z", &[12, 4])?);
     let cells: Vec<u32> = (0..12).map(|i| i % 3).collect();
-    assert_twins(isometric(&x, &z, &cells, &Euclidean), isometric_composite(&x, &z, &cells, &Euclidean), &[&x, &z])
+    assert_twins(isometric(&x, &z, &cells, &Euclidean), isometric_composite(&x, &z, &cells, &Euclidean), &[&x, &z])?;
+    let distances = Distances::from_matrix(&Euclidean.pairwise(&x.as_detached_tensor())?)?;
+    let fused = isometric_to(&distances, &z, &cells, &Euclidean);
+    assert_twins(fused, isometric_to_composite(&distances, &z, &cells, &Euclidean), &[&z])
+}
+
+#[test]
+fn convolution_twins() -> Result<()> {
+    let (x, weight, bias) = (random("x", &[2, 4, 9, 8])?, random("weight", &[6, 2, 3, 3])?, random("bias", &[6])?);
+    let params = Conv2dParams { stride: 2, padding: 1, groups: 2, ..Conv2dParams::default() };
+    let (all, b) = ([&x, &weight, &bias], Some(bias.as_tensor()));
+    assert_twins(conv2d(&x, &weight, b, &params), conv2d_composite(&x, &weight, b, &params), &all)?;
+    assert_twins(conv2d_relu(&x, &weight, b, &params), conv2d_relu_composite(&x, &weight, b, &params), &all)?;
+    let (weight, bias) = (random("weight", &[4, 3, 3, 3])?, random("bias", &[6])?);
+    let params = ConvTranspose2dParams { stride: 2, padding: 1, output_padding: 1, groups: 2, ..Default::default() };
+    let (all, b) = ([&x, &weight, &bias], Some(bias.as_tensor()));
+    let fused = conv_transpose2d(&x, &weight, b, &params);
+    assert_twins(fused, conv_transpose2d_composite(&x, &weight, b, &params), &all)
 }
 
 #[test]
@@ -109,5 +128,5 @@ fn every_twin_is_tested_here() {
             }
         }
     }
-    assert!(found >= 8, "only {found} twins in src/ops");
+    assert!(found >= 12, "only {found} twins in src/ops");
 }

@@ -8,6 +8,7 @@
 //! `composite_ms` is the time of the same work in plain candle operations, null where that takes too long or too much memory.
 
 mod isometric;
+mod reductions;
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,8 @@ fn main() -> Result<()> {
     // cargo itself adds `--bench`.
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let bench = Bench { only };
-    isometric::run(&bench)
+    isometric::run(&bench)?;
+    reductions::run(&bench)
 }
 
 /// Times cases and prints them.
