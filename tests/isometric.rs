@@ -1,4 +1,4 @@
-//! The isometric loss: the fused kernel, its composite twin, and the distances under them.
+//! The isometric loss: its values and laws, and the distances under it. `isometric_fused.rs` compares the two kernels.
 
 mod common;
 
@@ -64,28 +64,6 @@ fn value_and_gradients_are_those_of_pytorch() -> Result<()> {
         assert_close(&value, &[3. * 0.6899269477880589], 1e-14);
         assert_close(&x, &thrice(gradient_x.as_flattened()), 1e-14);
         assert_close(&z, &thrice(gradient_z.as_flattened()), 1e-14);
-    }
-    Ok(())
-}
-
-#[test]
-fn fused_kernel_is_its_composite() -> Result<()> {
-    // Sizes around the kernel's sixteen lanes; all in one cell, none with another, and mixed.
-    for n in [1, 2, 3, 15, 16, 17] {
-        for (width, features) in [(1, 3), (16, 15), (17, 33), (784, 100)] {
-            for classes in [1, 3, n as u32] {
-                let cells: Vec<u32> = (0..n as u32).map(|i| (7 * i) % classes).collect();
-                for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
-                    let (x, z) = (points(1, n, width, dtype)?, points(2, n, features, dtype)?);
-                    let fused = with_gradients(isometric, &x, &z, &cells, &Euclidean)?;
-                    let composite = with_gradients(isometric_composite, &x, &z, &cells, &Euclidean)?;
-                    let scale = composite[0][0].max(1.);
-                    for (fused, composite) in fused.iter().zip(&composite) {
-                        assert_close(fused, composite, tolerance * scale);
-                    }
-                }
-            }
-        }
     }
     Ok(())
 }
@@ -207,21 +185,6 @@ fn only_what_is_asked_for_gets_a_gradient() -> Result<()> {
     let (xt, zt) = (Var::from_tensor(&x.t()?)?, Var::from_tensor(&z.t()?)?);
     let strided = isometric(&xt.t()?, &zt.t()?, &[0; 5], &Euclidean)?.to_scalar::<f32>()?;
     assert_eq!(strided, isometric(&x, &z, &[0; 5], &Euclidean)?.to_scalar::<f32>()?);
-    Ok(())
-}
-
-#[test]
-fn number_of_threads_changes_no_bit() -> Result<()> {
-    let (x, z) = (points(1, 300, 30, DType::F32)?, points(2, 300, 20, DType::F32)?);
-    let cells: Vec<u32> = (0..300).map(|i| i % 3).collect();
-    let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| with_gradients(isometric, &x, &z, &cells, &Euclidean))
-    };
-    let one = on(1)?;
-    for threads in [2, 3, 7] {
-        assert_eq!(on(threads)?, one);
-    }
     Ok(())
 }
 

@@ -28,6 +28,11 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// Whether a case is asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
+    }
+
     /// Times `step`, and `composite` if given, unless the case is not asked for.
     pub fn case(
         &self,
@@ -35,7 +40,7 @@ impl Bench {
         step: impl FnMut() -> Result<()>,
         composite: Option<&mut dyn FnMut() -> Result<()>>,
     ) -> Result<()> {
-        if !name.contains(&self.only) {
+        if !self.wants(name) {
             return Ok(());
         }
         let ms = best(step)?;

@@ -9,6 +9,9 @@ use super::{check_cells, check_representations};
 use crate::distances::Metric;
 use crate::error::{Error, Result};
 
+/// Distances computed by a matrix product, as PyTorch's `cdist` does, are symmetric and positive only up to this.
+const ROUNDING: f64 = 1e-4;
+
 /// D_M, the distances that a representation is to keep, for [`isometric_to`](super::isometric_to).
 ///
 /// Of points that never change it is computed once, as for a training set of one batch.
@@ -39,10 +42,9 @@ impl Distances {
             return Err(Error::shape("distances", "matrix", "(N, N) with N at least 1", matrix.dims()));
         }
         let values = checked(matrix)?;
-        let number = |t: Tensor| -> Result<f64> { Ok(t.to_dtype(DType::F64)?.to_scalar()?) };
         let largest = number(values.max_all()?)?;
         let skew = number((&values - values.t()?.contiguous()?)?.abs()?.max_all()?)?;
-        if skew > 1e-4 * largest {
+        if skew > ROUNDING * largest {
             return Err(Error::argument("|D_ij - D_ji|", format!("at most 1e-4 of the largest, {largest}"), skew));
         }
         Ok(Self { kind: Kind::Matrix, values, n })
@@ -121,15 +123,20 @@ fn checked(values: &Tensor) -> Result<Tensor> {
     }
     let values = values.detach().contiguous()?;
     if values.elem_count() > 0 {
-        // A sum of infinities, or of what is NaN, is neither finite nor equal to itself; max and min may pass over NaN.
-        let number = |t: Tensor| -> Result<f64> { Ok(t.to_dtype(DType::F64)?.to_scalar()?) };
-        let (least, sum) = (number(values.min_all()?)?, number(values.sum_all()?)?);
-        if least < 0. {
-            return Err(Error::argument("the least distance", "a number ≥ 0", least));
-        }
+        // min and max may pass over NaN, a sum does not.
+        let sum = number(values.sum_all()?)?;
         if !sum.is_finite() {
             return Err(Error::argument("the sum of the distances", "a finite number", sum));
         }
+        // Cosine distances of parallel vectors are 0 up to rounding.
+        let least = number(values.min_all()?)?;
+        if least < -ROUNDING * number(values.max_all()?)?.abs() {
+            return Err(Error::argument("the least distance", "a number ≥ 0", least));
+        }
     }
     Ok(values)
+}
+
+fn number(scalar: Tensor) -> Result<f64> {
+    Ok(scalar.to_dtype(DType::F64)?.to_scalar()?)
 }

@@ -1,0 +1,71 @@
+"""Is the crate faster than PyTorch?
+
+    python benches/compare.py --python torch-env/bin/python [--rounds 5] [--threads 2] [part of a case's name]
+
+Runs `benches/peers/torch_ops.py` with the Python given, which needs torch, and `cargo bench --bench ops`, in turn, and prints
+a table of the medians over the rounds: milliseconds of both and of the composite, and PyTorch's divided by ours, higher is
+better. On an idle machine; a ratio of one run holds though the machine drifts. ISOPATH_SIMD chooses our instruction set.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def lines(command, environment):
+    """The JSON lines that a command prints, by case; the fields of equal cases together."""
+    result = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    cases = {}
+    for line in result.stdout.splitlines():
+        if line.startswith("{"):
+            row = json.loads(line)
+            cases.setdefault(row.pop("case"), {}).update(row)
+    return cases
+
+
+def median(rounds, case, field):
+    values = [cases[case][field] for cases in rounds if cases.get(case, {}).get(field) is not None]
+    return statistics.median(values) if values else None
+
+
+def number(value, digits=3):
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="?", default="", help="part of a case's name; all without it")
+    parser.add_argument("--python", required=True, help="a Python that has torch")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+
+    threads = str(options.threads)
+    environment = {**os.environ, "RAYON_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+    peer = [options.python, str(ROOT / "benches/peers/torch_ops.py"), options.case]
+    bench = ["cargo", "bench", "--quiet", "--bench", "ops", "--", options.case]
+    # Compiles, so that the first round finds an idle machine.
+    subprocess.run(["cargo", "bench", "--quiet", "--bench", "ops", "--no-run"], cwd=ROOT, env=environment, check=True)
+    ours, theirs = [], []
+    for _ in range(options.rounds):
+        theirs.append(lines(peer, environment))
+        ours.append(lines(bench, environment))
+
+    print(f"{'case':<60} {'PyTorch ms':>11} {'ours ms':>9} {'composite':>10} {'ratio':>6} {'peak MB':>8}")
+    for case in ours[0]:
+        reference, own = median(theirs, case, "ms"), median(ours, case, "ms")
+        ratio = reference / own if reference and own else None
+        fields = [number(reference), number(own), number(median(ours, case, "composite_ms")), number(ratio, 1)]
+        print(
+            f"{case:<60} {fields[0]:>11} {fields[1]:>9} {fields[2]:>10} {fields[3]:>6} "
+            f"{number(median(ours, case, 'peak_mb'), 1):>8}"
+        )
+
+
+if __name__ == "__main__":
+    main()
