@@ -170,11 +170,11 @@ impl<T: Real> Product<'_, T> {
         let c_offsets = &self.c_offsets[block * M..];
         let add = self.accumulate || first > 0;
         // All indices known to the compiler, so that the sums stay in registers.
-        for i in 0..M {
+        for (i, sums) in sums.iter().enumerate() {
             let Some(offset) = c_offsets.get(i) else { return };
             let c = T::vectors_mut::<S>(&mut self.c[offset + at..][..N * T::lanes::<S>()]);
             for j in 0..N {
-                c[j] = if add { T::plus(simd, c[j], sums[i][j]) } else { sums[i][j] };
+                c[j] = if add { T::plus(simd, c[j], sums[j]) } else { sums[j] };
             }
         }
     }
@@ -295,4 +295,87 @@ fn dots<T: Real, S: Simd, const K: usize, const O: usize>(
         }
     }
     totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every path that this processor can take.
+    fn paths() -> Vec<Arch> {
+        #[allow(unused_mut)]
+        let mut paths = vec![Arch::Scalar, Arch::new()];
+        #[cfg(target_arch = "x86_64")]
+        paths.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        paths
+    }
+
+    fn numbers(count: usize, start: usize) -> Vec<f64> {
+        (start..start + count).map(|n| (n as f64).sin()).collect()
+    }
+
+    #[test]
+    fn products_of_rows_in_place() {
+        for arch in paths() {
+            let block = rows_per_block(arch);
+            for (rows, terms, length) in [(1, 1, 1), (3, 5, 17), (8, 300, 50), (17, 9, 31), (25, 257, 400)] {
+                let b = numbers(length + terms + 16, 0);
+                let a = numbers(rows * terms, 7);
+                let mut blocks = vec![0.; rows.div_ceil(block) * block * terms];
+                for (index, a) in a.iter().enumerate() {
+                    let (row, term) = (index / terms, index % terms);
+                    blocks[(row / block * terms + term) * block + row % block] = *a;
+                }
+                let b_offsets: Vec<usize> = (0..terms).collect();
+                let pitch = length + 16;
+                let c_offsets: Vec<usize> = (0..rows).map(|row| row * pitch).collect();
+                for accumulate in [false, true] {
+                    let mut c = vec![1.; rows * pitch];
+                    arch.dispatch(Product {
+                        a: &blocks,
+                        b: &b,
+                        b_offsets: &b_offsets,
+                        c: &mut c,
+                        c_offsets: &c_offsets,
+                        length,
+                        accumulate,
+                        panel: &mut Vec::new(),
+                    });
+                    for (row, c) in c.chunks(pitch).enumerate() {
+                        for (q, c) in c[..length].iter().enumerate() {
+                            let sum: f64 = (0..terms).map(|term| a[row * terms + term] * b[term + q]).sum();
+                            let expected = sum + f64::from(u8::from(accumulate));
+                            assert!((c - expected).abs() < 1e-12, "{arch:?} {rows} {terms} {length}: {c} {expected}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dots_of_rows_in_place() {
+        for arch in paths() {
+            for (rows, outputs, length) in [(1, 1, 1), (7, 5, 17), (13, 4, 3000)] {
+                let x = numbers(length + rows + 16, 0);
+                let pitch = length.next_multiple_of(16);
+                let mut y = numbers(outputs * pitch, 9);
+                y.chunks_mut(pitch).for_each(|row| row[length..].fill(0.));
+                let mut out = vec![1.; rows * outputs];
+                arch.dispatch(Dots {
+                    x: &x,
+                    x_offsets: &(0..rows).collect::<Vec<_>>(),
+                    y: &y,
+                    y_offsets: &(0..outputs).map(|output| output * pitch).collect::<Vec<_>>(),
+                    out: &mut out,
+                    length,
+                });
+                for (index, out) in out.iter().enumerate() {
+                    let (row, output) = (index / outputs, index % outputs);
+                    let expected: f64 = 1. + (0..length).map(|q| x[row + q] * y[output * pitch + q]).sum::<f64>();
+                    assert!((out - expected).abs() < 1e-11, "{arch:?} {rows} {outputs} {length}: {out} {expected}");
+                }
+            }
+        }
+    }
 }
