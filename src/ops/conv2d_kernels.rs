@@ -179,40 +179,44 @@ pub(super) fn weight_gradient<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Ve
     let columns = inputs * shape.taps();
     // (columns, outputs) of every group, so that threads can share out the columns.
     let mut sums = vec![T::zero(); groups * columns * outputs];
-    let numbers = inputs * shape.input_area() + outputs * shape.output_area();
-    let side_by_side = (4 * CACHED / (groups * numbers.max(1))).clamp(1, shape.images.max(1));
-    let mut scratch = Scratch::default();
     if sums.is_empty() || dy.is_empty() || x.is_empty() {
-        return vec![T::zero(); sums.len()];
+        return sums;
     }
-    for first_image in (0..shape.images).step_by(side_by_side) {
-        let images = side_by_side.min(shape.images - first_image);
-        let x = &x[first_image * groups * inputs * shape.input_area()..];
-        let dy = &dy[first_image * groups * outputs * shape.output_area()..];
-        if shape.is_product() && images == 1 {
-            let area = shape.input_area();
-            let offsets = |channels: usize| (0..channels).map(|channel| channel * area).collect::<Vec<_>>();
-            let (x_offsets, y_offsets) = (offsets(inputs), offsets(outputs));
-            add_dots(shape, &mut sums, x, inputs * area, &x_offsets, dy, outputs * area, &y_offsets, area);
-            continue;
-        }
-        for out_rows in row_parts(shape, images, (inputs + outputs) * groups / 4) {
-            let grid = Grid::new(shape, images, out_rows);
-            zero(&mut scratch.input, groups * inputs * grid.input_channel);
-            zero(&mut scratch.output, groups * outputs * grid.output_channel);
-            let lay_input = || {
-                let channels = scratch.input.par_chunks_mut(grid.input_channel).enumerate();
-                channels.for_each(|(channel, laid)| grid.lay_input(x, channel, laid));
-            };
-            let lay_output = || {
-                let channels = scratch.output.par_chunks_mut(grid.output_channel).enumerate();
-                channels.for_each(|(channel, laid)| grid.lay_output(dy, channel, laid));
-            };
-            rayon::join(lay_input, lay_output);
-            let (x_offsets, y_offsets) = (grid.tap_offsets(inputs), grid.output_offsets(outputs));
-            let (x_group, y_group) = (inputs * grid.input_channel, outputs * grid.output_channel);
-            let (x, dy) = (&scratch.input, &scratch.output);
-            add_dots(shape, &mut sums, x, x_group, &x_offsets, dy, y_group, &y_offsets, grid.length);
+    let (input_image, output_image) = (inputs * shape.input_area(), outputs * shape.output_area());
+    if shape.is_product() {
+        let area = shape.input_area();
+        let offsets = |channels: usize| (0..channels).map(|channel| channel * area).collect::<Vec<_>>();
+        let images =
+            x.chunks_exact(groups * input_image).zip(dy.chunks_exact(groups * output_image)).collect::<Vec<_>>();
+        let (x, y) = (
+            Rows { group: input_image, offsets: &offsets(inputs) },
+            Rows { group: output_image, offsets: &offsets(outputs) },
+        );
+        add_dots(&mut sums, &images, x, y, area);
+    } else {
+        let side_by_side = (4 * CACHED / (groups * (input_image + output_image))).clamp(1, shape.images);
+        let mut scratch = Scratch::default();
+        for first_image in (0..shape.images).step_by(side_by_side) {
+            let images = side_by_side.min(shape.images - first_image);
+            let x = &x[first_image * groups * input_image..];
+            let dy = &dy[first_image * groups * output_image..];
+            for out_rows in row_parts(shape, images, (inputs + outputs) * groups / 4) {
+                let grid = Grid::new(shape, images, out_rows);
+                zero(&mut scratch.input, groups * inputs * grid.input_channel);
+                zero(&mut scratch.output, groups * outputs * grid.output_channel);
+                let lay_input = || {
+                    let channels = scratch.input.par_chunks_mut(grid.input_channel).enumerate();
+                    channels.for_each(|(channel, laid)| grid.lay_input(x, channel, laid));
+                };
+                let lay_output = || {
+                    let channels = scratch.output.par_chunks_mut(grid.output_channel).enumerate();
+                    channels.for_each(|(channel, laid)| grid.lay_output(dy, channel, laid));
+                };
+                rayon::join(lay_input, lay_output);
+                let x_rows = Rows { group: inputs * grid.input_channel, offsets: &grid.tap_offsets(inputs) };
+                let y_rows = Rows { group: outputs * grid.output_channel, offsets: &grid.output_offsets(outputs) };
+                add_dots(&mut sums, &[(&scratch.input, &scratch.output)], x_rows, y_rows, grid.length);
+            }
         }
     }
     let mut gradient = vec![T::zero(); sums.len()];
@@ -224,26 +228,25 @@ pub(super) fn weight_gradient<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Ve
     gradient
 }
 
-#[allow(clippy::too_many_arguments)]
-fn add_dots<T: Real>(
-    shape: Geometry,
-    sums: &mut [T],
-    x: &[T],
-    x_group: usize,
-    x_offsets: &[usize],
-    dy: &[T],
-    y_group: usize,
-    y_offsets: &[usize],
-    length: usize,
-) {
-    let outputs = shape.outputs;
-    // Columns that one thread takes at a time: a multiple of a tile's, and enough work to be worth it.
-    let columns = x_offsets.len().div_ceil(4 * PARTS).next_multiple_of(12);
-    for (group, sums) in sums.chunks_mut(x_offsets.len() * outputs).enumerate() {
-        let (x, y) = (&x[group * x_group..], &dy[group * y_group..]);
-        sums.par_chunks_mut(columns * outputs)
-            .zip(x_offsets.par_chunks(columns))
-            .for_each(|(out, x_offsets)| Arch::new().dispatch(Dots { x, x_offsets, y, y_offsets, out, length }));
+/// Rows of one group in memory, and from one group to the next.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    group: usize,
+    offsets: &'a [usize],
+}
+
+/// Adds the products of all rows of the first with all rows of the second of each pair, in the order of the pairs.
+fn add_dots<T: Real>(sums: &mut [T], pairs: &[(&[T], &[T])], x_rows: Rows, y_rows: Rows, length: usize) {
+    let outputs = y_rows.offsets.len();
+    // So many rows at a time that threads are occupied; a multiple of a tile's.
+    let rows = x_rows.offsets.len().div_ceil(4 * PARTS).next_multiple_of(12);
+    for (group, sums) in sums.chunks_mut(x_rows.offsets.len() * outputs).enumerate() {
+        sums.par_chunks_mut(rows * outputs).zip(x_rows.offsets.par_chunks(rows)).for_each(|(out, x_offsets)| {
+            for (x, y) in pairs {
+                let (x, y) = (&x[group * x_rows.group..], &y[group * y_rows.group..]);
+                Arch::new().dispatch(Dots { x, x_offsets, y, y_offsets: y_rows.offsets, out, length });
+            }
+        });
     }
 }
 

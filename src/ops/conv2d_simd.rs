@@ -3,6 +3,8 @@
 //! Both read their large operand as rows that start at given offsets of one buffer. With the image laid out on a padded
 //! grid, each tap of the kernel is such a row, so that no column matrix is ever stored.
 
+use std::ops::Range;
+
 use candle_core::WithDType;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -107,66 +109,98 @@ impl<T: Real> WithSimd for Product<'_, T> {
 
 impl<T: Real> Product<'_, T> {
     #[inline(always)]
-    fn run<S: Simd, const M: usize>(self, simd: S) {
+    fn run<S: Simd, const M: usize>(mut self, simd: S) {
         let lanes = T::lanes::<S>();
         let width = 3 * lanes;
         let terms = self.b_offsets.len();
-        let mut panel = std::mem::take(self.panel);
-        panel.resize(TILES * width * DEPTH.min(terms), T::zero());
+        // To copy B pays if it is read more than twice.
+        let copied = self.a.len() > 2 * M * terms;
+        self.panel.resize(if copied { TILES * width * DEPTH.min(terms) } else { 0 }, T::zero());
         for start in (0..self.length).step_by(TILES * width) {
             let vectors = (self.length - start).min(TILES * width).div_ceil(lanes);
             for first in (0..terms).step_by(DEPTH) {
-                let offsets = &self.b_offsets[first..terms.min(first + DEPTH)];
-                let tile_size = width * offsets.len();
-                for (tile, panel) in panel.chunks_mut(tile_size).take(vectors.div_ceil(3)).enumerate() {
-                    let at = start + tile * width;
+                for tile in 0..if copied { vectors.div_ceil(3) } else { 0 } {
                     match vectors - 3 * tile {
-                        1 => pack::<T, S, 1>(self.b, offsets, at, panel),
-                        2 => pack::<T, S, 2>(self.b, offsets, at, panel),
-                        _ => pack::<T, S, 3>(self.b, offsets, at, panel),
+                        1 => self.pack::<S, 1>(first, start, tile),
+                        2 => self.pack::<S, 2>(first, start, tile),
+                        _ => self.pack::<S, 3>(first, start, tile),
                     }
                 }
-                let add = self.accumulate || first > 0;
-                let blocks = self.a.chunks_exact(M * terms).zip(self.c_offsets.chunks(M));
-                for (a, c_offsets) in blocks {
-                    let a = &a[M * first..][..M * offsets.len()];
-                    for (tile, b) in panel.chunks(tile_size).take(vectors.div_ceil(3)).enumerate() {
-                        let at = start + tile * width;
+                for block in 0..self.c_offsets.len().div_ceil(M) {
+                    for tile in 0..vectors.div_ceil(3) {
                         match vectors - 3 * tile {
-                            1 => multiply::<T, S, M, 1>(simd, a, b, self.c, c_offsets, at, add),
-                            2 => multiply::<T, S, M, 2>(simd, a, b, self.c, c_offsets, at, add),
-                            _ => multiply::<T, S, M, 3>(simd, a, b, self.c, c_offsets, at, add),
+                            1 => self.tile::<S, M, 1>(simd, first, start, tile, block),
+                            2 => self.tile::<S, M, 2>(simd, first, start, tile, block),
+                            _ => self.tile::<S, M, 3>(simd, first, start, tile, block),
                         }
                     }
                 }
             }
         }
-        *self.panel = panel;
+    }
+
+    /// Copies a tile's N vectors of each row of B, one row after the other.
+    #[inline(always)]
+    fn pack<S: Simd, const N: usize>(&mut self, first: usize, start: usize, tile: usize) {
+        let (offsets, panel) = tile_of(self.b_offsets, first, T::lanes::<S>(), tile);
+        let at = start + 3 * tile * T::lanes::<S>();
+        let (rows, _) = T::vectors_mut::<S>(&mut self.panel[panel]).as_chunks_mut::<N>();
+        for (row, offset) in rows.iter_mut().zip(offsets) {
+            *row = *vectors_at::<T, S, N>(self.b, offset + at);
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const M: usize, const N: usize>(
+        &mut self,
+        simd: S,
+        first: usize,
+        start: usize,
+        tile: usize,
+        block: usize,
+    ) {
+        let (offsets, panel) = tile_of(self.b_offsets, first, T::lanes::<S>(), tile);
+        let at = start + 3 * tile * T::lanes::<S>();
+        let a = &self.a[M * (block * self.b_offsets.len() + first)..][..M * offsets.len()];
+        let sums = if self.panel.is_empty() {
+            multiply::<T, S, M, N>(simd, a, offsets.iter().map(|offset| vectors_at::<T, S, N>(self.b, offset + at)))
+        } else {
+            multiply::<T, S, M, N>(simd, a, T::vectors::<S>(&self.panel[panel]).as_chunks::<N>().0.iter())
+        };
+        let c_offsets = &self.c_offsets[block * M..];
+        let add = self.accumulate || first > 0;
+        // All indices known to the compiler, so that the sums stay in registers.
+        for (i, sums) in sums.iter().enumerate() {
+            let Some(offset) = c_offsets.get(i) else { return };
+            let c = T::vectors_mut::<S>(&mut self.c[offset + at..][..N * T::lanes::<S>()]);
+            for j in 0..N {
+                c[j] = if add { T::plus(simd, c[j], sums[j]) } else { sums[j] };
+            }
+        }
     }
 }
-
-/// The numbers of N vectors from `at` on of each row of B, one row after the other.
+/// The rows of B that are taken at a time from `first` on, and where a tile's copy of them lies in the panel.
 #[inline(always)]
-fn pack<T: Real, S: Simd, const N: usize>(b: &[T], offsets: &[usize], at: usize, panel: &mut [T]) {
-    let width = N * T::lanes::<S>();
-    let (rows, _) = T::vectors_mut::<S>(panel).as_chunks_mut::<N>();
-    for (row, offset) in rows.iter_mut().zip(offsets) {
-        row.copy_from_slice(T::vectors::<S>(&b[offset + at..][..width]));
-    }
+fn tile_of(offsets: &[usize], first: usize, lanes: usize, tile: usize) -> (&[usize], Range<usize>) {
+    let offsets = &offsets[first..offsets.len().min(first + DEPTH)];
+    let size = 3 * lanes * offsets.len();
+    (offsets, tile * size..(tile + 1) * size)
 }
 
 #[inline(always)]
-fn multiply<T: Real, S: Simd, const M: usize, const N: usize>(
+fn vectors_at<T: Real, S: Simd, const N: usize>(numbers: &[T], at: usize) -> &[T::Vector<S>; N] {
+    &T::vectors::<S>(&numbers[at..][..N * T::lanes::<S>()]).as_chunks::<N>().0[0]
+}
+
+/// A tile of the product: M rows of A with N vectors of each row of B.
+#[inline(always)]
+fn multiply<'a, T: Real, S: Simd, const M: usize, const N: usize>(
     simd: S,
     a: &[T],
-    b: &[T],
-    c: &mut [T],
-    c_offsets: &[usize],
-    at: usize,
-    add: bool,
-) {
+    b: impl Iterator<Item = &'a [T::Vector<S>; N]>,
+) -> [[T::Vector<S>; N]; M] {
     let mut sums = [[T::splat(simd, T::zero()); N]; M];
-    for (a, b) in a.as_chunks::<M>().0.iter().zip(T::vectors::<S>(b).as_chunks::<N>().0) {
+    for (a, b) in a.as_chunks::<M>().0.iter().zip(b) {
         for i in 0..M {
             let a = T::splat(simd, a[i]);
             for j in 0..N {
@@ -174,15 +208,7 @@ fn multiply<T: Real, S: Simd, const M: usize, const N: usize>(
             }
         }
     }
-    let width = N * T::lanes::<S>();
-    // All indices known to the compiler, so that the sums stay in registers.
-    for (i, sums) in sums.iter().enumerate() {
-        let Some(offset) = c_offsets.get(i) else { return };
-        let c = T::vectors_mut::<S>(&mut c[offset + at..][..width]);
-        for j in 0..N {
-            c[j] = if add { T::plus(simd, c[j], sums[j]) } else { sums[j] };
-        }
-    }
+    sums
 }
 
 /// out\[k, o\] += Σ_q X\[x_offsets\[k\] + q\]·Y\[y_offsets\[o\] + q\], 0 ≤ q < `length`.
@@ -269,4 +295,87 @@ fn dots<T: Real, S: Simd, const K: usize, const O: usize>(
         }
     }
     totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every path that this processor can take.
+    fn paths() -> Vec<Arch> {
+        #[allow(unused_mut)]
+        let mut paths = vec![Arch::Scalar, Arch::new()];
+        #[cfg(target_arch = "x86_64")]
+        paths.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        paths
+    }
+
+    fn numbers(count: usize, start: usize) -> Vec<f64> {
+        (start..start + count).map(|n| (n as f64).sin()).collect()
+    }
+
+    #[test]
+    fn products_of_rows_in_place() {
+        for arch in paths() {
+            let block = rows_per_block(arch);
+            for (rows, terms, length) in [(1, 1, 1), (3, 5, 17), (8, 300, 50), (17, 9, 31), (25, 257, 400)] {
+                let b = numbers(length + terms + 16, 0);
+                let a = numbers(rows * terms, 7);
+                let mut blocks = vec![0.; rows.div_ceil(block) * block * terms];
+                for (index, a) in a.iter().enumerate() {
+                    let (row, term) = (index / terms, index % terms);
+                    blocks[(row / block * terms + term) * block + row % block] = *a;
+                }
+                let b_offsets: Vec<usize> = (0..terms).collect();
+                let pitch = length + 16;
+                let c_offsets: Vec<usize> = (0..rows).map(|row| row * pitch).collect();
+                for accumulate in [false, true] {
+                    let mut c = vec![1.; rows * pitch];
+                    arch.dispatch(Product {
+                        a: &blocks,
+                        b: &b,
+                        b_offsets: &b_offsets,
+                        c: &mut c,
+                        c_offsets: &c_offsets,
+                        length,
+                        accumulate,
+                        panel: &mut Vec::new(),
+                    });
+                    for (row, c) in c.chunks(pitch).enumerate() {
+                        for (q, c) in c[..length].iter().enumerate() {
+                            let sum: f64 = (0..terms).map(|term| a[row * terms + term] * b[term + q]).sum();
+                            let expected = sum + f64::from(u8::from(accumulate));
+                            assert!((c - expected).abs() < 1e-12, "{arch:?} {rows} {terms} {length}: {c} {expected}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dots_of_rows_in_place() {
+        for arch in paths() {
+            for (rows, outputs, length) in [(1, 1, 1), (7, 5, 17), (13, 4, 3000)] {
+                let x = numbers(length + rows + 16, 0);
+                let pitch = length.next_multiple_of(16);
+                let mut y = numbers(outputs * pitch, 9);
+                y.chunks_mut(pitch).for_each(|row| row[length..].fill(0.));
+                let mut out = vec![1.; rows * outputs];
+                arch.dispatch(Dots {
+                    x: &x,
+                    x_offsets: &(0..rows).collect::<Vec<_>>(),
+                    y: &y,
+                    y_offsets: &(0..outputs).map(|output| output * pitch).collect::<Vec<_>>(),
+                    out: &mut out,
+                    length,
+                });
+                for (index, out) in out.iter().enumerate() {
+                    let (row, output) = (index / outputs, index % outputs);
+                    let expected: f64 = 1. + (0..length).map(|q| x[row + q] * y[output * pitch + q]).sum::<f64>();
+                    assert!((out - expected).abs() < 1e-11, "{arch:?} {rows} {outputs} {length}: {out} {expected}");
+                }
+            }
+        }
+    }
 }
