@@ -761,7 +761,8 @@ fn bad_arguments_are_refused() -> Result<()> {
              Conv2dParams { stride: 1, padding: 0, dilation: 1, groups: 1 }"
         );
         assert!(text(&x, &weight, Conv2dParams { dilation: 3, ..plain }).contains("holds the kernel"));
-        assert!(text(&x, &weight, Conv2dParams { dilation: usize::MAX, ..plain }).contains("holds the kernel"));
+        assert!(text(&x, &weight, Conv2dParams { dilation: usize::MAX, ..plain }).contains("expected at most 65536"));
+        assert!(text(&x, &weight, Conv2dParams { padding: usize::MAX, ..plain }).contains("expected at most 65536"));
         assert_eq!(text(&x, &weight, Conv2dParams { stride: 0, ..plain }), "stride is 0; expected at least 1");
         assert_eq!(text(&x, &weight, Conv2dParams { dilation: 0, ..plain }), "dilation is 0; expected at least 1");
         assert_eq!(text(&x, &weight, Conv2dParams { groups: 0, ..plain }), "groups is 0; expected at least 1");
@@ -805,6 +806,8 @@ fn bad_arguments_of_the_transposed_are_refused() -> Result<()> {
         assert!(text(&x, &of(&[6, 4]), plain).contains("expected (C, O / groups"));
         let three = ConvTranspose2dParams { groups: 3, ..plain };
         assert!(text(&x, &weight, three).contains("inputs in 3 equal groups"));
+        let huge = ConvTranspose2dParams { padding: usize::MAX, stride: usize::MAX, ..plain };
+        assert!(text(&x, &weight, huge).contains("expected at most 65536"));
         assert_eq!(text(&x, &weight, ConvTranspose2dParams { groups: 0, ..plain }), "groups is 0; expected at least 1");
         assert_eq!(
             message(op(&x, &weight, Some(&of(&[4])), &plain)),

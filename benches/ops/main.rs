@@ -7,6 +7,7 @@
 //! prints `{"case", "ms", "composite_ms"}` a case, with the names of `benches/peers/torch_ops.py`; `benches/compare.py` runs both.
 //! `composite_ms` is the time of the same work in plain candle operations, null where that takes too long or too much memory.
 
+mod convolutions;
 mod isometric;
 mod reductions;
 
@@ -19,6 +20,7 @@ fn main() -> Result<()> {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let bench = Bench { only };
     isometric::run(&bench)?;
+    convolutions::run(&bench)?;
     reductions::run(&bench)
 }
 

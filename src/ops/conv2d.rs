@@ -109,6 +109,7 @@ fn geometry(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dP
     const NAME: &str = "conv2d";
     let &Conv2dParams { stride, padding, dilation, groups } = params;
     at_least_one(&[("stride", stride), ("dilation", dilation), ("groups", groups)])?;
+    not_huge(&[("padding", padding)])?;
     let &[channels_out, inputs, kernel_height, kernel_width] = weight.dims() else {
         return Err(Error::shape(NAME, "weight", "(O, C / groups, kernel height, kernel width)", weight.dims()));
     };
@@ -138,9 +139,19 @@ fn geometry(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dP
     Ok(Geometry { images: x.dims()[0], groups, inputs, outputs, input, output, kernel, stride, padding, dilation })
 }
 
+/// No image is as large; sizes that follow from larger numbers would overflow.
+const LARGEST: usize = 65_536;
+
 pub(super) fn at_least_one(arguments: &[(&'static str, usize)]) -> Result<()> {
     match arguments.iter().find(|(_, value)| *value == 0) {
         Some((name, value)) => Err(Error::argument(name, "at least 1", value)),
+        None => not_huge(arguments),
+    }
+}
+
+pub(super) fn not_huge(arguments: &[(&'static str, usize)]) -> Result<()> {
+    match arguments.iter().find(|(_, value)| *value > LARGEST) {
+        Some((name, value)) => Err(Error::argument(name, format!("at most {LARGEST}"), value)),
         None => Ok(()),
     }
 }

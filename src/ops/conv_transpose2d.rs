@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::conv2d::{at_least_one, check_bias, check_dtypes, is_fused, with_bias};
+use super::conv2d::{at_least_one, check_bias, check_dtypes, is_fused, not_huge, with_bias};
 use super::conv2d_grid::Geometry;
 use super::conv2d_layer::Layer;
 use crate::error::{Error, Result};
@@ -85,6 +85,7 @@ fn geometry(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &ConvTra
     const NAME: &str = "conv_transpose2d";
     let &ConvTranspose2dParams { stride, padding, output_padding, dilation, groups } = params;
     at_least_one(&[("stride", stride), ("dilation", dilation), ("groups", groups)])?;
+    not_huge(&[("padding", padding)])?;
     if output_padding >= stride.max(dilation) {
         let expected = format!("below stride {stride} or dilation {dilation}");
         return Err(Error::argument("output_padding", expected, output_padding));
