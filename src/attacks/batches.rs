@@ -1,10 +1,11 @@
 //! Checked images and labels, in batches.
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::params::{Bounds, Goal};
 use crate::error::{Error, Result};
+use crate::metrics::classes;
 use crate::models::Network;
 
 /// Consecutive rows of the images, attacked together.
@@ -76,7 +77,7 @@ pub(super) fn predictions(network: &dyn Network, images: &Tensor) -> Result<Vec<
     if sum.is_nan() {
         return Err(Error::argument("logits", "numbers", sum));
     }
-    Ok(logits.argmax(D::Minus1)?.to_vec1()?)
+    Ok(classes(&logits)?.to_vec1()?)
 }
 
 fn logits(network: &dyn Network, images: &Tensor) -> Result<Tensor> {

@@ -219,11 +219,7 @@ impl BarChart {
                 .collect();
             words.push_str(&format!("\n  {}: {}", series.name, values.join(", ")));
         }
-        if !self.note.is_empty() {
-            words.push('\n');
-            words.push_str(&self.note);
-        }
-        words
+        super::with_note(words, &self.note)
     }
 }
 

@@ -301,11 +301,7 @@ impl ImageGrid {
             let label = self.row_labels.get(row).map_or_else(|| format!("row {}", row + 1), Clone::clone);
             words.push_str(&format!("\n  {label}: {}", captions.join(", ")));
         }
-        if !self.note.is_empty() {
-            words.push('\n');
-            words.push_str(&self.note);
-        }
-        words
+        super::with_note(words, &self.note)
     }
 }
 

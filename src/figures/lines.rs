@@ -334,11 +334,7 @@ impl Panels {
             }
             words.push_str(&chart.words());
         }
-        if !self.note.is_empty() {
-            words.push('\n');
-            words.push_str(&self.note);
-        }
-        words
+        super::with_note(words, &self.note)
     }
 }
 

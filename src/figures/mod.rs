@@ -96,6 +96,15 @@ fn escape(text: &str) -> String {
     escaped
 }
 
+/// A figure in words, its note on a line of its own.
+fn with_note(mut words: String, note: &str) -> String {
+    if !note.is_empty() {
+        words.push('\n');
+        words.push_str(note);
+    }
+    words
+}
+
 #[cfg(test)]
 mod testing {
     //! What every kind of figure is checked for.
