@@ -29,7 +29,7 @@ impl BatchNorm {
             return Err(Error::argument("momentum", "a number in [0, 1]", momentum));
         }
         let blend = |name, before: &Tensor, batch: &Tensor| -> Result<Tensor> {
-            channel(name, before, &self.output)?;
+            channel(name, before, self.output.dims(), self.output.dtype())?;
             Ok(((before.detach() * (1. - momentum))? + (batch * momentum)?)?)
         };
         Ok((blend("mean", mean, &self.mean)?, blend("variance", variance, &self.variance)?))
@@ -161,18 +161,22 @@ fn by_channel(vector: &Tensor) -> Result<Tensor> {
 /// N·H·W.
 fn check_batch(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<usize> {
     check(x, gamma, beta, eps)?;
-    let (n, _, height, width) = x.dims4()?;
-    let count = n * height * width;
+    check_count(x.dims())
+}
+
+/// N·H·W of the shape (N, C, H, W), two at least.
+pub(super) fn check_count(x: &[usize]) -> Result<usize> {
+    let count = x[0] * x[2] * x[3];
     if count < 2 {
-        return Err(Error::shape("batch_norm", "x", "(N, C, H, W) with N·H·W at least 2 in training", x.dims()));
+        return Err(Error::shape("batch_norm", "x", "(N, C, H, W) with N·H·W at least 2 in training", x));
     }
     Ok(count)
 }
 
 fn check_eval(x: &Tensor, gamma: &Tensor, beta: &Tensor, mean: &Tensor, variance: &Tensor, eps: f64) -> Result<()> {
     check(x, gamma, beta, eps)?;
-    channel("mean", mean, x)?;
-    channel("variance", variance, x)
+    channel("mean", mean, x.dims(), x.dtype())?;
+    channel("variance", variance, x.dims(), x.dtype())
 }
 
 fn check(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<()> {
@@ -180,26 +184,25 @@ fn check(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<()> {
     if x.rank() != 4 {
         return Err(Error::shape("batch_norm", "x", "(N, C, H, W)", x.dims()));
     }
-    channel("gamma", gamma, x)?;
-    channel("beta", beta, x)
+    channel("gamma", gamma, x.dims(), x.dtype())?;
+    channel("beta", beta, x.dims(), x.dtype())
 }
 
-fn check_eps(eps: f64) -> Result<()> {
+pub(super) fn check_eps(eps: f64) -> Result<()> {
     if eps > 0. && eps.is_finite() {
         return Ok(());
     }
     Err(Error::argument("eps", "a finite number > 0", eps))
 }
 
-/// A number for each channel of `x`, in its dtype.
-fn channel(name: &'static str, vector: &Tensor, x: &Tensor) -> Result<()> {
-    let channels = x.dims()[1];
-    if vector.dims() != [channels] {
-        let expected = format!("({channels},), a number for each channel of x {:?}", x.dims());
+/// A number for each channel of images of shape `x`, in their dtype.
+pub(super) fn channel(name: &'static str, vector: &Tensor, x: &[usize], dtype: DType) -> Result<()> {
+    if vector.dims() != [x[1]] {
+        let expected = format!("({},), a number for each channel of x {x:?}", x[1]);
         return Err(Error::shape("batch_norm", name, expected, vector.dims()));
     }
-    if vector.dtype() != x.dtype() {
-        return Err(Error::argument(name, format!("{:?}, as x", x.dtype()), format!("{:?}", vector.dtype())));
+    if vector.dtype() != dtype {
+        return Err(Error::argument(name, format!("{dtype:?}, as x"), format!("{:?}", vector.dtype())));
     }
     Ok(())
 }
