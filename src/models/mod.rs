@@ -2,10 +2,12 @@
 
 pub mod mlp;
 pub mod parameters;
+pub mod resnet;
 pub(crate) mod store;
 
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
+pub use resnet::{ResNet, ResNetParams};
 pub(crate) use parameters::fitting;
 
 use candle_core::Tensor;

@@ -59,6 +59,16 @@ impl Parameters {
         store::write(path.as_ref(), &tensors, None)
     }
 
+    /// [`Parameters::save`] in another float type: half the size in f16, with eleven bits a number.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_as(&self, path: impl AsRef<Path>, dtype: DType) -> Result<()> {
+        let convert = |(name, var): (&String, &Var)| Ok((name.clone(), var.as_detached_tensor().to_dtype(dtype)?));
+        let tensors = self.lock().iter().map(convert).collect::<Result<_>>()?;
+        store::write(path.as_ref(), &tensors, None)
+    }
+
     /// Takes over the weights of a safetensors file; floats of another width are rounded to the weights' own.
     ///
     /// # Errors

@@ -25,15 +25,23 @@ impl BatchNorm {
     /// # Errors
     /// `momentum` outside [0, 1]; shapes or dtypes that do not fit.
     pub fn running(&self, mean: &Tensor, variance: &Tensor, momentum: f64) -> Result<(Tensor, Tensor)> {
-        if !(0. ..=1.).contains(&momentum) {
-            return Err(Error::argument("momentum", "a number in [0, 1]", momentum));
-        }
-        let blend = |name, before: &Tensor, batch: &Tensor| -> Result<Tensor> {
-            channel(name, before, self.output.dims(), self.output.dtype())?;
-            Ok(((before.detach() * (1. - momentum))? + (batch * momentum)?)?)
-        };
-        Ok((blend("mean", mean, &self.mean)?, blend("variance", variance, &self.variance)?))
+        running_statistics([mean, variance], [&self.mean, &self.variance], momentum)
     }
+}
+
+/// (1 − momentum) · `before` + momentum · `batch`, both a mean and a variance, (C,) each; no gradient.
+///
+/// # Errors
+/// `momentum` outside [0, 1]; shapes or dtypes that do not fit.
+pub fn running_statistics(before: [&Tensor; 2], batch: [&Tensor; 2], momentum: f64) -> Result<(Tensor, Tensor)> {
+    if !(0. ..=1.).contains(&momentum) {
+        return Err(Error::argument("momentum", "a number in [0, 1]", momentum));
+    }
+    let blend = |name, before: &Tensor, batch: &Tensor| -> Result<Tensor> {
+        channel(name, before, &[1, batch.elem_count()], batch.dtype())?;
+        Ok(((before.detach() * (1. - momentum))? + (batch * momentum)?)?)
+    };
+    Ok((blend("mean", before[0], batch[0])?, blend("variance", before[1], batch[1])?))
 }
 
 /// Training mode: y = (x − μ_c) / √(σ²_c + eps) · gamma_c + beta_c, with μ_c and σ²_c the mean and the (biased) variance
@@ -198,7 +206,7 @@ pub(super) fn check_eps(eps: f64) -> Result<()> {
 /// A number for each channel of images of shape `x`, in their dtype.
 pub(super) fn channel(name: &'static str, vector: &Tensor, x: &[usize], dtype: DType) -> Result<()> {
     if vector.dims() != [x[1]] {
-        let expected = format!("({},), a number for each channel of x {x:?}", x[1]);
+        let expected = format!("({},), a number for each channel", x[1]);
         return Err(Error::shape("batch_norm", name, expected, vector.dims()));
     }
     if vector.dtype() != dtype {

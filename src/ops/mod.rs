@@ -22,6 +22,7 @@ mod tanh;
 pub use adam::{AdamStep, adam, adam_composite};
 pub use batch_norm::{
     BatchNorm, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite, fold_batch_norm,
+    running_statistics,
 };
 pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};
 pub use conv_units::{ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_composite};
