@@ -47,8 +47,7 @@ pub fn train(arguments: Arguments) -> Result<()> {
     }
     data::bring(Set::Cifar10)?;
     let Arguments { depth, width, epochs, batch_size, learning_rate, seed, out, .. } = arguments;
-    let settings =
-        Settings { depth, width, epochs, batch_size, learning_rate, seed, ..Settings::default() };
+    let settings = Settings { depth, width, epochs, batch_size, learning_rate, seed, ..Settings::default() };
     let images = datasets::cifar10::load(&datasets::root())?;
     let name = format!("cifar10_resnet{depth}_width{width}_seed{seed}");
     let run = out.join(format!("{name}.run.safetensors"));

@@ -107,8 +107,7 @@ pub fn run(
     };
     let loss = LabelSmoothing { smoothing: settings.label_smoothing };
     let images = images.to_device(device)?;
-    let history =
-        train(&network, &parameters, &loss, &images.train_images, &images.train_labels, &params, progress)?;
+    let history = train(&network, &parameters, &loss, &images.train_images, &images.train_labels, &params, progress)?;
     let test_accuracy = metrics::accuracy(&network.freeze()?, &images.test_images, &images.test_labels, 200)?;
     Ok(Trained { network, parameters, history, test_accuracy })
 }

@@ -7,8 +7,8 @@ pub(crate) mod store;
 
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
-pub use resnet::{ResNet, ResNetParams};
 pub(crate) use parameters::fitting;
+pub use resnet::{ResNet, ResNetParams};
 
 use candle_core::Tensor;
 

@@ -73,7 +73,7 @@ impl Parameters {
     ///
     /// # Errors
     /// The file cannot be read or is not whole; a weight is missing, of another shape or not finite; the file holds a
-    /// tensor that is no weight. Then no weight has changed.
+    /// tensor that is no weight (but for PyTorch's `num_batches_tracked`). Then no weight has changed.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let (tensors, _) = store::read(path, &Device::Cpu)?;
@@ -90,6 +90,8 @@ impl Parameters {
             };
             pairs.push((var, fitting(tensor, name, var, path)?));
         }
+        // PyTorch's normalisations count their batches, which no formula here needs.
+        tensors.retain(|name, _| !name.ends_with(".num_batches_tracked"));
         if let Some((name, tensor)) = tensors.first_key_value() {
             let expected = "only the network's own weights";
             return Err(Error::file(path, expected, format!("also a tensor {name} of shape {:?}", tensor.dims())));

@@ -136,11 +136,8 @@ impl<'a> Layers<'a> {
         Convolution { inputs, outputs, kernel, stride }: Convolution,
         last: Last,
     ) -> Result<()> {
-        let init = Init::Kaiming {
-            dist: NormalOrUniform::Normal,
-            fan: FanInOut::FanOut,
-            non_linearity: NonLinearity::ReLU,
-        };
+        let init =
+            Init::Kaiming { dist: NormalOrUniform::Normal, fan: FanInOut::FanOut, non_linearity: NonLinearity::ReLU };
         let weight = self.vb.pp(conv).get_with_hints((outputs, inputs, kernel, kernel), "weight", init)?;
         let vector = |name, value| self.vb.pp(bn).get_with_hints(outputs, name, Init::Const(value));
         let zero = matches!(last, Last::Of(_)) && self.params.zero_init_residual;
