@@ -75,16 +75,16 @@ impl Schedule {
     pub fn factor(&self, step: usize, steps: usize) -> f64 {
         let Self::OneCycle { warm_up, start, end } = *self else { return 1. };
         // As PyTorch counts: the highest rate is that of step warm_up · steps − 1.
-        let top = warm_up * steps as f64 - 1.;
+        let top = (warm_up * steps as f64 - 1.).max(0.);
         let last = steps as f64 - 1.;
         let cosine = |from: f64, to: f64, share: f64| {
             to + (from - to) / 2. * (1. + (std::f64::consts::PI * share.clamp(0., 1.)).cos())
         };
         let step = step as f64;
-        if step <= top {
+        if step < top {
             cosine(start, 1., step / top)
         } else if last > top {
-            cosine(1., end, (step - top.max(0.)) / (last - top.max(0.)))
+            cosine(1., end, (step - top) / (last - top))
         } else {
             1.
         }
