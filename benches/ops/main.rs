@@ -10,6 +10,7 @@
 mod convolutions;
 mod isometric;
 mod reductions;
+mod resnet;
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,8 @@ fn main() -> Result<()> {
     let bench = Bench { only };
     isometric::run(&bench)?;
     convolutions::run(&bench)?;
-    reductions::run(&bench)
+    reductions::run(&bench)?;
+    resnet::run(&bench)
 }
 
 /// Times cases and prints them.

@@ -88,7 +88,8 @@ impl Grid {
         let mut phases: Vec<_> = steps(0).flat_map(|(_, y)| steps(1).map(move |(_, x)| [y, x])).collect();
         phases.sort_unstable();
         phases.dedup();
-        let phase_size = (output_channel + reach[0] * pitch + reach[1]).max(images * plane);
+        // A part of the rows begins anywhere, and its last vector may reach beyond the last row.
+        let phase_size = (output_channel + LANES + reach[0] * pitch + reach[1]).max(images * plane);
         let tap = |(y, in_y): (usize, usize), (x, in_x): (usize, usize)| {
             let phase = phases.iter().position(|phase| *phase == [in_y, in_x]).unwrap_or(0);
             phase * phase_size + y * pitch + x
