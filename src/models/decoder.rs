@@ -91,10 +91,24 @@ enum Layer {
     /// Features as 4×4 images.
     Reshape,
     /// Every pixel becomes four.
-    Double { ones: Tensor },
-    Convolution { weight: Tensor, bias: Tensor, params: ConvTranspose2dParams },
-    LeakyRelu { slope: f64 },
-    BatchNorm { gamma: Tensor, beta: Tensor, mean: Var, variance: Var, frozen: bool },
+    Double {
+        ones: Tensor,
+    },
+    Convolution {
+        weight: Tensor,
+        bias: Tensor,
+        params: ConvTranspose2dParams,
+    },
+    LeakyRelu {
+        slope: f64,
+    },
+    BatchNorm {
+        gamma: Tensor,
+        beta: Tensor,
+        mean: Var,
+        variance: Var,
+        frozen: bool,
+    },
     Sigmoid,
 }
 
