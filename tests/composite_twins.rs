@@ -108,6 +108,11 @@ fn batch_norm_twins() -> Result<()> {
     assert_twins(fused, batch_norm_eval_composite(&x, &gamma, &beta, &mean, &variance, 1e-5), &all)
 }
 
+#[test]
+fn every_instruction_set() {
+    common::run_with_every_instruction_set("every_instruction_set");
+}
+
 /// So that a new twin cannot be forgotten here.
 #[test]
 fn every_twin_is_tested_here() {

@@ -9,6 +9,7 @@
 
 mod convolutions;
 mod isometric;
+mod networks;
 mod reductions;
 
 use std::time::{Duration, Instant};
@@ -21,7 +22,8 @@ fn main() -> Result<()> {
     let bench = Bench { only };
     isometric::run(&bench)?;
     convolutions::run(&bench)?;
-    reductions::run(&bench)
+    reductions::run(&bench)?;
+    networks::run(&bench)
 }
 
 /// Times cases and prints them.

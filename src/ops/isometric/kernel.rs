@@ -110,13 +110,13 @@ impl<T: Float> Side<T> {
                 for feature in 0..width {
                     let sum = T::sum_across(simd, sums[(row / FOUR * width + feature) * FOUR + row % FOUR]);
                     let gradient = &mut tile[feature * part.stride + part.offset() + row];
-                    *gradient = *gradient - sum;
+                    *gradient -= sum;
                 }
             }
         } else {
             let gradient = &mut gradient[first * stride..][..count * stride];
             for (gradient, &sum) in gradient.iter_mut().zip(self.sums.get()) {
-                *gradient = *gradient - sum;
+                *gradient -= sum;
             }
         }
     }
