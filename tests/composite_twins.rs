@@ -127,6 +127,11 @@ fn conv_unit_twins() -> Result<()> {
     assert_twins(Ok(fused), Ok(composite), &[&x, &weight, &gamma, &beta])
 }
 
+#[test]
+fn every_instruction_set() {
+    common::run_with_every_instruction_set("every_instruction_set");
+}
+
 /// So that a new twin cannot be forgotten here.
 #[test]
 fn every_twin_is_tested_here() {

@@ -9,6 +9,7 @@
 
 mod convolutions;
 mod isometric;
+mod networks;
 mod reductions;
 mod resnet;
 
@@ -23,6 +24,7 @@ fn main() -> Result<()> {
     isometric::run(&bench)?;
     convolutions::run(&bench)?;
     reductions::run(&bench)?;
+    networks::run(&bench)?;
     resnet::run(&bench)
 }
 

@@ -30,7 +30,7 @@ fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
 }
 
 /// f32 or f64, one at a time and in vectors. `mul_add` rounds once where the processor can, twice elsewhere.
-pub(super) trait Float: WithDType {
+pub(super) trait Float: WithDType + Into<f64> {
     type Vector<S: Simd>: Copy;
 
     fn root(self) -> Self;
