@@ -1,4 +1,8 @@
-//! Scores of a network's answers.
+//! Scores of a network's answers, and of the shape of its representations.
+
+mod shape;
+
+pub use shape::{Loop, correlation, distances_within, members, most_prominent_loop, pair_distances, stress};
 
 use candle_core::{D, DType, Tensor};
 

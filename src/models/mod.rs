@@ -1,9 +1,11 @@
 //! Networks as sequences of stages: all representations, resumable from any of them.
 
+pub mod locally_isometric;
 pub mod mlp;
 pub mod parameters;
 pub(crate) mod store;
 
+pub use locally_isometric::{Gradient, Head, LayerOutput, Level, LocallyIsometric, LocallyIsometricParams};
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
 pub(crate) use parameters::fitting;

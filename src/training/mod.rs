@@ -4,9 +4,11 @@ mod adam;
 mod checkpoint;
 mod history;
 mod parallel;
+mod stack;
 mod train;
 
 pub use adam::{Adam, AdamParams};
 pub use history::{Epoch, History, Progress, printer};
 pub use parallel::in_parallel;
+pub use stack::{StackParams, check_nested, stack_terms, train_stack};
 pub use train::{TrainParams, train};
