@@ -85,6 +85,8 @@ pub struct Torus {
     pub points: Tensor,
     /// (N,) of u32 for each resolution, coarse to fine: the region of each point.
     pub labels: Vec<Tensor>,
+    /// (N,) of u32: the circle around the tube, of one u, that each point lies on. A region holds whole circles.
+    pub circles: Tensor,
 }
 
 /// A torus with its axis along z, cut into cylindrical regions:
@@ -119,5 +121,6 @@ pub fn torus(params: &TorusParams) -> Result<Torus> {
         Ok(Tensor::from_iter((0..n).map(region), &Device::Cpu)?)
     };
     let labels = regions.iter().map(labels).collect::<Result<_>>()?;
-    Ok(Torus { points, labels })
+    let circles = Tensor::from_iter((0..n).map(|point| (point / poloidal) as u32), &Device::Cpu)?;
+    Ok(Torus { points, labels, circles })
 }

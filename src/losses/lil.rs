@@ -1,5 +1,6 @@
 //! The loss of locally isometric layers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -20,6 +21,17 @@ pub enum Partition {
     Global,
     /// No pairs: G = 0.
     None,
+}
+
+/// `local`, `global` or `none`.
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Global => "global",
+            Self::None => "none",
+        })
+    }
 }
 
 /// Which output of the network is Φ, the representation that is kept isometric.

@@ -1,5 +1,7 @@
 //! Stacked locally isometric layers (LILs): one for each resolution of the labels, coarse to fine.
 
+use std::fmt;
+
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
@@ -25,6 +27,16 @@ pub enum Gradient {
     Cut,
     /// A layer's loss also trains the layers before it, which the *isometry* paper allows for (section 3.4).
     Through,
+}
+
+/// `cut` or `through`.
+impl fmt::Display for Gradient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cut => "cut",
+            Self::Through => "through",
+        })
+    }
 }
 
 /// The shape of a [`LocallyIsometric`] stack; the defaults are the *isometry* paper's for toy sets (section 2.2), with

@@ -8,7 +8,7 @@ mod stack;
 mod train;
 
 pub use adam::{Adam, AdamParams};
-pub use history::{Epoch, History, Progress, printer};
+pub use history::{Epoch, History, Progress, printer, printer_every};
 pub use parallel::in_parallel;
 pub use stack::{StackParams, check_nested, stack_terms, train_stack};
 pub use train::{TrainParams, train};
