@@ -11,7 +11,7 @@
 //! | 4 | [`experiments`], [`figures`] | the papers' experiments as one call; figures and tables of results, which run no model |
 //! | 3 | [`training`], [`attacks`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
-//! | 1 | [`ops`], [`datasets`], [`distances`] | differentiable kernels, data, distances |
+//! | 1 | [`ops`], [`datasets`], [`distances`], [`embedding`] | differentiable kernels, data, distances, points in the plane |
 //! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`] | errors, whole files, the one seeded generator, the device, the size of a run |
 
 pub mod device;
@@ -22,6 +22,7 @@ pub mod scale;
 
 pub mod datasets;
 pub mod distances;
+pub mod embedding;
 pub mod ops;
 
 pub mod losses;
