@@ -10,7 +10,7 @@ use isopath::attacks::gradient;
 use isopath::candle::{DType, Device, Tensor};
 use isopath::distances::Manhattan;
 use isopath::lipschitz::{
-    Pairs, cross_entropy_sides, isometric_gradient, jacobian, jacobian_norms, layer_norms, ratio, spectral_norm,
+    Pairs, cross_entropy_gradient, isometric_gradient, jacobian, jacobian_norms, layer_norms, ratio, spectral_norm,
 };
 use isopath::losses::{Lil, Partition, Representation};
 use isopath::models::{Activation, Mlp, Network as _, Parameters};
@@ -268,7 +268,7 @@ fn the_inequalities_hold() -> Result<()> {
                     assert!(at_most(sides.gradient, sides.bound), "{name}: {sides:?}");
                 }
             }
-            for sides in cross_entropy_sides(&network, representation, &x, &labels)? {
+            for sides in cross_entropy_gradient(&network, representation, &x, &labels)?.sides {
                 assert!(at_most(sides.gradient, sides.bound), "{name}: {sides:?}");
             }
         }
@@ -294,7 +294,7 @@ fn a_sure_answer_has_next_to_no_gradient() -> Result<()> {
     // L_CE of x → x at label 0: its gradient is softmax(x) − (1, 0, 0).
     let network = rotation(0., 1.)?;
     let x = Tensor::new(&[[0., 0., 0.], [40., 0., 0.]], CPU)?;
-    let sides = cross_entropy_sides(&network, Representation::Logits, &x, &Tensor::new(&[0u32, 0], CPU)?)?;
+    let sides = cross_entropy_gradient(&network, Representation::Logits, &x, &Tensor::new(&[0u32, 0], CPU)?)?.sides;
     let expected = (4f64 / 9. + 2. / 9.).sqrt();
     assert_close(&[sides[0].gradient, sides[0].bound], &[expected; 2], 1e-12);
     assert!(sides[1].gradient < 1e-15 && sides[1].bound < 1e-15, "{:?}", sides[1]);
@@ -332,7 +332,7 @@ fn images_and_single_precision_are_taken() -> Result<()> {
     let points: Vec<f64> = found.points.iter().copied().collect();
     // f32 in the network and in the loss.
     assert_close(&points, &values(&automatic), 1e-6);
-    assert_eq!(cross_entropy_sides(&mlp, HIDDEN, &images, &labels)?.len(), 6);
+    assert_eq!(cross_entropy_gradient(&mlp, HIDDEN, &images, &labels)?.sides.len(), 6);
     Ok(())
 }
 
@@ -357,7 +357,7 @@ fn bad_input_is_refused() -> Result<()> {
 
     for bad in [&none, &nan] {
         assert!(jacobian(&network, HIDDEN, bad).is_err() && jacobian_norms(&network, HIDDEN, bad).is_err());
-        assert!(cross_entropy_sides(&network, HIDDEN, bad, &labels).is_err());
+        assert!(cross_entropy_gradient(&network, HIDDEN, bad, &labels).is_err());
     }
     assert!(jacobian(&network, HIDDEN, &wave(&[2, 5], 0.)?).is_err());
     assert!(message(jacobian(&network, Representation::Stage(7), &x)).contains("Stage(7)"));
@@ -378,6 +378,6 @@ fn bad_input_is_refused() -> Result<()> {
     assert!(closed(&Lil { beta: -1., ..good.clone() }, &x, &labels).starts_with("beta is -1"));
     assert!(closed(&Lil { metric: Arc::new(Manhattan), ..good }, &x, &labels).starts_with("metric is Manhattan"));
     let far = Tensor::new(&[9u32; 6], CPU)?;
-    assert!(message(cross_entropy_sides(&network, HIDDEN, &x, &far)).contains("label is 9"));
+    assert!(message(cross_entropy_gradient(&network, HIDDEN, &x, &far)).contains("label is 9"));
     Ok(())
 }

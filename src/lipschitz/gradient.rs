@@ -37,6 +37,15 @@ pub struct IsometricGradient {
     pub jacobian_norms: Vec<f64>,
 }
 
+/// How long the gradient of the cross-entropy is, with its bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CrossEntropyGradient {
+    /// Both sides for each sample.
+    pub sides: Vec<Sides>,
+    /// ‖∂Φ/∂x‖₂ at each sample.
+    pub jacobian_norms: Vec<f64>,
+}
+
 /// ∇ₓ β·L_ISO written out, and what a K-Lipschitz Φ leaves of it.
 ///
 /// With H_ij = d(x_i, x_j) − d(Φ_i, Φ_j), J_ij = (Φ_i − Φ_j) / d(Φ_i, Φ_j), and X_ij likewise for the inputs:
@@ -121,12 +130,12 @@ fn add_direction(sum: &mut [f64], h: f64, a: &[f64], b: &[f64], d: f64) {
 /// No points, numbers that are not finite, labels that do not fit, or an error of [`jacobian`].
 ///
 /// *isometry* paper, section 3.2: the inequality before (6).
-pub fn cross_entropy_sides(
+pub fn cross_entropy_gradient(
     network: &dyn Network,
     representation: Representation,
     x: &Tensor,
     labels: &Tensor,
-) -> Result<Vec<Sides>> {
+) -> Result<CrossEntropyGradient> {
     host_rows("x", x, 1)?;
     let above = representation.stage(network.stages())? + 1;
     let lengths = |from: usize, input: &Tensor| -> Result<Vec<f64>> {
@@ -138,7 +147,8 @@ pub fn cross_entropy_sides(
         Ok(host_rows("gradient", &gradient, 1)?.iter().map(|row| norm(row)).collect())
     };
     let phi = represent(network, representation, x)?;
-    let norms = super::jacobian_norms(network, representation, x)?;
-    let sides = lengths(0, x)?.into_iter().zip(lengths(above, &phi)?).zip(norms);
-    Ok(sides.map(|((gradient, of_phi), k)| Sides { gradient, bound: of_phi * k }).collect())
+    let jacobian_norms = super::jacobian_norms(network, representation, x)?;
+    let lengths = lengths(0, x)?.into_iter().zip(lengths(above, &phi)?);
+    let sides = lengths.zip(&jacobian_norms).map(|((gradient, of_phi), k)| Sides { gradient, bound: of_phi * k });
+    Ok(CrossEntropyGradient { sides: sides.collect(), jacobian_norms })
 }

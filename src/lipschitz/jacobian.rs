@@ -45,8 +45,8 @@ pub fn jacobian(network: &dyn Network, representation: Representation, x: &Tenso
 
 /// ‖∂F/∂x‖₂ ≥ 0 at each row of `x` (N, …): how much F stretches there, in the direction in which it stretches most.
 ///
-/// The largest singular value, by power iteration on J·Jᵀ or Jᵀ·J in f64, J from [`jacobian`]; `x` is taken in parts, side
-/// by side, which changes no number. The largest over many points is a lower bound of F's Lipschitz constant.
+/// The largest singular value, by power iteration on J·Jᵀ or Jᵀ·J, J from [`jacobian`]; `x` is taken in parts, side by side,
+/// which changes no number. In f32 to about six digits. The largest over many points is a lower bound of F's Lipschitz constant.
 ///
 /// # Errors
 /// As [`jacobian`].

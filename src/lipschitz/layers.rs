@@ -1,6 +1,6 @@
 //! What the weights alone allow.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::host_rows;
 use super::power::spectral_norms;
@@ -14,7 +14,7 @@ use crate::models::Mlp;
 /// No matrix, no rows or columns, or numbers that are not finite.
 pub fn spectral_norm(matrix: &Tensor) -> Result<f64> {
     host_rows("matrix", matrix, 1)?;
-    let norms = spectral_norms(&super::rows(matrix.clone())?.unsqueeze(0)?)?;
+    let norms = spectral_norms(&super::rows(matrix.to_dtype(DType::F64)?)?.unsqueeze(0)?)?;
     Ok(norms.into_iter().fold(0., f64::max))
 }
 

@@ -8,7 +8,7 @@
 //! | [`ratio`] | the largest d(F(x), F(y)) / d(x, y) among given points: a lower bound |
 //! | [`jacobian_norms`] | ‖∂F/∂x‖₂ at given points: lower bounds, too, each exact in its place |
 //! | [`layer_norms`] | their product is an upper bound, in all of space |
-//! | [`isometric_gradient`], [`cross_entropy_sides`] | what a small K does to the gradient that an attacker follows: both sides of the inequalities of section 3.2 |
+//! | [`isometric_gradient`], [`cross_entropy_gradient`] | what a small K does to the gradient that an attacker follows: both sides of the inequalities of section 3.2 |
 
 mod gradient;
 mod jacobian;
@@ -16,7 +16,7 @@ mod layers;
 mod power;
 mod ratio;
 
-pub use gradient::{IsometricGradient, Sides, cross_entropy_sides, isometric_gradient};
+pub use gradient::{CrossEntropyGradient, IsometricGradient, Sides, cross_entropy_gradient, isometric_gradient};
 pub use jacobian::{jacobian, jacobian_norms};
 pub use layers::{layer_norms, spectral_norm};
 pub use ratio::{Pairs, Ratio, ratio};
@@ -53,19 +53,30 @@ fn host_rows(name: &'static str, x: &Tensor, least: usize) -> Result<Vec<Vec<f64
     }
 }
 
-/// √Σ_k (a_k − b_k)², in parts that the compiler can keep in one vector.
-fn distance(a: &[f64], b: &[f64]) -> f64 {
+/// Σ_k term(a_k, b_k), in eight sums that fill a vector; the order does not depend on the processor.
+fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut sums = [0.; 8];
-    let (a, b) = (a.chunks(8), b.chunks(8));
-    for (a, b) in a.zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += (a - b) * (a - b);
+    let (blocks_a, blocks_b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest = blocks_a.remainder().iter().zip(blocks_b.remainder()).map(|(a, b)| term(*a, *b)).sum::<f64>();
+    for (a, b) in blocks_a.zip(blocks_b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += term(*a, *b);
         }
     }
-    sums.iter().sum::<f64>().sqrt()
+    sums.iter().sum::<f64>() + rest
+}
+
+/// √Σ_k (a_k − b_k)².
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    sum(a, b, |a, b| (a - b) * (a - b)).sqrt()
+}
+
+/// Σ_k a_k b_k.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    sum(a, b, |a, b| a * b)
 }
 
 /// √Σ_k a_k².
 fn norm(a: &[f64]) -> f64 {
-    a.iter().map(|a| a * a).sum::<f64>().sqrt()
+    dot(a, a).sqrt()
 }

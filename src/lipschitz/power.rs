@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::norm;
+use super::{dot, norm};
 use crate::error::Result;
 use crate::rng::Rng;
 
@@ -25,9 +25,8 @@ pub fn largest_eigenvalue(matrix: &[f64], n: usize) -> Result<f64> {
             return Ok(0.);
         }
         vector.iter_mut().for_each(|v| *v /= length);
-        let image: Vec<f64> =
-            matrix.chunks(n.max(1)).map(|row| row.iter().zip(&vector).map(|(a, v)| a * v).sum()).collect();
-        let next: f64 = image.iter().zip(&vector).map(|(a, v)| a * v).sum();
+        let image: Vec<f64> = matrix.chunks(n.max(1)).map(|row| dot(row, &vector)).collect();
+        let next = dot(&image, &vector);
         vector = image;
         if (next - value).abs() <= TOLERANCE * next.abs() {
             return Ok(next.max(0.));
@@ -38,6 +37,8 @@ pub fn largest_eigenvalue(matrix: &[f64], n: usize) -> Result<f64> {
 }
 
 /// ‖A‖₂ of each matrix of (N, rows, columns): the root of the largest eigenvalue of A·Aᵀ or Aᵀ·A, the smaller of both.
+///
+/// The product is formed in the matrices' own precision, all else in f64.
 pub fn spectral_norms(matrices: &Tensor) -> Result<Vec<f64>> {
     let (count, rows, columns) = matrices.dims3()?;
     let matrices = matrices.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous()?;
