@@ -81,7 +81,7 @@ impl Settings {
         TrainParams {
             epochs: self.epochs,
             batch_size: self.rings.points,
-            adam: AdamParams { learning_rate: self.learning_rate, ..AdamParams::default() },
+            optimizer: AdamParams { learning_rate: self.learning_rate, ..AdamParams::default() }.into(),
             ..TrainParams::default()
         }
     }

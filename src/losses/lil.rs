@@ -114,13 +114,18 @@ impl Lil {
     /// # Errors
     /// Shapes that do not fit, or an empty batch.
     pub fn isometric(&self, x: &Tensor, phi: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        let labels = labels_of(labels, labels.elem_count())?;
-        let cells = match self.partition {
-            Partition::Local => labels,
-            Partition::Global => vec![0; labels.len()],
-            Partition::None => (0..labels.len() as u32).collect(),
-        };
+        let cells = self.cells(labels, labels.elem_count())?;
         ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.metric.as_ref())
+    }
+
+    /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two are equal.
+    pub(crate) fn cells(&self, labels: &Tensor, n: usize) -> Result<Vec<u32>> {
+        let labels = labels_of(labels, n)?;
+        Ok(match self.partition {
+            Partition::Local => labels,
+            Partition::Global => vec![0; n],
+            Partition::None => (0..n as u32).collect(),
+        })
     }
 
     /// L and its parts from a network's outputs: `x` (N, …) inputs, `phi` (N, …) their representations, `logits`
