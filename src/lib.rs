@@ -12,8 +12,9 @@
 //! | 3 | [`training`], [`attacks`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
 //! | 1 | [`ops`], [`datasets`], [`distances`] | differentiable kernels, data, distances |
-//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`] | errors, whole files, the one seeded generator, the device, the size of a run |
+//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`], [`bounds`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel |
 
+pub mod bounds;
 pub mod device;
 pub mod error;
 pub mod files;

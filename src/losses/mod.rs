@@ -4,7 +4,7 @@ mod cross_entropy;
 mod lil;
 
 pub(crate) use cross_entropy::labels_of;
-pub use cross_entropy::{CrossEntropy, cross_entropy};
+pub use cross_entropy::{CrossEntropy, cross_entropies, cross_entropy};
 pub use lil::{Lil, Partition, Representation};
 
 use candle_core::Tensor;
