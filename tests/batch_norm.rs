@@ -416,7 +416,7 @@ fn bad_arguments_are_refused() -> Result<()> {
         let text = |x: &Tensor, gamma: &Tensor, beta: &Tensor, eps| message(op(x, gamma, beta, eps));
         assert_eq!(
             text(&x, &two, &three, EPS),
-            "batch_norm: gamma has shape [2]; expected (3,), a number for each channel of x [2, 3, 4, 4]"
+            "batch_norm: gamma has shape [2]; expected (3,), a number for each channel"
         );
         assert!(text(&x, &three, &two, EPS).starts_with("batch_norm: beta has shape [2]"));
         assert_eq!(text(&x, &three, &three.to_dtype(DType::F64)?, EPS), "beta is F64; expected F32, as x");

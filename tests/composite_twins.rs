@@ -12,11 +12,11 @@ use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::{Euclidean, Metric as _};
 use isopath::ops::{
-    AdamStep, Conv2dParams, ConvTranspose2dParams, Distances, adam, adam_composite, batch_norm, batch_norm_composite,
-    batch_norm_eval, batch_norm_eval_composite, conv_transpose2d, conv_transpose2d_composite, conv2d, conv2d_composite,
-    conv2d_relu, conv2d_relu_composite, global_avg_pool2d, global_avg_pool2d_composite, isometric, isometric_composite,
-    isometric_to, isometric_to_composite, linear, linear_composite, linear_tanh, linear_tanh_composite, max_pool2d,
-    max_pool2d_composite,
+    AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, UnitNorm, adam, adam_composite, batch_norm,
+    batch_norm_composite, batch_norm_eval, batch_norm_eval_composite, conv_transpose2d, conv_transpose2d_composite,
+    conv_units, conv_units_composite, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite, global_avg_pool2d,
+    global_avg_pool2d_composite, isometric, isometric_composite, isometric_to, isometric_to_composite, linear,
+    linear_composite, linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite,
 };
 use isopath::rng::Rng;
 
@@ -106,6 +106,18 @@ fn batch_norm_twins() -> Result<()> {
     assert_twins(Ok(fused.output), Ok(composite.output), &all)?;
     let fused = batch_norm_eval(&x, &gamma, &beta, &mean, &variance, 1e-5);
     assert_twins(fused, batch_norm_eval_composite(&x, &gamma, &beta, &mean, &variance, 1e-5), &all)
+}
+
+#[test]
+fn conv_unit_twins() -> Result<()> {
+    let (x, weight) = (random("x", &[3, 4, 5, 6])?, random("weight", &[4, 4, 3, 3])?);
+    let (gamma, beta) = (random("gamma", &[4])?, random("beta", &[4])?);
+    let norm = UnitNorm::Batch { gamma: gamma.as_tensor().clone(), beta: beta.as_tensor().clone() };
+    let conv = Conv2dParams { padding: 1, ..Conv2dParams::default() };
+    let unit = ConvUnit { input: 0, residual: Some(0), weight: weight.as_tensor().clone(), conv, norm, relu: true };
+    let fused = conv_units(&x, std::slice::from_ref(&unit), 1e-5)?.output;
+    let composite = conv_units_composite(&x, &[unit], 1e-5)?.output;
+    assert_twins(Ok(fused), Ok(composite), &[&x, &weight, &gamma, &beta])
 }
 
 /// So that a new twin cannot be forgotten here.

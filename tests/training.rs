@@ -130,7 +130,7 @@ fn adam_in_place_is_its_composite() -> Result<()> {
 fn training_learns_and_tells_how() -> Result<()> {
     let mut reports = Vec::new();
     let adam = AdamParams { learning_rate: 1e-2, ..AdamParams::default() };
-    let params = TrainParams { adam, ..params(10) };
+    let params = TrainParams { optimizer: adam.into(), ..params(10) };
     let (_, history) = run(&params, &Lil::default(), &mut |progress| reports.push(progress.clone()))?;
     let (first, last) = (&history.epochs[0], &history.epochs[9]);
     assert_eq!(history.epochs.len(), 10);
@@ -155,7 +155,7 @@ fn training_learns_and_tells_how() -> Result<()> {
 fn history_is_the_mean_over_all_images() -> Result<()> {
     // A step size of 0 leaves the network as it is, so the history must be what the whole set gives.
     let adam = AdamParams { learning_rate: 0., ..AdamParams::default() };
-    let (_, history) = run(&TrainParams { adam, ..params(1) }, &CrossEntropy, &mut |_| {})?;
+    let (_, history) = run(&TrainParams { optimizer: adam.into(), ..params(1) }, &CrossEntropy, &mut |_| {})?;
     let (mlp, _) = build(&SIZES, 1, DType::F32)?;
     let (images, labels) = clouds()?;
     let loss = CrossEntropy.loss(&mlp, &images, &labels)?.to_scalar::<f32>()?;
@@ -260,7 +260,7 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
     refused(&TrainParams { seed: 3, ..base.clone() }, &lil, "seed");
     refused(&TrainParams { batch_size: 31, ..base.clone() }, &lil, "batch size");
     let adam = AdamParams { learning_rate: 2e-3, ..AdamParams::default() };
-    refused(&TrainParams { adam, ..base.clone() }, &lil, "adam");
+    refused(&TrainParams { optimizer: adam.into(), ..base.clone() }, &lil, "optimizer");
     refused(&base, &Lil { beta: 1., ..Lil::default() }, "loss");
     refused(&base, &CrossEntropy, "loss");
 
@@ -289,7 +289,7 @@ fn failures_are_errors_and_write_nothing() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");
     let adam = AdamParams { learning_rate: 1e39, ..AdamParams::default() };
-    let wild = TrainParams { adam, checkpoint: Some(path.clone()), ..params(3) };
+    let wild = TrainParams { optimizer: adam.into(), checkpoint: Some(path.clone()), ..params(3) };
     let text = message(run(&wild, &Lil { beta: 1e10, ..Lil::default() }, &mut |_| {}));
     assert!(text.starts_with("loss is ") && text.contains("expected finite numbers in epoch 1"), "{text}");
     assert!(!Path::new(&path).exists());
@@ -300,12 +300,12 @@ fn failures_are_errors_and_write_nothing() -> Result<()> {
     for learning_rate in [-1., f64::NAN] {
         let adam = AdamParams { learning_rate, ..AdamParams::default() };
         assert_eq!(
-            text(TrainParams { adam, ..params(1) }),
+            text(TrainParams { optimizer: adam.into(), ..params(1) }),
             format!("learning_rate is {learning_rate}; expected a finite number ≥ 0")
         );
     }
     let adam = AdamParams { beta2: 1., ..AdamParams::default() };
-    assert_eq!(text(TrainParams { adam, ..params(1) }), "beta2 is 1; expected a number in [0, 1)");
+    assert_eq!(text(TrainParams { optimizer: adam.into(), ..params(1) }), "beta2 is 1; expected a number in [0, 1)");
 
     let (mlp, parameters) = build(&SIZES, 1, DType::F32)?;
     let (images, labels) = clouds()?;

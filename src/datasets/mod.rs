@@ -16,6 +16,7 @@ use candle_datasets::vision::Dataset;
 
 use crate::error::Result;
 
+mod augmentation;
 mod batches;
 pub mod cifar10;
 mod hub;
@@ -25,6 +26,7 @@ mod set;
 mod source;
 mod store;
 
+pub use augmentation::Augmentation;
 pub use batches::{Batches, TensorBatches};
 pub use hub::{Files, Hub};
 pub use npm::Npm;

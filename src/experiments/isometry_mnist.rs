@@ -126,7 +126,7 @@ pub fn train_network(images: &Images, settings: &Settings, beta: f64, seed: u64)
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
-        adam: AdamParams { learning_rate: settings.learning_rate, ..AdamParams::default() },
+        optimizer: AdamParams { learning_rate: settings.learning_rate, ..AdamParams::default() }.into(),
         seed,
         ..TrainParams::default()
     };

@@ -1,10 +1,12 @@
 //! What a network is trained on, and what an attacker follows.
 
 mod cross_entropy;
+mod label_smoothing;
 mod lil;
 
 pub(crate) use cross_entropy::labels_of;
 pub use cross_entropy::{CrossEntropy, cross_entropies, cross_entropy};
+pub use label_smoothing::LabelSmoothing;
 pub use lil::{Lil, Partition, Representation};
 
 use candle_core::Tensor;

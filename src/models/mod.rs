@@ -2,11 +2,13 @@
 
 pub mod mlp;
 pub mod parameters;
+pub mod resnet;
 pub(crate) mod store;
 
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
 pub(crate) use parameters::fitting;
+pub use resnet::{ResNet, ResNetParams};
 
 use candle_core::Tensor;
 

@@ -59,11 +59,21 @@ impl Parameters {
         store::write(path.as_ref(), &tensors, None)
     }
 
+    /// [`Parameters::save`] in another float type: half the size in f16, with eleven bits a number.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_as(&self, path: impl AsRef<Path>, dtype: DType) -> Result<()> {
+        let convert = |(name, var): (&String, &Var)| Ok((name.clone(), var.as_detached_tensor().to_dtype(dtype)?));
+        let tensors = self.lock().iter().map(convert).collect::<Result<_>>()?;
+        store::write(path.as_ref(), &tensors, None)
+    }
+
     /// Takes over the weights of a safetensors file; floats of another width are rounded to the weights' own.
     ///
     /// # Errors
     /// The file cannot be read or is not whole; a weight is missing, of another shape or not finite; the file holds a
-    /// tensor that is no weight. Then no weight has changed.
+    /// tensor that is no weight (but for PyTorch's `num_batches_tracked`). Then no weight has changed.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let (tensors, _) = store::read(path, &Device::Cpu)?;
@@ -80,6 +90,8 @@ impl Parameters {
             };
             pairs.push((var, fitting(tensor, name, var, path)?));
         }
+        // PyTorch's normalisations count their batches, which no formula here needs.
+        tensors.retain(|name, _| !name.ends_with(".num_batches_tracked"));
         if let Some((name, tensor)) = tensors.first_key_value() {
             let expected = "only the network's own weights";
             return Err(Error::file(path, expected, format!("also a tensor {name} of shape {:?}", tensor.dims())));

@@ -25,15 +25,23 @@ impl BatchNorm {
     /// # Errors
     /// `momentum` outside [0, 1]; shapes or dtypes that do not fit.
     pub fn running(&self, mean: &Tensor, variance: &Tensor, momentum: f64) -> Result<(Tensor, Tensor)> {
-        if !(0. ..=1.).contains(&momentum) {
-            return Err(Error::argument("momentum", "a number in [0, 1]", momentum));
-        }
-        let blend = |name, before: &Tensor, batch: &Tensor| -> Result<Tensor> {
-            channel(name, before, &self.output)?;
-            Ok(((before.detach() * (1. - momentum))? + (batch * momentum)?)?)
-        };
-        Ok((blend("mean", mean, &self.mean)?, blend("variance", variance, &self.variance)?))
+        running_statistics([mean, variance], [&self.mean, &self.variance], momentum)
     }
+}
+
+/// (1 − momentum) · `before` + momentum · `batch`, both a mean and a variance, (C,) each; no gradient.
+///
+/// # Errors
+/// `momentum` outside [0, 1]; shapes or dtypes that do not fit.
+pub fn running_statistics(before: [&Tensor; 2], batch: [&Tensor; 2], momentum: f64) -> Result<(Tensor, Tensor)> {
+    if !(0. ..=1.).contains(&momentum) {
+        return Err(Error::argument("momentum", "a number in [0, 1]", momentum));
+    }
+    let blend = |name, before: &Tensor, batch: &Tensor| -> Result<Tensor> {
+        channel(name, before, &[1, batch.elem_count()], batch.dtype())?;
+        Ok(((before.detach() * (1. - momentum))? + (batch * momentum)?)?)
+    };
+    Ok((blend("mean", before[0], batch[0])?, blend("variance", before[1], batch[1])?))
 }
 
 /// Training mode: y = (x − μ_c) / √(σ²_c + eps) · gamma_c + beta_c, with μ_c and σ²_c the mean and the (biased) variance
@@ -161,18 +169,22 @@ fn by_channel(vector: &Tensor) -> Result<Tensor> {
 /// N·H·W.
 fn check_batch(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<usize> {
     check(x, gamma, beta, eps)?;
-    let (n, _, height, width) = x.dims4()?;
-    let count = n * height * width;
+    check_count(x.dims())
+}
+
+/// N·H·W of the shape (N, C, H, W), two at least.
+pub(super) fn check_count(x: &[usize]) -> Result<usize> {
+    let count = x[0] * x[2] * x[3];
     if count < 2 {
-        return Err(Error::shape("batch_norm", "x", "(N, C, H, W) with N·H·W at least 2 in training", x.dims()));
+        return Err(Error::shape("batch_norm", "x", "(N, C, H, W) with N·H·W at least 2 in training", x));
     }
     Ok(count)
 }
 
 fn check_eval(x: &Tensor, gamma: &Tensor, beta: &Tensor, mean: &Tensor, variance: &Tensor, eps: f64) -> Result<()> {
     check(x, gamma, beta, eps)?;
-    channel("mean", mean, x)?;
-    channel("variance", variance, x)
+    channel("mean", mean, x.dims(), x.dtype())?;
+    channel("variance", variance, x.dims(), x.dtype())
 }
 
 fn check(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<()> {
@@ -180,26 +192,25 @@ fn check(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<()> {
     if x.rank() != 4 {
         return Err(Error::shape("batch_norm", "x", "(N, C, H, W)", x.dims()));
     }
-    channel("gamma", gamma, x)?;
-    channel("beta", beta, x)
+    channel("gamma", gamma, x.dims(), x.dtype())?;
+    channel("beta", beta, x.dims(), x.dtype())
 }
 
-fn check_eps(eps: f64) -> Result<()> {
+pub(super) fn check_eps(eps: f64) -> Result<()> {
     if eps > 0. && eps.is_finite() {
         return Ok(());
     }
     Err(Error::argument("eps", "a finite number > 0", eps))
 }
 
-/// A number for each channel of `x`, in its dtype.
-fn channel(name: &'static str, vector: &Tensor, x: &Tensor) -> Result<()> {
-    let channels = x.dims()[1];
-    if vector.dims() != [channels] {
-        let expected = format!("({channels},), a number for each channel of x {:?}", x.dims());
+/// A number for each channel of images of shape `x`, in their dtype.
+pub(super) fn channel(name: &'static str, vector: &Tensor, x: &[usize], dtype: DType) -> Result<()> {
+    if vector.dims() != [x[1]] {
+        let expected = format!("({},), a number for each channel", x[1]);
         return Err(Error::shape("batch_norm", name, expected, vector.dims()));
     }
-    if vector.dtype() != x.dtype() {
-        return Err(Error::argument(name, format!("{:?}, as x", x.dtype()), format!("{:?}", vector.dtype())));
+    if vector.dtype() != dtype {
+        return Err(Error::argument(name, format!("{dtype:?}, as x"), format!("{:?}", vector.dtype())));
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ pub fn conv2d_relu(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &
 
 fn either(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams, relu: bool) -> Result<Tensor> {
     if is_fused(x) {
-        let shape = geometry(x, weight, bias, params)?;
+        let shape = geometry(x.dims(), x.dtype(), weight, bias, params)?;
         Ok(Layer { shape, transposed: false, relu }.apply(x, weight, bias)?)
     } else if relu {
         conv2d_relu_composite(x, weight, bias, params)
@@ -68,7 +68,7 @@ pub(super) fn is_fused(x: &Tensor) -> bool {
 /// # Errors
 /// As [`conv2d`].
 pub fn conv2d_composite(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Tensor> {
-    let shape = geometry(x, weight, bias, params)?;
+    let shape = geometry(x.dims(), x.dtype(), weight, bias, params)?;
     let &Conv2dParams { stride, padding, dilation, groups } = params;
     // Candle's gradient takes what is left over at the lower edge for what is left over at the right one: leave nothing.
     let mut used = x.clone();
@@ -105,7 +105,14 @@ pub(super) fn with_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     }
 }
 
-fn geometry(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Geometry> {
+/// Of images of shape `x`, in `dtype`.
+pub(super) fn geometry(
+    x: &[usize],
+    dtype: DType,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Geometry> {
     const NAME: &str = "conv2d";
     let &Conv2dParams { stride, padding, dilation, groups } = params;
     at_least_one(&[("stride", stride), ("dilation", dilation), ("groups", groups)])?;
@@ -118,25 +125,25 @@ fn geometry(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dP
         return Err(Error::shape(NAME, "weight", expected, weight.dims()));
     }
     let fits = |dims: &[usize]| dims.len() == 4 && dims[1] == inputs * groups;
-    if !fits(x.dims()) {
+    if !fits(x) {
         let expected = format!("(N, {}, H, W) for weight {:?}, groups {groups}", inputs * groups, weight.dims());
-        return Err(Error::shape(NAME, "x", expected, x.dims()));
+        return Err(Error::shape(NAME, "x", expected, x));
     }
     check_bias(NAME, bias, channels_out)?;
-    check_dtypes(x, weight, bias)?;
+    check_dtypes(dtype, weight, bias)?;
     let kernel = [kernel_height, kernel_width];
-    let input = [x.dims()[2], x.dims()[3]];
+    let input = [x[2], x[3]];
     let mut output = [0; 2];
     for axis in [0, 1] {
         let span = dilation.saturating_mul(kernel[axis] - 1).saturating_add(1);
         let Some(room) = padding.saturating_mul(2).saturating_add(input[axis]).checked_sub(span) else {
             let expected = format!("a padded image that holds the kernel of weight {:?}, {params:?}", weight.dims());
-            return Err(Error::shape(NAME, "x", expected, x.dims()));
+            return Err(Error::shape(NAME, "x", expected, x));
         };
         output[axis] = room / stride + 1;
     }
     let outputs = channels_out / groups;
-    Ok(Geometry { images: x.dims()[0], groups, inputs, outputs, input, output, kernel, stride, padding, dilation })
+    Ok(Geometry { images: x[0], groups, inputs, outputs, input, output, kernel, stride, padding, dilation })
 }
 
 /// No image is as large; sizes that follow from larger numbers would overflow.
@@ -165,13 +172,13 @@ pub(super) fn check_bias(operation: &'static str, bias: Option<&Tensor>, channel
     }
 }
 
-pub(super) fn check_dtypes(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
-    let expected = || format!("{:?}, that of x", x.dtype());
-    if weight.dtype() != x.dtype() {
+pub(super) fn check_dtypes(dtype: DType, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
+    let expected = || format!("{dtype:?}, that of x");
+    if weight.dtype() != dtype {
         return Err(Error::argument("dtype of weight", expected(), format!("{:?}", weight.dtype())));
     }
     match bias {
-        Some(bias) if bias.dtype() != x.dtype() => {
+        Some(bias) if bias.dtype() != dtype => {
             Err(Error::argument("dtype of bias", expected(), format!("{:?}", bias.dtype())))
         }
         _ => Ok(()),

@@ -105,7 +105,7 @@ fn geometry(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &ConvTra
         return Err(Error::shape(NAME, "x", expected, x.dims()));
     }
     check_bias(NAME, bias, channels_out * groups)?;
-    check_dtypes(x, weight, bias)?;
+    check_dtypes(x.dtype(), weight, bias)?;
     let (output, kernel) = ([height, width], [kernel_height, kernel_width]);
     let mut input = [0; 2];
     for axis in [0, 1] {

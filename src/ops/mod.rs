@@ -3,12 +3,14 @@
 mod adam;
 mod batch_norm;
 mod batch_norm_fused;
+mod batch_norm_kernels;
 mod conv2d;
 mod conv2d_grid;
 mod conv2d_kernels;
 mod conv2d_layer;
 mod conv2d_simd;
 mod conv_transpose2d;
+mod conv_units;
 mod global_avg_pool2d;
 mod isometric;
 mod linear;
@@ -20,8 +22,10 @@ mod tanh;
 pub use adam::{AdamStep, adam, adam_composite};
 pub use batch_norm::{
     BatchNorm, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite, fold_batch_norm,
+    running_statistics,
 };
 pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};
+pub use conv_units::{ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_composite};
 pub use conv2d::{Conv2dParams, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite};
 pub use global_avg_pool2d::{global_avg_pool2d, global_avg_pool2d_composite};
 pub use isometric::{Distances, isometric, isometric_composite, isometric_to, isometric_to_composite};

@@ -51,3 +51,15 @@ pub(super) fn sum_and_product<T: Float>(a: &[T], b: &[T], term: impl Fn(f64) -> 
     }
     [sums.iter().sum(), products.iter().sum()]
 }
+
+/// Each number, or 0 if it is below. A NaN stays one.
+#[inline(always)]
+pub(super) fn relu<T: Float>(values: &mut [T]) {
+    values.iter_mut().for_each(|value| *value = if *value < T::zero() { T::zero() } else { *value });
+}
+
+/// The gradient `g` of a ReLU's result `y`, 0 where that is not above 0.
+#[inline(always)]
+pub(super) fn relu_gradient<T: Float>(g: &mut [T], y: &[T]) {
+    g.iter_mut().zip(y).for_each(|(g, &y)| *g = if y > T::zero() { *g } else { T::zero() });
+}

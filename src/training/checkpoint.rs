@@ -9,10 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::models::{Parameters, fitting, store};
-use crate::training::{Adam, History};
-
-const FIRST: &str = "adam.first_moment.";
-const SECOND: &str = "adam.second_moment.";
+use crate::training::History;
+use crate::training::optimizer::State;
 
 /// What decides a run's numbers, by name. Two runs with equal descriptions go the same way.
 pub(super) type Run = Map<String, Value>;
@@ -25,17 +23,18 @@ pub(super) fn digest(numbers: impl IntoIterator<Item = f64>) -> Value {
     hex.into()
 }
 
-/// Writes weights (under their plain names), moments, history and the run's description, whole or not at all.
-pub(super) fn save(path: &Path, run: &Run, parameters: &Parameters, adam: &Adam, history: &History) -> Result<()> {
+/// Writes weights (under their plain names), the optimiser's memory, history and the run's description, whole or not at all.
+pub(super) fn save(path: &Path, run: &Run, parameters: &Parameters, state: &State, history: &History) -> Result<()> {
     let weights = parameters.named();
-    let groups = [("", &weights), (FIRST, &adam.first_moment), (SECOND, &adam.second_moment)];
+    let mut groups = vec![("", &weights)];
+    groups.extend(state.memory());
     let tensors = groups
         .iter()
         .flat_map(|(prefix, vars)| {
             vars.iter().map(move |(name, var)| (format!("{prefix}{name}"), var.as_detached_tensor()))
         })
         .collect();
-    let metadata = [("run", Value::from(run.clone())), ("step", json!(adam.step)), ("history", json!(history))];
+    let metadata = [("run", Value::from(run.clone())), ("step", json!(state.steps())), ("history", json!(history))];
     let metadata = metadata.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     store::write(path, &tensors, Some(metadata))
 }
@@ -44,7 +43,7 @@ pub(super) fn save(path: &Path, run: &Run, parameters: &Parameters, adam: &Adam,
 ///
 /// # Errors
 /// The file cannot be read, is not whole, or holds another run; then nothing has changed.
-pub(super) fn load(path: &Path, run: &Run, parameters: &Parameters, adam: &mut Adam) -> Result<Option<History>> {
+pub(super) fn load(path: &Path, run: &Run, parameters: &Parameters, state: &mut State) -> Result<Option<History>> {
     if !path.exists() {
         return Ok(None);
     }
@@ -61,7 +60,7 @@ pub(super) fn load(path: &Path, run: &Run, parameters: &Parameters, adam: &mut A
     let step = entry(path, &metadata, "step")?;
 
     let mut moments = Vec::new();
-    for (prefix, vars) in [(FIRST, &adam.first_moment), (SECOND, &adam.second_moment)] {
+    for (prefix, vars) in state.memory() {
         for (name, var) in vars {
             let name = format!("{prefix}{name}");
             let tensor: Tensor =
@@ -73,7 +72,7 @@ pub(super) fn load(path: &Path, run: &Run, parameters: &Parameters, adam: &mut A
     for (var, tensor) in moments {
         var.set(&tensor)?;
     }
-    adam.step = step;
+    state.set_steps(step);
     Ok(Some(history))
 }
 

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Tensor};
 use serde_json::json;
 
+use crate::datasets::Augmentation;
 use crate::error::{Error, Result};
 use crate::losses::{Loss, Terms};
 use crate::metrics;
 use crate::models::{Network, Parameters};
 use crate::rng::Rng;
 use crate::training::checkpoint::{self, Run, digest};
-use crate::training::{Adam, AdamParams, Epoch, History, Progress};
+use crate::training::optimizer::State;
+use crate::training::{Epoch, History, Optimizer, Progress, Schedule};
 
 /// Between two reports inside an epoch.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
@@ -25,7 +27,11 @@ pub struct TrainParams {
     /// Images a step; 100 by default. The last batch of an epoch takes what is left.
     pub batch_size: usize,
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by default.
-    pub adam: AdamParams,
+    pub optimizer: Optimizer,
+    /// The learning rate over the run; constant by default.
+    pub schedule: Schedule,
+    /// What happens to the images of a batch before the network sees them; nothing by default.
+    pub augmentation: Augmentation,
     /// Decides the order of the images; 0 by default. The initial weights come from the seed of their own builder.
     pub seed: u64,
     /// A file that is written after every epoch and taken up again if it is there; none by default.
@@ -34,7 +40,15 @@ pub struct TrainParams {
 
 impl Default for TrainParams {
     fn default() -> Self {
-        Self { epochs: 5, batch_size: 100, adam: AdamParams::default(), seed: 0, checkpoint: None }
+        Self {
+            epochs: 5,
+            batch_size: 100,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::default(),
+            augmentation: Augmentation::default(),
+            seed: 0,
+            checkpoint: None,
+        }
     }
 }
 
@@ -49,7 +63,8 @@ impl TrainParams {
                 return Err(Error::argument(name, "at least 1", value));
             }
         }
-        self.adam.validate()
+        self.schedule.validate()?;
+        self.optimizer.validate()
     }
 }
 
@@ -58,7 +73,8 @@ impl TrainParams {
 /// Every epoch goes through the images once, in an order of its own that depends on the seed and the epoch alone. The
 /// numbers are the same for the same seed, on any number of threads, and whether or not the run was interrupted: with
 /// [`TrainParams::checkpoint`] a run goes on after the last epoch that was finished, and one that is finished already
-/// only loads its weights. A checkpoint may be taken further with more `epochs`; one of another run (other
+/// only loads its weights. A checkpoint may be taken further with more `epochs` at a
+/// constant learning rate; one of another run (other
 /// hyper-parameters, data or initial weights) is refused.
 ///
 /// `progress` is called after every epoch and at most every two seconds in between; see
@@ -86,14 +102,14 @@ pub fn train(
     if labels.dims() != [n] {
         return Err(Error::shape("train", "labels", format!("({n},), one for each image"), labels.dims()));
     }
-    let mut adam = Adam::new(parameters, params.adam)?;
+    let mut state = State::new(parameters, params.optimizer)?;
     let mut history = History::default();
     let checkpoint = match &params.checkpoint {
         Some(path) => Some((path, describe(parameters, loss, images, labels, params)?)),
         None => None,
     };
     if let Some((path, run)) = &checkpoint {
-        history = checkpoint::load(path, run, parameters, &mut adam)?.unwrap_or_default();
+        history = checkpoint::load(path, run, parameters, &mut state)?.unwrap_or_default();
         if history.epochs.len() > params.epochs {
             let expected = format!("at most {} epochs", params.epochs);
             return Err(Error::file(path, expected, format!("{} epochs", history.epochs.len())));
@@ -113,8 +129,11 @@ pub fn train(
             let start = batch * params.batch_size;
             let rows = order.narrow(0, start, params.batch_size.min(n - start))?;
             let (x, t) = (images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?);
+            let mut draws = Rng::new(params.seed).stream(format!("augmentation of epoch {epoch}, batch {batch}"));
+            let x = params.augmentation.apply(&x, &mut draws)?;
             let terms = loss.terms(network, &x, &t)?;
-            adam.step(&terms.loss.backward()?)?;
+            let factor = params.schedule.factor(epoch * batches + batch, params.epochs * batches);
+            state.step(params.optimizer, factor, &terms.loss.backward()?)?;
             sums.add(&terms, &t)?;
 
             let last = batch + 1 == batches;
@@ -130,7 +149,7 @@ pub fn train(
             if last {
                 history.epochs.push(means.clone());
                 if let Some((path, run)) = &checkpoint {
-                    checkpoint::save(path, run, parameters, &adam, &history)?;
+                    checkpoint::save(path, run, parameters, &state, &history)?;
                 }
             }
             let seen = (epoch - first) * n + sums.images;
@@ -160,10 +179,17 @@ fn describe(
     }
     // All labels, but only some of the images: enough to tell two data sets from one another.
     let some = images.narrow(0, 0, images.dim(0)?.min(100))?;
+    // Only a schedule depends on how long the run will be.
+    let schedule = match params.schedule {
+        Schedule::Constant => "constant".to_string(),
+        cycle => format!("{cycle:?} over {} epochs", params.epochs),
+    };
     let run = json!({
         "loss": loss.describe(),
         "batch size": params.batch_size,
-        "adam": format!("{:?}", params.adam),
+        "optimizer": format!("{:?}", params.optimizer),
+        "schedule": schedule,
+        "augmentation": format!("{:?}", params.augmentation),
         "seed": params.seed,
         "shape of the images": images.dims(),
         "digest of the images": digest(numbers(&some)?),

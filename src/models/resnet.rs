@@ -1,0 +1,139 @@
+//! Residual networks.
+
+mod layers;
+mod params;
+
+pub use params::{Block, ResNetParams, Stem};
+
+use std::fmt;
+
+use candle_core::{DType, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+use self::layers::{Chain, Layers};
+use crate::error::{Error, Result};
+use crate::models::Network;
+use crate::ops::{global_avg_pool2d, linear, max_pool2d};
+
+/// A residual network (He et al. 2016) as torchvision's `resnet18` to `resnet152`, the stride of a bottleneck in its
+/// 3×3 convolution; weights have torchvision's names and shapes.
+///
+/// Stages, with the output's shape of ResNet-50 on 224×224 pixels:
+///
+/// | stage | what | output |
+/// |---|---|---|
+/// | 0 | normalisation of the pixels, stem | (N, 64, 56, 56) |
+/// | 1 | `layer1`; its output is the *connectivity* paper's "first hidden layer" | (N, 256, 56, 56) |
+/// | 2, 3, 4 | `layer2`, `layer3`, `layer4` | (N, 512, 28, 28), (N, 1024, 14, 14), (N, 2048, 7, 7) |
+/// | 5 | mean over the pixels; its output is the paper's "last layer" | (N, 2048) |
+/// | 6 | `fc`, the logits | (N, classes) |
+///
+/// Inputs are pixels in \[0, 1\]; the network takes off [`ResNetParams::mean`] and divides by [`ResNetParams::std`], so
+/// that paths, attacks and bounds are in pixels.
+///
+/// As built, the network is in training mode: it normalises with the statistics of the batch, and every forward pass
+/// moves the running ones (momentum 0.1), which are weights by name and never change otherwise.
+/// [`ResNet::freeze`] gives the network in evaluation mode.
+#[derive(Clone)]
+pub struct ResNet {
+    params: ResNetParams,
+    stem: Chain,
+    layers: [Chain; 4],
+    fc: (Tensor, Tensor),
+}
+
+impl ResNet {
+    /// The stage that maps the *connectivity* paper's first hidden layer on: resume from it with
+    /// [`Network::forward_from`].
+    pub const AFTER_FIRST_RESIDUAL_STAGE: usize = 2;
+    /// The stage that maps the pooled features to the logits.
+    pub const AFTER_POOLING: usize = 6;
+
+    /// A network in training mode, its weights from `vb`: `conv1.weight`, `bn1.weight`, `bn1.running_mean`,
+    /// `layer1.0.conv1.weight`, …, `layer1.0.downsample.0.weight`, …, `fc.bias`.
+    ///
+    /// A builder that draws takes convolutions from N(0, 2/(outputs · kernel area)) and the last layer from
+    /// U(−1/√n, 1/√n), n its inputs, as torchvision does.
+    ///
+    /// # Errors
+    /// A parameter out of its range, or a weight of `vb` of another shape.
+    pub fn new(params: ResNetParams, vb: VarBuilder) -> Result<Self> {
+        params.validate()?;
+        let mut builder = Layers::new(params.clone(), vb.clone());
+        let stem = builder.stem()?;
+        let layers = [builder.layer(0)?, builder.layer(1)?, builder.layer(2)?, builder.layer(3)?];
+        let features = params.features();
+        let bound = 1. / (features as f64).sqrt();
+        let init = Init::Uniform { lo: -bound, up: bound };
+        let fc = vb.pp("fc");
+        let weight = fc.get_with_hints((params.classes, features), "weight", init)?;
+        let fc = (weight, fc.get_with_hints(params.classes, "bias", init)?);
+        Ok(Self { params, stem, layers, fc })
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &ResNetParams {
+        &self.params
+    }
+
+    /// The network in evaluation mode: the running statistics folded into the convolutions, and plain tensors for
+    /// weights, so that gradients flow to the inputs alone and later training changes nothing.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn freeze(&self) -> Result<Self> {
+        let [a, b, c, d] = &self.layers;
+        let copy = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.detach().copy()?) };
+        Ok(Self {
+            params: self.params.clone(),
+            stem: self.stem.fold()?,
+            layers: [a.fold()?, b.fold()?, c.fold()?, d.fold()?],
+            fc: (copy(&self.fc.0)?, copy(&self.fc.1)?),
+        })
+    }
+
+    /// Whether the network is in evaluation mode.
+    pub fn is_frozen(&self) -> bool {
+        self.stem.is_folded()
+    }
+
+    /// The dtype of the weights.
+    pub fn dtype(&self) -> DType {
+        self.fc.0.dtype()
+    }
+}
+
+impl Network for ResNet {
+    fn stages(&self) -> usize {
+        7
+    }
+
+    fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        match index {
+            0 => {
+                let y = self.stem.forward(x)?;
+                match self.params.stem {
+                    Stem::Imagenet => max_pool2d(&y, 3, 2, 1),
+                    Stem::Cifar => Ok(y),
+                }
+            }
+            1..=4 => self.layers[index - 1].forward(x),
+            5 => global_avg_pool2d(x),
+            6 => {
+                let features = self.params.features();
+                if x.rank() != 2 || x.dims()[1] != features {
+                    return Err(Error::shape("resnet", "features", format!("(N, {features})"), x.dims()));
+                }
+                linear(x, &self.fc.0, &self.fc.1)
+            }
+            _ => Err(Error::argument("stage", format!("below {}", self.stages()), index)),
+        }
+    }
+}
+
+impl fmt::Debug for ResNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = if self.is_frozen() { "evaluation" } else { "training" };
+        write!(f, "ResNet({:?}, {mode} mode)", self.params)
+    }
+}

@@ -1,0 +1,172 @@
+//! The convolutions and normalisations of a residual network, stage by stage.
+
+use candle_core::{Tensor, Var};
+use candle_nn::init::{FanInOut, NonLinearity, NormalOrUniform};
+use candle_nn::{Init, VarBuilder};
+
+use super::{Block, ResNetParams, Stem};
+use crate::error::Result;
+use crate::ops::{Conv2dParams, ConvUnit, UnitNorm, conv_units, fold_batch_norm, running_statistics};
+
+/// PyTorch's default.
+const EPS: f64 = 1e-5;
+/// PyTorch's default.
+const MOMENTUM: f64 = 0.1;
+
+/// Units that follow one another, with the running statistics of their normalisations.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    units: Vec<ConvUnit>,
+    /// Mean and variance, for each unit that normalises with its batch.
+    running: Vec<Option<(Var, Var)>>,
+}
+
+impl Chain {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let result = conv_units(x, &self.units, EPS)?;
+        for (running, statistics) in self.running.iter().zip(result.statistics) {
+            if let (Some((mean, variance)), Some((of_mean, of_variance))) = (running, statistics) {
+                let moved = running_statistics([mean, variance], [&of_mean, &of_variance], MOMENTUM)?;
+                mean.set(&moved.0)?;
+                variance.set(&moved.1)?;
+            }
+        }
+        Ok(result.output)
+    }
+
+    pub fn is_folded(&self) -> bool {
+        self.running.iter().all(Option::is_none)
+    }
+
+    /// The same in evaluation mode, with plain tensors.
+    pub fn fold(&self) -> Result<Self> {
+        let units = self.units.iter().zip(&self.running).map(|(unit, running)| {
+            let (weight, bias) = match (&unit.norm, running) {
+                (UnitNorm::Batch { gamma, beta }, Some((mean, variance))) => {
+                    fold_batch_norm(&unit.weight, None, gamma, beta, mean, variance, EPS)?
+                }
+                (UnitNorm::Bias(bias), _) => (unit.weight.clone(), bias.clone()),
+                (UnitNorm::Batch { gamma, beta }, None) => {
+                    fold_batch_norm(&unit.weight, None, gamma, beta, &beta.zeros_like()?, &gamma.ones_like()?, EPS)?
+                }
+            };
+            let copy = |tensor: Tensor| tensor.detach().copy();
+            Ok(ConvUnit { weight: copy(weight)?, norm: UnitNorm::Bias(copy(bias)?), ..unit.clone() })
+        });
+        let units = units.collect::<Result<Vec<_>>>()?;
+        Ok(Self { running: vec![None; units.len()], units })
+    }
+}
+
+/// Builds the chains one after another, and knows how many channels have come so far.
+pub(super) struct Layers<'a> {
+    params: ResNetParams,
+    vb: VarBuilder<'a>,
+    channels: usize,
+}
+
+impl<'a> Layers<'a> {
+    pub fn new(params: ResNetParams, vb: VarBuilder<'a>) -> Self {
+        Self { params, vb, channels: 3 }
+    }
+
+    pub fn stem(&mut self) -> Result<Chain> {
+        let mut chain = Chain { units: Vec::new(), running: Vec::new() };
+        let (dtype, device) = (self.vb.dtype(), self.vb.device());
+        let ResNetParams { mean, std, width, .. } = &self.params;
+        let scale = Tensor::from_slice(&std.map(|std| 1. / std), (3, 1, 1, 1), device)?.to_dtype(dtype)?;
+        let shift: Vec<f64> = mean.iter().zip(std).map(|(mean, std)| -mean / std).collect();
+        let norm = UnitNorm::Bias(Tensor::from_vec(shift, 3, device)?.to_dtype(dtype)?);
+        // One factor and one number to add for each colour: a convolution of its own group.
+        let conv = Conv2dParams { groups: 3, ..Conv2dParams::default() };
+        chain.units.push(ConvUnit { input: 0, residual: None, weight: scale, conv, norm, relu: false });
+        chain.running.push(None);
+        let (kernel, stride) = match self.params.stem {
+            Stem::Imagenet => (7, 2),
+            Stem::Cifar => (3, 1),
+        };
+        let shape = Convolution { inputs: 3, outputs: *width, kernel, stride };
+        self.push(&mut chain, 1, ["conv1", "bn1"], shape, Last::No)?;
+        self.channels = *width;
+        Ok(chain)
+    }
+
+    /// `layer1` for `index` 0, and so on.
+    pub fn layer(&mut self, index: usize) -> Result<Chain> {
+        let mut chain = Chain { units: Vec::new(), running: Vec::new() };
+        let width = self.params.width << index;
+        let outputs = width * self.params.block.expansion();
+        for block in 0..self.params.depths[index] {
+            let stride = if block == 0 && index > 0 { 2 } else { 1 };
+            let prefix = format!("layer{}.{block}", index + 1);
+            let name = |part: &str| format!("{prefix}.{part}");
+            let start = chain.units.len();
+            let inputs = self.channels;
+            let residual = if stride > 1 || inputs != outputs {
+                let shape = Convolution { inputs, outputs, kernel: 1, stride };
+                let names = [name("downsample.0"), name("downsample.1")];
+                self.push(&mut chain, start, names.each_ref().map(String::as_str), shape, Last::Projection)?;
+                chain.units.len()
+            } else {
+                start
+            };
+            let convolutions = match self.params.block {
+                Block::Basic => vec![(inputs, outputs, 3, stride), (outputs, outputs, 3, 1)],
+                Block::Bottleneck => vec![(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)],
+            };
+            let count = convolutions.len();
+            let mut input = start;
+            for (place, (inputs, outputs, kernel, stride)) in convolutions.into_iter().enumerate() {
+                let names = [name(&format!("conv{}", place + 1)), name(&format!("bn{}", place + 1))];
+                let last = if place + 1 == count { Last::Of(residual) } else { Last::No };
+                let shape = Convolution { inputs, outputs, kernel, stride };
+                self.push(&mut chain, input, names.each_ref().map(String::as_str), shape, last)?;
+                input = chain.units.len();
+            }
+            self.channels = outputs;
+        }
+        Ok(chain)
+    }
+
+    fn push(
+        &self,
+        chain: &mut Chain,
+        input: usize,
+        [conv, bn]: [&str; 2],
+        Convolution { inputs, outputs, kernel, stride }: Convolution,
+        last: Last,
+    ) -> Result<()> {
+        let init =
+            Init::Kaiming { dist: NormalOrUniform::Normal, fan: FanInOut::FanOut, non_linearity: NonLinearity::ReLU };
+        let weight = self.vb.pp(conv).get_with_hints((outputs, inputs, kernel, kernel), "weight", init)?;
+        let vector = |name, value| self.vb.pp(bn).get_with_hints(outputs, name, Init::Const(value));
+        let zero = matches!(last, Last::Of(_)) && self.params.zero_init_residual;
+        let norm = UnitNorm::Batch { gamma: vector("weight", if zero { 0. } else { 1. })?, beta: vector("bias", 0.)? };
+        let running = (vector("running_mean", 0.)?, vector("running_var", 1.)?);
+        // The builder's own variables, if it gives such: what is moved here is saved with the weights.
+        chain.running.push(Some((Var::from_tensor(&running.0)?, Var::from_tensor(&running.1)?)));
+        let residual = if let Last::Of(residual) = last { Some(residual) } else { None };
+        let conv = Conv2dParams { stride, padding: kernel / 2, ..Conv2dParams::default() };
+        let relu = !matches!(last, Last::Projection);
+        chain.units.push(ConvUnit { input, residual, weight, conv, norm, relu });
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Convolution {
+    inputs: usize,
+    outputs: usize,
+    kernel: usize,
+    stride: usize,
+}
+
+/// What becomes of a convolution's result.
+enum Last {
+    /// It is the last of its block: this result is added, then what is below 0 becomes 0.
+    Of(usize),
+    /// What is below 0 becomes 0.
+    No,
+    /// Nothing: it is what is added.
+    Projection,
+}

@@ -1,0 +1,380 @@
+//! The units as one differentiable operation on the CPU.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, DType, Device, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
+};
+use rayon::prelude::*;
+
+use super::{ConvUnit, ConvUnits, UnitNorm};
+use crate::ops::batch_norm_fused::statistics;
+use crate::ops::batch_norm_kernels::{Gradient, Images, Moments, Then, normalise};
+use crate::ops::conv2d_grid::Geometry;
+use crate::ops::conv2d_kernels::{bias_gradient, forward, input_gradient, weight_gradient};
+use crate::ops::conv2d_simd::Real;
+use crate::ops::planes::{self, Float};
+use crate::ops::{contiguous, simd};
+
+/// What the kernels of convolution and of normalisation both work on.
+trait Number: Real + Float {}
+
+impl Number for f32 {}
+impl Number for f64 {}
+
+pub(super) fn run(x: &Tensor, units: &[ConvUnit], shapes: Vec<Geometry>, eps: f64) -> crate::Result<ConvUnits> {
+    let units = units.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
+    let parameters: Vec<_> = units.iter().flat_map(ConvUnit::parameters).collect();
+    let of_parameters = parameters.iter().any(|parameter| parameter.track_op());
+    let kept = Arc::new(OnceLock::new());
+    let keep = of_parameters || x.track_op();
+    let measured = Arc::new(OnceLock::new());
+    let op = Units { units: units.clone(), shapes, eps, keep, kept, measured: Arc::clone(&measured) };
+    let x = x.contiguous()?;
+    let output = if of_parameters {
+        // The operation reads the units' own tensors: this one only links them to the graph.
+        let flat = parameters.iter().map(|parameter| parameter.flatten_all()).collect::<Result<Vec<_>>>()?;
+        x.apply_op2(&Tensor::cat(&flat, 0)?, op)?
+    } else {
+        x.apply_op1(op)?
+    };
+    let statistics = measured.get().into_iter().flatten().zip(&units).map(|(moments, unit): (&Measured, _)| {
+        Ok(match (&unit.norm, moments) {
+            (UnitNorm::Batch { gamma, .. }, Measured { moments, shape }) => {
+                Some(statistics(moments, shape, gamma.dtype())?)
+            }
+            _ => None,
+        })
+    });
+    let statistics = statistics.collect::<Result<_>>()?;
+    Ok(ConvUnits { output, statistics })
+}
+
+impl ConvUnit {
+    fn parameters(&self) -> impl Iterator<Item = &Tensor> {
+        std::iter::once(&self.weight).chain(self.norm.parameters())
+    }
+}
+
+/// The unit with contiguous tensors.
+fn in_memory(unit: &ConvUnit) -> Result<ConvUnit> {
+    let norm = match &unit.norm {
+        UnitNorm::Batch { gamma, beta } => UnitNorm::Batch { gamma: gamma.contiguous()?, beta: beta.contiguous()? },
+        UnitNorm::Bias(bias) => UnitNorm::Bias(bias.contiguous()?),
+    };
+    Ok(ConvUnit { weight: unit.weight.contiguous()?, norm, ..unit.clone() })
+}
+
+/// The statistics of a unit's convolution, none without a normalisation, and its shape.
+struct Measured {
+    moments: Vec<Moments>,
+    shape: Shape,
+}
+
+/// What a unit's gradient needs of its forward pass: the convolution's result if it was normalised, and its own, but
+/// for the last unit, whose result the graph holds.
+struct Kept {
+    convolved: Option<Tensor>,
+    result: Option<Tensor>,
+}
+
+struct Units {
+    units: Vec<ConvUnit>,
+    shapes: Vec<Geometry>,
+    eps: f64,
+    keep: bool,
+    kept: Arc<OnceLock<Vec<Kept>>>,
+    measured: Arc<OnceLock<Vec<Measured>>>,
+}
+
+impl CustomOp1 for Units {
+    fn name(&self) -> &'static str {
+        "conv_units"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.forward(x, layout)
+    }
+
+    fn bwd(&self, x: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        Ok(self.gradients(x, None, y, gradient)?.0)
+    }
+}
+
+impl CustomOp2 for Units {
+    fn name(&self) -> &'static str {
+        "conv_units"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.forward(x, layout)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        flat: &Tensor,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        self.gradients(x, Some(flat), y, gradient)
+    }
+}
+
+impl Units {
+    fn forward(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let y = match x {
+            CpuStorage::F32(x) => CpuStorage::F32(self.forward_as(contiguous(x, layout)?)?),
+            CpuStorage::F64(x) => CpuStorage::F64(self.forward_as(contiguous(x, layout)?)?),
+            _ => bail!("conv_units: expected f32 or f64"),
+        };
+        Ok((y, self.shapes.last().map_or_else(|| Shape::from(0), result_shape)))
+    }
+
+    fn forward_as<T: Number>(&self, x: &[T]) -> Result<Vec<T>> {
+        let mut results: Vec<Option<Vec<T>>> = vec![None];
+        let (mut kept, mut measured) = (Vec::new(), Vec::new());
+        for (index, (unit, &shape)) in self.units.iter().zip(&self.shapes).enumerate() {
+            let read = |number: usize| if number == 0 { Some(x) } else { results[number].as_deref() };
+            let (Some(input), residual) = (read(unit.input), unit.residual.and_then(read)) else {
+                bail!("conv_units: result {} is gone", unit.input)
+            };
+            let weight = memory(&unit.weight);
+            let (mut convolved, mut moments) = (None, Vec::new());
+            let result = match &unit.norm {
+                UnitNorm::Bias(bias) => {
+                    let bias = memory(bias);
+                    let relu = unit.relu && residual.is_none();
+                    let mut y = forward(shape, input, weight.numbers()?, Some(bias.numbers()?), relu);
+                    if let Some(residual) = residual {
+                        add(&mut y, residual, unit.relu)?;
+                    }
+                    y
+                }
+                UnitNorm::Batch { gamma, beta } => {
+                    let (gamma, beta) = (memory(gamma), memory(beta));
+                    let z = forward(shape, input, weight.numbers()?, None, false);
+                    let then = Then { residual, relu: unit.relu };
+                    let images = images(&shape);
+                    let (y, found) = normalise(&z, images, [gamma.numbers()?, beta.numbers()?], None, self.eps, then)?;
+                    moments = found;
+                    convolved = self.keep.then(|| tensor(z, &shape)).transpose()?;
+                    y
+                }
+            };
+            measured.push(Measured { moments, shape: result_shape(&shape) });
+            results.push(Some(result));
+            if self.keep {
+                kept.push(Kept { convolved, result: None });
+            } else {
+                self.forget(&mut results, index);
+            }
+        }
+        let Some(Some(y)) = results.pop() else { bail!("conv_units: no units") };
+        for ((kept, result), shape) in kept.iter_mut().zip(results.into_iter().skip(1)).zip(&self.shapes) {
+            kept.result = result.map(|result| tensor(result, shape)).transpose()?;
+        }
+        // Set once: an operation runs forward once.
+        let _ = self.kept.set(kept);
+        let _ = self.measured.set(measured);
+        Ok(y)
+    }
+
+    /// Frees the results that no unit after `index` reads.
+    fn forget<T>(&self, results: &mut [Option<Vec<T>>], index: usize) {
+        let later = &self.units[index + 1..];
+        for (number, result) in results.iter_mut().enumerate().take(index + 1) {
+            if !later.iter().any(|unit| unit.input == number || unit.residual == Some(number)) {
+                *result = None;
+            }
+        }
+    }
+
+    /// Of x and of the parameters, where they are needed.
+    fn gradients(
+        &self,
+        x: &Tensor,
+        flat: Option<&Tensor>,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let of_parameters = flat.is_some_and(Tensor::track_op);
+        let (of_x, of_flat) = match x.dtype() {
+            DType::F32 => self.gradients_as::<f32>(x, of_parameters, y, gradient)?,
+            DType::F64 => self.gradients_as::<f64>(x, of_parameters, y, gradient)?,
+            other => bail!("conv_units: expected f32 or f64, got {other:?}"),
+        };
+        Ok((of_x, flat.and(of_flat)))
+    }
+
+    fn gradients_as<T: Number>(
+        &self,
+        x: &Tensor,
+        of_parameters: bool,
+        y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (Some(kept), Some(measured)) = (self.kept.get(), self.measured.get()) else {
+            bail!("conv_units: gradients are asked for before the results")
+        };
+        let mut gradients: Vec<Option<Vec<T>>> = vec![None; self.units.len()];
+        gradients.push(Some(memory(&gradient.contiguous()?).numbers::<T>()?.to_vec()));
+        // The last unit's first; turned round at the end.
+        let mut of_flat: Vec<Vec<T>> = Vec::new();
+        for (index, (unit, &shape)) in self.units.iter().zip(&self.shapes).enumerate().rev() {
+            let result = memory(kept[index].result.as_ref().unwrap_or(y));
+            let mut g = match gradients[index + 1].take() {
+                Some(g) => g,
+                // Nobody reads this unit's result.
+                None => vec![T::zero(); result.numbers::<T>()?.len()],
+            };
+            let relu = if unit.relu { Some(result.numbers::<T>()?) } else { None };
+            let of_input = unit.input > 0 || x.track_op();
+            let of_residual = unit.residual.filter(|&number| number > 0 || x.track_op());
+            let mut of_norm: Vec<Vec<T>> = Vec::new();
+            let needed = of_parameters || of_input;
+            match (&unit.norm, &kept[index].convolved) {
+                (UnitNorm::Batch { gamma, .. }, Some(convolved)) => {
+                    if let (Some(relu), Some(_)) = (relu, of_residual) {
+                        rectify(&mut g, relu)?;
+                    }
+                    let relu = relu.filter(|_| of_residual.is_none());
+                    let convolved = memory(convolved);
+                    let gamma: Vec<f64> = memory(gamma).numbers::<T>()?.iter().map(|&gamma| gamma.into()).collect();
+                    let of_norm_input = Gradient {
+                        x: convolved.numbers::<T>()?,
+                        images: images(&shape),
+                        gamma: &gamma,
+                        statistics: &measured[index].moments,
+                        eps: self.eps,
+                        of_batch: true,
+                        relu,
+                        wanted: [of_parameters, needed],
+                    };
+                    if let Some(number) = of_residual {
+                        give(&mut gradients, number, Give::Copy(&g))?;
+                    }
+                    let sums = of_norm_input.run(&mut g)?;
+                    if of_parameters {
+                        of_norm = vec![
+                            sums.iter().map(|sums| T::from_f64(sums.of_gamma)).collect(),
+                            sums.iter().map(|sums| T::from_f64(sums.of_beta)).collect(),
+                        ];
+                    }
+                }
+                _ => {
+                    if let Some(relu) = relu {
+                        rectify(&mut g, relu)?;
+                    }
+                    if of_parameters {
+                        let Images { channels, plane, .. } = images(&shape);
+                        of_norm = vec![bias_gradient(channels, plane, &g)];
+                    }
+                }
+            }
+            if of_parameters {
+                let input = memory(match unit.input {
+                    0 => x,
+                    number => kept[number - 1].result.as_ref().unwrap_or(y),
+                });
+                of_flat.extend(of_norm.into_iter().rev());
+                of_flat.push(weight_gradient(shape, input.numbers()?, &g));
+            }
+            if of_input {
+                let of_input = input_gradient(shape, &g, memory(&unit.weight).numbers()?, None, false);
+                give(&mut gradients, unit.input, Give::Own(of_input))?;
+            }
+            if let (Some(number), UnitNorm::Bias(_)) = (of_residual, &unit.norm) {
+                give(&mut gradients, number, Give::Own(g))?;
+            }
+        }
+        let of_x = gradients[0].take().map(|g| Tensor::from_vec(g, x.shape(), &Device::Cpu)).transpose()?;
+        let of_flat = of_parameters.then(|| {
+            let flat: Vec<T> = of_flat.into_iter().rev().flatten().collect();
+            let count = flat.len();
+            Tensor::from_vec(flat, count, &Device::Cpu)
+        });
+        Ok((of_x, of_flat.transpose()?))
+    }
+}
+
+/// A gradient to be added to what a result has so far.
+enum Give<'a, T> {
+    Own(Vec<T>),
+    Copy(&'a [T]),
+}
+
+fn give<T: Number>(gradients: &mut [Option<Vec<T>>], number: usize, gradient: Give<T>) -> Result<()> {
+    match (&mut gradients[number], gradient) {
+        (Some(sum), Give::Own(gradient)) => add(sum, &gradient, false)?,
+        (Some(sum), Give::Copy(gradient)) => add(sum, gradient, false)?,
+        (none, Give::Own(gradient)) => *none = Some(gradient),
+        (none, Give::Copy(gradient)) => *none = Some(gradient.to_vec()),
+    }
+    Ok(())
+}
+
+/// Numbers that a thread takes at a time.
+const CHUNK: usize = 32_768;
+
+/// y + residual, or the larger of it and 0.
+fn add<T: Number>(y: &mut [T], residual: &[T], relu: bool) -> Result<()> {
+    let arch = simd::arch()?;
+    y.par_chunks_mut(CHUNK).zip(residual.par_chunks(CHUNK)).for_each(|(y, residual)| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                y.iter_mut().zip(residual).for_each(|(y, &r)| *y += r);
+                if relu {
+                    planes::relu(y);
+                }
+            },
+        );
+    });
+    Ok(())
+}
+
+/// 0 where `y` is not above 0.
+fn rectify<T: Number>(g: &mut [T], y: &[T]) -> Result<()> {
+    let arch = simd::arch()?;
+    g.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(g, y)| {
+        arch.dispatch(
+            #[inline(always)]
+            || planes::relu_gradient(g, y),
+        );
+    });
+    Ok(())
+}
+
+fn images(shape: &Geometry) -> Images {
+    Images { count: shape.images, channels: shape.groups * shape.outputs, plane: shape.output_area() }
+}
+
+fn result_shape(shape: &Geometry) -> Shape {
+    Shape::from((shape.images, shape.groups * shape.outputs, shape.output[0], shape.output[1]))
+}
+
+fn tensor<T: WithDType>(numbers: Vec<T>, shape: &Geometry) -> Result<Tensor> {
+    Tensor::from_vec(numbers, result_shape(shape), &Device::Cpu)
+}
+
+/// A contiguous tensor on the CPU while it is read.
+struct Memory<'a, G> {
+    storage: G,
+    layout: &'a Layout,
+}
+
+fn memory(tensor: &Tensor) -> Memory<'_, impl Deref<Target = Storage>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    Memory { storage, layout }
+}
+
+impl<G: Deref<Target = Storage>> Memory<'_, G> {
+    fn numbers<T: WithDType>(&self) -> Result<&[T]> {
+        match &*self.storage {
+            Storage::Cpu(storage) => contiguous(storage.as_slice()?, self.layout),
+            _ => bail!("conv_units: expected a tensor on the CPU"),
+        }
+    }
+}
