@@ -1,8 +1,14 @@
 """The nudged elastic band of `src/paths` in PyTorch: the peer that its speed is compared with, and its reference.
 
-`relax` does the same work an iteration: energies and gradients at all pivots of all bands in one batch, improved
-tangents, springs, a step.
+    python torch_neb.py [part of a case's name]
+
+prints {"case", "ms"} a case of `benches/neb.rs`. `relax` does the same work an iteration: energies and gradients at all pivots
+of all bands in one batch, improved tangents, springs, a step.
 """
+
+import json
+import sys
+import time
 
 import torch
 
@@ -64,3 +70,58 @@ def relax(network, starts, ends, targets, pivots, k, optimizer, iterations):
         optimizer.step()
     path = torch.cat([path[:, :1], inner.detach(), path[:, -1:]], 1)
     return path.reshape(bands, pivots + 2, *shape)
+
+
+def tails(width=16):
+    """ResNet-50 of torchvision's blocks, narrow and for 32×32 pixels: what comes before each of the paper's spaces, and its
+    tail."""
+    from torch import nn
+    from torchvision.models.resnet import Bottleneck, ResNet
+
+    class Narrow(ResNet):
+        def __init__(self):
+            nn.Module.__init__(self)
+            self._norm_layer, self.dilation, self.groups, self.base_width = nn.BatchNorm2d, 1, 1, 64
+            self.inplanes = width
+            stem = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            layers = [self._make_layer(Bottleneck, width << i, n, 1 + (i > 0)) for i, n in enumerate([3, 4, 6, 3])]
+            head = [nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(), nn.Linear(32 * width, 10)]
+            self.stages = nn.Sequential(nn.Sequential(*stem), *layers, nn.Sequential(*head[:2]), head[2])
+
+    stages = Narrow().eval().requires_grad_(False).stages
+    for name, stage in [("input", 0), ("first_stage", 2), ("last", 6)]:
+        yield name, stages[:stage], stages[stage:]
+
+
+def best(step):
+    """Milliseconds: the best of three runs or of as many as two seconds hold."""
+    begin, times = time.perf_counter(), []
+    while len(times) < 3 or time.perf_counter() - begin < 2:
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return min(times) * 1e3
+
+
+def main():
+    only = sys.argv[1] if len(sys.argv) > 1 else ""
+    bands, pivots, iterations = 8, 8, 4
+    torch.manual_seed(0)
+    starts, ends = torch.rand(bands, 3, 32, 32), torch.rand(bands, 3, 32, 32)
+    targets = torch.zeros(bands, dtype=torch.long)
+    for name, head, tail in tails():
+        case = f"neb iteration space={name} bands={bands} pivots={pivots}"
+        if only not in case:
+            continue
+        with torch.no_grad():
+            a, b = head(starts), head(ends)
+
+        def run(count):
+            relax(tail, a, b, targets, pivots, 1.0, lambda p: torch.optim.Adam(p, lr=0.01), count)
+
+        ms = (best(lambda: run(1 + iterations)) - best(lambda: run(1))) / iterations
+        print(json.dumps({"case": case, "ms": round(ms, 3)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@
 //! P = N − 2 between them its pivots.
 
 use candle_core::{D, DType, Tensor};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
@@ -33,7 +34,7 @@ pub fn straight(starts: &Tensor, ends: &Tensor, pivots: usize) -> Result<Tensor>
 /// No (B, N, D) with N ≥ 2.
 pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
     let segments = dims(path)?.1 - 1;
-    Ok(((path.narrow(1, 0, segments)? * (1. - t))? + (path.narrow(1, 1, segments)? * t)?)?)
+    by_band(path, |_, path| Ok(((path.narrow(1, 0, segments)? * (1. - t))? + (path.narrow(1, 1, segments)? * t)?)?))
 }
 
 /// The segments z_{i+1} − z_i: (B, N, D) gives (B, N − 1, D).
@@ -42,7 +43,7 @@ pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
 /// No (B, N, D) with N ≥ 2.
 pub fn segments(path: &Tensor) -> Result<Tensor> {
     let segments = dims(path)?.1 - 1;
-    Ok((path.narrow(1, 1, segments)? - path.narrow(1, 0, segments)?)?)
+    by_band(path, |_, path| Ok((path.narrow(1, 1, segments)? - path.narrow(1, 0, segments)?)?))
 }
 
 /// The lengths ‖z_{i+1} − z_i‖₂, band by band.
@@ -124,6 +125,24 @@ pub fn forces(
     if points < 3 || gradients.dims() != [bands, points - 2, width] {
         return Err(Error::shape("forces", "gradients", "(B, P, D), a row for each pivot", gradients.dims()));
     }
+    if energies.len() != bands * points {
+        return Err(Error::argument("energies", format!("{} of them", bands * points), energies.len()));
+    }
+    by_band(path, |band, path| {
+        let (first, count) = band.map_or((0, bands), |band| (band, 1));
+        let energies = &energies[first * points..(first + count) * points];
+        forces_on(path, energies, &gradients.narrow(0, first, count)?, spring, climbing)
+    })
+}
+
+fn forces_on(
+    path: &Tensor,
+    energies: &[f64],
+    gradients: &Tensor,
+    spring: Option<f64>,
+    climbing: bool,
+) -> Result<Tensor> {
+    let (bands, points, _) = dims(path)?;
     let pivots = points - 2;
     let segments = segments(path)?;
     let tangents = tangents(&segments, energies)?;
@@ -197,6 +216,18 @@ pub fn redistribute(path: &Tensor) -> Result<Tensor> {
 pub(super) fn with_pivots(path: &Tensor, pivots: &Tensor) -> Result<Tensor> {
     let points = dims(path)?.1;
     Ok(Tensor::cat(&[&path.narrow(1, 0, 1)?, pivots, &path.narrow(1, points - 1, 1)?], 1)?)
+}
+
+/// `work` on (B, N, D). On a CPU each band by itself, in parallel, `work` being told which: its rows lie together there,
+/// and few enough to stay in the cache.
+fn by_band(path: &Tensor, work: impl Fn(Option<usize>, &Tensor) -> Result<Tensor> + Sync) -> Result<Tensor> {
+    let bands = path.dim(0)?;
+    if bands < 2 || !path.device().is_cpu() {
+        return work(None, path);
+    }
+    let parts: Vec<Result<Tensor>> =
+        (0..bands).into_par_iter().map(|band| work(Some(band), &path.narrow(0, band, 1)?)).collect();
+    Ok(Tensor::cat(&parts.into_iter().collect::<Result<Vec<_>>>()?, 0)?)
 }
 
 /// ‖row‖₂ along the last axis, which becomes 1.
