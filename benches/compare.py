@@ -1,10 +1,11 @@
 """Is the crate faster than PyTorch?
 
-    python benches/compare.py --python torch-env/bin/python [--rounds 5] [--threads 2] [part of a case's name]
+    python benches/compare.py --python torch-env/bin/python [--suite neb] [--rounds 5] [--threads 2] [part of a case's name]
 
-Runs `benches/peers/torch_ops.py` with the Python given, which needs torch, and `cargo bench --bench ops`, in turn, and prints
-a table of the medians over the rounds: milliseconds of both and of the composite, and PyTorch's divided by ours, higher is
-better. On an idle machine; a ratio of one run holds though the machine drifts. ISOPATH_SIMD chooses our instruction set.
+Runs `benches/peers/torch_ops.py` (or that of another suite) with the Python given, which needs torch, and
+`cargo bench --bench ops`, in turn, and prints a table of the medians over the rounds: milliseconds of both and of the
+composite, and PyTorch's divided by ours, higher is better. On an idle machine; a ratio of one run holds though the machine
+drifts. ISOPATH_SIMD chooses our instruction set.
 """
 
 import argparse
@@ -40,6 +41,7 @@ def number(value, digits=3):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", nargs="?", default="", help="part of a case's name; all without it")
+    parser.add_argument("--suite", default="ops", choices=["ops", "neb"])
     parser.add_argument("--python", required=True, help="a Python that has torch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -47,10 +49,10 @@ def main():
 
     threads = str(options.threads)
     environment = {**os.environ, "RAYON_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-    peer = [options.python, str(ROOT / "benches/peers/torch_ops.py"), options.case]
-    bench = ["cargo", "bench", "--quiet", "--bench", "ops", "--", options.case]
+    peer = [options.python, str(ROOT / f"benches/peers/torch_{options.suite}.py"), options.case]
+    bench = ["cargo", "bench", "--quiet", "--bench", options.suite, "--", options.case]
     # Compiles, so that the first round finds an idle machine.
-    subprocess.run(["cargo", "bench", "--quiet", "--bench", "ops", "--no-run"], cwd=ROOT, env=environment, check=True)
+    subprocess.run(["cargo", "bench", "--quiet", "--bench", options.suite, "--no-run"], cwd=ROOT, env=environment, check=True)
     ours, theirs = [], []
     for _ in range(options.rounds):
         theirs.append(lines(peer, environment))

@@ -9,11 +9,12 @@
 //! | floor | modules | what they know |
 //! |---|---|---|
 //! | 4 | [`experiments`], [`figures`] | the papers' experiments as one call; figures and tables of results, which run no model |
-//! | 3 | [`training`], [`attacks`], [`lipschitz`] | procedures that drive models |
+//! | 3 | [`training`], [`attacks`], [`paths`], [`lipschitz`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
 //! | 1 | [`ops`], [`datasets`], [`distances`], [`embedding`] | differentiable kernels, data, distances, points in the plane |
-//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`] | errors, whole files, the one seeded generator, the device, the size of a run |
+//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`], [`bounds`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel |
 
+pub mod bounds;
 pub mod device;
 pub mod error;
 pub mod files;
@@ -31,6 +32,7 @@ pub mod models;
 
 pub mod attacks;
 pub mod lipschitz;
+pub mod paths;
 pub mod training;
 
 pub mod experiments;

@@ -72,7 +72,7 @@ fn networks() -> Result<Vec<(String, Mlp)>> {
     for beta in [0., 0.1, 10.] {
         let (mlp, parameters) = build(&[3, 20, 20, 20, 2], 5, DType::F64)?;
         let adam = AdamParams { learning_rate: 0.01, ..AdamParams::default() };
-        let params = TrainParams { epochs: 150, batch_size: 80, adam, ..TrainParams::default() };
+        let params = TrainParams { epochs: 150, batch_size: 80, optimizer: adam.into(), ..TrainParams::default() };
         let loss = Lil { beta, ..Lil::default() };
         train(&mlp, &parameters, &loss, &x, &labels, &params, &mut |_| ())?;
         networks.push((format!("trained with β = {beta}"), mlp.freeze()?));

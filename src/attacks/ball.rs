@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Tensor};
 
-use super::params::{Bounds, Norm};
+use super::params::Norm;
+use crate::bounds::Bounds;
 use crate::error::Result;
 use crate::rng::Rng;
 

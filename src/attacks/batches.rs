@@ -3,7 +3,8 @@
 use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
-use super::params::{Bounds, Goal};
+use super::params::Goal;
+use crate::bounds::Bounds;
 use crate::error::{Error, Result};
 use crate::metrics::classes;
 use crate::models::Network;

@@ -37,7 +37,8 @@ mod gradient;
 mod params;
 mod sweep;
 
+pub use crate::bounds::Bounds;
 pub use adversarial::{Adversarial, fgsm, pgd, transfer};
 pub use gradient::{GradientCosine, gradient, gradient_cosine};
-pub use params::{Bounds, FgsmParams, Goal, Norm, PgdParams};
+pub use params::{FgsmParams, Goal, Norm, PgdParams};
 pub use sweep::{RobustAccuracy, fgsm_sweep, pgd_eps_sweep, pgd_sweep};

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::Bounds;
 use crate::error::{Error, Result};
 
 /// The norm that measures a perturbation δ, over all pixels of one image.
@@ -33,22 +34,6 @@ impl Goal {
             Self::Untargeted => prediction != aim,
             Self::Targeted(_) => prediction == aim,
         }
-    }
-}
-
-/// The range of a pixel, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bounds {
-    /// The smallest value.
-    pub min: f64,
-    /// The largest value.
-    pub max: f64,
-}
-
-/// [0, 1].
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { min: 0., max: 1. }
     }
 }
 
@@ -103,12 +88,7 @@ impl PgdParams {
         if self.restarts > 1 && !self.random_start {
             return Err(Error::argument("restarts", "1 unless random_start is true", self.restarts));
         }
-        match self.bounds {
-            Some(Bounds { min, max }) if !(min.is_finite() && max.is_finite() && min < max) => {
-                Err(Error::argument("bounds", "finite min < max", format!("[{min}, {max}]")))
-            }
-            _ => Ok(()),
-        }
+        self.bounds.map_or(Ok(()), |bounds| bounds.validate())
     }
 }
 

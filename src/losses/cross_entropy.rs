@@ -35,6 +35,14 @@ impl Loss for CrossEntropy {
 /// # Errors
 /// Shapes that do not fit, labels out of range, or an empty batch.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    Ok(cross_entropies(logits, labels)?.mean_all()?)
+}
+
+/// −log softmax(`logits`_i)_{t_i} of each sample: (N,), each ≥ 0; shapes and errors as [`cross_entropy`], their mean.
+///
+/// # Errors
+/// Shapes that do not fit, labels out of range, or an empty batch.
+pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let (n, classes) = match *logits.dims() {
         [n, classes] if n > 0 && classes > 0 => (n, classes),
         _ => return Err(Error::shape("cross_entropy", "logits", "(N, classes), neither 0", logits.dims())),
@@ -47,7 +55,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
     let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
     let own = shifted.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?;
-    Ok((log_sum - own)?.mean_all()?)
+    Ok((log_sum - own)?.squeeze(1)?)
 }
 
 /// The labels of a batch of `n` on the host.

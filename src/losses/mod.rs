@@ -5,7 +5,7 @@ mod label_smoothing;
 mod lil;
 
 pub(crate) use cross_entropy::labels_of;
-pub use cross_entropy::{CrossEntropy, cross_entropy};
+pub use cross_entropy::{CrossEntropy, cross_entropies, cross_entropy};
 pub use label_smoothing::LabelSmoothing;
 pub use lil::{Lil, Partition, Representation};
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Curves, Settings, Trained};
 use crate::attacks::{PgdParams, gradient, gradient_cosine, pgd, transfer};
 use crate::error::{Error, Result};
+use crate::experiments::median;
 use crate::losses::{CrossEntropy, Loss};
 
 /// How the gradients of both losses compare, for one network.
@@ -54,21 +55,13 @@ fn angle(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor) ->
         return Err(Error::argument("images", "at least one with a gradient", rows));
     }
     let cosine = cosines.iter().sum::<f64>() / cosines.len() as f64;
+    let median = |values| median(values).unwrap_or(f64::NAN);
     Ok(Angle { beta: trained.beta, cosine, cross_entropy: median(cross_entropy), isometric: median(isometric) })
 }
 
 /// ‖row‖₂ of every row.
 fn norms(gradient: &Tensor) -> Result<Vec<f64>> {
     Ok(gradient.flatten_from(1)?.to_dtype(DType::F64)?.sqr()?.sum(1)?.sqrt()?.to_vec1()?)
-}
-
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() % 2 {
-        0 => (values[middle - 1] + values[middle]) / 2.,
-        _ => values[middle],
-    }
 }
 
 /// One attack on the first network of every β.
@@ -139,15 +132,4 @@ pub struct Evidence {
     pub unclipped: Vec<Curves>,
     /// FGSM where the logits were kept isometric.
     pub logits: Curves,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_of_even_and_odd_counts() {
-        assert_eq!(median(vec![3., 1., 2.]), 2.);
-        assert_eq!(median(vec![4., 1., 2., 3.]), 2.5);
-    }
 }

@@ -3,9 +3,9 @@
 use candle_core::Tensor;
 use serde::Serialize;
 
-use super::evidence::median;
 use super::{Settings, Trained};
 use crate::error::{Error, Result};
+use crate::experiments::median;
 use crate::lipschitz::{Pairs, Ratio, Sides, cross_entropy_gradient, isometric_gradient, layer_norms, ratio};
 use crate::losses::Lil;
 use crate::models::Network as _;
@@ -75,13 +75,13 @@ fn one(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor, jaco
     let isometric = isometric_gradient(network, &loss, &batch, &batch_labels)?;
     let (few, few_labels) = first(jacobians)?;
     let cross_entropy = cross_entropy_gradient(network, representation, &few, &few_labels)?;
-    let side = |side: fn(&Sides) -> f64| median(cross_entropy.sides.iter().map(side).collect());
+    let side = |side: fn(&Sides) -> f64| median(cross_entropy.sides.iter().map(side).collect()).unwrap_or(f64::NAN);
     Ok(Stretch {
         beta: trained.beta,
         seed: trained.seed,
         within: ratio(x, &phi, Pairs::Within(&names))?,
         between: ratio(x, &phi, Pairs::Between(&names))?,
-        jacobian_median: median(cross_entropy.jacobian_norms.clone()),
+        jacobian_median: median(cross_entropy.jacobian_norms.clone()).unwrap_or(f64::NAN),
         jacobian_largest: cross_entropy.jacobian_norms.iter().copied().fold(0., f64::max),
         layer_product: layer_norms.iter().product(),
         layer_norms,

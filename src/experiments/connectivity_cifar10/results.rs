@@ -1,0 +1,218 @@
+//! Table 1 and beyond in numbers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Connection, Space};
+use crate::experiments::median;
+use crate::models::ResNetParams;
+use crate::paths::Verdict;
+use crate::scale::Scale;
+
+/// How many pairs have which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// By a straight line.
+    pub linear: usize,
+    /// Only by a band.
+    pub nonlinear: usize,
+    /// By nothing that was found.
+    pub none: usize,
+}
+
+impl Counts {
+    /// All pairs.
+    pub fn total(&self) -> usize {
+        self.linear + self.nonlinear + self.none
+    }
+}
+
+/// The verdicts of connections, counted.
+pub fn counts<'a>(connections: impl IntoIterator<Item = &'a Connection>) -> Counts {
+    let mut counts = Counts::default();
+    for connection in connections {
+        match connection.verdict {
+            Verdict::Linear => counts.linear += 1,
+            Verdict::Nonlinear => counts.nonlinear += 1,
+            Verdict::NoneFound => counts.none += 1,
+        }
+    }
+    counts
+}
+
+/// The notebook's JSON: every verdict, so that other software can check it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// `quick`, `default` or `paper`.
+    pub scale: String,
+    /// The weights' file.
+    pub checkpoint: String,
+    /// What the network does to pixels in [0, 1] first.
+    pub normalisation: Normalisation,
+    /// The share of all test images that the network gives their class, in [0, 1].
+    pub test_accuracy: f64,
+    /// Of line and path, on each segment.
+    pub samples_per_segment: usize,
+    /// Every pair in every space.
+    pub pairs: Vec<PairResult>,
+    /// Table 1, by space.
+    pub counts: BTreeMap<Space, Counts>,
+}
+
+/// (pixel − mean) / std, of red, green and blue.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Normalisation {
+    /// What is taken off.
+    pub mean: [f64; 3],
+    /// What the rest is divided by.
+    pub std: [f64; 3],
+}
+
+/// A pair in a space.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairResult {
+    /// The class that the path must not leave.
+    pub class: u32,
+    /// Both images, counted from 0 in the order of the test set.
+    pub test_index: [usize; 2],
+    /// Where the path runs.
+    pub space: Space,
+    /// Linear, nonlinear or none.
+    pub verdict: Verdict,
+    /// max E − max(E(start), E(end)) along the line, E the cross-entropy; null where an energy is not a number.
+    pub barrier_line: f64,
+    /// The same along the path.
+    pub barrier_path: f64,
+    /// The length of the path over that of the line.
+    pub length_ratio: f64,
+    /// Steps of the band.
+    pub iterations: usize,
+}
+
+impl Results {
+    /// Collects what [`connect`](super::connect()) found in several spaces.
+    pub fn new(
+        scale: Scale,
+        checkpoint: &str,
+        network: &ResNetParams,
+        test_accuracy: f64,
+        samples_per_segment: usize,
+        connections: &[Connection],
+    ) -> Self {
+        let result = |found: &Connection| PairResult {
+            class: found.pair.class,
+            test_index: found.pair.test_index,
+            space: found.space,
+            verdict: found.verdict,
+            barrier_line: found.line.barrier(),
+            barrier_path: found.path.barrier(),
+            length_ratio: found.length_ratio(),
+            iterations: found.iterations,
+        };
+        Self {
+            scale: scale.to_string(),
+            checkpoint: checkpoint.to_string(),
+            normalisation: Normalisation { mean: network.mean, std: network.std },
+            test_accuracy,
+            samples_per_segment,
+            pairs: connections.iter().map(result).collect(),
+            counts: by_space(connections).into_iter().map(|(space, found)| (space, counts(found))).collect(),
+        }
+    }
+}
+
+fn by_space(connections: &[Connection]) -> BTreeMap<Space, Vec<&Connection>> {
+    let mut spaces: BTreeMap<Space, Vec<&Connection>> = BTreeMap::new();
+    for connection in connections {
+        spaces.entry(connection.space).or_default().push(connection);
+    }
+    spaces
+}
+
+/// A share and what is known of it: Wilson's 95 % interval,
+/// (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n), z = 1.96.
+///
+/// Right at shares of 0 and 1 too, where the usual interval has no width: 25 of 25 leave 0.867 to 1.
+///
+/// Paper: Wilson, *J. Am. Stat. Assoc.* 22, 209 (1927).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proportion {
+    /// How many.
+    pub count: usize,
+    /// Of how many.
+    pub of: usize,
+    /// count / of, in [0, 1]; 0 of none is NaN.
+    pub share: f64,
+    /// The lower end of the interval; 0 of none.
+    pub low: f64,
+    /// The upper end; 1 of none.
+    pub high: f64,
+}
+
+impl Proportion {
+    /// `count` of `of`.
+    pub fn new(count: usize, of: usize) -> Self {
+        const Z: f64 = 1.959_963_984_540_054;
+        let (share, n) = (count as f64 / of as f64, of as f64);
+        if of == 0 {
+            return Self { count, of, share, low: 0., high: 1. };
+        }
+        let (centre, scale) = (share + Z * Z / (2. * n), 1. + Z * Z / n);
+        let width = Z * (share * (1. - share) / n + Z * Z / (4. * n * n)).sqrt();
+        let (low, high) = ((centre - width) / scale, (centre + width) / scale);
+        Self { count, of, share, low: low.clamp(0., 1.), high: high.clamp(0., 1.) }
+    }
+}
+
+/// What the notebook shows beyond table 1: its second JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// By space.
+    pub spaces: BTreeMap<Space, SpaceSummary>,
+}
+
+/// A space in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpaceSummary {
+    /// Table 1's first row as a share.
+    pub linear: Proportion,
+    /// Its second row.
+    pub nonlinear: Proportion,
+    /// Its third row.
+    pub none: Proportion,
+    /// By class.
+    pub classes: BTreeMap<u32, Counts>,
+    /// The median of the iterations over the pairs that a line does not connect and a band does.
+    pub median_iterations: Option<f64>,
+    /// The median of the length ratio over the same pairs.
+    pub median_length_ratio: Option<f64>,
+}
+
+impl Summary {
+    /// Of what [`connect`](super::connect()) found in several spaces.
+    pub fn new(connections: &[Connection]) -> Self {
+        let spaces = by_space(connections).into_iter().map(|(space, found)| (space, SpaceSummary::new(&found)));
+        Self { spaces: spaces.collect() }
+    }
+}
+
+impl SpaceSummary {
+    fn new(found: &[&Connection]) -> Self {
+        let all = counts(found.iter().copied());
+        let share = |count| Proportion::new(count, all.total());
+        let mut classes: BTreeMap<u32, Vec<&Connection>> = BTreeMap::new();
+        for connection in found {
+            classes.entry(connection.pair.class).or_default().push(connection);
+        }
+        let bands = || found.iter().filter(|found| found.verdict == Verdict::Nonlinear);
+        Self {
+            linear: share(all.linear),
+            nonlinear: share(all.nonlinear),
+            none: share(all.none),
+            classes: classes.into_iter().map(|(class, found)| (class, counts(found))).collect(),
+            median_iterations: median(bands().map(|found| found.iterations as f64).collect()),
+            median_length_ratio: median(bands().map(|found| found.length_ratio()).collect()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A band that grows where it is coarse.
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::dense::Profile;
+use super::ends::Ends;
+use super::energy::Energy;
+use super::info::{NebInfo, Outcome, Verdict};
+use super::neb::{neb, relax_bands};
+use super::params::{NebParams, Optimizer, at_least_one};
+use crate::error::{Error, Result};
+
+/// One cycle of [`auto_neb`]: new pivots, then relaxation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// Pivots inserted first, at most one a segment; 0 only relaxes further.
+    pub insert: usize,
+    /// A new optimiser, usually with smaller steps than the one before.
+    pub optimizer: Optimizer,
+    /// At least 1.
+    pub max_iterations: usize,
+}
+
+/// How [`auto_neb`] relaxes bands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AutoNebParams {
+    /// The first relaxation, with few pivots.
+    pub neb: NebParams,
+    /// What follows for bands that are not done.
+    pub cycles: Vec<Cycle>,
+}
+
+/// 3 pivots for 20 iterations, then three cycles that insert 2, 3 and 4 pivots for 40, 60 and 80 iterations, the last with
+/// half the step: 200 iterations and 12 pivots in all. Ours, as the defaults of [`NebParams`].
+impl Default for AutoNebParams {
+    fn default() -> Self {
+        let cycle = |insert, step_size, max_iterations| Cycle {
+            insert,
+            optimizer: Optimizer::Adam { step_size },
+            max_iterations,
+        };
+        Self {
+            neb: NebParams { pivots: 3, max_iterations: 20, ..NebParams::default() },
+            cycles: vec![cycle(2, 0.01, 40), cycle(3, 0.01, 60), cycle(4, 0.005, 80)],
+        }
+    }
+}
+
+impl AutoNebParams {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// What [`NebParams::validate`] refuses, or a cycle without iterations or with a step size that is not positive.
+    pub fn validate(&self) -> Result<()> {
+        self.neb.validate()?;
+        self.cycles.iter().try_for_each(|cycle| {
+            at_least_one("max_iterations", cycle.max_iterations)?;
+            cycle.optimizer.validate()
+        })
+    }
+}
+
+/// [`neb`](super::neb()) in cycles: bands begin with few pivots, and the ones that are not done get more where the energy
+/// between two rises highest above the line that joins their energies.
+///
+/// Iterations and evaluations count over all cycles; [`NebInfo::before`] is the straight line of the first. Shapes and
+/// errors as [`neb`](super::neb()).
+///
+/// Paper: Kolsbjerg, Groves & Hammer 2016 (growth at the worst place); Draxler et al. 2018, section 3.2 (the criterion, and
+/// cycles as a schedule). Both insert as many pivots as a threshold asks for; a cycle here says how many, so that the bands
+/// stay one batch.
+pub fn auto_neb(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, params: &AutoNebParams) -> Result<Vec<NebInfo>> {
+    params.validate()?;
+    let mut found = neb(energy, starts, ends, &params.neb)?;
+    let ends = Ends::new(starts, ends, params.neb.bounds)?;
+    for cycle in &params.cycles {
+        let open: Vec<usize> =
+            (0..found.len()).filter(|band| found[*band].outcome == Outcome::IterationLimit).collect();
+        let params = NebParams { optimizer: cycle.optimizer, max_iterations: cycle.max_iterations, ..params.neb };
+        for bands in open.chunks(params.bands_at_once) {
+            let grown = bands.iter().map(|band| grow(&found[*band], cycle.insert, params.samples_per_segment));
+            let paths = Tensor::stack(&grown.collect::<Result<Vec<_>>>()?, 0)?;
+            for (band, info) in bands.iter().zip(relax_bands(energy, paths, ends.shape(), bands, &params)?) {
+                found[*band] = continued(&found[*band], info);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// `next` as the continuation of `first`.
+fn continued(first: &NebInfo, mut next: NebInfo) -> NebInfo {
+    if let Outcome::NotFinite { iteration, .. } = &mut next.outcome {
+        *iteration += first.iterations;
+    }
+    next.iterations += first.iterations;
+    next.evaluations.gradients += first.evaluations.gradients;
+    next.evaluations.values += first.evaluations.values;
+    next.before = first.before.clone();
+    next.verdict = Verdict::of(&next.before, &next.after);
+    next
+}
+
+/// The path (N, D) with `count` more points, in the middles of its worst segments.
+fn grow(info: &NebInfo, count: usize, samples: usize) -> Result<Tensor> {
+    let path = info.path.flatten_from(1)?;
+    let segments = path.dim(0)? - 1;
+    if count > segments {
+        return Err(Error::argument("insert", format!("at most {segments}, the number of segments"), count));
+    }
+    let chosen = worst_segments(&info.after, samples, count);
+    let mut points = Vec::with_capacity(segments + 1 + count);
+    for segment in 0..segments {
+        let (from, to) = (path.narrow(0, segment, 1)?, path.narrow(0, segment + 1, 1)?);
+        points.push(from.clone());
+        if chosen.contains(&segment) {
+            points.push(((from + to)? * 0.5)?);
+        }
+    }
+    points.push(path.narrow(0, segments, 1)?);
+    Ok(Tensor::cat(&points, 0)?)
+}
+
+/// The `count` segments whose samples rise highest above the line between their ends' energies; of equals the longest.
+fn worst_segments(profile: &Profile, samples: usize, count: usize) -> Vec<usize> {
+    let segments = profile.energy.len() / samples;
+    let rise = |segment: usize| {
+        let (first, last) = (segment * samples, (segment + 1) * samples);
+        let (from, to) = (profile.energy[first], profile.energy[last]);
+        let above = |place: usize| profile.energy[first + place] - from - (to - from) * place as f64 / samples as f64;
+        let rise = (1..samples).map(above).fold(0., f64::max);
+        (rise, profile.distance[last] - profile.distance[first])
+    };
+    let mut order: Vec<usize> = (0..segments).collect();
+    order.sort_by(|a, b| {
+        let ((rise_a, length_a), (rise_b, length_b)) = (rise(*a), rise(*b));
+        rise_b.total_cmp(&rise_a).then(length_b.total_cmp(&length_a))
+    });
+    order.truncate(count);
+    order
+}

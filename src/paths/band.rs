@@ -1,0 +1,249 @@
+//! The vector algebra of nudged elastic bands, as pure functions of rows.
+//!
+//! A batch of B bands is one tensor (B, N, D): N points of D numbers each, the first and the last the ends of the band, the
+//! P = N − 2 between them its pivots.
+
+use candle_core::{D, DType, Tensor};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+
+/// Straight bands: pivot i of P is (1 − t) a + t b with t = i/(P + 1); the ends are exactly a and b.
+///
+/// `starts` a and `ends` b: (B, D); gives (B, P + 2, D).
+///
+/// # Errors
+/// Not two matrices of one shape.
+pub fn straight(starts: &Tensor, ends: &Tensor, pivots: usize) -> Result<Tensor> {
+    if starts.rank() != 2 || starts.dims() != ends.dims() {
+        return Err(Error::shape("straight", "ends", format!("{:?} as starts, (B, D)", starts.dims()), ends.dims()));
+    }
+    let (starts, ends) = (starts.unsqueeze(1)?, ends.unsqueeze(1)?);
+    let mut rows = vec![starts.clone()];
+    for pivot in 1..=pivots {
+        let t = pivot as f64 / (pivots + 1) as f64;
+        rows.push(((&starts * (1. - t))? + (&ends * t)?)?);
+    }
+    rows.push(ends);
+    Ok(Tensor::cat(&rows, 1)?)
+}
+
+/// The points (1 − t) z_i + t z_{i+1} of every segment: (B, N, D) gives (B, N − 1, D). `t` in [0, 1].
+///
+/// # Errors
+/// No (B, N, D) with N ≥ 2.
+pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
+    let segments = dims(path)?.1 - 1;
+    by_band(path, |_, path| Ok(((path.narrow(1, 0, segments)? * (1. - t))? + (path.narrow(1, 1, segments)? * t)?)?))
+}
+
+/// The segments z_{i+1} − z_i: (B, N, D) gives (B, N − 1, D).
+///
+/// # Errors
+/// No (B, N, D) with N ≥ 2.
+pub fn segments(path: &Tensor) -> Result<Tensor> {
+    let segments = dims(path)?.1 - 1;
+    by_band(path, |_, path| Ok((path.narrow(1, 1, segments)? - path.narrow(1, 0, segments)?)?))
+}
+
+/// The lengths ‖z_{i+1} − z_i‖₂, band by band.
+///
+/// # Errors
+/// No (B, N, D) with N ≥ 2.
+pub fn lengths(path: &Tensor) -> Result<Vec<Vec<f64>>> {
+    Ok(norms(&segments(path)?)?.to_dtype(DType::F64)?.squeeze(2)?.to_vec2()?)
+}
+
+/// The weights of the segments before and after a pivot in its tangent.
+///
+/// Along a slope only the segment to the higher neighbour counts; at an extremum both do, by the energy differences to the
+/// neighbours, which makes the tangent continuous. Scaled so that the larger weight is 1.
+///
+/// Where all three energies are equal, as a confident network's are to rounding, both count alike: the paper leaves that
+/// open.
+///
+/// Paper: Henkelman & Jónsson 2000, equations 8 to 11.
+pub fn tangent_weights(before: f64, own: f64, after: f64) -> (f64, f64) {
+    if after > own && own > before {
+        return (0., 1.);
+    }
+    if after < own && own < before {
+        return (1., 0.);
+    }
+    let (down, up) = ((before - own).abs(), (after - own).abs());
+    let (least, most) = (down.min(up), down.max(up));
+    if !(most > 0. && most.is_finite()) {
+        return (1., 1.);
+    }
+    // Equal neighbours have equal differences: either order is the same.
+    if after > before { (least / most, 1.) } else { (1., least / most) }
+}
+
+/// Unit tangents at the pivots (B, P, D) by [`tangent_weights`]; 0 where a pivot's neighbours lie on it.
+///
+/// `segments` (B, N − 1, D) from [`segments`]; `energies` of all B·N points, band by band.
+///
+/// # Errors
+/// Shapes that do not fit, or another number of energies.
+pub fn tangents(segments: &Tensor, energies: &[f64]) -> Result<Tensor> {
+    let (bands, count, _) = dims(segments)?;
+    if energies.len() != bands * (count + 1) {
+        return Err(Error::argument("energies", format!("{} of them", bands * (count + 1)), energies.len()));
+    }
+    let (down, up): (Vec<f64>, Vec<f64>) =
+        energies.chunks(count + 1).flat_map(|band| band.windows(3).map(|e| tangent_weights(e[0], e[1], e[2]))).unzip();
+    let shape = (bands, count - 1, 1);
+    let down = segments.narrow(1, 0, count - 1)?.broadcast_mul(&numbers(down, shape, segments)?)?;
+    let up = segments.narrow(1, 1, count - 1)?.broadcast_mul(&numbers(up, shape, segments)?)?;
+    let tangents = (down + up)?;
+    // The floor keeps 0 at 0, and is below every norm that f32 squares and sums.
+    Ok(tangents.broadcast_div(&norms(&tangents)?.maximum(1e-30)?)?)
+}
+
+/// The nudged forces on the pivots, (B, P, D):
+///
+/// ```text
+/// F_i = −∇E + (∇E · τ) τ + k (‖z_{i+1} − z_i‖ − ‖z_i − z_{i−1}‖) τ      the pivots of a band
+/// F_i = −∇E + 2 (∇E · τ) τ                                             its highest one, if it climbs
+/// ```
+///
+/// `path` (B, N, D), `energies` of its B·N points, `gradients` (B, P, D) at the pivots. `spring` is k; `None` leaves the
+/// springs out, for bands that are [redistributed](redistribute).
+///
+/// # Errors
+/// Shapes that do not fit.
+///
+/// Paper: Henkelman & Jónsson 2000, equations 3, 4 and 12; the climbing image: Henkelman, Uberuaga & Jónsson 2000, equation 5.
+pub fn forces(
+    path: &Tensor,
+    energies: &[f64],
+    gradients: &Tensor,
+    spring: Option<f64>,
+    climbing: bool,
+) -> Result<Tensor> {
+    let (bands, points, width) = dims(path)?;
+    if points < 3 || gradients.dims() != [bands, points - 2, width] {
+        return Err(Error::shape("forces", "gradients", "(B, P, D), a row for each pivot", gradients.dims()));
+    }
+    if energies.len() != bands * points {
+        return Err(Error::argument("energies", format!("{} of them", bands * points), energies.len()));
+    }
+    by_band(path, |band, path| {
+        let (first, count) = band.map_or((0, bands), |band| (band, 1));
+        let energies = &energies[first * points..(first + count) * points];
+        forces_on(path, energies, &gradients.narrow(0, first, count)?, spring, climbing)
+    })
+}
+
+fn forces_on(
+    path: &Tensor,
+    energies: &[f64],
+    gradients: &Tensor,
+    spring: Option<f64>,
+    climbing: bool,
+) -> Result<Tensor> {
+    let (bands, points, _) = dims(path)?;
+    let pivots = points - 2;
+    let segments = segments(path)?;
+    let tangents = tangents(&segments, energies)?;
+    let mut along = (gradients * &tangents)?.sum_keepdim(D::Minus1)?;
+    if let Some(k) = spring {
+        let lengths = norms(&segments)?;
+        let stretch = (lengths.narrow(1, 1, pivots)? - lengths.narrow(1, 0, pivots)?)?;
+        if climbing {
+            let highest = highest(energies, points);
+            let mask = |top: f64, rest: f64| {
+                let places = highest.iter().flat_map(|highest| (0..pivots).map(move |pivot| pivot == *highest));
+                numbers(
+                    places.map(|is_highest| if is_highest { top } else { rest }).collect(),
+                    (bands, pivots, 1),
+                    path,
+                )
+            };
+            along = ((along * mask(2., 1.)?)? + (stretch * mask(0., k)?)?)?;
+        } else {
+            along = (along + (stretch * k)?)?;
+        }
+    }
+    Ok((tangents.broadcast_mul(&along)? - gradients)?)
+}
+
+/// The highest pivot of each band, counted from 0; the first of equals.
+fn highest(energies: &[f64], points: usize) -> Vec<usize> {
+    let first_largest = |band: &[f64]| {
+        let pivots = band.iter().enumerate().skip(1).take(points - 2);
+        pivots.fold((0, f64::NEG_INFINITY), |best, (at, e)| if *e > best.1 { (at - 1, *e) } else { best }).0
+    };
+    energies.chunks(points).map(first_largest).collect()
+}
+
+/// The pivots moved along their polyline to equal distances in arc length; the ends stay. (B, N, D) gives the same shape.
+///
+/// # Errors
+/// No (B, N, D) with N ≥ 2.
+///
+/// Paper: Draxler et al. 2018, section 3.1, in place of springs.
+pub fn redistribute(path: &Tensor) -> Result<Tensor> {
+    let (bands, points, width) = dims(path)?;
+    let (mut lower, mut share) = (Vec::new(), Vec::new());
+    for (band, lengths) in lengths(path)?.iter().enumerate() {
+        let total: f64 = lengths.iter().sum();
+        let (mut segment, mut behind) = (0, 0.);
+        for pivot in 1..points - 1 {
+            let wanted = total * pivot as f64 / (points - 1) as f64;
+            while segment + 2 < points && behind + lengths[segment] < wanted {
+                behind += lengths[segment];
+                segment += 1;
+            }
+            let t = (wanted - behind) / lengths[segment];
+            lower.push((band * points + segment) as u32);
+            share.push(if t.is_finite() { t.clamp(0., 1.) } else { 0. });
+        }
+    }
+    let rows = path.reshape((bands * points, width))?;
+    let pick = |rows_at: Vec<u32>| -> Result<Tensor> {
+        Ok(rows.index_select(&Tensor::new(rows_at, path.device())?, 0)?.reshape((bands, points - 2, width))?)
+    };
+    let upper = lower.iter().map(|row| row + 1).collect();
+    let rest = share.iter().map(|t| 1. - t).collect();
+    let shape = (bands, points - 2, 1);
+    let moved = (pick(lower)?.broadcast_mul(&numbers(rest, shape, path)?)?
+        + pick(upper)?.broadcast_mul(&numbers(share, shape, path)?)?)?;
+    with_pivots(path, &moved)
+}
+
+/// `path` with other pivots.
+pub(super) fn with_pivots(path: &Tensor, pivots: &Tensor) -> Result<Tensor> {
+    let points = dims(path)?.1;
+    Ok(Tensor::cat(&[&path.narrow(1, 0, 1)?, pivots, &path.narrow(1, points - 1, 1)?], 1)?)
+}
+
+/// `work` on (B, N, D). On a CPU each band by itself, in parallel, `work` being told which: its rows lie together there,
+/// and few enough to stay in the cache.
+fn by_band(path: &Tensor, work: impl Fn(Option<usize>, &Tensor) -> Result<Tensor> + Sync) -> Result<Tensor> {
+    let bands = path.dim(0)?;
+    if bands < 2 || !path.device().is_cpu() {
+        return work(None, path);
+    }
+    let parts: Vec<Result<Tensor>> =
+        (0..bands).into_par_iter().map(|band| work(Some(band), &path.narrow(0, band, 1)?)).collect();
+    Ok(Tensor::cat(&parts.into_iter().collect::<Result<Vec<_>>>()?, 0)?)
+}
+
+/// ‖row‖₂ along the last axis, which becomes 1.
+pub(super) fn norms(rows: &Tensor) -> Result<Tensor> {
+    Ok(rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
+}
+
+/// Numbers from the host, of the dtype and on the device of `like`.
+pub(super) fn numbers(values: Vec<f64>, shape: (usize, usize, usize), like: &Tensor) -> Result<Tensor> {
+    Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?.to_dtype(like.dtype())?.to_device(like.device())?)
+}
+
+/// B, N ≥ 2 and D.
+fn dims(path: &Tensor) -> Result<(usize, usize, usize)> {
+    match *path.dims() {
+        [bands, points, width] if points >= 2 => Ok((bands, points, width)),
+        _ => Err(Error::shape("band", "path", "(B, N, D), N at least 2", path.dims())),
+    }
+}

@@ -1,0 +1,294 @@
+//! The nudged elastic band.
+
+use candle_core::{DType, Tensor};
+
+use super::band;
+use super::dense::{Dense, Profile};
+use super::ends::{Ends, check_range};
+use super::energy::{Checked, Energy, Values};
+use super::info::{Evaluations, NebInfo, Outcome, Verdict};
+use super::optimizer::{Descent, rows};
+use super::params::{NebParams, Spacing, Stop};
+use crate::error::{Error, Result};
+
+/// Relaxes a band between the points of every pair, from the straight line on.
+///
+/// ```text
+/// z_i ← z_i + step(F_i),  i = 1 … P,   F_i as in [`forces`](band::forces);  the ends never move
+/// ```
+///
+/// Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band that is done leaves it.
+/// A band that is connected by its straight line is not relaxed at all with [`Stop::Connected`]. Reaching the limit of
+/// iterations, or an energy that is not a number, is no error: [`NebInfo::outcome`] says so.
+///
+/// # Shapes
+/// `starts` and `ends` (B, …) of one floating-point type on one device; pair b is `starts`_b and `ends`_b.
+///
+/// # Errors
+/// What [`NebParams::validate`] refuses; ends of different shapes or types, not finite, identical, or outside the bounds;
+/// with [`Stop::Connected`], an end whose margin is not positive (an input that the network gives another class than the
+/// pair's); what the energy refuses.
+///
+/// Paper: *connectivity*, section 3; Jónsson, Mills & Jacobsen 1998; [`band`] names the equations.
+pub fn neb(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, params: &NebParams) -> Result<Vec<NebInfo>> {
+    params.validate()?;
+    let ends = Ends::new(starts, ends, params.bounds)?;
+    let mut found = Vec::with_capacity(ends.bands());
+    for first in (0..ends.bands()).step_by(params.bands_at_once) {
+        let count = params.bands_at_once.min(ends.bands() - first);
+        let bands: Vec<usize> = (first..first + count).collect();
+        found.extend(relax_bands(energy, ends.straight(first, count, params.pivots)?, ends.shape(), &bands, params)?);
+    }
+    Ok(found)
+}
+
+/// [`neb`] from given paths instead of straight lines: to go on with other parameters (first relax, then let the highest
+/// pivot climb), or to begin with a guess.
+///
+/// # Shapes
+/// `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used. [`NebInfo::before`] is the given path.
+///
+/// # Errors
+/// As [`neb()`].
+pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<Vec<NebInfo>> {
+    params.validate()?;
+    if paths.rank() < 3 || paths.dim(1)? < 3 {
+        return Err(Error::shape("relax", "paths", "(B, N, …), N at least 3", paths.dims()));
+    }
+    check_range("paths", paths, params.bounds)?;
+    let last = paths.dim(1)? - 1;
+    let ends = Ends::new(&paths.narrow(1, 0, 1)?.squeeze(1)?, &paths.narrow(1, last, 1)?.squeeze(1)?, params.bounds)?;
+    let paths = paths.detach().flatten_from(2)?.contiguous()?;
+    let bands: Vec<usize> = (0..ends.bands()).collect();
+    let mut found = Vec::with_capacity(bands.len());
+    for bands in bands.chunks(params.bands_at_once) {
+        found.extend(relax_bands(energy, rows(&paths, bands)?, ends.shape(), bands, params)?);
+    }
+    Ok(found)
+}
+
+/// Relaxes the bands `paths` (B, N, D) of the pairs `bands`; the points of an energy have the shape `shape`.
+pub(super) fn relax_bands(
+    energy: &dyn Energy,
+    paths: Tensor,
+    shape: &[usize],
+    bands: &[usize],
+    params: &NebParams,
+) -> Result<Vec<NebInfo>> {
+    let dense = Dense { energy: Checked(energy), shape, samples: params.samples_per_segment };
+    let paths = clipped(paths, params)?;
+    let before = dense.profiles(&paths, bands)?;
+    if params.stop == Stop::Connected {
+        check_ends(&before, bands)?;
+    }
+    let mut run = Run::new(&dense, paths, bands, before, params)?;
+    while !run.active.is_empty() {
+        run.iterate()?;
+    }
+    Ok(run.found.into_iter().flatten().collect())
+}
+
+/// Inside the bounds: a step may leave them, and a mean of two points by rounding.
+fn clipped(paths: Tensor, params: &NebParams) -> Result<Tensor> {
+    match params.bounds {
+        Some(bounds) => Ok(paths.clamp(bounds.min, bounds.max)?),
+        None => Ok(paths),
+    }
+}
+
+/// An end that is outside can be joined to nothing; one that is not a number is found out by the band.
+fn check_ends(profiles: &[Profile], bands: &[usize]) -> Result<()> {
+    for (profile, band) in profiles.iter().zip(bands) {
+        for (name, margin) in
+            [("margin of a start", profile.margin.first()), ("margin of an end", profile.margin.last())]
+        {
+            if let Some(margin) = margin.filter(|margin| **margin <= 0.) {
+                let expected = "a number > 0: a point of the target class, by the network's own answer";
+                return Err(Error::argument(name, expected, format!("{margin} in pair {band}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bands under way.
+struct Run<'a> {
+    dense: &'a Dense<'a>,
+    params: &'a NebParams,
+    /// The pair of every band.
+    bands: &'a [usize],
+    before: Vec<Profile>,
+    evaluations: Vec<Evaluations>,
+    found: Vec<Option<NebInfo>>,
+    iteration: usize,
+    /// The bands that are not done, and their paths (A, N, D).
+    active: Vec<usize>,
+    paths: Tensor,
+    descent: Descent,
+}
+
+/// A band that is done: its place among the active ones, why, and its profile if that is known.
+type Done = (usize, Outcome, Option<Profile>);
+
+impl<'a> Run<'a> {
+    fn new(
+        dense: &'a Dense<'a>,
+        paths: Tensor,
+        bands: &'a [usize],
+        before: Vec<Profile>,
+        params: &'a NebParams,
+    ) -> Result<Self> {
+        let pivots = paths.dim(1)? - 2;
+        let samples = Evaluations { gradients: 0, values: (pivots + 1) * dense.samples + 1 };
+        let mut run = Self {
+            dense,
+            params,
+            bands,
+            evaluations: vec![samples; bands.len()],
+            found: vec![None; bands.len()],
+            iteration: 0,
+            active: (0..bands.len()).collect(),
+            descent: Descent::new(params.optimizer, &paths.narrow(1, 1, pivots)?)?,
+            paths,
+            before,
+        };
+        let mut done = Vec::new();
+        for (band, profile) in run.before.iter().enumerate() {
+            let ends = [profile.energy.first(), profile.energy.last()];
+            if let Some(end) = ends.iter().flatten().position(|energy| !energy.is_finite()) {
+                let point = end * (pivots + 1);
+                done.push((band, Outcome::NotFinite { iteration: 0, point }, Some(profile.clone())));
+            } else if params.stop == Stop::Connected && profile.is_connected() {
+                done.push((band, Outcome::Connected, Some(profile.clone())));
+            }
+        }
+        run.finish(done)?;
+        Ok(run)
+    }
+
+    /// One evaluation of every pivot, the end of every band that is done, and one step of the others.
+    fn iterate(&mut self) -> Result<()> {
+        let pivots = self.paths.dim(1)? - 2;
+        let bands = self.active_bands();
+        let interior = self.paths.narrow(1, 1, pivots)?;
+        let (values, gradients) = self.dense.values_and_gradients(&interior, &bands)?;
+        for band in &self.active {
+            self.evaluations[*band].gradients += pivots;
+        }
+        let all = self.with_ends(&values, pivots);
+        let spring = match self.params.spacing {
+            Spacing::Springs { constant } => Some(constant),
+            Spacing::Redistribution => None,
+        };
+        let forces = band::forces(&self.paths, &all.energy, &gradients, spring, self.params.climbing)?;
+        let norms = band::norms(&forces)?.to_dtype(DType::F64)?.squeeze(2)?.to_vec2::<f64>()?;
+
+        let done = self.judge(&all, &norms)?;
+        let kept = self.finish(done)?;
+        if self.active.is_empty() {
+            return Ok(());
+        }
+        self.advance(&rows(&forces, &kept)?)
+    }
+
+    /// The bands that are done: `values` at all their points, the norms of the forces on their pivots.
+    fn judge(&mut self, values: &Values, force_norms: &[Vec<f64>]) -> Result<Vec<Done>> {
+        let points = self.paths.dim(1)?;
+        let bands = self.active_bands();
+        let checked = if self.params.stop == Stop::Connected && self.iteration > 0 {
+            self.dense.sample(&self.paths, &bands, values, true)?
+        } else {
+            vec![(None, 0); bands.len()]
+        };
+        let mut done = Vec::new();
+        for (at, (norms, (profile, evaluations))) in force_norms.iter().zip(checked).enumerate() {
+            self.evaluations[self.active[at]].values += evaluations;
+            let energies = &values.energy[at * points..(at + 1) * points];
+            // A force takes in its neighbours' energies, so energies are asked first.
+            let energy = energies.iter().position(|energy| !energy.is_finite());
+            let force = || norms.iter().position(|norm| !norm.is_finite()).map(|pivot| pivot + 1);
+            if let Some(point) = energy.or_else(force) {
+                done.push((at, Outcome::NotFinite { iteration: self.iteration, point }, None));
+            } else if profile.is_some() {
+                done.push((at, Outcome::Connected, profile));
+            } else if matches!(self.params.stop, Stop::Force(least) if norms.iter().all(|norm| *norm < least)) {
+                done.push((at, Outcome::Converged, None));
+            } else if self.iteration == self.params.max_iterations {
+                done.push((at, Outcome::IterationLimit, None));
+            }
+        }
+        Ok(done)
+    }
+
+    /// One step along the forces (A, P, D).
+    fn advance(&mut self, forces: &Tensor) -> Result<()> {
+        let pivots = self.paths.narrow(1, 1, self.paths.dim(1)? - 2)?.contiguous()?;
+        let moved = self.descent.advance(&pivots, forces)?;
+        self.paths = clipped(band::with_pivots(&self.paths, &moved)?, self.params)?;
+        if self.params.spacing == Spacing::Redistribution {
+            self.paths = clipped(band::redistribute(&self.paths)?, self.params)?;
+        }
+        self.iteration += 1;
+        Ok(())
+    }
+
+    fn active_bands(&self) -> Vec<usize> {
+        self.active.iter().map(|band| self.bands[*band]).collect()
+    }
+
+    /// The pivots' values with those of the ends around them, band by band.
+    fn with_ends(&self, pivots: &Values, count: usize) -> Values {
+        let mut all = Values::default();
+        for (at, band) in self.active.iter().enumerate() {
+            let (profile, own) = (&self.before[*band], at * count..(at + 1) * count);
+            for (all, ends, pivots) in
+                [(&mut all.energy, &profile.energy, &pivots.energy), (&mut all.margin, &profile.margin, &pivots.margin)]
+            {
+                all.extend(ends.first());
+                all.extend(&pivots[own.clone()]);
+                all.extend(ends.last());
+            }
+        }
+        all
+    }
+
+    /// Takes the bands that are done out of the batch; the places of those that stay.
+    fn finish(&mut self, mut done: Vec<Done>) -> Result<Vec<usize>> {
+        let without: Vec<usize> = done.iter().filter(|(.., profile)| profile.is_none()).map(|(at, ..)| *at).collect();
+        if !without.is_empty() {
+            let bands: Vec<usize> = without.iter().map(|at| self.bands[self.active[*at]]).collect();
+            let mut profiles = self.dense.profiles(&rows(&self.paths, &without)?, &bands)?.into_iter();
+            for (at, _, profile) in done.iter_mut().filter(|(.., profile)| profile.is_none()) {
+                *profile = profiles.next();
+                let samples = profile.as_ref().map_or(0, |profile| profile.energy.len());
+                self.evaluations[self.active[*at]].values += samples;
+            }
+        }
+        for (at, outcome, profile) in done {
+            let band = self.active[at];
+            let before = self.before[band].clone();
+            let after = profile.unwrap_or_else(|| before.clone());
+            let path = self.paths.get(at)?;
+            let mut shape = vec![path.dim(0)?];
+            shape.extend(self.dense.shape);
+            self.found[band] = Some(NebInfo {
+                // A copy, or the whole batch would live as long as one path.
+                path: path.reshape(shape)?.copy()?,
+                energies: after.energy.iter().step_by(self.dense.samples).copied().collect(),
+                verdict: Verdict::of(&before, &after),
+                outcome,
+                iterations: self.iteration,
+                evaluations: self.evaluations[band],
+                before,
+                after,
+            });
+        }
+        let kept: Vec<usize> = (0..self.active.len()).filter(|at| self.found[self.active[*at]].is_none()).collect();
+        if kept.len() < self.active.len() {
+            self.paths = rows(&self.paths, &kept)?;
+            self.descent.keep(&kept)?;
+            self.active = kept.iter().map(|at| self.active[*at]).collect();
+        }
+        Ok(kept)
+    }
+}

@@ -1,0 +1,119 @@
+//! A network's tail as an energy.
+
+use candle_core::{DType, Tensor, Var};
+use rayon::prelude::*;
+
+use super::energy::{Energy, Values};
+use crate::error::{Error, Result};
+use crate::losses::cross_entropies;
+use crate::models::Network;
+
+/// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a representation z that enters stage l.
+///
+/// Margin: the target's logit minus the largest other one, so that it is positive exactly where the network answers y.
+///
+/// # Shapes
+/// Points (P, …) of the shape that enters stage `stage`, for 0 the network's inputs.
+///
+/// # Errors
+/// Its methods refuse points that the network does not take, a pair without a class, a class that the network does not
+/// have, and logits that are not (P, classes).
+///
+/// Paper: *connectivity*, section 3, the energy of its nudged elastic band. Take a frozen network: gradients of its weights
+/// would be computed for nothing.
+#[derive(Clone)]
+pub struct NetworkEnergy<'a> {
+    /// The network.
+    pub network: &'a dyn Network,
+    /// l, from 0 for the inputs to the number of stages.
+    pub stage: usize,
+    /// y of each pair.
+    pub classes: Vec<u32>,
+    /// Points that go through the network together, at least 1; such batches run in parallel. Their number depends on
+    /// nothing else, so neither do the numbers depend on the number of threads.
+    pub batch_size: usize,
+}
+
+impl<'a> NetworkEnergy<'a> {
+    /// With batches of 16 points.
+    pub fn new(network: &'a dyn Network, stage: usize, classes: &[u32]) -> Self {
+        Self { network, stage, classes: classes.to_vec(), batch_size: 16 }
+    }
+
+    /// `work` on every batch of points and their targets, in parallel; results in order.
+    fn batches<T: Send>(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+        work: impl Fn(&Tensor, &[u32]) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        if self.batch_size == 0 {
+            return Err(Error::argument("batch_size", "at least 1", 0));
+        }
+        if points.rank() < 2 || points.dim(0)? != bands.len() {
+            let expected = format!("({}, …), one row for each entry of bands", bands.len());
+            return Err(Error::shape("network energy", "points", expected, points.dims()));
+        }
+        let targets = bands
+            .iter()
+            .map(|band| self.classes.get(*band).copied())
+            .collect::<Option<Vec<u32>>>()
+            .ok_or_else(|| Error::argument("classes", "one for each pair", self.classes.len()))?;
+        let batches: Vec<&[u32]> = targets.chunks(self.batch_size).collect();
+        batches
+            .par_iter()
+            .enumerate()
+            .map(|(index, targets)| work(&points.narrow(0, index * self.batch_size, targets.len())?, targets))
+            .collect::<Vec<Result<T>>>()
+            .into_iter()
+            .collect()
+    }
+
+    /// The cross-entropies, differentiable, and the values of one batch.
+    fn forward(&self, points: &Tensor, targets: &[u32]) -> Result<(Tensor, Values)> {
+        let logits = self.network.forward_from(self.stage, points)?;
+        let energy = cross_entropies(&logits, &Tensor::new(targets, points.device())?)?;
+        let host = energy.detach().to_dtype(DType::F64)?.to_vec1()?;
+        let rows = logits.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let margin = rows.iter().zip(targets).map(|(logits, target)| margin(logits, *target as usize)).collect();
+        Ok((energy, Values { energy: host, margin }))
+    }
+}
+
+/// `logits[target]` minus the largest other.
+fn margin(logits: &[f64], target: usize) -> f64 {
+    let other = |(class, logit): (usize, &f64)| if class == target { f64::NEG_INFINITY } else { *logit };
+    let largest = logits.iter().enumerate().map(other).fold(f64::NEG_INFINITY, f64::max);
+    logits.get(target).map_or(f64::NAN, |logit| logit - largest)
+}
+
+impl Energy for NetworkEnergy<'_> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+        let parts = self.batches(points, bands, |points, targets| Ok(self.forward(&points.detach(), targets)?.1))?;
+        Ok(joined(parts))
+    }
+
+    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+        let parts = self.batches(points, bands, |points, targets| {
+            let points = Var::from_tensor(points)?;
+            let (energy, values) = self.forward(points.as_tensor(), targets)?;
+            // No point's energy depends on another point, so the gradient of the sum holds every one's own.
+            let gradient = energy.sum_all()?.backward()?.remove(points.as_tensor()).ok_or_else(|| {
+                let expected = "a network whose stages are differentiable from the first one used";
+                Error::argument("gradient", expected, "missing")
+            })?;
+            Ok((values, gradient.contiguous()?))
+        })?;
+        let (values, gradients): (Vec<Values>, Vec<Tensor>) = parts.into_iter().unzip();
+        Ok((joined(values), Tensor::cat(&gradients, 0)?))
+    }
+}
+
+fn joined(parts: Vec<Values>) -> Values {
+    let mut all = Values::default();
+    for part in parts {
+        all.energy.extend(part.energy);
+        all.margin.extend(part.margin);
+    }
+    all
+}

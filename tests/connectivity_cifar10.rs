@@ -1,0 +1,210 @@
+//! The connectivity experiment on small random networks: pairs, verdicts, results.
+
+mod common;
+
+use common::{CPU, message, values};
+use isopath::Result;
+use isopath::candle::{DType, Tensor};
+use isopath::experiments::connectivity_cifar10::{
+    Connection, Counts, Pair, Proportion, Results, Settings, Space, Summary, choose_misclassified_pairs, choose_pairs,
+    connect, counts,
+};
+use isopath::metrics::predictions;
+use isopath::models::{Network, Parameters, ResNet, ResNetParams};
+use isopath::paths::{Outcome, Verdict};
+use isopath::rng::Rng;
+use isopath::scale::Scale;
+
+/// 80 images of noise around one colour each, and what a narrow random network says to them.
+fn setting() -> Result<(ResNet, Tensor, Vec<u32>)> {
+    let params = ResNetParams { classes: 4, zero_init_residual: false, ..ResNetParams::cifar10(18, 4)? };
+    let parameters = Parameters::new();
+    let network = ResNet::new(params, parameters.builder(&Rng::new(5), DType::F32, CPU))?;
+    let mut rng = Rng::new(6);
+    let colours = rng.uniform((80, 3, 1, 1), 0., 1., DType::F32, CPU)?;
+    let noise = rng.uniform((80, 3, 8, 8), -0.3, 0.3, DType::F32, CPU)?;
+    let images = noise.broadcast_add(&colours)?.clamp(0., 1.)?;
+    // Statistics of these images, so that the normalised ones spread over the classes.
+    for _ in 0..30 {
+        network.forward(&images)?;
+    }
+    let network = network.freeze()?;
+    let answers = predictions(&network, &images, 80)?.to_vec1()?;
+    Ok((network, images, answers))
+}
+
+fn settings() -> Settings {
+    Settings { pairs: 12, max_iterations: 40, bands_at_once: 5, kept_paths: 3, ..Settings::of(Scale::Quick) }
+}
+
+/// Every fifth image is one that the network gets wrong.
+fn labels(answers: &[u32]) -> Vec<u32> {
+    answers.iter().enumerate().map(|(at, answer)| if at % 5 == 4 { (answer + 1) % 4 } else { *answer }).collect()
+}
+
+#[test]
+fn every_space_has_a_verdict_on_every_pair() -> Result<()> {
+    let (network, images, answers) = setting()?;
+    let (settings, labels) = (settings(), labels(&answers));
+    let pairs = choose_pairs(&labels, &answers, settings.pairs, settings.seed)?;
+    let mut all: Vec<Connection> = Vec::new();
+    for space in Space::ALL {
+        let mut lines = Vec::new();
+        let found = connect(&network, &images, &pairs, space, &settings, |line| lines.push(line.to_string()))?;
+        assert_eq!(lines.len(), 3);
+        assert!(lines[2].starts_with(&format!("{}: 12 of 12: ", space.name())), "{}", lines[2]);
+        for (at, (found, pair)) in found.iter().zip(&pairs).enumerate() {
+            assert_eq!((found.pair, found.space), (*pair, space));
+            assert_eq!(found.info.is_some(), at < 3);
+            assert_eq!(found.line.energy.len(), 9 * 5 + 1);
+            // The ends are the images themselves, and what the network says to the path is what the verdict says.
+            if let Some(info) = &found.info {
+                let ends = Tensor::cat(&[info.path.get(0)?.unsqueeze(0)?, info.path.get(9)?.unsqueeze(0)?], 0)?;
+                let index = Tensor::new(&pair.test_index.map(|index| index as u32), CPU)?;
+                let expected = space.of(&network, &images.index_select(&index, 0)?)?;
+                assert!(values(&ends).iter().zip(values(&expected)).all(|(a, b)| (a - b).abs() < 1e-5));
+                let answers = network.forward_from(space.stage(), &info.path)?.argmax(1)?.to_vec1::<u32>()?;
+                if found.verdict != Verdict::NoneFound {
+                    assert!(answers.iter().all(|answer| *answer == pair.class));
+                }
+            }
+            assert_eq!(found.line.is_connected(), found.verdict == Verdict::Linear);
+            assert_eq!(found.path.is_connected(), found.outcome == Outcome::Connected);
+            if space == Space::Input && found.info.is_some() {
+                let path = values(&found.info.as_ref().unwrap().path);
+                assert!(path.iter().all(|pixel| (0. ..=1.).contains(pixel)));
+            }
+        }
+        all.extend(found);
+    }
+    let verdicts = |space| counts(all.iter().filter(|found| found.space == space));
+    println!("{:?}", Space::ALL.map(verdicts));
+    // A linear layer's regions are convex; and this network's regions in pixels are not.
+    assert_eq!(verdicts(Space::Last), Counts { linear: 12, ..Counts::default() });
+    assert!(verdicts(Space::Input).linear < 12 && verdicts(Space::Input).nonlinear > 0);
+
+    let results = Results::new(Scale::Quick, "random", network.params(), 0.8, 5, &all);
+    let json = serde_json::to_value(&results).unwrap();
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        keys(&json),
+        ["scale", "checkpoint", "normalisation", "test_accuracy", "samples_per_segment", "pairs", "counts"]
+    );
+    assert_eq!(keys(&json["normalisation"]), ["mean", "std"]);
+    assert_eq!(json["normalisation"]["mean"][1], 0.4822);
+    assert_eq!(json["pairs"].as_array().unwrap().len(), 36);
+    assert_eq!(
+        keys(&json["pairs"][0]),
+        ["class", "test_index", "space", "verdict", "barrier_line", "barrier_path", "length_ratio", "iterations"]
+    );
+    assert_eq!(json["pairs"][12]["space"], "first_stage");
+    assert_eq!(json["pairs"][12]["test_index"], serde_json::json!(pairs[0].test_index));
+    assert_eq!(json["pairs"][35]["verdict"], "linear");
+    assert_eq!(keys(&json["counts"]), ["input", "first_stage", "last"]);
+    assert_eq!(json["counts"]["last"], serde_json::json!({"linear": 12, "nonlinear": 0, "none": 0}));
+
+    let summary = Summary::new(&all);
+    let input = &summary.spaces[&Space::Input];
+    let Counts { linear, nonlinear, none } = verdicts(Space::Input);
+    assert_eq!([input.linear.count, input.nonlinear.count, input.none.count], [linear, nonlinear, none]);
+    assert_eq!(input.classes.values().map(Counts::total).sum::<usize>(), 12);
+    assert!(input.median_iterations.is_some_and(|median| median >= 1.));
+    assert_eq!(summary.spaces[&Space::Last].median_length_ratio, None);
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_verdicts() -> Result<()> {
+    let (network, images, answers) = setting()?;
+    let pairs = choose_pairs(&answers, &answers, 6, 1)?;
+    let run = |threads, bands_at_once| -> Result<Vec<(Verdict, usize, u64)>> {
+        let settings = Settings { bands_at_once, ..settings() };
+        let found =
+            common::with_threads(threads, || connect(&network, &images, &pairs, Space::Input, &settings, |_| ()))?;
+        Ok(found.iter().map(|found| (found.verdict, found.iterations, found.path.barrier().to_bits())).collect())
+    };
+    assert_eq!(run(1, 6)?, run(3, 6)?);
+    // In other company a pair may differ by rounding, no more.
+    for (one, other) in run(1, 6)?.iter().zip(run(1, 4)?) {
+        assert_eq!(one.0, other.0);
+    }
+    Ok(())
+}
+
+#[test]
+fn pairs_are_right_disjoint_and_in_turns() -> Result<()> {
+    let answers: Vec<u32> = (0..200).map(|at| at * at % 7 % 4).collect();
+    let labels = labels(&answers);
+    let pairs = choose_pairs(&labels, &answers, 40, 3)?;
+    let mut seen: Vec<usize> = pairs.iter().flat_map(|pair| pair.test_index).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 80);
+    for pair in &pairs {
+        assert!(pair.test_index.iter().all(|at| labels[*at] == pair.class && answers[*at] == pair.class));
+    }
+    // No class is 3 by chance of this formula.
+    assert_eq!(pairs.iter().take(6).map(|pair| pair.class).collect::<Vec<_>>(), [0, 1, 2, 0, 1, 2]);
+    // More pairs begin with the same ones; another seed gives others.
+    assert_eq!(choose_pairs(&labels, &answers, 25, 3)?, pairs[..25]);
+    assert_ne!(choose_pairs(&labels, &answers, 25, 4)?, pairs[..25]);
+
+    let wrong = choose_misclassified_pairs(&labels, &answers, 20, 3)?;
+    for Pair { class, test_index: [wrong, right] } in &wrong {
+        assert!(labels[*wrong] != *class && labels[*right] == *class);
+        assert!(answers[*wrong] == *class && answers[*right] == *class);
+    }
+    Ok(())
+}
+
+#[test]
+fn bad_input_is_refused() -> Result<()> {
+    let labels = [0, 0, 1, 1, 1];
+    assert_eq!(message(choose_pairs(&labels, &labels, 0, 0)), "pairs is 0; expected at least 1");
+    assert_eq!(
+        message(choose_pairs(&labels, &labels, 3, 0)),
+        "pairs is 3; expected at most 2, as many as the images give"
+    );
+    assert_eq!(message(choose_pairs(&labels, &[0], 1, 0)), "predictions is 1; expected 5, one for each label");
+    assert_eq!(
+        message(choose_misclassified_pairs(&labels, &labels, 1, 0)),
+        "pairs is 1; expected at most 0, as many as the images give"
+    );
+    let (network, images, answers) = setting()?;
+    let pairs = choose_pairs(&answers, &answers, 2, 0)?;
+    let with = |pairs: &[Pair], settings: Settings| {
+        message(connect(&network, &images, pairs, Space::Input, &settings, |_| ()))
+    };
+    assert_eq!(with(&[], settings()), "pairs is none; expected at least one");
+    let far = Pair { class: 0, test_index: [0, 80] };
+    assert_eq!(with(&[far], settings()), "test_index is 80; expected below 80, the number of images");
+    let other = Pair { class: (pairs[0].class + 1) % 4, ..pairs[0] };
+    assert!(with(&[other], settings()).starts_with("margin of a start is -"));
+    assert_eq!(with(&pairs, Settings { pivots: 0, ..settings() }), "pivots is 0; expected at least 1");
+    assert_eq!(with(&pairs, Settings { batch_size: 0, ..settings() }), "batch_size is 0; expected at least 1");
+    let no = |bad| with(&pairs, Settings { spring_constant: bad, ..settings() });
+    assert_eq!(no(0.), "spring constant is 0; expected a finite number > 0");
+    Ok(())
+}
+
+#[test]
+fn intervals_are_wilsons() {
+    // from statsmodels.stats.proportion import proportion_confint  # 0.15.0
+    // proportion_confint(count, of, 0.05, "wilson")
+    for (count, of, low, high) in [
+        (0, 25, 0.0, 0.13319225093904855),
+        (25, 25, 0.8668077490609515, 1.0),
+        (19, 25, 0.5657031664457092, 0.8850368630659856),
+        (14, 25, 0.3706733186979878, 0.7333436111893266),
+        (6, 25, 0.11496313693401441, 0.43429683355429083),
+        (173, 200, 0.8107086162924745, 0.9055342954521209),
+        (1, 1, 0.2065493143772374, 1.0),
+        (500, 1000, 0.4690696003681042, 0.5309303996318958),
+    ] {
+        let found = Proportion::new(count, of);
+        assert!((found.low - low).abs() < 1e-14 && (found.high - high).abs() < 1e-14, "{found:?}");
+        assert_eq!(found.share, count as f64 / of as f64);
+    }
+    let none = Proportion::new(0, 0);
+    assert_eq!((none.low, none.high), (0., 1.));
+}

@@ -1,0 +1,10 @@
+//! Paths against ASE, PyTorch and the literature's saddles, against laws, and against bad input.
+
+mod algebra;
+#[path = "../common/mod.rs"]
+mod common;
+mod fixtures;
+mod laws;
+mod network;
+mod refusals;
+mod surfaces;
