@@ -4,6 +4,9 @@
 //! output) the numbers at position + distance of the tap, once the source lies with zeros around it and, under a stride s,
 //! dealt out to s² planes by row and column modulo s. The gradient of a strided convolution falls into s² such results,
 //! one for the input's rows and columns of each remainder, each with some of the taps.
+//!
+//! Where a row of the result fills no whole vectors, a plane is laid once for each distance along a row, so that the
+//! positions of a whole image lie without gaps.
 
 use std::ops::Range;
 
@@ -50,10 +53,11 @@ impl Geometry {
         Grid::new([axis(0), axis(1)], self.groups * self.inputs, self.inputs)
     }
 
-    /// From the gradient of the output to that of the input: the grids of all remainders that have taps.
+    /// From the gradient of the output to that of the input: the grids of all remainders that have taps. Those of one
+    /// size that follow one another have one layout.
     pub fn backward(&self) -> Vec<Grid> {
         let axes = |axis: usize| {
-            (0..self.stride.min(self.input[axis])).filter_map(move |first| {
+            let axes = (0..self.stride.min(self.input[axis])).filter_map(|first| {
                 let stride = self.stride as isize;
                 let taps = (0..self.kernel[axis]).filter_map(|index| {
                     let distance = (first + self.padding) as isize - (index * self.dilation) as isize;
@@ -62,19 +66,42 @@ impl Geometry {
                 let count = (self.input[axis] - first).div_ceil(self.stride);
                 let taps: Vec<_> = taps.collect();
                 (!taps.is_empty()).then(|| Axis::new(taps, self.output[axis], 1, count, first, self.stride))
-            })
+            });
+            let mut axes: Vec<_> = axes.collect();
+            axes.chunk_by_mut(|a, b| a.count == b.count).for_each(Axis::agree);
+            axes
         };
-        let grid = |rows: &Axis, columns| Grid::new([rows.clone(), columns], self.groups * self.outputs, self.outputs);
-        let rows: Vec<_> = axes(0).collect();
-        rows.iter().flat_map(|rows| axes(1).map(move |columns| grid(rows, columns))).collect()
+        let (rows, columns) = (axes(0), axes(1));
+        let grid = |rows: &Axis, columns: &Axis| {
+            Grid::new([rows.clone(), columns.clone()], self.groups * self.outputs, self.outputs)
+        };
+        let mut grids: Vec<_> = rows.iter().flat_map(|rows| columns.iter().map(move |axis| grid(rows, axis))).collect();
+        for grids in grids.chunk_by_mut(|a, b| a.size() == b.size()) {
+            let mut planes: Vec<_> = grids.iter().flat_map(|grid| grid.planes.iter().copied()).collect();
+            planes.sort_unstable();
+            planes.dedup();
+            grids.iter_mut().for_each(|grid| grid.planes.clone_from(&planes));
+        }
+        grids
     }
+}
+
+/// Numbers of the largest vector.
+const LANES: usize = 16;
+
+/// A number of a kernel, in one direction.
+#[derive(Clone, Debug)]
+struct Tap {
+    index: usize,
+    /// Remainder of the plane that it reads, and distance there from a position.
+    plane: usize,
+    distance: usize,
 }
 
 /// One direction.
 #[derive(Clone, Debug)]
 struct Axis {
-    /// Index in the kernel, remainder of the plane it reads, distance there from a position.
-    taps: Vec<(usize, usize, usize)>,
+    taps: Vec<Tap>,
     /// Size of the source, and what its planes' positions are apart in it.
     source: usize,
     step: usize,
@@ -98,9 +125,22 @@ impl Axis {
         result_step: usize,
     ) -> Self {
         let lead = -taps.iter().map(|tap| tap.2).min().unwrap_or(0);
-        let taps: Vec<_> = taps.into_iter().map(|(index, plane, to)| (index, plane, (to + lead) as usize)).collect();
-        let reach = taps.iter().map(|tap| tap.2).max().unwrap_or(0);
+        let tap = |(index, plane, to)| Tap { index, plane, distance: (to + lead) as usize };
+        let taps: Vec<_> = taps.into_iter().map(tap).collect();
+        let reach = taps.iter().map(|tap| tap.distance).max().unwrap_or(0);
         Self { taps, source, step, count, first, result_step, lead, reach }
+    }
+
+    /// Gives all the same zeros before the first number and the same reach.
+    fn agree(axes: &mut [Self]) {
+        let lead = axes.iter().map(|axis| axis.lead).max().unwrap_or(0);
+        for axis in axes.iter_mut() {
+            axis.taps.iter_mut().for_each(|tap| tap.distance += (lead - axis.lead) as usize);
+            axis.reach += (lead - axis.lead) as usize;
+            axis.lead = lead;
+        }
+        let reach = axes.iter().map(|axis| axis.reach).max().unwrap_or(0);
+        axes.iter_mut().for_each(|axis| axis.reach = reach);
     }
 
     /// The positions on a plane that have a number, and where in the source the first of them is.
@@ -119,7 +159,10 @@ pub(super) struct Grid {
     /// Of the source: all, and those of one group.
     all_channels: usize,
     pub channels: usize,
-    planes: Vec<[usize; 2]>,
+    /// Rows in whole vectors read a plane at any distance; else a plane is made for each.
+    shared: bool,
+    /// Remainder of rows and of columns, and distance along a row.
+    planes: Vec<[usize; 3]>,
 }
 
 /// Where a laid source's numbers are.
@@ -142,11 +185,23 @@ impl Laid {
 
 impl Grid {
     fn new(axes: [Axis; 2], all_channels: usize, channels: usize) -> Self {
-        let mut planes: Vec<_> =
-            axes[0].taps.iter().flat_map(|y| axes[1].taps.iter().map(move |x| [y.1, x.1])).collect();
+        let shared = axes[1].count.is_multiple_of(LANES);
+        let mut grid = Self { axes, all_channels, channels, shared, planes: Vec::new() };
+        let mut planes: Vec<_> = grid.taps_with(|y, x| grid.plane_of(y, x)).collect();
         planes.sort_unstable();
         planes.dedup();
-        Self { axes, all_channels, channels, planes }
+        grid.planes = planes;
+        grid
+    }
+
+    /// Of each tap, row by row.
+    fn taps_with<T>(&self, of: impl Fn(&Tap, &Tap) -> T) -> impl Iterator<Item = T> {
+        let [rows, columns] = &self.axes;
+        rows.taps.iter().flat_map(move |y| columns.taps.iter().map(move |x| (y, x))).map(move |(y, x)| of(y, x))
+    }
+
+    fn plane_of(&self, y: &Tap, x: &Tap) -> [usize; 3] {
+        [y.plane, x.plane, if self.shared { 0 } else { x.distance }]
     }
 
     /// Rows and columns of the result.
@@ -156,7 +211,7 @@ impl Grid {
 
     /// Rows and columns of the kernel that have a tap, in the order of [`Laid::taps`].
     pub fn kernel_taps(&self) -> Vec<[usize; 2]> {
-        self.axes[0].taps.iter().flat_map(|y| self.axes[1].taps.iter().map(move |x| [y.0, x.0])).collect()
+        self.taps_with(|y, x| [y.index, x.index]).collect()
     }
 
     /// Whether the result's positions are all pixels of its image, in order.
@@ -170,7 +225,8 @@ impl Grid {
         let [rows, columns] = &self.axes;
         (fits(rows) && fits(columns)).then(|| {
             let (pitch, channel) = (columns.source, rows.source * columns.source);
-            Laid { image: self.all_channels * channel, channel, pitch, taps: self.taps(pitch, 0) }
+            let taps = self.taps_with(|y, x| y.distance * pitch + x.distance).collect();
+            Laid { image: self.all_channels * channel, channel, pitch, taps }
         })
     }
 
@@ -178,51 +234,94 @@ impl Grid {
     pub fn laid(&self, rows: usize) -> Laid {
         let (pitch, plane) = self.plane(rows);
         let channel = self.planes.len() * plane;
-        Laid { image: self.channels * channel, channel, pitch, taps: self.taps(pitch, plane) }
+        let taps = self.taps_with(|y, x| {
+            let number = self.planes.iter().position(|plane| *plane == self.plane_of(y, x)).unwrap_or(0);
+            number * plane + y.distance * pitch + if self.shared { x.distance } else { 0 }
+        });
+        Laid { image: self.channels * channel, channel, pitch, taps: taps.collect() }
     }
 
     fn plane(&self, rows: usize) -> (usize, usize) {
-        let pitch = self.axes[1].count + self.axes[1].reach;
+        let pitch = self.axes[1].count + if self.shared { self.axes[1].reach } else { 0 };
         (pitch, (rows + self.axes[0].reach) * pitch)
     }
 
-    fn taps(&self, pitch: usize, plane: usize) -> Vec<usize> {
-        let [rows, columns] = &self.axes;
-        let tap = |y: &(usize, usize, usize), x: &(usize, usize, usize)| {
-            let number = self.planes.iter().position(|plane| *plane == [y.1, x.1]).unwrap_or(0);
-            number * plane + y.2 * pitch + x.2
-        };
-        rows.taps.iter().flat_map(|y| columns.taps.iter().map(move |x| tap(y, x))).collect()
-    }
-
     /// Lays one channel's image for the rows `rows` of the result on planes full of zeros.
+    #[inline(always)]
     pub fn lay<T: Copy>(&self, image: &[T], rows: Range<usize>, planes: &mut [T]) {
         let [y_axis, x_axis] = &self.axes;
         let (pitch, size) = self.plane(rows.len());
-        for (&[in_y, in_x], plane) in self.planes.iter().zip(planes.chunks_mut(size)) {
+        for (&[in_y, in_x, distance], plane) in self.planes.iter().zip(planes.chunks_mut(size)) {
             let (inside, first) = y_axis.inside(in_y, rows.start..rows.end + y_axis.reach);
-            let (columns, left) = x_axis.inside(in_x, 0..pitch);
-            if columns.is_empty() {
+            let (columns, left) = x_axis.inside(in_x, distance..distance + pitch);
+            if columns.is_empty() || inside.is_empty() {
                 continue;
             }
-            for (number, row) in inside.enumerate() {
-                let from = &image[(first + number * y_axis.step) * x_axis.source + left..];
-                let to = &mut plane[(row - rows.start) * pitch..][columns.clone()];
-                if x_axis.step == 1 {
-                    to.copy_from_slice(&from[..to.len()]);
-                } else {
-                    to.iter_mut().zip(from.iter().step_by(x_axis.step)).for_each(|(to, from)| *to = *from);
+            let from = image[first * x_axis.source..].chunks(y_axis.step * x_axis.source);
+            let to = plane[(inside.start - rows.start) * pitch..].chunks_mut(pitch);
+            let columns = columns.start - distance..columns.end - distance;
+            for (from, to) in from.zip(to).take(inside.len()) {
+                copy(&from[left..], x_axis.step, &mut to[columns.clone()]);
+            }
+        }
+    }
+
+    /// Puts the rows `rows` of the results of `grids`, of one size, where they lie in one channel's image, `width` wide.
+    #[inline(always)]
+    pub fn put<T: Copy>(grids: &[Self], results: &[&[T]], rows: Range<usize>, width: usize, image: &mut [T]) {
+        let mut results = results.iter();
+        for grids in grids.chunk_by(|a, b| a.axes[0].first == b.axes[0].first) {
+            let results: Vec<_> = results.by_ref().take(grids.len()).collect();
+            let [y_axis, x_axis] = &grids[0].axes;
+            let count = x_axis.count;
+            for row in rows.clone() {
+                let to = &mut image[(y_axis.first + row * y_axis.result_step) * width..][..width];
+                let from = (row - rows.start) * count..(row + 1 - rows.start) * count;
+                if let (2, [even, odd]) = (x_axis.result_step, &results[..]) {
+                    let pairs = even[from.clone()].iter().zip(&odd[from.clone()]);
+                    to.as_chunks_mut::<2>().0.iter_mut().zip(pairs).for_each(|(to, (even, odd))| *to = [*even, *odd]);
+                    continue;
+                }
+                for (grid, result) in grids.iter().zip(&results) {
+                    let to = to[grid.axes[1].first..].iter_mut().step_by(x_axis.result_step);
+                    to.zip(&result[from.clone()]).for_each(|(to, from)| *to = *from);
                 }
             }
         }
     }
+}
 
-    /// Puts the rows `rows` of the result where they lie in one channel's image, `width` wide.
-    pub fn put<T: Copy>(&self, result: &[T], rows: Range<usize>, width: usize, image: &mut [T]) {
-        let [y_axis, x_axis] = &self.axes;
-        for (row, result) in rows.zip(result.chunks(x_axis.count)) {
-            let to = &mut image[(y_axis.first + row * y_axis.result_step) * width + x_axis.first..];
-            to.iter_mut().step_by(x_axis.result_step).zip(result).for_each(|(to, from)| *to = *from);
+/// Every `step`-th number of `from`, as many as `to` has.
+#[inline(always)]
+fn copy<T: Copy>(from: &[T], step: usize, to: &mut [T]) {
+    match step {
+        1 => copy_row(&from[..to.len()], to),
+        2 => {
+            let (pairs, _) = from[..from.len().min(2 * to.len())].as_chunks::<2>();
+            to.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair[0]);
+            if let (Some(to), Some(from)) = (to.get_mut(pairs.len()), from.get(2 * pairs.len())) {
+                *to = *from;
+            }
         }
+        _ => to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = *from),
+    }
+}
+
+/// Without a call for a short row: pieces of one size, the last over the one before.
+#[inline(always)]
+fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
+    #[inline(always)]
+    fn pieces<T: Copy, const W: usize>(from: &[T], to: &mut [T]) {
+        let (to_pieces, _) = to.as_chunks_mut::<W>();
+        to_pieces.iter_mut().zip(from.as_chunks::<W>().0).for_each(|(to, from)| *to = *from);
+        if let (Some(to), Some(from)) = (to.last_chunk_mut::<W>(), from.last_chunk::<W>()) {
+            *to = *from;
+        }
+    }
+    match to.len() {
+        0..4 => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+        4..8 => pieces::<T, 4>(from, to),
+        8..64 => pieces::<T, 8>(from, to),
+        _ => to.copy_from_slice(from),
     }
 }

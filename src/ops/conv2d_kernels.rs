@@ -87,8 +87,11 @@ impl<T: Real> Gather<'_, T> {
         let parts = parts(&mut result, side_by_side, &splits, area);
         parts.into_par_iter().for_each_init(Scratch::default, |scratch, mut part| {
             for piece in &part.split.pieces {
-                for (number, (grid, left)) in self.grids.iter().zip(&piece.left).enumerate() {
-                    self.piece(arch, (number, grid), piece, left, (part.first_image, &mut part.images), scratch);
+                let mut left = &piece.left[..];
+                for grids in self.grids.chunk_by(|a, b| a.size() == b.size()) {
+                    let own;
+                    (own, left) = left.split_at(grids.len());
+                    self.piece(arch, (grids, own), piece, (part.first_image, &mut part.images), scratch);
                 }
             }
             finish(arch, part.images, area, bias.map(|bias| &bias[part.split.channels.clone()]), relu);
@@ -96,71 +99,78 @@ impl<T: Real> Gather<'_, T> {
         Ok(result)
     }
 
-    /// What one grid gives of some images' channels.
+    /// What grids of one layout, with their left factors, give of some images' channels.
     fn piece(
         &self,
         arch: Arch,
-        (number, grid): (usize, &Grid),
+        (grids, left): (&[Grid], &[Left<T>]),
         piece: &Piece<T>,
-        left: &Left<T>,
         (first_image, result): (usize, &mut [&mut [T]]),
         scratch: &mut Scratch<T>,
     ) {
+        let grid = &grids[0];
         let (images, [_, width], area) = (result.len(), grid.size(), self.size[0] * self.size[1]);
-        let in_place = grid.in_place();
-        let direct = grid.is_whole_result();
+        let (in_place, direct) = (grid.in_place(), grid.is_whole_result());
         let source_image = self.source.len() / self.images;
         let source_channel = source_image / (self.groups * grid.channels);
         let whole = images > 1 || (in_place.is_some() && direct);
-        let bands = bands(grid.size(), if whole { 0 } else { grid.channels + if direct { 0 } else { piece.rows } });
+        let results = if direct { 0 } else { piece.rows * grids.len() };
+        let bands = bands(grid.size(), if whole { 0 } else { grid.channels + results });
         for band in &bands {
-            let laid;
-            let (source, laid) = match &in_place {
-                Some(laid) => {
-                    let start = first_image * source_image + piece.group * grid.channels * source_channel;
-                    (&self.source[start + band.start * laid.pitch..], laid)
+            let layout = |grid: &Grid| grid.in_place().unwrap_or_else(|| grid.laid(band.len()));
+            let laid = layout(grid);
+            let first_channel = piece.group * grid.channels * source_channel;
+            let source = if in_place.is_some() {
+                &self.source[first_image * source_image + first_channel + band.start * laid.pitch..]
+            } else {
+                // Zeros between the numbers stay zeros from one part to the next, if they are at the same places.
+                let key = (bands.len() == 1).then_some((grid.size(), images));
+                if key.is_none() || scratch.key != key {
+                    zero(&mut scratch.source, images * laid.image);
+                    scratch.key = key;
                 }
-                None => {
-                    laid = grid.laid(band.len());
-                    // Zeros between the numbers stay zeros from one part to the next, if they are at the same places.
-                    let count = images * laid.image;
-                    let key = (bands.len() == 1).then_some((number, count));
-                    if key.is_none() || scratch.key != key {
-                        zero(&mut scratch.source, count);
-                        scratch.key = key;
-                    }
-                    for (image, planes) in scratch.source.chunks_mut(laid.image).enumerate() {
-                        let from = &self.source[(first_image + image) * source_image..];
-                        let first = piece.group * grid.channels * source_channel;
-                        let channels = from[first..].chunks(source_channel.max(1)).zip(planes.chunks_mut(laid.channel));
-                        channels.for_each(|(from, planes)| grid.lay(from, band.clone(), planes));
-                    }
-                    (&scratch.source[..], &laid)
-                }
+                arch.dispatch(
+                    #[inline(always)]
+                    || {
+                        for (image, planes) in scratch.source.chunks_mut(laid.image).enumerate() {
+                            let from = &self.source[(first_image + image) * source_image + first_channel..];
+                            let channels = from.chunks(source_channel.max(1)).zip(planes.chunks_mut(laid.channel));
+                            channels.for_each(|(from, planes)| grid.lay(from, band.clone(), planes));
+                        }
+                    },
+                );
+                &scratch.source[..]
             };
             let positions = Positions::new(images, [band.len(), width], laid.image, laid.pitch);
             let count = band.len() * width;
-            let mut product = |c: Target<T>| {
-                arch.dispatch(Product {
-                    a: left,
-                    b: source,
-                    b_offsets: &laid.offsets(grid.channels),
-                    positions,
-                    c,
-                    panel: &mut scratch.panel,
-                });
+            let panel = &mut scratch.panel;
+            let mut product = |grid: &Grid, left: &Left<T>, c: Target<T>| {
+                let b_offsets = &layout(grid).offsets(grid.channels);
+                arch.dispatch(Product { a: left, b: source, b_offsets, positions, c, panel });
             };
             if direct {
-                product(Target { images: result, start: piece.first * area + band.start * width, row: area });
+                let target = Target { images: result, start: piece.first * area + band.start * width, row: area };
+                product(grid, &left[0], target);
                 continue;
             }
-            scratch.result.resize(images * piece.rows * count, T::zero());
-            let mut dense: Vec<_> = scratch.result.chunks_mut(piece.rows * count).collect();
-            product(Target { images: &mut dense, start: 0, row: count });
-            for (from, to) in dense.iter().zip(result.iter_mut()) {
-                let channels = from.chunks(count).zip(to[piece.first * area..].chunks_mut(area));
-                channels.for_each(|(from, to)| grid.put(from, band.clone(), self.size[1], to));
+            let size = images * piece.rows * count;
+            scratch.result.resize(grids.len() * size, T::zero());
+            for ((grid, left), dense) in grids.iter().zip(left).zip(scratch.result.chunks_mut(size)) {
+                let mut dense: Vec<_> = dense.chunks_mut(piece.rows * count).collect();
+                product(grid, left, Target { images: &mut dense, start: 0, row: count });
             }
+            arch.dispatch(
+                #[inline(always)]
+                || {
+                    for (image, to) in result.iter_mut().enumerate() {
+                        for (row, to) in to[piece.first * area..].chunks_mut(area).take(piece.rows).enumerate() {
+                            let start = (image * piece.rows + row) * count;
+                            let results = scratch.result.chunks(size).map(|dense| &dense[start..][..count]);
+                            Grid::put(grids, &results.collect::<Vec<_>>(), band.clone(), self.size[1], to);
+                        }
+                    }
+                },
+            );
         }
     }
 
@@ -192,11 +202,11 @@ impl<T: Real> Gather<'_, T> {
         let left = self.grids.iter().map(|grid| {
             let taps: Vec<_> = grid.kernel_taps().iter().map(|[y, x]| y * width + x).collect();
             Left::new(arch, channels.len(), grid.channels * taps.len(), |first_row, block_rows, block| {
-                for r in 0..block_rows.min(channels.len() - first_row) {
-                    let mut to = block[r..].iter_mut().step_by(block_rows);
-                    for c in 0..grid.channels {
-                        let from = &numbers[(channels.start + first_row + r) * row + c * channel..];
-                        taps.iter().zip(&mut to).for_each(|(tap, to)| *to = from[*tap]);
+                let rows = channels.start + first_row..channels.end.min(channels.start + first_row + block_rows);
+                for (c, block) in block.chunks_mut(taps.len() * block_rows).enumerate() {
+                    for (r, from) in rows.clone().map(|r| &numbers[r * row + c * channel..]).enumerate() {
+                        let to = block[r..].iter_mut().step_by(block_rows);
+                        taps.iter().zip(to).for_each(|(tap, to)| *to = from[*tap]);
                     }
                 }
             })
@@ -227,16 +237,37 @@ fn finish<T: Real>(arch: Arch, images: Vec<&mut [T]>, area: usize, bias: Option<
 
 /// dL/dw of dL/dy.
 pub(super) fn weight_gradient<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Result<Vec<T>> {
-    let arch = arch()?;
-    let Geometry { images, groups, inputs, outputs, output, .. } = shape;
+    let Geometry { groups, inputs, outputs, input, output, .. } = shape;
     let columns = inputs * shape.taps();
     let mut gradient = vec![T::zero(); groups * columns * outputs];
     if gradient.is_empty() || dy.is_empty() || x.is_empty() {
         return Ok(gradient);
     }
+    if shape.taps() == 1 && input == output && inputs < outputs && shape.forward().in_place().is_some() {
+        // Of a product of matrices the smaller factor is transposed.
+        let sums = outer_sums(Geometry { inputs: outputs, outputs: inputs, ..shape }, dy, x)?;
+        let width = sums.len() / (groups * outputs);
+        let rows = gradient.chunks_mut(inputs).zip(sums.chunks(width));
+        rows.for_each(|(gradient, sums)| gradient.copy_from_slice(&sums[..inputs]));
+        return Ok(gradient);
+    }
+    let sums = outer_sums(shape, x, dy)?;
+    let width = sums.len() / (groups * columns);
+    for (gradient, sums) in gradient.chunks_mut(columns * outputs).zip(sums.chunks(columns * width)) {
+        gradient.par_chunks_mut(16 * columns).enumerate().for_each(|(block, gradient)| {
+            transpose(&sums[16 * block..], width, columns, gradient, columns);
+        });
+    }
+    Ok(gradient)
+}
+
+/// dL/dw as (groups, inputs and taps, outputs and as many more as fill whole tiles).
+fn outer_sums<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Result<Vec<T>> {
+    let arch = arch()?;
+    let Geometry { images, groups, inputs, outputs, output, .. } = shape;
+    let columns = inputs * shape.taps();
     let tile = outer_tile(outputs);
     let tiles = outputs.div_ceil(tile);
-    // (columns, outputs) of every group, so that threads can share out the columns.
     let mut sums = vec![T::zero(); groups * columns * tiles * tile];
     let grid = shape.forward();
     let in_place = grid.in_place();
@@ -263,7 +294,12 @@ pub(super) fn weight_gradient<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Re
             }
             let lay_x = || {
                 let channels = laid_x.par_chunks_mut(laid.channel).zip(x.par_chunks(shape.input_area()));
-                channels.for_each(|(planes, image)| grid.lay(image, band.clone(), planes));
+                channels.for_each(|(planes, image)| {
+                    arch.dispatch(
+                        #[inline(always)]
+                        || grid.lay(image, band.clone(), planes),
+                    );
+                });
             };
             let per_image = band.len() * output[1];
             laid_y.resize(groups * tiles * images * per_image * tile, T::zero());
@@ -294,13 +330,7 @@ pub(super) fn weight_gradient<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Re
             rows.add(arch, &laid_y, tile, &mut sums);
         }
     }
-    let width = tiles * tile;
-    for (gradient, sums) in gradient.chunks_mut(columns * outputs).zip(sums.chunks(columns * width)) {
-        gradient.par_chunks_mut(16 * columns).enumerate().for_each(|(block, gradient)| {
-            transpose(&sums[16 * block..], width, columns, gradient, columns);
-        });
-    }
-    Ok(gradient)
+    Ok(sums)
 }
 
 /// to\[j, i\] = from\[i, j\] for `rows` rows i of `from`, `pitch` apart, and as many j as `to` has rows, `to_pitch` apart.
@@ -325,7 +355,7 @@ struct Rows<'a, T> {
 }
 
 impl<T: Real> Rows<'_, T> {
-    /// Adds the products of all rows with all rows of Y.
+    /// Adds the products of all rows with all rows of Y; threads share out the rows.
     fn add(&self, arch: Arch, y: &[T], tile: usize, sums: &mut [T]) {
         let (columns, groups) = (self.offsets.len(), self.groups);
         // So many rows at a time that threads are occupied; a multiple of a tile's.
@@ -367,8 +397,8 @@ pub(super) fn bias_gradient<T: Real>(channels: usize, area: usize, dy: &[T]) -> 
 /// Memory that a thread uses again.
 struct Scratch<T> {
     source: Vec<T>,
-    /// Which grid the source is laid on, and how large.
-    key: Option<(usize, usize)>,
+    /// What is laid there: positions, images.
+    key: Option<([usize; 2], usize)>,
     result: Vec<T>,
     panel: Vec<T>,
 }
@@ -395,7 +425,9 @@ fn images_side_by_side(images: usize, area: usize) -> usize {
 fn bands([height, width]: [usize; 2], channels: usize) -> Vec<Range<usize>> {
     let rows = CACHED.checked_div(channels).map_or(height, |count| count.max(POSITIONS) / width);
     let rows = height.div_ceil(height.div_ceil(rows.max(1)));
-    (0..height).step_by(rows).map(move |start| start..height.min(start + rows)).collect()
+    // Of whole vectors.
+    let rows = (rows..rows + 16).find(|rows| (rows * width).is_multiple_of(16)).unwrap_or(rows).min(height);
+    (0..height).step_by(rows).map(|start| start..height.min(start + rows)).collect()
 }
 
 /// Some channels of the result, and the left factors that give them.

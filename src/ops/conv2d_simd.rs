@@ -4,6 +4,7 @@
 //! product, only the part that is used next is copied into rows without gaps.
 
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
 pub(super) use super::simd::Float as Real;
 
@@ -75,18 +76,24 @@ pub(super) struct Left<T> {
 }
 
 impl<T: Real> Left<T> {
-    /// `fill(first, block)` writes the numbers of the rows from `first` on, so many of each term side by side as it is told.
-    pub fn new(arch: Arch, rows: usize, terms: usize, fill: impl Fn(usize, usize, &mut [T])) -> Self {
+    /// `fill(first, rows, block)` writes the numbers of the rows from `first` on, so many of each term side by side.
+    pub fn new(arch: Arch, rows: usize, terms: usize, fill: impl Fn(usize, usize, &mut [T]) + Sync) -> Self {
         let [most, few] = arch.dispatch(Blocks);
         let rest = rows % most;
         let rest = if rest == 0 || rest > few { rest.next_multiple_of(most) } else { few };
         let mut blocks = vec![T::zero(); (rows / most * most + rest) * terms];
-        for (number, block) in blocks.chunks_mut(most * terms).enumerate() {
-            fill(number * most, block.len() / terms, block);
-        }
+        let at_once = BLOCKS.div_ceil(most * terms);
+        blocks.par_chunks_mut(at_once * most * terms).enumerate().for_each(|(part, blocks)| {
+            for (number, block) in blocks.chunks_mut(most * terms).enumerate() {
+                fill((part * at_once + number) * most, block.len() / terms, block);
+            }
+        });
         Self { rows, blocks }
     }
 }
+
+/// Numbers of a left factor that a thread should take at least, so that it lasts some ten microseconds.
+const BLOCKS: usize = 20_000;
 
 struct Blocks;
 
@@ -153,8 +160,8 @@ impl<T: Real> Product<'_, '_, T> {
         let lanes = T::lanes::<S>();
         let (terms, total) = (self.b_offsets.len(), self.positions.count());
         let depth = terms.div_ceil(terms.div_ceil(DEPTH).max(1)).max(1);
-        // To copy B pays if it is read more than twice, and joins vectors that lie in parts.
-        let copied = self.a.rows > 2 * M || !self.positions.width.is_multiple_of(lanes);
+        // To copy B joins vectors that lie in parts.
+        let copied = !self.positions.width.is_multiple_of(lanes);
         let mut panel = std::mem::take(self.panel);
         let mut aligned = 0;
         if copied {
@@ -257,16 +264,30 @@ impl<T: Real> Product<'_, '_, T> {
                     c[j] = if add { T::plus(simd, c[j], sums[j]) } else { sums[j] };
                 }
             }
-        } else {
-            for (i, sums) in sums.iter().enumerate().take(self.a.rows - row) {
-                let mut numbers = [T::zero(); VECTORS * LANES];
-                T::vectors_mut::<S>(&mut numbers[..N * lanes]).copy_from_slice(sums);
-                self.put_in_parts(&numbers[..N * lanes], tile.start, row + i, add);
+            return;
+        }
+        // Through memory, of which a part's place need not be known to the compiler.
+        let mut buffer = [T::zero(); WIDE[0] * VECTORS * LANES];
+        if let Some(all) = T::vectors_mut::<S>(&mut buffer).as_chunks_mut::<N>().0.first_chunk_mut::<M>() {
+            *all = sums;
+        }
+        let total = self.positions.count();
+        for (i, numbers) in buffer.chunks_exact(N * lanes).enumerate().take(M.min(self.a.rows - row)) {
+            for (j, sum) in T::vectors::<S>(numbers).iter().enumerate() {
+                let position = tile.start + j * lanes;
+                let (image, at) = (position / per_image, position % per_image);
+                if at + lanes > per_image || position >= total {
+                    self.put_in_parts(&numbers[j * lanes..][..lanes], position, row + i, add);
+                    continue;
+                }
+                let c = &mut self.c.images[image][self.c.start + (row + i) * self.c.row + at..][..lanes];
+                let c = &mut T::vectors_mut::<S>(c)[0];
+                *c = if add { T::plus(simd, *c, *sum) } else { *sum };
             }
         }
     }
 
-    /// One row of a tile that goes over the end of an image.
+    /// A vector that goes over the end of an image.
     fn put_in_parts(&mut self, mut numbers: &[T], mut position: usize, row: usize, add: bool) {
         let (per_image, total) = (self.positions.per_image(), self.positions.count());
         while !numbers.is_empty() && position < total {
