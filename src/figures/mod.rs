@@ -8,6 +8,7 @@
 //! | [`lines`] | curves with spread, alone ([`LineChart`]) or side by side ([`Panels`]) |
 //! | [`bars`] | groups of bars or dots with error bars ([`BarChart`]) |
 //! | [`images`] | a grid of images, each with its caption ([`ImageGrid`]) |
+//! | [`filmstrip`] | images along paths with a network's answers ([`Filmstrip`]) |
 //! | [`table`] | a table ([`Table`]) |
 //! | [`palette`] | the colours and marks they share |
 //! | [`results`] | the numbers themselves, as JSON |
@@ -15,6 +16,7 @@
 mod axes;
 pub mod bars;
 mod canvas;
+pub mod filmstrip;
 pub mod images;
 pub mod lines;
 pub mod palette;
@@ -25,6 +27,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use bars::{BarChart, BarSeries, BarStyle};
+pub use filmstrip::{Filmstrip, Strip};
 pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
 pub use lines::{AxisScale, LineChart, Panels, Series};
 pub use palette::Colors;
