@@ -7,7 +7,7 @@ use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::experiments::connectivity_cifar10::{
     Connection, Counts, Pair, Proportion, Results, Settings, Space, Summary, choose_misclassified_pairs, choose_pairs,
-    connect, counts,
+    connect, counts, probabilities,
 };
 use isopath::metrics::predictions;
 use isopath::models::{Network, Parameters, ResNet, ResNetParams};
@@ -64,6 +64,11 @@ fn every_space_has_a_verdict_on_every_pair() -> Result<()> {
                 let expected = space.of(&network, &images.index_select(&index, 0)?)?;
                 assert!(values(&ends).iter().zip(values(&expected)).all(|(a, b)| (a - b).abs() < 1e-5));
                 let answers = network.forward_from(space.stage(), &info.path)?.argmax(1)?.to_vec1::<u32>()?;
+                let said = probabilities(&network, space, &info.path)?;
+                for (said, answer) in said.iter().zip(&answers) {
+                    assert!((said.iter().sum::<f64>() - 1.).abs() < 1e-12);
+                    assert!(said.iter().all(|p| *p <= said[*answer as usize]));
+                }
                 if found.verdict != Verdict::NoneFound {
                     assert!(answers.iter().all(|answer| *answer == pair.class));
                 }

@@ -6,7 +6,7 @@
 mod pairs;
 mod results;
 
-use candle_core::Tensor;
+use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::bounds::Bounds;
@@ -219,4 +219,15 @@ fn select(images: &Tensor, pairs: &[Pair], end: usize) -> Result<Tensor> {
     };
     let rows = pairs.iter().map(index).collect::<Result<Vec<u32>>>()?;
     Ok(images.index_select(&Tensor::new(rows, images.device())?, 0)?)
+}
+
+/// What the network says to points (N, …) of a space: the softmax of each, a probability for each class.
+///
+/// # Errors
+/// The network does not take the points.
+///
+/// Paper: *connectivity*, figures 2 and 3, the bars.
+pub fn probabilities(network: &dyn Network, space: Space, points: &Tensor) -> Result<Vec<Vec<f64>>> {
+    let logits = network.forward_from(space.stage(), points)?.to_dtype(DType::F64)?;
+    Ok(candle_nn::ops::softmax(&logits, D::Minus1)?.to_vec2()?)
 }

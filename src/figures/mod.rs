@@ -10,6 +10,7 @@
 //! | [`scatter`] | points coloured by class, in the plane or in space ([`ScatterChart`], [`ScatterPanels`]) |
 //! | [`histogram`] | how numbers are distributed ([`HistogramChart`], [`HistogramPanels`]) |
 //! | [`images`] | a grid of images, each with its caption ([`ImageGrid`]) |
+//! | [`filmstrip`] | images along paths with a network's answers ([`Filmstrip`]) |
 //! | [`table`] | a table ([`Table`]) |
 //! | [`palette`] | the colours and marks they share |
 //! | [`results`] | the numbers themselves, as JSON |
@@ -18,6 +19,7 @@ mod arrange;
 mod axes;
 pub mod bars;
 mod canvas;
+pub mod filmstrip;
 pub mod histogram;
 pub mod images;
 pub mod lines;
@@ -31,6 +33,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use bars::{BarChart, BarSeries, BarStyle};
+pub use filmstrip::{Filmstrip, Strip};
 pub use histogram::{HistogramChart, HistogramPanels, Sample};
 pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
 pub use lines::{AxisScale, LineChart, Panels, Series};

@@ -1,9 +1,11 @@
 //! What a band found.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::band;
 use super::dense::Profile;
+use crate::error::Result;
 
 /// Whether two points of a class are connected inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,31 @@ impl NebInfo {
     /// The length of the path over that of the straight line, ≥ 1 to rounding.
     pub fn length_ratio(&self) -> f64 {
         self.after.length() / self.before.length()
+    }
+
+    /// As many points of the straight line, equally distant, as the path has: (N, …), to be shown beside it.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn line(&self) -> Result<Tensor> {
+        let (points, flat) = (self.path.dim(0)?, self.path.flatten_from(1)?);
+        let end = |at: usize| flat.narrow(0, at, 1);
+        Ok(band::straight(&end(0)?, &end(points - 1)?, points - 2)?.reshape(self.path.shape())?)
+    }
+
+    /// How far the path leaves the straight segment: the largest distance of one of its points from it.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn departure(&self) -> Result<f64> {
+        let points = self.path.flatten_from(1)?.to_dtype(DType::F64)?;
+        let start = points.narrow(0, 0, 1)?;
+        let chord = (points.narrow(0, points.dim(0)? - 1, 1)? - &start)?;
+        let from_start = points.broadcast_sub(&start)?;
+        let square = chord.sqr()?.sum_all()?.to_scalar::<f64>()?;
+        let share = (from_start.broadcast_mul(&chord)?.sum_keepdim(1)? / square)?.clamp(0., 1.)?;
+        let away = (from_start - share.broadcast_mul(&chord)?)?;
+        Ok(away.sqr()?.sum(1)?.sqrt()?.max(0)?.to_scalar()?)
     }
 
     /// The point of the path with the largest energy, 0 for its start: with a climbing image, the saddle.

@@ -23,6 +23,13 @@ fn a_hill_is_walked_around() -> Result<()> {
         // The shortest way around a circle of radius 1.18 from so far is 1.19 times the line.
         assert!((1.08..1.6).contains(&around.length_ratio()), "{}", around.length_ratio());
         assert_eq!(around.outcome, Outcome::Connected);
+        // The path's points beside the line's: the one furthest away decides.
+        let line = around.line()?;
+        assert_eq!(line.dims(), around.path.dims());
+        assert_close(&values(&line.get(3)?), &[-1., 0.1], 1e-12);
+        let furthest = values(&around.path).chunks(2).map(|z| (z[1] - 0.1).abs()).fold(0., f64::max);
+        assert!((around.departure()? - furthest).abs() < 1e-12 && furthest > 0.9);
+        assert!(found[1].departure()? < 1e-12);
         let straight = &found[1];
         assert_eq!((straight.iterations, straight.evaluations), (0, Evaluations { gradients: 0, values: 91 }));
         assert_eq!((straight.length_ratio(), &straight.before), (1., &straight.after));
