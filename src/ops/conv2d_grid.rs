@@ -5,8 +5,8 @@
 //! dealt out to s² planes by row and column modulo s. The gradient of a strided convolution falls into s² such results,
 //! one for the input's rows and columns of each remainder, each with some of the taps.
 //!
-//! Where a row of the result fills no whole vectors, a plane is laid once for each distance along a row, so that the
-//! positions of a whole image lie without gaps.
+//! Where a row of the result fills no whole vectors but its image does, a plane is laid once for each distance along a row,
+//! so that the positions of an image lie without gaps.
 
 use std::ops::Range;
 
@@ -159,7 +159,7 @@ pub(super) struct Grid {
     /// Of the source: all, and those of one group.
     all_channels: usize,
     pub channels: usize,
-    /// Rows in whole vectors read a plane at any distance; else a plane is made for each.
+    /// A plane is read at any distance along a row; else one is made for each.
     shared: bool,
     /// Remainder of rows and of columns, and distance along a row.
     planes: Vec<[usize; 3]>,
@@ -185,7 +185,8 @@ impl Laid {
 
 impl Grid {
     fn new(axes: [Axis; 2], all_channels: usize, channels: usize) -> Self {
-        let shared = axes[1].count.is_multiple_of(LANES);
+        let [rows, columns] = [axes[0].count, axes[1].count];
+        let shared = columns.is_multiple_of(LANES) || !(rows * columns).is_multiple_of(LANES);
         let mut grid = Self { axes, all_channels, channels, shared, planes: Vec::new() };
         let mut planes: Vec<_> = grid.taps_with(|y, x| grid.plane_of(y, x)).collect();
         planes.sort_unstable();

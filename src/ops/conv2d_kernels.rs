@@ -1,7 +1,6 @@
 //! Convolution, its two gradients and that of the bias, on slices.
 //!
-//! How the work is divided depends on the shapes alone, and every sum is taken in one order, so that the number of
-//! threads changes no bit.
+//! Every sum is taken in one order, which depends on the shapes alone, so that the number of threads changes no bit.
 
 use std::ops::Range;
 
@@ -176,7 +175,7 @@ impl<T: Real> Gather<'_, T> {
 
     /// Shares out the channels of the result, so that with `blocks` blocks of images there are enough parts.
     fn splits(&self, arch: Arch, blocks: usize) -> Vec<Split<T>> {
-        let wanted = PARTS.div_ceil(blocks.max(1));
+        let wanted = rayon::current_num_threads().div_ceil(blocks.max(1));
         let rows = self.rows;
         if self.groups == 1 {
             let step = rows.div_ceil(wanted).next_multiple_of(8);
