@@ -14,6 +14,7 @@ mod isometric;
 mod linear;
 mod max_pool2d;
 mod planes;
+mod product;
 mod simd;
 mod tanh;
 

@@ -9,4 +9,4 @@ mod train;
 pub use adam::{Adam, AdamParams};
 pub use history::{Epoch, History, Progress, printer};
 pub use parallel::in_parallel;
-pub use train::{TrainParams, train};
+pub use train::{TrainParams, step, train};

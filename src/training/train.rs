@@ -113,8 +113,7 @@ pub fn train(
             let start = batch * params.batch_size;
             let rows = order.narrow(0, start, params.batch_size.min(n - start))?;
             let (x, t) = (images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?);
-            let terms = loss.terms(network, &x, &t)?;
-            adam.step(&terms.loss.backward()?)?;
+            let terms = step(network, loss, &mut adam, &x, &t)?;
             sums.add(&terms, &t)?;
 
             let last = batch + 1 == batches;
@@ -142,6 +141,21 @@ pub fn train(
         }
     }
     Ok(history)
+}
+
+/// One step: the loss of a batch, its gradients, and Adam on them.
+///
+/// `x`: (N, …); `labels`: (N,) of u32. The weights that `adam` was made of change; the terms are those before the step.
+///
+/// # Errors
+/// As [`Loss::terms`].
+pub fn step(network: &dyn Network, loss: &dyn Loss, adam: &mut Adam, x: &Tensor, labels: &Tensor) -> Result<Terms> {
+    // On a thread of the pool: a kernel that needs a second one then finds it awake, and waits for no hand-over.
+    rayon::scope(|_| {
+        let terms = loss.terms(network, x, labels)?;
+        adam.step(&terms.loss.backward()?)?;
+        Ok(terms)
+    })
 }
 
 /// What decides the numbers of a run, but for the number of epochs.
