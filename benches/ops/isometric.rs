@@ -1,4 +1,15 @@
 //! The isometric loss and its gradient in Φ.
+//!
+//! The limit: of each pair, every feature takes a multiply-add for the distance and one for each point's gradient. That
+//! is 3·20 for sixteen pairs of 20 features in f32, and on two Zen 4 cores, which do one such vector a cycle (0.274 ns
+//! measured) with subtractions beside them, 0.66 ms for 1600 points. The kernel takes 99 cycles on one core where it could
+//! take 60: 47 for the value, 50 for the gradients. What was tried there:
+//! - Without roots and divisions (10 and 6 cycles) it takes 96: they run beside the rest, so that an approximation with
+//!   Newton steps gains nothing. Distances from Gram products would save only subtractions, which are free here, and
+//!   need a guard against cancellation.
+//! - Tiles of 64, 128, 256 points: 117, 101, 99 cycles.
+//! - D_M given instead of computed from three features: 101 instead of 107 cycles. So `losses::Lil` computes it every
+//!   step, even where the batch is always the same: given, it would be 10 MB to read for 1600 points.
 
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor, Var};

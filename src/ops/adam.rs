@@ -32,8 +32,13 @@ pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) ->
         return adam_composite(theta, m, v, gradient, step);
     }
     let gradient = gradient.detach().contiguous()?;
-    m.inplace_op2(&gradient, &Moment { keep: step.beta1, square: false })?;
-    v.inplace_op2(&gradient, &Moment { keep: step.beta2, square: true })?;
+    let first = || m.inplace_op2(&gradient, &Moment { keep: step.beta1, square: false });
+    let second = || v.inplace_op2(&gradient, &Moment { keep: step.beta2, square: true });
+    // From here on a thread more is worth its start.
+    let both = theta.elem_count() > 50_000;
+    let (first, second) = if both { rayon::join(first, second) } else { (first(), second()) };
+    first?;
+    second?;
     theta.inplace_op3(m, v, &Update(step))?;
     Ok(())
 }

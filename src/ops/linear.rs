@@ -9,6 +9,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
+use super::product::{self, product};
 use super::tanh::{add_bias, add_bias_and_tanh, times_derivative};
 use super::{contiguous, simd};
 use crate::error::Error;
@@ -98,26 +99,26 @@ impl CustomOp3 for Fused {
         bias: &CpuStorage,
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (rows, inputs) = x_layout.shape().dims2()?;
+        let (rows, _) = x_layout.shape().dims2()?;
         let (outputs, _) = weight_layout.shape().dims2()?;
-        let product = x.matmul(weight, (1, rows, outputs, inputs), x_layout, &weight_layout.transpose(0, 1)?)?;
-        let y = match (product, bias) {
-            (CpuStorage::F32(mut y), CpuStorage::F32(bias)) => {
-                match self {
-                    Self::Linear => add_bias(&mut y, contiguous(bias, bias_layout)?),
-                    Self::LinearTanh => add_bias_and_tanh(simd::arch()?, &mut y, contiguous(bias, bias_layout)?),
+        let arch = simd::arch()?;
+        let activate = |y: &mut CpuStorage| {
+            match (y, bias) {
+                (CpuStorage::F32(y), CpuStorage::F32(bias)) => match self {
+                    Self::Linear => add_bias(y, contiguous(bias, bias_layout)?),
+                    Self::LinearTanh => add_bias_and_tanh(arch, y, contiguous(bias, bias_layout)?),
+                },
+                (CpuStorage::F64(y), CpuStorage::F64(bias)) => {
+                    add_bias(y, contiguous(bias, bias_layout)?);
+                    if *self == Self::LinearTanh {
+                        y.iter_mut().for_each(|y| *y = y.tanh());
+                    }
                 }
-                CpuStorage::F32(y)
+                (_, bias) => bail!("{}: expected f32 or f64 throughout, the bias is {:?}", self.name(), bias.dtype()),
             }
-            (CpuStorage::F64(mut y), CpuStorage::F64(bias)) => {
-                add_bias(&mut y, contiguous(bias, bias_layout)?);
-                if *self == Self::LinearTanh {
-                    y.iter_mut().for_each(|y| *y = y.tanh());
-                }
-                CpuStorage::F64(y)
-            }
-            (product, _) => bail!("{}: expected f32 or f64, got {:?}", self.name(), product.dtype()),
+            Ok(())
         };
+        let y = product::of_storage(x, x_layout, weight, &weight_layout.transpose(0, 1)?, &activate)?;
         Ok((y, Shape::from((rows, outputs))))
     }
 
@@ -133,12 +134,14 @@ impl CustomOp3 for Fused {
             Self::Linear => gradient.contiguous()?,
             Self::LinearTanh => times_derivative(y, gradient)?,
         };
-        let of_x = x.track_op().then(|| delta.matmul(&weight.detach())).transpose()?;
-        let of_weight = weight.track_op().then(|| delta.t()?.matmul(&x.detach())).transpose()?;
+        let of_x = || x.track_op().then(|| product(&delta, &weight.detach())).transpose();
+        let of_weight = || weight.track_op().then(|| product(&delta.t()?, &x.detach())).transpose();
+        let both = x.track_op() && weight.track_op() && x.elem_count() * weight.dims()[0] >= product::WORTH_HALVING;
+        let (of_x, of_weight) = if both { rayon::join(of_x, of_weight) } else { (of_x(), of_weight()) };
         // A product, since candle's sum over rows is scalar.
         let ones = || Tensor::ones((1, delta.dims()[0]), delta.dtype(), delta.device());
         let of_bias = bias.track_op().then(|| ones()?.matmul(&delta)?.squeeze(0)).transpose()?;
-        Ok((of_x, of_weight, of_bias))
+        Ok((of_x?, of_weight?, of_bias))
     }
 }
 
@@ -170,7 +173,8 @@ mod tests {
     fn fused_equals_composite_in_value_and_every_gradient() {
         for dtype in [DType::F32, DType::F64] {
             for rows in [0, 1, 2, 3, 15, 16, 17, 100] {
-                for (inputs, outputs) in [(1, 1), (3, 2), (17, 15), (100, 33)] {
+                // The last two's products are halved, the last one's gradient is left to gemm's threads.
+                for (inputs, outputs) in [(1, 1), (3, 2), (17, 15), (100, 33), (100, 70), (784, 110)] {
                     let x = random(&[rows, inputs], "x", dtype);
                     let weight = random(&[outputs, inputs], "weight", dtype);
                     let bias = random(&[outputs], "bias", dtype);

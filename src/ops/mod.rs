@@ -17,6 +17,7 @@ mod leaky_relu;
 mod linear;
 mod max_pool2d;
 mod planes;
+mod product;
 mod simd;
 mod tanh;
 

@@ -15,4 +15,4 @@ pub use optimizer::{Optimizer, Schedule};
 pub use parallel::in_parallel;
 pub use sgd::{Sgd, SgdParams};
 pub use stack::{StackParams, check_nested, stack_terms, train_stack};
-pub use train::{TrainParams, train};
+pub use train::{TrainParams, step, train};

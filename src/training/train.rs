@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
@@ -136,9 +137,8 @@ pub fn train(
             };
             let mut draws = Rng::new(params.seed).stream(format!("augmentation of epoch {epoch}, batch {batch}"));
             let x = params.augmentation.apply(&x, &mut draws)?;
-            let terms = loss.terms(network, &x, &t)?;
             let factor = params.schedule.factor(epoch * batches + batch, params.epochs * batches);
-            state.step(params.optimizer, factor, &terms.loss.backward()?)?;
+            let terms = step(network, loss, &x, &t, |gradients| state.step(params.optimizer, factor, gradients))?;
             sums.add(&terms, &t)?;
 
             let last = batch + 1 == batches;
@@ -172,6 +172,27 @@ pub fn train(
 fn order(seed: u64, epoch: usize, n: usize, device: &Device) -> Result<Tensor> {
     let order = Rng::new(seed).stream(format!("epoch {epoch}")).permutation(n);
     Ok(Tensor::from_vec(order.into_iter().map(|index| index as u32).collect(), n, device)?)
+}
+
+/// One step: the loss of a batch and its gradients, which `update` then follows, as [`Adam::step`](super::Adam::step).
+///
+/// `x`: (N, …); `labels`: (N,) of u32. The terms are those before the step.
+///
+/// # Errors
+/// As [`Loss::terms`], and those of `update`.
+pub fn step(
+    network: &dyn Network,
+    loss: &dyn Loss,
+    x: &Tensor,
+    labels: &Tensor,
+    update: impl FnOnce(&GradStore) -> Result<()> + Send,
+) -> Result<Terms> {
+    // On a thread of the pool: a kernel that needs a second one then finds it awake, and waits for no hand-over.
+    rayon::scope(|_| {
+        let terms = loss.terms(network, x, labels)?;
+        update(&terms.loss.backward()?)?;
+        Ok(terms)
+    })
 }
 
 /// What decides the numbers of a run, but for the number of epochs.

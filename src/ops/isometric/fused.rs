@@ -140,9 +140,9 @@ impl Fused {
                 share.sum += arch.dispatch(Block { target, z, cell, first, factor, scratch, gradients });
             }
         };
-        // Tasks of some tens of microseconds; what is less than two of them is not worth another thread.
+        // Tasks of some ten microseconds; what is less than two of them is not worth another thread.
         let all = points_z.iter().map(|points| work(points.members.len())).sum::<usize>();
-        let shares_a_task = (shares.len() * 1_000_000 / all.max(1)).max(1);
+        let shares_a_task = (shares.len() * 400_000 / all.max(1)).max(1);
         if shares.len() < 2 * shares_a_task {
             let mut scratch = scratch();
             shares.iter_mut().for_each(|share| run(&mut scratch, share));
