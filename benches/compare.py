@@ -1,11 +1,12 @@
 """Is the crate faster than PyTorch?
 
-    python benches/compare.py --python torch-env/bin/python [--suite neb] [--rounds 5] [--threads 2] [part of a case's name]
+    python benches/compare.py --python torch-env/bin/python [--suite neb] [--rounds 5] [--threads 2] [--fused] [part of a case's name]
 
 Runs `benches/peers/torch_ops.py` (or that of another suite) with the Python given, which needs torch, and
-`cargo bench --bench ops`, in turn, and prints a table of the medians over the rounds: milliseconds of both and of the
-composite, and PyTorch's divided by ours, higher is better. On an idle machine; a ratio of one run holds though the machine
-drifts. ISOPATH_SIMD chooses our instruction set.
+`cargo bench --profile dev --bench ops`, in turn, and prints a table of the medians over the rounds: milliseconds of both and of
+the composite (not with `--fused`), and PyTorch's divided by ours, higher is better; of convolutions also against PyTorch's
+channels-last layout. On an idle machine; a ratio of one run holds though the machine drifts. ISOPATH_SIMD chooses our
+instruction set.
 """
 
 import argparse
@@ -44,29 +45,35 @@ def main():
     parser.add_argument("--suite", default="ops", choices=["ops", "neb"])
     parser.add_argument("--python", required=True, help="a Python that has torch")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--fused", action="store_true", help="without the composites, which take long")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
 
     threads = str(options.threads)
     environment = {**os.environ, "RAYON_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
     peer = [options.python, str(ROOT / f"benches/peers/torch_{options.suite}.py"), options.case]
-    bench = ["cargo", "bench", "--quiet", "--bench", options.suite, "--", options.case]
+    build = ["cargo", "bench", "--quiet", "--profile", "dev", "--bench", options.suite]
+    bench = [*build, "--", *(["--fused"] if options.fused else []), options.case]
     # Compiles, so that the first round finds an idle machine.
-    subprocess.run(["cargo", "bench", "--quiet", "--bench", options.suite, "--no-run"], cwd=ROOT, env=environment, check=True)
+    subprocess.run([*build, "--no-run"], cwd=ROOT, env=environment, check=True)
     ours, theirs = [], []
     for _ in range(options.rounds):
         theirs.append(lines(peer, environment))
         ours.append(lines(bench, environment))
 
-    print(f"{'case':<60} {'PyTorch ms':>11} {'ours ms':>9} {'composite':>10} {'ratio':>6} {'peak MB':>8}")
+    header = ["PyTorch ms", "ours ms", "composite", "ratio", "last ms", "ratio", "peak MB"]
+    print(f"{'case':<55}" + "".join(f"{name:>11}" for name in header))
+    ratios = []
     for case in ours[0]:
-        reference, own = median(theirs, case, "ms"), median(ours, case, "ms")
-        ratio = reference / own if reference and own else None
-        fields = [number(reference), number(own), number(median(ours, case, "composite_ms")), number(ratio, 1)]
-        print(
-            f"{case:<60} {fields[0]:>11} {fields[1]:>9} {fields[2]:>10} {fields[3]:>6} "
-            f"{number(median(ours, case, 'peak_mb'), 1):>8}"
-        )
+        first, last, own = median(theirs, case, "ms"), median(theirs, case, "channels_last_ms"), median(ours, case, "ms")
+        ratio = first / own if first and own else None
+        ratios += [ratio] if ratio else []
+        composite, peak = median(ours, case, "composite_ms"), median(ours, case, "peak_mb")
+        of_last = last / own if last and own else None
+        fields = [number(first), number(own), number(composite), number(ratio, 2), number(last), number(of_last, 2)]
+        print(f"{case:<55}" + "".join(f"{field:>11}" for field in [*fields, number(peak, 1)]))
+    if ratios:
+        print(f"geometric mean of the ratios: {statistics.geometric_mean(ratios):.2f}")
 
 
 if __name__ == "__main__":

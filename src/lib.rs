@@ -9,9 +9,9 @@
 //! | floor | modules | what they know |
 //! |---|---|---|
 //! | 4 | [`experiments`], [`figures`] | the papers' experiments as one call; figures and tables of results, which run no model |
-//! | 3 | [`training`], [`attacks`], [`paths`] | procedures that drive models |
+//! | 3 | [`training`], [`attacks`], [`paths`], [`lipschitz`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
-//! | 1 | [`ops`], [`datasets`], [`distances`] | differentiable kernels, data, distances |
+//! | 1 | [`ops`], [`datasets`], [`distances`], [`embedding`] | differentiable kernels, data, distances, points in the plane |
 //! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`], [`bounds`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel |
 
 pub mod bounds;
@@ -23,6 +23,7 @@ pub mod scale;
 
 pub mod datasets;
 pub mod distances;
+pub mod embedding;
 pub mod ops;
 
 pub mod losses;
@@ -30,6 +31,7 @@ pub mod metrics;
 pub mod models;
 
 pub mod attacks;
+pub mod lipschitz;
 pub mod paths;
 pub mod training;
 

@@ -1,7 +1,14 @@
-//! Scores of a network's answers.
+//! Scores of a network's answers, of the shape of its representations, and of a picture of points.
+
+mod shape;
+
+pub use shape::{Loop, correlation, distances_within, members, most_prominent_loop, pair_distances, stress};
 
 use candle_core::{D, DType, Tensor};
+use ndarray::Array2;
+use rayon::prelude::*;
 
+use crate::embedding::{distances_from, others_by_distance, points};
 use crate::error::{Error, Result};
 use crate::models::Network;
 
@@ -48,4 +55,38 @@ pub fn accuracy(network: &dyn Network, images: &Tensor, labels: &Tensor, batch_s
     }
     let correct = answers.eq(labels)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()?;
     Ok(correct / answers.elem_count() as f64)
+}
+
+/// How far the neighbours in `embedding` (N, E) are neighbours in `x` (N, D), too: in [0, 1], 1 if all are.
+///
+/// T = 1 − 2 / (N k (2N − 3k − 1)) · Σ_i Σ_j max(0, r_ij − k) over the k nearest j of each i in the embedding, r_ij the rank of
+/// j among the neighbours of i in `x`, from 1; k is `n_neighbors`. Euclidean distances; of equally near points the first
+/// in the data counts as nearer. Venna and Kaski 2001; scikit-learn's `trustworthiness`.
+///
+/// # Errors
+/// Not as many rows in both, no rows or columns, a number that is not finite, or `n_neighbors` 0 or not below N/2.
+pub fn trustworthiness(x: &Tensor, embedding: &Array2<f64>, n_neighbors: usize) -> Result<f64> {
+    let x = points(x)?;
+    let n = x.dim(0)?;
+    if embedding.nrows() != n {
+        let expected = format!("({n}, E), a row for each of x");
+        return Err(Error::shape("trustworthiness", "embedding", expected, embedding.shape()));
+    }
+    if n_neighbors == 0 || 2 * n_neighbors >= n {
+        let expected = format!("at least 1 and below {n}/2, half the number of points");
+        return Err(Error::argument("n_neighbors", expected, n_neighbors));
+    }
+    let flat: Vec<f64> = embedding.iter().copied().collect();
+    let embedding = points(&Tensor::from_vec(flat, embedding.dim(), x.device())?)?;
+    let penalty = |point: usize| -> Result<usize> {
+        let mut rank = vec![0; n];
+        for (index, other) in others_by_distance(&distances_from(&x, point)?, point).into_iter().enumerate() {
+            rank[other] = index + 1;
+        }
+        let near = others_by_distance(&distances_from(&embedding, point)?, point).into_iter().take(n_neighbors);
+        Ok(near.map(|other| rank[other].saturating_sub(n_neighbors)).sum())
+    };
+    let penalties = (0..n).into_par_iter().map(penalty).collect::<Result<Vec<usize>>>()?;
+    let (n, k) = (n as f64, n_neighbors as f64);
+    Ok(1. - penalties.into_iter().sum::<usize>() as f64 * 2. / (n * k * (2. * n - 3. * k - 1.)))
 }

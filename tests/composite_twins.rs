@@ -15,8 +15,9 @@ use isopath::ops::{
     AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, UnitNorm, adam, adam_composite, batch_norm,
     batch_norm_composite, batch_norm_eval, batch_norm_eval_composite, conv_transpose2d, conv_transpose2d_composite,
     conv_units, conv_units_composite, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite, global_avg_pool2d,
-    global_avg_pool2d_composite, isometric, isometric_composite, isometric_to, isometric_to_composite, linear,
-    linear_composite, linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite,
+    global_avg_pool2d_composite, isometric, isometric_composite, isometric_to, isometric_to_composite, leaky_relu,
+    leaky_relu_composite, linear, linear_composite, linear_tanh, linear_tanh_composite, max_pool2d,
+    max_pool2d_composite,
 };
 use isopath::rng::Rng;
 
@@ -88,6 +89,12 @@ fn adam_twins() -> Result<()> {
 }
 
 #[test]
+fn leaky_relu_twins() -> Result<()> {
+    let x = random("x", &[9, 20])?;
+    assert_twins(leaky_relu(&x, 0.3), leaky_relu_composite(&x, 0.3), &[&x])
+}
+
+#[test]
 fn pooling_twins() -> Result<()> {
     let x = random("x", &[2, 3, 9, 8])?;
     assert_twins(max_pool2d(&x, 3, 2, 1), max_pool2d_composite(&x, 3, 2, 1), &[&x])?;
@@ -118,6 +125,11 @@ fn conv_unit_twins() -> Result<()> {
     let fused = conv_units(&x, std::slice::from_ref(&unit), 1e-5)?.output;
     let composite = conv_units_composite(&x, &[unit], 1e-5)?.output;
     assert_twins(Ok(fused), Ok(composite), &[&x, &weight, &gamma, &beta])
+}
+
+#[test]
+fn every_instruction_set() {
+    common::run_with_every_instruction_set("every_instruction_set");
 }
 
 /// So that a new twin cannot be forgotten here.

@@ -139,6 +139,18 @@ fn every_size_shape_and_partition() -> Result<()> {
 }
 
 #[test]
+fn cells_dealt_to_several_tasks() -> Result<()> {
+    // By feature; by point.
+    for (n, width, features) in [(600, 3, 40), (129, 784, 784)] {
+        let (x, z) = (points("x", n, width, 9)?, points("z", n, features, 9)?);
+        let mut cells = vec![0; n];
+        cells[n / 2] = 1;
+        check(&x, &z, &cells, &format!("{n} points, {width} {features}"))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn points_without_features_are_all_at_distance_0() -> Result<()> {
     let (x, none) = (points("x", 5, 3, 0)?, Tensor::zeros((5, 0), DType::F64, CPU)?);
     let squares = values(&Euclidean.pairwise(&x)?).iter().map(|d| d * d).sum::<f64>() / 25.;
@@ -242,7 +254,7 @@ fn what_is_not_a_number_is_not_hidden() -> Result<()> {
 
 #[test]
 fn number_of_threads_changes_no_bit() -> Result<()> {
-    for (n, width, features, classes) in [(300, 30, 20, 3), (700, 3, 20, 1), (300, 784, 100, 30)] {
+    for (n, width, features, classes) in [(300, 30, 20, 3), (1100, 3, 20, 1), (129, 784, 784, 1), (300, 784, 100, 30)] {
         let var = |t: Tensor| -> Result<Var> { Ok(Var::from_tensor(&t.to_dtype(DType::F32)?)?) };
         let (x, z) = (var(points("x", n, width, 0)?)?, var(points("z", n, features, 0)?)?);
         let cells: Vec<u32> = (0..n as u32).map(|i| i % classes).collect();
@@ -322,24 +334,10 @@ fn bad_distances_are_refused() -> Result<()> {
     Ok(())
 }
 
-/// This file's other tests again in processes of their own, one for each of the processor's instruction sets.
-#[cfg(target_arch = "x86_64")]
+/// This file's other tests again, with each of the processor's instruction sets.
 #[test]
 fn every_instruction_set() {
-    let avx2 = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
-    let avx512 = std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq");
-    for (name, there) in [("scalar", true), ("avx2", avx2), ("avx512", avx512)] {
-        if !there {
-            eprintln!("{name}: not on this processor");
-            continue;
-        }
-        let tests = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--skip", "every_instruction_set"])
-            .env("ISOPATH_SIMD", name)
-            .output()
-            .unwrap();
-        assert!(tests.status.success(), "{name}: {}", String::from_utf8_lossy(&tests.stdout));
-    }
+    common::run_with_every_instruction_set("every_instruction_set");
     let refused = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "every_size_shape_and_partition"])
         .env("ISOPATH_SIMD", "mmx")

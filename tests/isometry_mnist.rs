@@ -5,7 +5,7 @@ use isopath::attacks::Bounds;
 use isopath::datasets::Images;
 use isopath::experiments::isometry_mnist::{
     Attack, Results, Settings, answers, attack_networks, attack_strength, gradient_angles, pick, save_networks,
-    train_networks,
+    stretch, train_networks,
 };
 use isopath::models::Network as _;
 use isopath::rng::Rng;
@@ -67,11 +67,13 @@ fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
     // A step of 0.01 cannot cross the gap, a step of 1 does.
     assert_eq!((fgsm.accuracy.cross_entropy[[0, 0, 0]], fgsm.accuracy.cross_entropy[[0, 0, 2]]), (1., 0.));
 
-    let json = serde_json::to_value(Results::new(Scale::Quick, &settings, &networks, &fgsm, &pgd));
+    let (x, labels) = settings.test(&images, 20)?;
+    let lipschitz = stretch(&networks, &settings, &x, &labels, 5)?;
+    let json = serde_json::to_value(Results::new(Scale::Quick, &settings, &networks, &fgsm, &pgd, &lipschitz));
     let json = json.map_err(|error| Error::argument("results", "JSON", error))?;
     let keys = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>());
     let names = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect());
-    assert_eq!(keys(&json), names(&["scale", "seeds", "beta", "test_accuracy", "fgsm", "pgd", "seconds"]));
+    assert_eq!(keys(&json), names(&["scale", "seeds", "beta", "test_accuracy", "fgsm", "pgd", "lipschitz", "seconds"]));
     assert_eq!(keys(&json["fgsm"]), names(&["step_size", "accuracy"]));
     assert_eq!(keys(&json["pgd"]), names(&["eps", "steps", "step_size", "accuracy"]));
     assert_eq!(keys(&json["pgd"]["accuracy"]), names(&["cross_entropy", "training_loss"]));
@@ -117,6 +119,36 @@ fn evidence_covers_every_beta() -> Result<()> {
     let strength = attack_strength(&networks, &settings, &x, &labels, 0.5, |_| ())?;
     assert_eq!(strength.len(), 7);
     assert!(strength.iter().all(|found| found.accuracy.len() == 2));
+    Ok(())
+}
+
+#[test]
+fn estimates_of_the_lipschitz_constant_are_ordered() -> Result<()> {
+    let (images, settings) = (images()?, Settings { epochs: 2, ..settings() });
+    let networks = train_networks(&images, &settings, |_| ())?;
+    let (x, labels) = settings.test(&images, 20)?;
+    let found = stretch(&networks, &settings, &x, &labels, 7)?;
+    let order: Vec<_> = found.iter().flatten().map(|stretch| (stretch.beta, stretch.seed)).collect();
+    assert_eq!(order, [(0., 3), (0., 5), (1., 3), (1., 5)]);
+    for stretch in found.iter().flatten() {
+        // 20 images, ten of each class.
+        assert_eq!((stretch.within.pairs, stretch.between.pairs), (90, 100));
+        assert_eq!((stretch.jacobian_norms.len(), stretch.layer_norms.len()), (7, 2));
+        assert!(stretch.jacobian_median <= stretch.jacobian_largest);
+        // In f32.
+        let bound = stretch.layer_product * (1. + 1e-5);
+        assert!(
+            stretch.jacobian_largest <= bound && stretch.within.largest <= bound && stretch.between.largest <= bound
+        );
+        for sides in [stretch.isometric_gradient, stretch.cross_entropy_gradient] {
+            assert!(sides.gradient > 0. && sides.gradient <= sides.bound, "{sides:?}");
+        }
+    }
+    assert_eq!(found, stretch(&networks, &settings, &x, &labels, 7)?);
+    assert!(stretch(&networks, &settings, &x, &labels, 0).is_err());
+    let same = labels.zeros_like()?;
+    let error = stretch(&networks, &settings, &x, &same, 7).unwrap_err().to_string();
+    assert_eq!(error, "pairs is none; expected at least one of points in two classes");
     Ok(())
 }
 

@@ -192,6 +192,38 @@ fn weights_survive_a_file_in_half_precision() -> Result<()> {
     Ok(())
 }
 
+/// Where convolutions take an image in several parts.
+#[test]
+fn a_network_of_full_size_answers_and_has_gradients() -> Result<()> {
+    let (network, _) = random(&ResNetParams::of_depth(50)?, DType::F32)?;
+    let frozen = network.freeze()?;
+    let x = Var::from_tensor(&Rng::new(2).uniform((2, 3, 224, 224), 0., 1., DType::F32, CPU)?)?;
+    let outputs = frozen.representations(&x)?;
+    let shapes: Vec<_> = outputs.iter().map(|output| output.dims()).collect();
+    let expected: [&[usize]; 7] = [
+        &[2, 64, 56, 56],
+        &[2, 256, 56, 56],
+        &[2, 512, 28, 28],
+        &[2, 1024, 14, 14],
+        &[2, 2048, 7, 7],
+        &[2, 2048],
+        &[2, 1000],
+    ];
+    assert_eq!(shapes, expected);
+    // Along a direction the logits change as the gradient says.
+    let along = wave(&[2, 1000], 1.)?.to_dtype(DType::F32)?;
+    let gradient = Tensor::from_vec(gradients_along(&outputs[6], &along, &[&x])?.remove(0), x.shape(), CPU)?;
+    let direction = wave(x.dims(), 2.)?;
+    let expected = (&gradient * &direction)?.sum_all()?.to_scalar::<f64>()?;
+    let at = |step: f64| -> Result<f64> {
+        let moved = (x.to_dtype(DType::F64)? + (&direction * step)?)?.to_dtype(DType::F32)?;
+        Ok((frozen.forward(&moved)? * &along)?.to_dtype(DType::F64)?.sum_all()?.to_scalar()?)
+    };
+    let slope = (at(1e-3)? - at(-1e-3)?) / 2e-3;
+    assert!((slope - expected).abs() < 0.05 * expected.abs(), "{slope}, {expected}");
+    Ok(())
+}
+
 #[test]
 fn bad_parameters_weights_and_inputs_are_refused() -> Result<()> {
     assert_eq!(message(ResNetParams::of_depth(20)), "depth is 20; expected 18, 34, 50, 101 or 152");

@@ -1,4 +1,31 @@
-//! Convolutions of ResNet-50's shapes, at 32×32 and 224×224 inputs.
+//! Convolutions of ResNet-50's shapes, at 32×32 and 224×224 inputs, and of a narrow ResNet-50 on CIFAR-10.
+//!
+//! # How far from the machine's limit
+//! Two Zen 4 cores with AVX-512 run 115 GFLOP/s each and 230 together, in a loop of 24 independent multiply-adds on registers;
+//! a vector's multiply-add takes a cycle. With 8 rows and 3 vectors of a tile in registers the kernels alone reach, of 230:
+//! 3×3 over 32 to 64 columns or 28×28 images 85 to 91 % forward and for the input gradient, 73 to 80 % for the weight gradient
+//! (8 numbers are spread over vectors in each step, which the load ports bound, and one factor is transposed); 3×3 on 8×8 and
+//! 4×4 images 66 to 80 % counting the products with padding; 1×1 from 128 channels on 65 to 87 %; stride 2 55 to 63 %, half of
+//! the rest goes into dealing out rows and columns; 512→512 on 7×7 70 to 77 %, the rest into ordering 9 MB of weights anew and
+//! into vectors that go over the end of an image; 3→64 7×7 stride 2 81 %, 52 to 60 % and 60 %: its input gradient has three
+//! channels for four rows of a tile. 16→64 and 64→16 1×1 at 32×32 stream 42 MB in 3 ms: memory, not arithmetic.
+//!
+//! # What was tried
+//! - The input gradient as sums scattered to memory, tap by tap: half as fast as gathering it like the forward pass.
+//! - The weight gradient as dot products along the rows, each vector of sums added up in the end: a quarter slower than rows
+//!   of channels, and bound by the first cache.
+//! - Rows with their zeros as positions of the result: 4×4 images lose 36 %, 8×8 21 %.
+//! - The right factor copied into panels, as a matrix product has it: 10 to 20 % slower than reading the laid image in place,
+//!   except where vectors lie in parts.
+//! - Squares of 4, 8 and 16 numbers for the transposition: no faster than a loop that writes 16 rows at a time.
+//! - Sums of a tile stored by a loop whose end the compiler does not know: five times slower, they leave the registers.
+//! - Not tried: Winograd's transforms, which round more, and skipping the products with padding.
+//!
+//! # Memory
+//! With glibc's defaults a result above 32 MB is given back to the system each time, and zeroing its pages again costs more
+//! than the kernel: 16→64 1×1 took 12.6 ms forward and takes 3.2 with the thresholds in `.cargo/config.toml`, 3.1 with large
+//! pages. candle's backward pass adds every gradient to zeros besides, on one thread: 25 MB cost some 6 ms, which operations
+//! that span several layers (`ops::conv_units`) avoid.
 
 use isopath::Result;
 use isopath::candle::{CpuStorage, CustomOp2, DType, Device, Layout, Result as CandleResult, Shape, Tensor, Var};
@@ -8,7 +35,7 @@ use isopath::rng::Rng;
 use crate::Bench;
 
 /// Images, channels, outputs, image size, kernel size, stride, padding.
-const SHAPES: [[usize; 7]; 8] = [
+const SHAPES: [[usize; 7]; 25] = [
     [32, 64, 64, 32, 3, 1, 1],
     [32, 128, 128, 16, 3, 1, 1],
     [32, 16, 16, 32, 3, 1, 1],
@@ -17,6 +44,24 @@ const SHAPES: [[usize; 7]; 8] = [
     [8, 256, 64, 56, 1, 1, 0],
     [8, 3, 64, 224, 7, 2, 3],
     [8, 512, 512, 7, 3, 1, 1],
+    // Of a ResNet-50 a quarter as wide, on CIFAR-10.
+    [128, 3, 16, 32, 3, 1, 1],
+    [128, 16, 16, 32, 3, 1, 1],
+    [128, 16, 64, 32, 1, 1, 0],
+    [128, 64, 16, 32, 1, 1, 0],
+    [128, 32, 32, 32, 3, 2, 1],
+    [128, 64, 128, 32, 1, 2, 0],
+    [128, 32, 32, 16, 3, 1, 1],
+    [128, 32, 128, 16, 1, 1, 0],
+    [128, 128, 32, 16, 1, 1, 0],
+    [128, 64, 64, 16, 3, 2, 1],
+    [128, 128, 256, 16, 1, 2, 0],
+    [128, 64, 64, 8, 3, 1, 1],
+    [128, 64, 256, 8, 1, 1, 0],
+    [128, 256, 64, 8, 1, 1, 0],
+    [128, 128, 128, 4, 3, 1, 1],
+    [128, 128, 512, 4, 1, 1, 0],
+    [128, 512, 128, 4, 1, 1, 0],
 ];
 
 type Op = fn(&Tensor, &Tensor, Option<&Tensor>, &Conv2dParams) -> Result<Tensor>;
@@ -43,7 +88,11 @@ pub fn run(bench: &Bench) -> Result<()> {
                 }
                 Ok(())
             };
-            bench.case(&format!("{name} {what}"), || step(conv2d), Some(&mut || step(conv2d_composite)))
+            let mut composite = || step(conv2d_composite);
+            // The composite of many images takes seconds.
+            let composite: Option<&mut dyn FnMut() -> Result<()>> =
+                if images > 32 { None } else { Some(&mut composite) };
+            bench.case(&format!("{name} {what}"), || step(conv2d), composite)
         };
         case("fwd", &x_data, &frozen, false)?;
         case("fwd+input-grad", &x, &frozen, true)?;

@@ -1,15 +1,18 @@
 //! The operations that the notebooks spend their time in.
 //!
 //! ```text
-//! RAYON_NUM_THREADS=$(nproc) cargo bench --bench ops [-- part of a case's name]
+//! RAYON_NUM_THREADS=$(nproc) cargo bench --profile dev --bench ops [-- [--fused] part of a case's name]
 //! ```
 //!
 //! prints `{"case", "ms", "composite_ms"}` a case, with the names of `benches/peers/torch_ops.py`; `benches/compare.py` runs both.
-//! `composite_ms` is the time of the same work in plain candle operations, null where that takes too long or too much memory.
+//! `composite_ms` is the time of the same work in plain candle operations, null where that takes too long or too much memory,
+//! and with `--fused`. The dev profile is the optimised one that the tests, the binary and the notebooks share.
 
 mod convolutions;
 mod isometric;
+mod networks;
 mod reductions;
+mod resnet;
 
 use std::time::{Duration, Instant};
 
@@ -18,15 +21,19 @@ use isopath::Result;
 fn main() -> Result<()> {
     // cargo itself adds `--bench`.
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let bench = Bench { only };
+    let bench = Bench { only, fused: std::env::args().any(|argument| argument == "--fused") };
     isometric::run(&bench)?;
     convolutions::run(&bench)?;
-    reductions::run(&bench)
+    reductions::run(&bench)?;
+    networks::run(&bench)?;
+    resnet::run(&bench)
 }
 
 /// Times cases and prints them.
 pub struct Bench {
     only: String,
+    /// Without the composites.
+    fused: bool,
 }
 
 impl Bench {
@@ -46,7 +53,11 @@ impl Bench {
             return Ok(());
         }
         let ms = best(step)?;
-        let composite = composite.map(best).transpose()?.map_or("null".to_string(), |ms| format!("{ms:.3}"));
+        let composite = composite
+            .filter(|_| !self.fused)
+            .map(best)
+            .transpose()?
+            .map_or("null".to_string(), |ms| format!("{ms:.3}"));
         println!("{{\"case\": \"{name}\", \"ms\": {ms:.3}, \"composite_ms\": {composite}}}");
         Ok(())
     }

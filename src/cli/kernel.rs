@@ -24,6 +24,14 @@ pub const PROFILE: [(&str, &str); 3] = [
     ("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false"),
 ];
 
+/// How the C library keeps memory: as for `cargo run`, for the reason that `.cargo/config.toml` gives.
+const MEMORY: [(&str, &str); 4] = [
+    ("MALLOC_MMAP_THRESHOLD_", "1073741824"),
+    ("MALLOC_TRIM_THRESHOLD_", "1073741824"),
+    ("MALLOC_TOP_PAD_", "67108864"),
+    ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
+];
+
 /// Becomes evcxr_jupyter, in a folder of the pool.
 ///
 /// # Errors
@@ -41,6 +49,7 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
         .arg(connection_file)
         .envs(PROFILE)
         .envs(threads())
+        .envs(MEMORY.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()))
         .env("EVCXR_TMPDIR", folder.path())
         .env("EVCXR_CONFIG_DIR", folder.config())
         .env_remove("CARGO_TARGET_DIR")
@@ -58,4 +67,17 @@ fn threads() -> Vec<(&'static str, String)> {
         .filter(|(name, _)| std::env::var_os(name).is_none())
         .map(|(name, number)| (name, number.to_string()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_kept_as_for_cargo_run() {
+        let config = include_str!("../../.cargo/config.toml");
+        for (name, value) in MEMORY {
+            assert!(config.contains(&format!("{name} = \"{value}\"")), "{name}");
+        }
+    }
 }

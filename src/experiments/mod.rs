@@ -2,7 +2,12 @@
 
 pub mod cifar10;
 pub mod connectivity_cifar10;
+mod curve;
 pub mod isometry_mnist;
+pub mod isometry_rings;
+pub mod isometry_torus;
+
+pub use curve::Curve;
 
 /// The middle value, the mean of both in the middle for an even number; none of none.
 fn median(mut values: Vec<f64>) -> Option<f64> {

@@ -73,6 +73,8 @@ pub struct BarChart {
     pub series: Vec<BarSeries>,
     /// Bars or dots.
     pub style: BarStyle,
+    /// How y is spread; bars, which start at zero, need equal steps.
+    pub y_scale: AxisScale,
     /// What the y axis spans at least.
     pub y_range: Option<(f64, f64)>,
     /// Whether the series are classes or the values of a parameter.
@@ -89,13 +91,14 @@ impl BarChart {
     /// Draws the chart, its legend on the right.
     ///
     /// # Errors
-    /// No group, no series, a series that has not one value a group, or a number that is not finite.
+    /// No group, no series, a series that has not one value a group, a number that is not finite, or one ≤ 0 on a logarithmic
+    /// axis.
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
         let zero = (self.style == BarStyle::Bars).then_some(0.);
         let values = self.series.iter().flat_map(|s| s.values.iter().chain(&s.low).chain(&s.high).copied());
         let values = values.chain(self.reference.iter().map(|(_, value)| *value)).chain(zero);
-        let y = Axis::spanning("value", AxisScale::Linear, values, self.y_range)?;
+        let y = Axis::spanning("value", self.y_scale, values, self.y_range)?;
 
         let names: Vec<&str> = self.series.iter().map(|series| series.name.as_str()).collect();
         let styles: Vec<Style> = (0..names.len()).map(|i| self.colors.style(i, names.len())).collect();
@@ -267,6 +270,7 @@ mod tests {
             ..chart()
         };
         sample("dots", &dots.figure().unwrap());
+        sample("dots_log", &BarChart { y_scale: AxisScale::Log, ..dots }.figure().unwrap());
     }
 
     #[test]
@@ -304,5 +308,8 @@ mod tests {
             .starts_with("low is 5")
         );
         assert!(BarSeries::over_runs("a", &[vec![]]).is_err());
+        // Bars start at zero.
+        let log = message(|c| c.y_scale = AxisScale::Log);
+        assert_eq!(log, "value is 0; expected numbers > 0 on a logarithmic axis");
     }
 }

@@ -196,41 +196,44 @@ impl<'a> Canvas<'a> {
     }
 
     /// A marker of about `2 × radius` pixels, with a white rim that sets it off the curves beneath.
-    pub fn marker(&mut self, (x, y): Point, marker: Marker, radius: f64, color: Color) -> Result<()> {
-        for (r, color) in [(radius + 1.2, WHITE), (radius, color)] {
-            let at =
-                |points: &[Point]| -> Vec<Point> { points.iter().map(|(dx, dy)| (x + r * dx, y + r * dy)).collect() };
-            match marker {
-                Marker::Circle => {
-                    self.put(&Circle::new(units((x, y)), (r * UNITS).round() as i32, rgba(color, 1.).filled()))?;
-                }
-                Marker::Square => {
-                    self.polygon(&at(&[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)]), color, 1.)?
-                }
-                Marker::Triangle => self.polygon(&at(&[(0., -1.15), (1.1, 0.8), (-1.1, 0.8)]), color, 1.)?,
-                Marker::Diamond => self.polygon(&at(&[(0., -1.25), (1.25, 0.), (0., 1.25), (-1.25, 0.)]), color, 1.)?,
-                Marker::TriangleDown => self.polygon(&at(&[(0., 1.15), (1.1, -0.8), (-1.1, -0.8)]), color, 1.)?,
-                Marker::Cross => {
-                    let (a, b) = (0.35, 1.1);
-                    let arms = [
-                        (-a, -b),
-                        (a, -b),
-                        (a, -a),
-                        (b, -a),
-                        (b, a),
-                        (a, a),
-                        (a, b),
-                        (-a, b),
-                        (-a, a),
-                        (-b, a),
-                        (-b, -a),
-                        (-a, -a),
-                    ];
-                    self.polygon(&at(&arms), color, 1.)?;
-                }
+    pub fn marker(&mut self, at: Point, marker: Marker, radius: f64, color: Color) -> Result<()> {
+        self.shape(at, marker, radius + 1.2, WHITE)?;
+        self.shape(at, marker, radius, color)
+    }
+
+    /// A marker of about `2 × radius` pixels.
+    pub fn shape(&mut self, (x, y): Point, marker: Marker, radius: f64, color: Color) -> Result<()> {
+        let mut polygon = |points: &[Point]| {
+            let points: Vec<Point> = points.iter().map(|(dx, dy)| (x + radius * dx, y + radius * dy)).collect();
+            self.polygon(&points, color, 1.)
+        };
+        match marker {
+            Marker::Circle => {
+                let radius = (radius * UNITS).round() as i32;
+                self.put(&Circle::new(units((x, y)), radius, rgba(color, 1.).filled()))
+            }
+            Marker::Square => polygon(&[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)]),
+            Marker::Triangle => polygon(&[(0., -1.15), (1.1, 0.8), (-1.1, 0.8)]),
+            Marker::Diamond => polygon(&[(0., -1.25), (1.25, 0.), (0., 1.25), (-1.25, 0.)]),
+            Marker::TriangleDown => polygon(&[(0., 1.15), (1.1, -0.8), (-1.1, -0.8)]),
+            Marker::Cross => {
+                let (a, b) = (0.35, 1.1);
+                polygon(&[
+                    (-a, -b),
+                    (a, -b),
+                    (a, -a),
+                    (b, -a),
+                    (b, a),
+                    (a, a),
+                    (a, b),
+                    (-a, b),
+                    (-a, a),
+                    (-b, a),
+                    (-b, -a),
+                    (-a, -a),
+                ])
             }
         }
-        Ok(())
     }
 
     /// A line of text, its middle at the height of the point.

@@ -3,21 +3,15 @@
 use ndarray::{Array3, ArrayView2};
 
 use super::Figure;
+use super::arrange::{Arrangement, Legend, shared_names, words};
 pub use super::axes::AxisScale;
-use super::axes::{
-    Axis, BELOW, Key, MARGIN, NOTE, PANEL_TITLE, Paragraph, Plot, REFERENCE, TITLE, left_room, legend, legend_width,
-    number,
-};
-use super::canvas::{Anchor, Canvas, Point, Rect, draw};
+use super::axes::{Axis, BELOW, Key, MARGIN, Plot, REFERENCE, left_room, number};
+use super::canvas::{Canvas, Point};
 use super::palette::{Colors, Style};
 use crate::error::{Error, Result};
 
-/// The width of a figure in pixels.
-const WIDTH: f64 = 900.;
 /// The least height of a panel's plot.
 const PLOT_HEIGHT: f64 = 250.;
-/// Pixels between rows of panels.
-const ROW_GAP: f64 = 14.;
 /// Curves of at most so many points carry a marker at each, longer ones at about this many.
 const MARKERS: usize = 24;
 
@@ -259,18 +253,12 @@ impl Panels {
         let Some(first) = self.charts.first() else {
             return Err(Error::argument("charts", "at least one chart", "empty"));
         };
-        if self.columns == 0 {
-            return Err(Error::argument("columns", "at least 1", 0));
-        }
         self.charts.iter().try_for_each(LineChart::check)?;
-        let names: Vec<&str> = first.series.iter().map(|series| series.name.as_str()).collect();
-        if let Some(other) =
-            self.charts.iter().find(|chart| !chart.series.iter().map(|s| s.name.as_str()).eq(names.iter().copied()))
-        {
-            let got =
-                format!("{:?} in panel {:?}", other.series.iter().map(|s| &s.name).collect::<Vec<_>>(), other.title);
-            return Err(Error::argument("series", format!("the same names in every panel, {names:?}"), got));
-        }
+        let names = self
+            .charts
+            .iter()
+            .map(|chart| (chart.title.as_str(), chart.series.iter().map(|s| s.name.as_str()).collect()));
+        let names = shared_names(names, "series")?;
         let shared = self.charts.iter().all(|chart| chart.y_label == first.y_label && chart.y_scale == first.y_scale);
         let x: Vec<Axis> = self.charts.iter().map(LineChart::x_axis).collect::<Result<_>>()?;
         let y: Vec<Axis> = self.charts.iter().map(|chart| self.y_axis(chart, shared)).collect::<Result<_>>()?;
@@ -280,40 +268,31 @@ impl Panels {
         let mut entries: Vec<_> =
             names.iter().enumerate().map(|(i, name)| (*name, first.colors.style(i, names.len()), Key::Line)).collect();
         entries.extend(first.reference.iter().map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)));
-        let legend_room = if with_legend {
-            legend_width(&first.legend, entries.iter().map(|(name, ..)| *name)).min(WIDTH / 3.) + 18.
-        } else {
-            0.
+        let left = y.iter().map(left_room).fold(0., f64::max);
+        let arrangement = Arrangement {
+            title: &self.title,
+            note: &self.note,
+            columns: self.columns,
+            panel_titles: self.charts.iter().map(|chart| chart.title.as_str()).collect(),
+            widest: f64::INFINITY,
+            left,
+            gap: if shared { 30. } else { MARGIN + left },
+            below: BELOW,
+            legend: with_legend.then_some(Legend { title: &first.legend, entries }),
         };
         let columns = self.columns.min(self.charts.len());
-        let rows = self.charts.len().div_ceil(columns);
-        let left = MARGIN + y.iter().map(left_room).fold(0., f64::max);
-        let gap = if shared { 30. } else { left };
-        let width = (WIDTH - left - legend_room - MARGIN - 6. - gap * (columns - 1) as f64) / columns as f64;
-        let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
-        let note = Paragraph::new(&self.note, NOTE, WIDTH - 2. * MARGIN);
-        let panel_titles = self.charts.iter().any(|chart| !chart.title.is_empty());
-        let above = if panel_titles { 26. } else { 10. };
-        let row_height = above + PLOT_HEIGHT + BELOW + ROW_GAP;
-        let top = MARGIN + title.height();
-        let height = top + rows as f64 * row_height - ROW_GAP + note.height() + MARGIN;
-
-        draw((WIDTH, height), self.words(), |canvas| {
-            title.draw(canvas, (MARGIN, MARGIN))?;
-            for (index, ((chart, x), y)) in self.charts.iter().zip(&x).zip(&y).enumerate() {
-                let (row, column) = (index / columns, index % columns);
-                let (left, top) = (left + column as f64 * (width + gap), top + row as f64 * row_height + above);
-                let rect = Rect { left, top, right: left + width, bottom: top + PLOT_HEIGHT };
+        arrangement.draw(
+            self.words(),
+            |_| PLOT_HEIGHT,
+            |canvas, index, rect| {
+                let (Some(chart), Some(x), Some(y)) = (self.charts.get(index), x.get(index), y.get(index)) else {
+                    return Ok(());
+                };
                 let plot = Plot { rect, x: Some(x), y };
-                canvas.text((left, top - 14.), &chart.title, PANEL_TITLE, Anchor::Start)?;
-                plot.axes(canvas, &chart.x_label, &chart.y_label, column == 0 || !shared)?;
-                chart.paint(canvas, &plot)?;
-            }
-            if with_legend {
-                legend(canvas, (WIDTH - MARGIN - legend_room + 18., top + above), &first.legend, &entries)?;
-            }
-            note.draw(canvas, (MARGIN, height - MARGIN - note.height()))
-        })
+                plot.axes(canvas, &chart.x_label, &chart.y_label, index % columns == 0 || !shared)?;
+                chart.paint(canvas, &plot)
+            },
+        )
     }
 
     /// A chart's own y axis, or the one that spans all charts.
@@ -327,14 +306,7 @@ impl Panels {
     }
 
     fn words(&self) -> String {
-        let mut words = self.title.clone();
-        for chart in &self.charts {
-            if !words.is_empty() {
-                words.push('\n');
-            }
-            words.push_str(&chart.words());
-        }
-        super::with_note(words, &self.note)
+        words(&self.title, self.charts.iter().map(LineChart::words), &self.note)
     }
 }
 

@@ -7,20 +7,26 @@
 //! |---|---|
 //! | [`lines`] | curves with spread, alone ([`LineChart`]) or side by side ([`Panels`]) |
 //! | [`bars`] | groups of bars or dots with error bars ([`BarChart`]) |
+//! | [`scatter`] | points coloured by class, in the plane or in space ([`ScatterChart`], [`ScatterPanels`]) |
+//! | [`histogram`] | how numbers are distributed ([`HistogramChart`], [`HistogramPanels`]) |
 //! | [`images`] | a grid of images, each with its caption ([`ImageGrid`]) |
 //! | [`filmstrip`] | images along paths with a network's answers ([`Filmstrip`]) |
 //! | [`table`] | a table ([`Table`]) |
 //! | [`palette`] | the colours and marks they share |
 //! | [`results`] | the numbers themselves, as JSON |
 
+mod arrange;
 mod axes;
 pub mod bars;
 mod canvas;
 pub mod filmstrip;
+pub mod histogram;
 pub mod images;
 pub mod lines;
 pub mod palette;
 pub mod results;
+pub mod scatter;
+mod space;
 pub mod table;
 
 use std::fmt;
@@ -28,9 +34,11 @@ use std::path::Path;
 
 pub use bars::{BarChart, BarSeries, BarStyle};
 pub use filmstrip::{Filmstrip, Strip};
+pub use histogram::{HistogramChart, HistogramPanels, Sample};
 pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
 pub use lines::{AxisScale, LineChart, Panels, Series};
 pub use palette::Colors;
+pub use scatter::{ScatterChart, ScatterPanels, View};
 pub use table::{Table, plus_minus};
 
 use crate::error::Result;

@@ -20,7 +20,7 @@ impl Color {
     }
 
     /// The colour a share `t` ∈ [0, 1] of the way to `other`.
-    fn towards(self, other: Self, t: f64) -> Self {
+    pub(super) fn towards(self, other: Self, t: f64) -> Self {
         let mix = |from: u8, to: u8| (f64::from(from) + (f64::from(to) - f64::from(from)) * t).round() as u8;
         Self { red: mix(self.red, other.red), green: mix(self.green, other.green), blue: mix(self.blue, other.blue) }
     }
@@ -83,6 +83,12 @@ pub enum Colors {
 /// The colour of class `index`; the same in every figure, repeating after ten.
 pub fn class(index: usize) -> Color {
     CLASSES[index % CLASSES.len()]
+}
+
+/// Colour and mark of the points of class `index`: [`class`]'s colours, each with a shape of its own after ten.
+pub(super) fn class_mark(index: usize) -> Style {
+    let marker = Marker::ALL[index / CLASSES.len() % Marker::ALL.len()];
+    Style { color: class(index), marker, dash: Dash::Solid }
 }
 
 /// The colour of value `index` of `count` of an ordered parameter: viridis from dark violet to light green.

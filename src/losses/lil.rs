@@ -1,5 +1,6 @@
 //! The loss of locally isometric layers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -20,6 +21,17 @@ pub enum Partition {
     Global,
     /// No pairs: G = 0.
     None,
+}
+
+/// `local`, `global` or `none`.
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Global => "global",
+            Self::None => "none",
+        })
+    }
 }
 
 /// Which output of the network is Φ, the representation that is kept isometric.
@@ -102,27 +114,42 @@ impl Lil {
     /// # Errors
     /// Shapes that do not fit, or an empty batch.
     pub fn isometric(&self, x: &Tensor, phi: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        let labels = labels_of(labels, labels.elem_count())?;
-        let cells = match self.partition {
-            Partition::Local => labels,
-            Partition::Global => vec![0; labels.len()],
-            Partition::None => (0..labels.len() as u32).collect(),
-        };
+        let cells = self.cells(labels, labels.elem_count())?;
         ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.metric.as_ref())
     }
 
-    fn evaluate(&self, network: &dyn Network, x: &Tensor, labels: &Tensor, followed_only: bool) -> Result<Terms> {
+    /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two are equal.
+    pub(crate) fn cells(&self, labels: &Tensor, n: usize) -> Result<Vec<u32>> {
+        let labels = labels_of(labels, n)?;
+        Ok(match self.partition {
+            Partition::Local => labels,
+            Partition::Global => vec![0; n],
+            Partition::None => (0..n as u32).collect(),
+        })
+    }
+
+    /// L and its parts from a network's outputs: `x` (N, …) inputs, `phi` (N, …) their representations, `logits`
+    /// (N, classes), `labels` (N,) of u32. With β = 0 the isometric term is given too, but not followed.
+    ///
+    /// # Errors
+    /// α or β out of its range, shapes that do not fit, labels out of range, or an empty batch.
+    pub fn terms_of(&self, x: &Tensor, phi: &Tensor, logits: &Tensor, labels: &Tensor) -> Result<Terms> {
+        self.combine(x, phi, logits, labels, false)
+    }
+
+    fn combine(
+        &self,
+        x: &Tensor,
+        phi: &Tensor,
+        logits: &Tensor,
+        labels: &Tensor,
+        followed_only: bool,
+    ) -> Result<Terms> {
         self.validate()?;
-        let mut outputs = network.representations(x)?;
-        let stage = self.representation.stage(outputs.len())?;
-        let Some(logits) = outputs.last().cloned() else {
-            return Err(Error::argument("stages", "at least 1", 0));
-        };
-        let phi = outputs.swap_remove(stage);
-        let cross_entropy = cross_entropy(&logits, labels)?;
+        let cross_entropy = cross_entropy(logits, labels)?;
         let mut loss = (&cross_entropy * self.alpha)?;
         let isometric = if self.beta > 0. {
-            let isometric = self.isometric(x, &phi, labels)?;
+            let isometric = self.isometric(x, phi, labels)?;
             loss = (loss + (&isometric * self.beta)?)?;
             Some(isometric.detach())
         } else if followed_only {
@@ -131,6 +158,16 @@ impl Lil {
             Some(self.isometric(&x.detach(), &phi.detach(), labels)?)
         };
         Ok(Terms { loss, logits: Some(logits.detach()), cross_entropy: Some(cross_entropy.detach()), isometric })
+    }
+
+    fn evaluate(&self, network: &dyn Network, x: &Tensor, labels: &Tensor, followed_only: bool) -> Result<Terms> {
+        self.validate()?;
+        let outputs = network.representations(x)?;
+        let phi = &outputs[self.representation.stage(outputs.len())?];
+        let Some(logits) = outputs.last() else {
+            return Err(Error::argument("stages", "at least 1", 0));
+        };
+        self.combine(x, phi, logits, labels, followed_only)
     }
 }
 

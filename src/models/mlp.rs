@@ -56,6 +56,11 @@ impl Mlp {
         &self.sizes
     }
 
+    /// The layers' weights, each (outputs, inputs), the first layer's first.
+    pub fn weights(&self) -> Vec<&Tensor> {
+        self.layers.iter().map(Linear::weight).collect()
+    }
+
     /// A copy with plain tensors for weights: no gradient flows to them, and later training does not change them.
     ///
     /// # Errors

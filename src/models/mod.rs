@@ -1,10 +1,14 @@
 //! Networks as sequences of stages: all representations, resumable from any of them.
 
+pub mod decoder;
+pub mod locally_isometric;
 pub mod mlp;
 pub mod parameters;
 pub mod resnet;
 pub(crate) mod store;
 
+pub use decoder::{Decoder, DecoderParams};
+pub use locally_isometric::{Gradient, Head, LayerOutput, Level, LocallyIsometric, LocallyIsometricParams};
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
 pub(crate) use parameters::fitting;

@@ -1,8 +1,9 @@
 //! One step of Adam, in place.
 
-use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, WithDType};
+use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var};
 
 use crate::ops::contiguous;
+use crate::ops::simd::{self, Float};
 
 /// The numbers of one step; β₁, β₂, ε as in Kingma & Ba 2015.
 #[derive(Clone, Copy, Debug)]
@@ -60,17 +61,20 @@ struct Moment {
 }
 
 impl Moment {
-    fn run<T: WithDType>(&self, moment: &mut [T], gradient: &[T]) {
+    fn run<T: Float>(&self, moment: &mut [T], gradient: &[T]) -> Result<()> {
         let (keep, take) = (T::from_f64(self.keep), T::from_f64(1. - self.keep));
-        if self.square {
-            for (v, &g) in moment.iter_mut().zip(gradient) {
-                *v = keep * *v + take * g * g;
+        simd::arch()?.dispatch(|| {
+            if self.square {
+                for (v, &g) in moment.iter_mut().zip(gradient) {
+                    *v = keep * *v + take * g * g;
+                }
+            } else {
+                for (m, &g) in moment.iter_mut().zip(gradient) {
+                    *m += take * (g - *m);
+                }
             }
-        } else {
-            for (m, &g) in moment.iter_mut().zip(gradient) {
-                *m += take * (g - *m);
-            }
-        }
+        });
+        Ok(())
     }
 }
 
@@ -85,7 +89,6 @@ impl InplaceOp2 for Moment {
             (CpuStorage::F64(m), CpuStorage::F64(g)) => self.run(all_mut(m, lm, lg)?, contiguous(g, lg)?),
             _ => candle_core::bail!("adam: the gradient has another dtype than its weight"),
         }
-        Ok(())
     }
 }
 
@@ -105,23 +108,27 @@ impl InplaceOp3 for Update {
         v: &CpuStorage,
         lv: &Layout,
     ) -> Result<()> {
-        let AdamStep { step_size, correction, eps, .. } = self.0;
         match (theta, m, v) {
             (CpuStorage::F32(theta), CpuStorage::F32(m), CpuStorage::F32(v)) => {
-                let (step_size, correction, eps) = (step_size as f32, correction as f32, eps as f32);
-                let (m, v) = (contiguous(m, lm)?, contiguous(v, lv)?);
-                for (theta, (&m, &v)) in all_mut(theta, lt, lm)?.iter_mut().zip(m.iter().zip(v)) {
-                    *theta -= step_size * (m / (v.sqrt() / correction + eps));
-                }
+                self.run(all_mut(theta, lt, lm)?, contiguous(m, lm)?, contiguous(v, lv)?)
             }
             (CpuStorage::F64(theta), CpuStorage::F64(m), CpuStorage::F64(v)) => {
-                let (m, v) = (contiguous(m, lm)?, contiguous(v, lv)?);
-                for (theta, (&m, &v)) in all_mut(theta, lt, lm)?.iter_mut().zip(m.iter().zip(v)) {
-                    *theta -= step_size * (m / (v.sqrt() / correction + eps));
-                }
+                self.run(all_mut(theta, lt, lm)?, contiguous(m, lm)?, contiguous(v, lv)?)
             }
             _ => candle_core::bail!("adam: the moments have another dtype than their weight"),
         }
+    }
+}
+
+impl Update {
+    fn run<T: Float>(&self, theta: &mut [T], m: &[T], v: &[T]) -> Result<()> {
+        let AdamStep { step_size, correction, eps, .. } = self.0;
+        let (step_size, correction, eps) = (T::from_f64(step_size), T::from_f64(correction), T::from_f64(eps));
+        simd::arch()?.dispatch(|| {
+            for (theta, (&m, &v)) in theta.iter_mut().zip(m.iter().zip(v)) {
+                *theta -= step_size * (m / (v.root() / correction + eps));
+            }
+        });
         Ok(())
     }
 }

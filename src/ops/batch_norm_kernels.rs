@@ -124,14 +124,13 @@ impl<T: Float> pulp::WithSimd for Channel<'_, '_, T> {
         let Moments { mean, variance } = statistics[channel];
         let deviation = (variance + eps).sqrt();
         let (mut of_beta, mut of_centred) = (0., 0.);
-        if let Some(y) = relu {
-            // Before anything else: the planes of a channel stay in the cache until they are added up.
-            for (image, g) in self.g.iter_mut().enumerate() {
+        let sums = sums || (of_batch && of_x);
+        for (image, g) in self.g.iter_mut().enumerate() {
+            // A plane stays in the nearest cache until it is added up.
+            if let Some(y) = relu {
                 planes::relu_gradient(g, images.plane(y, image, channel));
             }
-        }
-        if sums || (of_batch && of_x) {
-            for (image, g) in self.g.iter().enumerate() {
+            if sums {
                 let [sum, product] = sum_and_product(g, images.plane(x, image, channel), |x| x - mean);
                 of_beta += sum;
                 of_centred += product;

@@ -1,90 +1,222 @@
 //! Convolution, its two gradients and that of the bias, on slices.
 //!
-//! How the work is divided depends on the shapes alone, and every sum is taken in one order, so that the number of
-//! threads changes no bit.
+//! Every sum is taken in one order, which depends on the shapes alone, so that the number of threads changes no bit.
 
 use std::ops::Range;
 
+use candle_core::Result;
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::conv2d_grid::{Geometry, Grid};
-use super::conv2d_simd::{Dots, Product, Real, rows_per_block};
+use super::conv2d_simd::{Left, Outer, Positions, Product, Real, Target, outer_tile};
+use super::simd::arch;
 
 /// Numbers of one part of the work that stay in the second cache.
 const CACHED: usize = 120_000;
 /// Positions below which images are put side by side.
-const POSITIONS: usize = 512;
+const POSITIONS: usize = 384;
 /// Parts that occupy the threads of a small machine.
 const PARTS: usize = 4;
 
 /// y = x ∗ w + bias, or the larger of it and 0.
-pub(super) fn forward<T: Real>(shape: Geometry, x: &[T], weight: &[T], bias: Option<&[T]>, relu: bool) -> Vec<T> {
-    let area = shape.output_area();
-    let mut y = vec![T::zero(); shape.images * shape.groups * shape.outputs * area];
-    if y.is_empty() {
-        return y;
+pub(super) fn forward<T: Real>(
+    shape: Geometry,
+    x: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    relu: bool,
+) -> Result<Vec<T>> {
+    let Geometry { images, groups, inputs, outputs, output, kernel, .. } = shape;
+    let terms = inputs * shape.taps();
+    let weight =
+        Weight { numbers: weight, width: kernel[1], group: outputs * terms, row: terms, channel: shape.taps() };
+    let gather = Gather { images, groups, rows: outputs, size: output, source: x, weight, grids: &[shape.forward()] };
+    gather.run(bias, relu)
+}
+
+/// dL/dx of dL/dy; with a bias and ReLU a transposed convolution.
+pub(super) fn input_gradient<T: Real>(
+    shape: Geometry,
+    dy: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    relu: bool,
+) -> Result<Vec<T>> {
+    let Geometry { images, groups, inputs, outputs, input, kernel, .. } = shape;
+    let terms = inputs * shape.taps();
+    let weight =
+        Weight { numbers: weight, width: kernel[1], group: outputs * terms, row: shape.taps(), channel: terms };
+    let gather = Gather { images, groups, rows: inputs, size: input, source: dy, weight, grids: &shape.backward() };
+    gather.run(bias, relu)
+}
+
+/// The numbers of a weight, and from one to the next group, channel of the result and channel of the source.
+struct Weight<'a, T> {
+    numbers: &'a [T],
+    width: usize,
+    group: usize,
+    row: usize,
+    channel: usize,
+}
+
+/// Every number of a result is a sum over taps and channels of a source.
+struct Gather<'a, T> {
+    images: usize,
+    groups: usize,
+    /// Channels of the result, of one group.
+    rows: usize,
+    /// Height and width of the result.
+    size: [usize; 2],
+    source: &'a [T],
+    weight: Weight<'a, T>,
+    grids: &'a [Grid],
+}
+
+impl<T: Real> Gather<'_, T> {
+    fn run(&self, bias: Option<&[T]>, relu: bool) -> Result<Vec<T>> {
+        let arch = arch()?;
+        let area = self.size[0] * self.size[1];
+        let mut result = vec![T::zero(); self.images * self.groups * self.rows * area];
+        if result.is_empty() {
+            return Ok(result);
+        }
+        let side_by_side = images_side_by_side(self.images, area);
+        let splits = self.splits(arch, self.images.div_ceil(side_by_side));
+        let parts = parts(&mut result, side_by_side, &splits, area);
+        parts.into_par_iter().for_each_init(Scratch::default, |scratch, mut part| {
+            for piece in &part.split.pieces {
+                let mut left = &piece.left[..];
+                for grids in self.grids.chunk_by(|a, b| a.size() == b.size()) {
+                    let own;
+                    (own, left) = left.split_at(grids.len());
+                    self.piece(arch, (grids, own), piece, (part.first_image, &mut part.images), scratch);
+                }
+            }
+            finish(arch, part.images, area, bias.map(|bias| &bias[part.split.channels.clone()]), relu);
+        });
+        Ok(result)
     }
-    let side_by_side = images_side_by_side(shape);
-    let terms = shape.inputs * shape.taps();
-    let splits = splits(shape, side_by_side, shape.outputs, 1, terms, |group, row, term| {
-        weight[(group * shape.outputs + row) * terms + term]
-    });
-    let input_image = shape.groups * shape.inputs * shape.input_area();
-    parts(&mut y, side_by_side, &splits, area).into_par_iter().for_each_init(Scratch::default, |scratch, part| {
-        let x = &x[part.first_image * input_image..];
-        let images = part.images.len();
-        let mut y = part.images;
-        for Piece { group, first, rows, left, .. } in &part.split.pieces {
-            if shape.is_product() {
-                let offsets = |channels: Range<usize>| channels.map(|channel| channel * area).collect::<Vec<_>>();
-                Arch::new().dispatch(Product {
-                    a: left,
-                    b: &x[group * shape.inputs * area..],
-                    b_offsets: &offsets(0..shape.inputs),
-                    c: y[0],
-                    c_offsets: &offsets(*first..first + rows),
-                    length: area,
-                    accumulate: false,
-                    panel: &mut scratch.panel,
-                });
+
+    /// What grids of one layout, with their left factors, give of some images' channels.
+    fn piece(
+        &self,
+        arch: Arch,
+        (grids, left): (&[Grid], &[Left<T>]),
+        piece: &Piece<T>,
+        (first_image, result): (usize, &mut [&mut [T]]),
+        scratch: &mut Scratch<T>,
+    ) {
+        let grid = &grids[0];
+        let (images, [_, width], area) = (result.len(), grid.size(), self.size[0] * self.size[1]);
+        let (in_place, direct) = (grid.in_place(), grid.is_whole_result());
+        let source_image = self.source.len() / self.images;
+        let source_channel = source_image / (self.groups * grid.channels);
+        let whole = images > 1 || (in_place.is_some() && direct);
+        let results = if direct { 0 } else { piece.rows * grids.len() };
+        let bands = bands(grid.size(), if whole { 0 } else { grid.channels + results });
+        for band in &bands {
+            let layout = |grid: &Grid| grid.in_place().unwrap_or_else(|| grid.laid(band.len()));
+            let laid = layout(grid);
+            let first_channel = piece.group * grid.channels * source_channel;
+            let source = if in_place.is_some() {
+                &self.source[first_image * source_image + first_channel + band.start * laid.pitch..]
+            } else {
+                // Zeros between the numbers stay zeros from one part to the next, if they are at the same places.
+                let key = (bands.len() == 1).then_some((grid.size(), images));
+                if key.is_none() || scratch.key != key {
+                    zero(&mut scratch.source, images * laid.image);
+                    scratch.key = key;
+                }
+                arch.dispatch(
+                    #[inline(always)]
+                    || {
+                        for (image, planes) in scratch.source.chunks_mut(laid.image).enumerate() {
+                            let from = &self.source[(first_image + image) * source_image + first_channel..];
+                            let channels = from.chunks(source_channel.max(1)).zip(planes.chunks_mut(laid.channel));
+                            channels.for_each(|(from, planes)| grid.lay(from, band.clone(), planes));
+                        }
+                    },
+                );
+                &scratch.source[..]
+            };
+            let positions = Positions::new(images, [band.len(), width], laid.image, laid.pitch);
+            let count = band.len() * width;
+            let panel = &mut scratch.panel;
+            let mut product = |grid: &Grid, left: &Left<T>, c: Target<T>| {
+                let b_offsets = &layout(grid).offsets(grid.channels);
+                arch.dispatch(Product { a: left, b: source, b_offsets, positions, c, panel });
+            };
+            if direct {
+                let target = Target { images: result, start: piece.first * area + band.start * width, row: area };
+                product(grid, &left[0], target);
                 continue;
             }
-            for out_rows in row_parts(shape, images, shape.inputs + rows) {
-                let grid = Grid::new(shape, images, out_rows);
-                zero(&mut scratch.input, shape.inputs * grid.input_channel);
-                for (channel, laid) in scratch.input.chunks_mut(grid.input_channel).enumerate() {
-                    grid.lay_input(x, group * shape.inputs + channel, laid);
-                }
-                scratch.output.resize(rows * grid.output_channel, T::zero());
-                Arch::new().dispatch(Product {
-                    a: left,
-                    b: &scratch.input,
-                    b_offsets: &grid.tap_offsets(shape.inputs),
-                    c: &mut scratch.output,
-                    c_offsets: &grid.output_offsets(*rows),
-                    length: grid.length,
-                    accumulate: false,
-                    panel: &mut scratch.panel,
-                });
-                for (image, y) in y.iter_mut().enumerate() {
-                    let channels = y[first * area..].chunks_mut(area).zip(scratch.output.chunks(grid.output_channel));
-                    for (y, laid) in channels.take(*rows) {
-                        for (from, to) in grid.output_rows(image) {
-                            y[to].copy_from_slice(&laid[from]);
+            let size = images * piece.rows * count;
+            scratch.result.resize(grids.len() * size, T::zero());
+            for ((grid, left), dense) in grids.iter().zip(left).zip(scratch.result.chunks_mut(size)) {
+                let mut dense: Vec<_> = dense.chunks_mut(piece.rows * count).collect();
+                product(grid, left, Target { images: &mut dense, start: 0, row: count });
+            }
+            arch.dispatch(
+                #[inline(always)]
+                || {
+                    for (image, to) in result.iter_mut().enumerate() {
+                        for (row, to) in to[piece.first * area..].chunks_mut(area).take(piece.rows).enumerate() {
+                            let start = (image * piece.rows + row) * count;
+                            let results = scratch.result.chunks(size).map(|dense| &dense[start..][..count]);
+                            Grid::put(grids, &results.collect::<Vec<_>>(), band.clone(), self.size[1], to);
                         }
                     }
-                }
-            }
+                },
+            );
         }
-        finish(y, area, bias.map(|bias| &bias[part.split.channels.clone()]), relu);
-    });
-    y
+    }
+
+    /// Shares out the channels of the result, so that with `blocks` blocks of images there are enough parts.
+    fn splits(&self, arch: Arch, blocks: usize) -> Vec<Split<T>> {
+        let wanted = rayon::current_num_threads().div_ceil(blocks.max(1));
+        let rows = self.rows;
+        if self.groups == 1 {
+            let step = rows.div_ceil(wanted).next_multiple_of(8);
+            let ranges = (0..rows).step_by(step).map(|start| start..rows.min(start + step));
+            ranges.map(|channels| Split { pieces: vec![self.left(arch, 0, 0, &channels)], channels }).collect()
+        } else {
+            let step = self.groups.div_ceil(wanted);
+            let ranges = (0..self.groups).step_by(step).map(|start| start..self.groups.min(start + step));
+            let piece = |group: usize, first: usize| self.left(arch, group, (group - first) * rows, &(0..rows));
+            ranges
+                .map(|groups| Split {
+                    channels: groups.start * rows..groups.end * rows,
+                    pieces: groups.clone().map(|group| piece(group, groups.start)).collect(),
+                })
+                .collect()
+        }
+    }
+
+    /// The left factors of a group's channels, one a grid.
+    fn left(&self, arch: Arch, group: usize, first: usize, channels: &Range<usize>) -> Piece<T> {
+        let Weight { numbers, width, row, channel, .. } = self.weight;
+        let numbers = &numbers[group * self.weight.group..];
+        let left = self.grids.iter().map(|grid| {
+            let taps: Vec<_> = grid.kernel_taps().iter().map(|[y, x]| y * width + x).collect();
+            Left::new(arch, channels.len(), grid.channels * taps.len(), |first_row, block_rows, block| {
+                let rows = channels.start + first_row..channels.end.min(channels.start + first_row + block_rows);
+                for (c, block) in block.chunks_mut(taps.len() * block_rows).enumerate() {
+                    for (r, from) in rows.clone().map(|r| &numbers[r * row + c * channel..]).enumerate() {
+                        let to = block[r..].iter_mut().step_by(block_rows);
+                        taps.iter().zip(to).for_each(|(tap, to)| *to = from[*tap]);
+                    }
+                }
+            })
+        });
+        Piece { group, first, rows: channels.len(), left: left.collect() }
+    }
 }
 
 /// The bias of each channel, and the larger of the sum and 0.
-fn finish<T: Real>(images: Vec<&mut [T]>, area: usize, bias: Option<&[T]>, relu: bool) {
-    Arch::new().dispatch(
+fn finish<T: Real>(arch: Arch, images: Vec<&mut [T]>, area: usize, bias: Option<&[T]>, relu: bool) {
+    arch.dispatch(
         #[inline(always)]
         || {
             for image in images {
@@ -102,160 +234,149 @@ fn finish<T: Real>(images: Vec<&mut [T]>, area: usize, bias: Option<&[T]>, relu:
     );
 }
 
-/// dL/dx of dL/dy; with a bias and ReLU a transposed convolution.
-pub(super) fn input_gradient<T: Real>(
-    shape: Geometry,
-    dy: &[T],
-    weight: &[T],
-    bias: Option<&[T]>,
-    relu: bool,
-) -> Vec<T> {
-    let (area, taps) = (shape.input_area(), shape.taps());
-    let mut dx = vec![T::zero(); shape.images * shape.groups * shape.inputs * area];
-    if dx.is_empty() || dy.is_empty() {
-        return dx;
-    }
-    let side_by_side = images_side_by_side(shape);
-    let columns = shape.inputs * taps;
-    let splits = splits(shape, side_by_side, shape.inputs, taps, shape.outputs, |group, row, term| {
-        weight[(group * shape.outputs + term) * columns + row]
-    });
-    let output_image = shape.groups * shape.outputs * shape.output_area();
-    parts(&mut dx, side_by_side, &splits, area).into_par_iter().for_each_init(Scratch::default, |scratch, part| {
-        let dy = &dy[part.first_image * output_image..];
-        let images = part.images.len();
-        let mut dx = part.images;
-        for Piece { group, first, rows, left } in &part.split.pieces {
-            if shape.is_product() {
-                let offsets = |channels: Range<usize>| channels.map(|channel| channel * area).collect::<Vec<_>>();
-                Arch::new().dispatch(Product {
-                    a: left,
-                    b: &dy[group * shape.outputs * area..],
-                    b_offsets: &offsets(0..shape.outputs),
-                    c: dx[0],
-                    c_offsets: &offsets(*first..first + rows),
-                    length: area,
-                    accumulate: false,
-                    panel: &mut scratch.panel,
-                });
-                continue;
-            }
-            let whole = Grid::new(shape, images, 0..shape.output[0]);
-            let starts = whole.tap_offsets(*rows);
-            zero(&mut scratch.input, rows * whole.input_channel);
-            for out_rows in row_parts(shape, images, shape.outputs + rows) {
-                let first_position = out_rows.start * whole.pitch;
-                let grid = Grid::new(shape, images, out_rows);
-                zero(&mut scratch.output, shape.outputs * grid.output_channel);
-                for (channel, laid) in scratch.output.chunks_mut(grid.output_channel).enumerate() {
-                    grid.lay_output(dy, group * shape.outputs + channel, laid);
-                }
-                Arch::new().dispatch(Product {
-                    a: left,
-                    b: &scratch.output,
-                    b_offsets: &grid.output_offsets(shape.outputs),
-                    c: &mut scratch.input,
-                    c_offsets: &starts.iter().map(|start| start + first_position).collect::<Vec<_>>(),
-                    length: grid.length,
-                    accumulate: true,
-                    panel: &mut scratch.panel,
-                });
-            }
-            for (image, dx) in dx.iter_mut().enumerate() {
-                let channels = dx[first * area..].chunks_mut(area).zip(scratch.input.chunks(whole.input_channel));
-                for (dx, laid) in channels.take(*rows) {
-                    whole.take_input(laid, image, dx);
-                }
-            }
-        }
-        finish(dx, area, bias.map(|bias| &bias[part.split.channels.clone()]), relu);
-    });
-    dx
-}
-
 /// dL/dw of dL/dy.
-pub(super) fn weight_gradient<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Vec<T> {
-    let Geometry { groups, inputs, outputs, .. } = shape;
+pub(super) fn weight_gradient<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Result<Vec<T>> {
+    let Geometry { groups, inputs, outputs, input, output, .. } = shape;
     let columns = inputs * shape.taps();
-    // (columns, outputs) of every group, so that threads can share out the columns.
-    let mut sums = vec![T::zero(); groups * columns * outputs];
-    if sums.is_empty() || dy.is_empty() || x.is_empty() {
-        return sums;
+    let mut gradient = vec![T::zero(); groups * columns * outputs];
+    if gradient.is_empty() || dy.is_empty() || x.is_empty() {
+        return Ok(gradient);
     }
-    let (input_image, output_image) = (inputs * shape.input_area(), outputs * shape.output_area());
-    if shape.is_product() {
-        let area = shape.input_area();
-        let offsets = |channels: usize| (0..channels).map(|channel| channel * area).collect::<Vec<_>>();
-        let images =
-            x.chunks_exact(groups * input_image).zip(dy.chunks_exact(groups * output_image)).collect::<Vec<_>>();
-        let (x, y) = (
-            Rows { group: input_image, offsets: &offsets(inputs) },
-            Rows { group: output_image, offsets: &offsets(outputs) },
-        );
-        add_dots(&mut sums, &images, x, y, area);
-    } else {
-        let side_by_side = (4 * CACHED / (groups * (input_image + output_image))).clamp(1, shape.images);
-        let mut scratch = Scratch::default();
-        for first_image in (0..shape.images).step_by(side_by_side) {
-            let images = side_by_side.min(shape.images - first_image);
-            let x = &x[first_image * groups * input_image..];
-            let dy = &dy[first_image * groups * output_image..];
-            for out_rows in row_parts(shape, images, (inputs + outputs) * groups / 4) {
-                let grid = Grid::new(shape, images, out_rows);
-                zero(&mut scratch.input, groups * inputs * grid.input_channel);
-                zero(&mut scratch.output, groups * outputs * grid.output_channel);
-                let lay_input = || {
-                    let channels = scratch.input.par_chunks_mut(grid.input_channel).enumerate();
-                    channels.for_each(|(channel, laid)| grid.lay_input(x, channel, laid));
-                };
-                let lay_output = || {
-                    let channels = scratch.output.par_chunks_mut(grid.output_channel).enumerate();
-                    channels.for_each(|(channel, laid)| grid.lay_output(dy, channel, laid));
-                };
-                rayon::join(lay_input, lay_output);
-                let x_rows = Rows { group: inputs * grid.input_channel, offsets: &grid.tap_offsets(inputs) };
-                let y_rows = Rows { group: outputs * grid.output_channel, offsets: &grid.output_offsets(outputs) };
-                add_dots(&mut sums, &[(&scratch.input, &scratch.output)], x_rows, y_rows, grid.length);
-            }
-        }
+    if shape.taps() == 1 && input == output && inputs < outputs && shape.forward().in_place().is_some() {
+        // Of a product of matrices the smaller factor is transposed.
+        let sums = outer_sums(Geometry { inputs: outputs, outputs: inputs, ..shape }, dy, x)?;
+        let width = sums.len() / (groups * outputs);
+        let rows = gradient.chunks_mut(inputs).zip(sums.chunks(width));
+        rows.for_each(|(gradient, sums)| gradient.copy_from_slice(&sums[..inputs]));
+        return Ok(gradient);
     }
-    let mut gradient = vec![T::zero(); sums.len()];
-    for (gradient, sums) in gradient.chunks_mut(columns * outputs).zip(sums.chunks(columns * outputs)) {
-        for (output, gradient) in gradient.chunks_mut(columns).enumerate() {
-            gradient.iter_mut().zip(sums.iter().skip(output).step_by(outputs)).for_each(|(to, from)| *to = *from);
-        }
+    let sums = outer_sums(shape, x, dy)?;
+    let width = sums.len() / (groups * columns);
+    for (gradient, sums) in gradient.chunks_mut(columns * outputs).zip(sums.chunks(columns * width)) {
+        gradient.par_chunks_mut(16 * columns).enumerate().for_each(|(block, gradient)| {
+            transpose(&sums[16 * block..], width, columns, gradient, columns);
+        });
     }
-    gradient
+    Ok(gradient)
 }
 
-/// Rows of one group in memory, and from one group to the next.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
+/// dL/dw as (groups, inputs and taps, outputs and as many more as fill whole tiles).
+fn outer_sums<T: Real>(shape: Geometry, x: &[T], dy: &[T]) -> Result<Vec<T>> {
+    let arch = arch()?;
+    let Geometry { images, groups, inputs, outputs, output, .. } = shape;
+    let columns = inputs * shape.taps();
+    let tile = outer_tile(outputs);
+    let tiles = outputs.div_ceil(tile);
+    let mut sums = vec![T::zero(); groups * columns * tiles * tile];
+    let grid = shape.forward();
+    let in_place = grid.in_place();
+    let (input_image, output_image) = (x.len() / images, dy.len() / images);
+    let side_by_side = (4 * CACHED / (input_image + output_image)).clamp(1, images);
+    let whole = input_image + output_image <= 4 * CACHED;
+    let bands = bands(output, if whole { 0 } else { (inputs + outputs) * groups / 4 });
+    let (mut laid_x, mut laid_y) = (Vec::new(), Vec::new());
+    for first_image in (0..images).step_by(side_by_side) {
+        let images = side_by_side.min(images - first_image);
+        let x = &x[first_image * input_image..][..images * input_image];
+        let dy = &dy[first_image * output_image..][..images * output_image];
+        for band in &bands {
+            let dense;
+            let laid = match &in_place {
+                Some(laid) => laid,
+                None => {
+                    dense = grid.laid(band.len());
+                    &dense
+                }
+            };
+            if in_place.is_none() {
+                zero(&mut laid_x, images * groups * laid.image);
+            }
+            let lay_x = || {
+                let channels = laid_x.par_chunks_mut(laid.channel).zip(x.par_chunks(shape.input_area()));
+                channels.for_each(|(planes, image)| {
+                    arch.dispatch(
+                        #[inline(always)]
+                        || grid.lay(image, band.clone(), planes),
+                    );
+                });
+            };
+            let per_image = band.len() * output[1];
+            laid_y.resize(groups * tiles * images * per_image * tile, T::zero());
+            let lay_y = || {
+                // (group, tile, image) of (position, output).
+                let parts = laid_y.par_chunks_mut(per_image * tile).enumerate();
+                parts.for_each(|(number, to)| {
+                    let (image, channels) = (number % images, number / images);
+                    let (group, first) = (channels / tiles, channels % tiles * tile);
+                    let count = tile.min(outputs - first);
+                    let from = image * output_image + (group * outputs + first) * shape.output_area();
+                    let from = &dy[from + band.start * output[1]..];
+                    transpose(from, shape.output_area(), count, to, tile);
+                });
+            };
+            rayon::join(lay_x, lay_y);
+            let (source, image) = match &in_place {
+                Some(laid) => (&x[band.start * laid.pitch..], laid.image),
+                None => (&laid_x[..], groups * laid.image),
+            };
+            let rows = Rows {
+                source,
+                groups,
+                group: inputs * laid.channel,
+                offsets: &laid.offsets(inputs),
+                positions: Positions::new(images, [band.len(), output[1]], image, laid.pitch),
+            };
+            rows.add(arch, &laid_y, tile, &mut sums);
+        }
+    }
+    Ok(sums)
+}
+
+/// to\[j, i\] = from\[i, j\] for `rows` rows i of `from`, `pitch` apart, and as many j as `to` has rows, `to_pitch` apart.
+fn transpose<T: Copy>(from: &[T], pitch: usize, rows: usize, to: &mut [T], to_pitch: usize) {
+    // Some at a time, so that what is written stays in the first cache.
+    for (block, to) in to.chunks_mut(16 * to_pitch).enumerate() {
+        for row in 0..rows {
+            let from = &from[row * pitch + 16 * block..];
+            to[row..].iter_mut().step_by(to_pitch).zip(from).for_each(|(to, from)| *to = *from);
+        }
+    }
+}
+
+/// The rows of every group's X, a tap of a channel each.
+struct Rows<'a, T> {
+    source: &'a [T],
+    groups: usize,
+    /// From one group to the next.
     group: usize,
     offsets: &'a [usize],
+    positions: Positions,
 }
 
-/// Adds the products of all rows of the first with all rows of the second of each pair, in the order of the pairs.
-fn add_dots<T: Real>(sums: &mut [T], pairs: &[(&[T], &[T])], x_rows: Rows, y_rows: Rows, length: usize) {
-    let outputs = y_rows.offsets.len();
-    // So many rows at a time that threads are occupied; a multiple of a tile's.
-    let rows = x_rows.offsets.len().div_ceil(4 * PARTS).next_multiple_of(12);
-    for (group, sums) in sums.chunks_mut(x_rows.offsets.len() * outputs).enumerate() {
-        sums.par_chunks_mut(rows * outputs).zip(x_rows.offsets.par_chunks(rows)).for_each(|(out, x_offsets)| {
-            for (x, y) in pairs {
-                let (x, y) = (&x[group * x_rows.group..], &y[group * y_rows.group..]);
-                Arch::new().dispatch(Dots { x, x_offsets, y, y_offsets: y_rows.offsets, out, length });
-            }
+impl<T: Real> Rows<'_, T> {
+    /// Adds the products of all rows with all rows of Y; threads share out the rows.
+    fn add(&self, arch: Arch, y: &[T], tile: usize, sums: &mut [T]) {
+        let (columns, groups) = (self.offsets.len(), self.groups);
+        // So many rows at a time that threads are occupied; a multiple of a tile's.
+        let rows = columns.div_ceil(4 * PARTS).next_multiple_of(8);
+        let (width, y_group) = (sums.len() / groups / columns, y.len() / groups);
+        let by_group = sums.par_chunks_mut(columns * width).zip(y.par_chunks(y_group)).enumerate();
+        by_group.for_each(|(group, (sums, y))| {
+            let x = &self.source[group * self.group..];
+            sums.par_chunks_mut(rows * width).zip(self.offsets.par_chunks(rows)).for_each(|(out, x_offsets)| {
+                arch.dispatch(Outer { x, x_offsets, positions: self.positions, y, tile, out });
+            });
         });
     }
 }
 
 /// The sum over images and positions of `dy` (images, channels, area): dL/dbias, (channels,).
-pub(super) fn bias_gradient<T: Real>(channels: usize, area: usize, dy: &[T]) -> Vec<T> {
+pub(super) fn bias_gradient<T: Real>(channels: usize, area: usize, dy: &[T]) -> Result<Vec<T>> {
+    let arch = arch()?;
     let mut sums = vec![T::zero(); channels];
     sums.par_iter_mut().enumerate().for_each(|(channel, total)| {
         for plane in dy.chunks(area.max(1)).skip(channel).step_by(channels) {
-            Arch::new().dispatch(
+            arch.dispatch(
                 #[inline(always)]
                 || {
                     // As many sums as a vector has numbers: one would wait for itself.
@@ -269,19 +390,21 @@ pub(super) fn bias_gradient<T: Real>(channels: usize, area: usize, dy: &[T]) -> 
             );
         }
     });
-    sums
+    Ok(sums)
 }
 
 /// Memory that a thread uses again.
 struct Scratch<T> {
-    input: Vec<T>,
-    output: Vec<T>,
+    source: Vec<T>,
+    /// What is laid there: positions, images.
+    key: Option<([usize; 2], usize)>,
+    result: Vec<T>,
     panel: Vec<T>,
 }
 
 impl<T> Default for Scratch<T> {
     fn default() -> Self {
-        Self { input: Vec::new(), output: Vec::new(), panel: Vec::new() }
+        Self { source: Vec::new(), key: None, result: Vec::new(), panel: Vec::new() }
     }
 }
 
@@ -291,19 +414,19 @@ fn zero<T: Real>(numbers: &mut Vec<T>, count: usize) {
 }
 
 /// So many images that a product has enough columns, yet enough parts remain for the threads.
-fn images_side_by_side(shape: Geometry) -> usize {
-    if shape.is_product() {
-        return 1;
-    }
-    POSITIONS.div_ceil(shape.output_area().max(1)).min(shape.images / PARTS).max(1)
+fn images_side_by_side(images: usize, area: usize) -> usize {
+    let blocks = images.div_ceil(POSITIONS.div_ceil(area));
+    let blocks = if blocks > 1 { blocks.next_multiple_of(PARTS).min(images) } else { 1 };
+    images.div_ceil(blocks)
 }
 
-/// The output's rows in parts that stay in the second cache, `channels` channels each.
-fn row_parts(shape: Geometry, images: usize, channels: usize) -> impl Iterator<Item = Range<usize>> {
-    let [height, width] = shape.output;
-    let rows = if images > 1 { height } else { (CACHED / channels.max(1)).max(POSITIONS) / width.max(1) };
+/// The rows of a result in bands that stay in the second cache, `channels` channels each.
+fn bands([height, width]: [usize; 2], channels: usize) -> Vec<Range<usize>> {
+    let rows = CACHED.checked_div(channels).map_or(height, |count| count.max(POSITIONS) / width);
     let rows = height.div_ceil(height.div_ceil(rows.max(1)));
-    (0..height).step_by(rows).map(move |start| start..height.min(start + rows))
+    // Of whole vectors.
+    let rows = (rows..rows + 16).find(|rows| (rows * width).is_multiple_of(16)).unwrap_or(rows).min(height);
+    (0..height).step_by(rows).map(|start| start..height.min(start + rows)).collect()
 }
 
 /// Some channels of the result, and the left factors that give them.
@@ -317,48 +440,8 @@ struct Piece<T> {
     group: usize,
     first: usize,
     rows: usize,
-    left: Vec<T>,
-}
-
-/// Shares out `rows` channels a group, each of them `height` rows of `terms` numbers of the left factor,
-/// `number(group, row, term)`.
-fn splits<T: Real>(
-    shape: Geometry,
-    side_by_side: usize,
-    rows: usize,
-    height: usize,
-    terms: usize,
-    number: impl Fn(usize, usize, usize) -> T + Sync,
-) -> Vec<Split<T>> {
-    let blocks = shape.images.div_ceil(side_by_side);
-    let wanted = PARTS.div_ceil(blocks.max(1));
-    let block_rows = rows_per_block(Arch::new());
-    let piece = |group: usize, first: usize, channels: Range<usize>| {
-        let count = channels.len() * height;
-        let mut left = vec![T::zero(); count.div_ceil(block_rows) * block_rows * terms];
-        left.par_chunks_mut(block_rows * terms).enumerate().for_each(|(block, left)| {
-            for (term, left) in left.chunks_mut(block_rows).enumerate() {
-                for (row, left) in (block * block_rows..count).zip(left) {
-                    *left = number(group, channels.start * height + row, term);
-                }
-            }
-        });
-        Piece { group, first, rows: channels.len(), left }
-    };
-    if shape.groups == 1 {
-        let step = rows.div_ceil(wanted).next_multiple_of(block_rows).max(1);
-        let ranges = (0..rows).step_by(step).map(|start| start..rows.min(start + step));
-        ranges.map(|channels| Split { pieces: vec![piece(0, 0, channels.clone())], channels }).collect()
-    } else {
-        let step = shape.groups.div_ceil(wanted).max(1);
-        let ranges = (0..shape.groups).step_by(step).map(|start| start..shape.groups.min(start + step));
-        ranges
-            .map(|groups| Split {
-                channels: groups.start * rows..groups.end * rows,
-                pieces: groups.clone().map(|group| piece(group, (group - groups.start) * rows, 0..rows)).collect(),
-            })
-            .collect()
-    }
+    /// For each grid.
+    left: Vec<Left<T>>,
 }
 
 /// One split's channels of some images.

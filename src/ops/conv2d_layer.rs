@@ -46,7 +46,7 @@ impl Layer {
     fn run_as<T: Real>(&self, x: Argument, weight: Argument, bias: Option<Argument>) -> Result<CpuStorage> {
         let run = if self.transposed { input_gradient } else { forward };
         let bias = bias.map(numbers::<T>).transpose()?;
-        Ok(T::to_cpu_storage_owned(run(self.shape, numbers(x)?, numbers(weight)?, bias, self.relu)))
+        Ok(T::to_cpu_storage_owned(run(self.shape, numbers(x)?, numbers(weight)?, bias, self.relu)?))
     }
 
     fn gradients(
@@ -148,7 +148,7 @@ impl CustomOp2 for WeightGradient {
 
     fn cpu_fwd(&self, x: &CpuStorage, xl: &Layout, dy: &CpuStorage, yl: &Layout) -> Result<(CpuStorage, Shape)> {
         fn run<T: Real>(shape: Geometry, x: Argument, dy: Argument) -> Result<CpuStorage> {
-            Ok(T::to_cpu_storage_owned(weight_gradient::<T>(shape, numbers(x)?, numbers(dy)?)))
+            Ok(T::to_cpu_storage_owned(weight_gradient::<T>(shape, numbers(x)?, numbers(dy)?)?))
         }
         let run = if x.dtype() == DType::F32 { run::<f32> } else { run::<f64> };
         let Geometry { groups, inputs, outputs, kernel: [height, width], .. } = self.0;
@@ -166,7 +166,7 @@ impl CustomOp1 for BiasGradient {
 
     fn cpu_fwd(&self, dy: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         fn run<T: Real>(channels: usize, area: usize, dy: Argument) -> Result<CpuStorage> {
-            Ok(T::to_cpu_storage_owned(bias_gradient::<T>(channels, area, numbers(dy)?)))
+            Ok(T::to_cpu_storage_owned(bias_gradient::<T>(channels, area, numbers(dy)?)?))
         }
         let run = if dy.dtype() == DType::F32 { run::<f32> } else { run::<f64> };
         let (_, channels, height, width) = layout.shape().dims4()?;

@@ -1,11 +1,11 @@
 //! The mean of every plane.
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::contiguous;
-use super::planes::{Float, planes_per_task, sum};
+use super::planes::{planes_per_task, sum};
+use super::simd::{self, Float};
 use crate::error::Error;
 
 /// y_nc = 1/(H·W) Σ_hw x_nchw.
@@ -50,8 +50,8 @@ impl CustomOp1 for Mean {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (n, c, height, width) = layout.shape().dims4()?;
         let means = match x {
-            CpuStorage::F32(x) => CpuStorage::F32(means(contiguous(x, layout)?, height * width)),
-            CpuStorage::F64(x) => CpuStorage::F64(means(contiguous(x, layout)?, height * width)),
+            CpuStorage::F32(x) => CpuStorage::F32(means(contiguous(x, layout)?, height * width)?),
+            CpuStorage::F64(x) => CpuStorage::F64(means(contiguous(x, layout)?, height * width)?),
             _ => bail!("global_avg_pool2d: expected f32 or f64"),
         };
         Ok((means, Shape::from((n, c))))
@@ -66,9 +66,10 @@ impl CustomOp1 for Mean {
     }
 }
 
-fn means<T: Float>(x: &[T], plane: usize) -> Vec<T> {
-    let mean = |plane: &[T]| Arch::new().dispatch(|| T::from_f64(sum(plane, |v| v) / plane.len() as f64));
-    x.par_chunks(plane).with_min_len(planes_per_task(plane)).map(mean).collect()
+fn means<T: Float>(x: &[T], plane: usize) -> Result<Vec<T>> {
+    let arch = simd::arch()?;
+    let mean = |plane: &[T]| arch.dispatch(|| T::from_f64(sum(plane, |v| v) / plane.len() as f64));
+    Ok(x.par_chunks(plane).with_min_len(planes_per_task(plane)).map(mean).collect())
 }
 
 /// The gradient of the mean: every number of a plane gets the same.

@@ -9,8 +9,8 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
-use super::contiguous;
 use super::tanh::{add_bias, add_bias_and_tanh, times_derivative};
+use super::{contiguous, simd};
 use crate::error::Error;
 
 /// y = x·Wᵀ + b, differentiable in all three.
@@ -105,7 +105,7 @@ impl CustomOp3 for Fused {
             (CpuStorage::F32(mut y), CpuStorage::F32(bias)) => {
                 match self {
                     Self::Linear => add_bias(&mut y, contiguous(bias, bias_layout)?),
-                    Self::LinearTanh => add_bias_and_tanh(&mut y, contiguous(bias, bias_layout)?),
+                    Self::LinearTanh => add_bias_and_tanh(simd::arch()?, &mut y, contiguous(bias, bias_layout)?),
                 }
                 CpuStorage::F32(y)
             }

@@ -3,11 +3,11 @@
 use std::sync::OnceLock;
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, ToUsize2, bail};
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::contiguous;
-use super::planes::{Float, planes_per_task};
+use super::planes::planes_per_task;
+use super::simd::{self, Float};
 use crate::error::Error;
 
 /// y_nchw = max of x_nc over the window of `kernel` rows and columns that starts at row `stride`·h − `padding`, and at
@@ -186,8 +186,8 @@ impl CustomOp1 for MaxPool {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (n, c, _, _) = layout.shape().dims4()?;
         let y = match x {
-            CpuStorage::F32(x) => CpuStorage::F32(self.run(contiguous(x, layout)?, n * c)),
-            CpuStorage::F64(x) => CpuStorage::F64(self.run(contiguous(x, layout)?, n * c)),
+            CpuStorage::F32(x) => CpuStorage::F32(self.run(contiguous(x, layout)?, n * c)?),
+            CpuStorage::F64(x) => CpuStorage::F64(self.run(contiguous(x, layout)?, n * c)?),
             _ => bail!("max_pool2d: expected f32 or f64"),
         };
         Ok((y, Shape::from((n, c, self.windows.rows.outputs, self.windows.columns.outputs))))
@@ -205,7 +205,8 @@ impl CustomOp1 for MaxPool {
 }
 
 impl MaxPool {
-    fn run<T: Float>(&self, x: &[T], planes: usize) -> Vec<T> {
+    fn run<T: Float>(&self, x: &[T], planes: usize) -> Result<Vec<T>> {
+        let arch = simd::arch()?;
         let Windows { rows, columns } = self.windows;
         let (plane, outputs) = (rows.size * columns.size, rows.outputs * columns.outputs);
         let mut y = vec![T::zero(); planes * outputs];
@@ -215,14 +216,14 @@ impl MaxPool {
         if self.keep {
             let mut positions = vec![0; planes * outputs];
             pairs.zip(positions.par_chunks_mut(outputs)).for_each_init(scratch, |scratch, ((x, y), positions)| {
-                Arch::new().dispatch(|| scratch.maxima_and_positions(x, y, positions));
+                arch.dispatch(|| scratch.maxima_and_positions(x, y, positions));
             });
             // A second forward pass would give the same.
             let _ = self.positions.set(positions);
         } else {
-            pairs.for_each_init(scratch, |scratch, (x, y)| Arch::new().dispatch(|| scratch.maxima(x, y)));
+            pairs.for_each_init(scratch, |scratch, (x, y)| arch.dispatch(|| scratch.maxima(x, y)));
         }
-        y
+        Ok(y)
     }
 }
 

@@ -13,6 +13,7 @@ mod conv_transpose2d;
 mod conv_units;
 mod global_avg_pool2d;
 mod isometric;
+mod leaky_relu;
 mod linear;
 mod max_pool2d;
 mod planes;
@@ -29,6 +30,7 @@ pub use conv_units::{ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_compo
 pub use conv2d::{Conv2dParams, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite};
 pub use global_avg_pool2d::{global_avg_pool2d, global_avg_pool2d_composite};
 pub use isometric::{Distances, isometric, isometric_composite, isometric_to, isometric_to_composite};
+pub use leaky_relu::{leaky_relu, leaky_relu_composite};
 pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
 pub use max_pool2d::{max_pool2d, max_pool2d_composite};
 

@@ -1,12 +1,6 @@
 //! What the kernels on images share: (N, C, H, W) is N·C planes of H·W numbers that lie one after another.
 
-use candle_core::WithDType;
-
-/// The numbers that the fused kernels work on.
-pub(super) trait Float: WithDType + Into<f64> {}
-
-impl Float for f32 {}
-impl Float for f64 {}
+pub(super) use super::simd::Float;
 
 /// A sum has sixteen lanes whatever the processor's width, so every processor gives the same number.
 const LANES: usize = 16;

@@ -30,7 +30,7 @@ fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
 }
 
 /// f32 or f64, one at a time and in vectors. `mul_add` rounds once where the processor can, twice elsewhere.
-pub(super) trait Float: WithDType {
+pub(super) trait Float: WithDType + Into<f64> {
     type Vector<S: Simd>: Copy;
 
     fn root(self) -> Self;
@@ -40,6 +40,7 @@ pub(super) trait Float: WithDType {
     fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
     fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
@@ -52,7 +53,7 @@ pub(super) trait Float: WithDType {
 }
 
 macro_rules! float {
-    ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $sub:ident, $mul:ident, $div:ident,
+    ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
      $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident) => {
         impl Float for $t {
             type Vector<S: Simd> = S::$vector;
@@ -76,6 +77,10 @@ macro_rules! float {
             #[inline(always)]
             fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S> {
                 simd.$splat(value)
+            }
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$add(a, b)
             }
             #[inline(always)]
             fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
@@ -122,6 +127,7 @@ float!(
     as_simd_f32s,
     as_mut_simd_f32s,
     splat_f32s,
+    add_f32s,
     sub_f32s,
     mul_f32s,
     div_f32s,
@@ -138,6 +144,7 @@ float!(
     as_simd_f64s,
     as_mut_simd_f64s,
     splat_f64s,
+    add_f64s,
     sub_f64s,
     mul_f64s,
     div_f64s,

@@ -4,7 +4,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 use pulp::Arch;
 
-use super::contiguous;
+use super::{contiguous, simd};
 
 /// y = y + bias for every row of `y`.
 pub(super) fn add_bias<T: WithDType>(y: &mut [T], bias: &[T]) {
@@ -13,9 +13,9 @@ pub(super) fn add_bias<T: WithDType>(y: &mut [T], bias: &[T]) {
     }
 }
 
-/// y = tanh(y + bias) for every row of `y`; the widest vectors that the processor has.
-pub(super) fn add_bias_and_tanh(y: &mut [f32], bias: &[f32]) {
-    Arch::new().dispatch(|| {
+/// y = tanh(y + bias) for every row of `y`.
+pub(super) fn add_bias_and_tanh(arch: Arch, y: &mut [f32], bias: &[f32]) {
+    arch.dispatch(|| {
         for row in y.chunks_mut(bias.len().max(1)) {
             for (y, bias) in row.iter_mut().zip(bias) {
                 *y = tanh(*y + bias);
@@ -81,7 +81,7 @@ impl CustomOp2 for TimesDerivative {
             (CpuStorage::F32(y), CpuStorage::F32(g)) => {
                 let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
                 let mut product = g.to_vec();
-                Arch::new().dispatch(|| product.iter_mut().zip(y).for_each(|(g, y)| *g *= 1. - y * y));
+                simd::arch()?.dispatch(|| product.iter_mut().zip(y).for_each(|(g, y)| *g *= 1. - y * y));
                 CpuStorage::F32(product)
             }
             (CpuStorage::F64(y), CpuStorage::F64(g)) => {
@@ -138,7 +138,7 @@ mod tests {
             let bias: Vec<f32> = (0..length).map(|i| i as f32 * 0.01).collect();
             let mut y: Vec<f32> = (0..2 * length).map(|i| (i as f32).sin()).collect();
             let expected: Vec<f32> = y.iter().enumerate().map(|(i, y)| tanh(y + bias[i % length])).collect();
-            add_bias_and_tanh(&mut y, &bias);
+            add_bias_and_tanh(Arch::new(), &mut y, &bias);
             for (got, expected) in y.iter().zip(&expected) {
                 // Wider vectors may fuse a product and a sum.
                 assert!((got - expected).abs() <= 3e-7, "{got} {expected}");

@@ -6,11 +6,13 @@ mod history;
 mod optimizer;
 mod parallel;
 mod sgd;
+mod stack;
 mod train;
 
 pub use adam::{Adam, AdamParams};
-pub use history::{Epoch, History, Progress, printer};
+pub use history::{Epoch, History, Progress, printer, printer_every};
 pub use optimizer::{Optimizer, Schedule};
 pub use parallel::in_parallel;
 pub use sgd::{Sgd, SgdParams};
+pub use stack::{StackParams, check_nested, stack_terms, train_stack};
 pub use train::{TrainParams, train};

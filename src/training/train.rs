@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
 use crate::datasets::Augmentation;
@@ -24,7 +24,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(2);
 pub struct TrainParams {
     /// How often every image is seen; 5 by default.
     pub epochs: usize,
-    /// Images a step; 100 by default. The last batch of an epoch takes what is left.
+    /// Images a step; 100 by default. The last batch of an epoch takes what is left. One batch of all images keeps their
+    /// order.
     pub batch_size: usize,
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by default.
     pub optimizer: Optimizer,
@@ -120,15 +121,19 @@ pub fn train(
     let first = history.epochs.len();
     let begun = Instant::now();
     for epoch in first..params.epochs {
-        let order = Rng::new(params.seed).stream(format!("epoch {epoch}")).permutation(n);
-        let order = order.into_iter().map(|index| index as u32).collect();
-        let order = Tensor::from_vec(order, n, images.device())?;
+        // One batch of all images needs no order.
+        let order = if batches > 1 { Some(order(params.seed, epoch, n, images.device())?) } else { None };
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
         for batch in 0..batches {
-            let start = batch * params.batch_size;
-            let rows = order.narrow(0, start, params.batch_size.min(n - start))?;
-            let (x, t) = (images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?);
+            let (x, t) = match &order {
+                Some(order) => {
+                    let start = batch * params.batch_size;
+                    let rows = order.narrow(0, start, params.batch_size.min(n - start))?;
+                    (images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?)
+                }
+                None => (images.clone(), labels.clone()),
+            };
             let mut draws = Rng::new(params.seed).stream(format!("augmentation of epoch {epoch}, batch {batch}"));
             let x = params.augmentation.apply(&x, &mut draws)?;
             let terms = loss.terms(network, &x, &t)?;
@@ -161,6 +166,12 @@ pub fn train(
         }
     }
     Ok(history)
+}
+
+/// The order of the images in an epoch.
+fn order(seed: u64, epoch: usize, n: usize, device: &Device) -> Result<Tensor> {
+    let order = Rng::new(seed).stream(format!("epoch {epoch}")).permutation(n);
+    Ok(Tensor::from_vec(order.into_iter().map(|index| index as u32).collect(), n, device)?)
 }
 
 /// What decides the numbers of a run, but for the number of epochs.
@@ -204,7 +215,7 @@ fn describe(
 
 /// Sums over the images of an epoch, on the device: reading them every step would wait for it.
 #[derive(Default)]
-struct Sums {
+pub(super) struct Sums {
     images: usize,
     loss: Option<Tensor>,
     cross_entropy: Option<Tensor>,
@@ -213,7 +224,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, terms: &Terms, labels: &Tensor) -> Result<()> {
+    pub(super) fn add(&mut self, terms: &Terms, labels: &Tensor) -> Result<()> {
         let count = labels.elem_count();
         let add = |sum: &mut Option<Tensor>, mean: Option<&Tensor>| -> Result<()> {
             if let Some(mean) = mean {
@@ -235,7 +246,7 @@ impl Sums {
         add(&mut self.correct, terms.logits.as_ref().map(right).transpose()?.as_ref())
     }
 
-    fn means(&self, elapsed: Duration) -> Result<Epoch> {
+    pub(super) fn means(&self, elapsed: Duration) -> Result<Epoch> {
         let mean = |sum: &Option<Tensor>| -> Result<Option<f64>> {
             Ok(match sum {
                 Some(sum) => Some(sum.to_scalar::<f64>()? / self.images as f64),

@@ -50,3 +50,29 @@ pub fn gradients_along(y: &Tensor, along: &Tensor, variables: &[&Var]) -> Result
 pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
+
+/// Runs the tests of the calling test binary, but for the one named, in processes of their own, one for each instruction
+/// set that the processor has: the kernels choose theirs once in a process.
+#[track_caller]
+pub fn run_with_every_instruction_set(but: &str) {
+    #[cfg(target_arch = "x86_64")]
+    let sets = [
+        ("scalar", true),
+        ("avx2", std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")),
+        ("avx512", std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let sets = [("scalar", true)];
+    for (name, there) in sets {
+        if !there {
+            eprintln!("{name}: not on this processor");
+            continue;
+        }
+        let tests = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--skip", but])
+            .env("ISOPATH_SIMD", name)
+            .output()
+            .unwrap();
+        assert!(tests.status.success(), "{name}: {}", String::from_utf8_lossy(&tests.stdout));
+    }
+}

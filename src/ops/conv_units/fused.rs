@@ -146,7 +146,7 @@ impl Units {
                 UnitNorm::Bias(bias) => {
                     let bias = memory(bias);
                     let relu = unit.relu && residual.is_none();
-                    let mut y = forward(shape, input, weight.numbers()?, Some(bias.numbers()?), relu);
+                    let mut y = forward(shape, input, weight.numbers()?, Some(bias.numbers()?), relu)?;
                     if let Some(residual) = residual {
                         add(&mut y, residual, unit.relu)?;
                     }
@@ -154,7 +154,7 @@ impl Units {
                 }
                 UnitNorm::Batch { gamma, beta } => {
                     let (gamma, beta) = (memory(gamma), memory(beta));
-                    let z = forward(shape, input, weight.numbers()?, None, false);
+                    let z = forward(shape, input, weight.numbers()?, None, false)?;
                     let then = Then { residual, relu: unit.relu };
                     let images = images(&shape);
                     let (y, found) = normalise(&z, images, [gamma.numbers()?, beta.numbers()?], None, self.eps, then)?;
@@ -269,7 +269,7 @@ impl Units {
                     }
                     if of_parameters {
                         let Images { channels, plane, .. } = images(&shape);
-                        of_norm = vec![bias_gradient(channels, plane, &g)];
+                        of_norm = vec![bias_gradient(channels, plane, &g)?];
                     }
                 }
             }
@@ -279,10 +279,10 @@ impl Units {
                     number => kept[number - 1].result.as_ref().unwrap_or(y),
                 });
                 of_flat.extend(of_norm.into_iter().rev());
-                of_flat.push(weight_gradient(shape, input.numbers()?, &g));
+                of_flat.push(weight_gradient(shape, input.numbers()?, &g)?);
             }
             if of_input {
-                let of_input = input_gradient(shape, &g, memory(&unit.weight).numbers()?, None, false);
+                let of_input = input_gradient(shape, &g, memory(&unit.weight).numbers()?, None, false)?;
                 give(&mut gradients, unit.input, Give::Own(of_input))?;
             }
             if let (Some(number), UnitNorm::Bias(_)) = (of_residual, &unit.norm) {

@@ -7,7 +7,8 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::cells::Cells;
-use super::kernel::{Block, Points, ROWS, Rows, Scratch, Target, prepare};
+use super::kernel::{Block, ROWS, Scratch, Target};
+use super::points::{Aligned, Points, Rows, TILE};
 use crate::ops::contiguous;
 use crate::ops::simd::{self, Float};
 
@@ -62,6 +63,29 @@ impl CustomOp2 for Fused {
     }
 }
 
+/// Shares of one cell at most: each takes memory for the cell's gradients.
+const SHARES: usize = 16;
+
+/// Some of a cell's blocks, with gradients of their own: so the order of the sums is the same for any number of threads.
+struct Share<'a, T> {
+    cell: usize,
+    /// Of how many shares it is which.
+    index: usize,
+    of: usize,
+    gradients: [&'a mut [T]; 2],
+    sum: f64,
+}
+
+impl<T: Float> Share<'_, T> {
+    /// The blocks' first points. Early blocks have more pairs, so every second round goes backwards.
+    fn blocks(&self, n: usize) -> impl Iterator<Item = usize> + use<T> {
+        let (index, of) = (self.index, self.of);
+        let rounds = n.div_ceil(ROWS).div_ceil(of);
+        let block = move |round| round * of + if round % 2 == 0 { index } else { of - 1 - index };
+        (0..rounds).map(move |round| block(round) * ROWS).filter(move |&first| first < n)
+    }
+}
+
 impl Fused {
     fn run<T: Float>(&self, given: &CpuStorage, lg: &Layout, z: &CpuStorage, lz: &Layout) -> Result<CpuStorage> {
         let arch = simd::arch()?;
@@ -74,7 +98,7 @@ impl Fused {
         };
         let cells = &self.cells;
         for rows in [&mut x, &mut z] {
-            prepare(rows, cells.iter());
+            rows.prepare(cells.iter());
         }
         let points = |rows| cells.iter().map(|cell| Points::new(rows, cell)).collect::<Vec<_>>();
         let points_z = points(&z);
@@ -84,56 +108,80 @@ impl Fused {
             Given::Pairs => Target::Pairs(given, cells.starts_of_pairs()),
         };
 
-        // Rows of a cell together, as the blocks come; a block writes its own rows only, so the threads do not matter.
-        let total = cells.iter().map(<[u32]>::len).sum::<usize>();
-        let [need_x, need_z] = self.needs;
-        let mut gradient_x = vec![T::zero(); if need_x { total * x.width } else { 0 }];
-        let mut gradient_z = vec![T::zero(); if need_z { total * z.width } else { 0 }];
-        let mut blocks = Vec::with_capacity(total / ROWS + cells.len());
-        {
-            let (mut rest_x, mut rest_z) = (gradient_x.as_mut_slice(), gradient_z.as_mut_slice());
-            for (cell, members) in cells.iter().enumerate() {
-                for first in (0..members.len()).step_by(ROWS) {
-                    let count = ROWS.min(members.len() - first);
-                    let rows_x = take(&mut rest_x, if need_x { count * x.width } else { 0 });
-                    let rows_z = take(&mut rest_z, if need_z { count * z.width } else { 0 });
-                    blocks.push((cell, first, count, rows_x, rows_z, 0f64));
-                }
-            }
+        let needs = [self.needs[0] && x.width > 0, self.needs[1] && z.width > 0];
+        // In operations.
+        let work = |n: usize| n * n / 2 * (2 * x.width + 5 * z.width + 10);
+        let mut shares = Vec::with_capacity(cells.len());
+        for (cell, members) in cells.iter().enumerate() {
+            let of = (work(members.len()) / 16_000_000).clamp(1, SHARES);
+            shares.extend((0..of).map(|index| (cell, index, of)));
         }
+        // One piece of memory for all: the allocator gives it again, and many small ones back to the system.
+        let length = |points: &[Points<'_, T>], cell: usize| points.get(cell).map_or(0, Points::gradient_len);
+        let length = |cell| {
+            let lengths = [length(target.points(), cell), length(&points_z, cell)];
+            [0, 1].map(|side| if needs[side] { lengths[side] } else { 0 })
+        };
+        let all = shares.iter().map(|&(cell, ..)| length(cell).iter().sum::<usize>()).sum();
+        let mut memory = Aligned::zeros(all);
+        let mut rest = memory.get_mut();
+        let share = |(cell, index, of)| {
+            let gradients = length(cell).map(|length| rest.split_off_mut(..length).unwrap_or_default());
+            Share { cell, index, of, gradients, sum: 0. }
+        };
+        let mut shares: Vec<_> = shares.into_iter().map(share).collect();
         let factor = T::from_f64(4. / (n as f64 * n as f64));
         let scratch = || Scratch::new(&target, &points_z);
-        let run = |scratch: &mut Scratch<T>, block: &mut (usize, usize, usize, &mut [T], &mut [T], f64)| {
-            let (cell, first, count, gradient_x, gradient_z, sum) = block;
-            let (cell, first, count) = (*cell, *first, *count);
-            let (target, z) = (&target, points_z.as_slice());
-            *sum = arch.dispatch(Block { target, z, cell, first, count, factor, scratch, gradient_x, gradient_z });
+        let run = |scratch: &mut Scratch<T>, share: &mut Share<'_, T>| {
+            let (target, z, cell) = (&target, points_z.as_slice(), share.cell);
+            for first in share.blocks(z[cell].members.len()) {
+                let gradients = share.gradients.each_mut().map(|gradient| &mut **gradient);
+                let scratch = &mut *scratch;
+                share.sum += arch.dispatch(Block { target, z, cell, first, factor, scratch, gradients });
+            }
         };
         // Tasks of some tens of microseconds; what is less than two of them is not worth another thread.
-        let pairs = cells.iter().map(|cell| cell.len() * cell.len()).sum::<usize>();
-        let work = pairs * (2 * x.width + 2 * z.width + 10);
-        let blocks_a_task = (blocks.len() * 1_000_000 / work.max(1)).max(1);
-        if blocks.len() < 2 * blocks_a_task {
+        let all = points_z.iter().map(|points| work(points.members.len())).sum::<usize>();
+        let shares_a_task = (shares.len() * 1_000_000 / all.max(1)).max(1);
+        if shares.len() < 2 * shares_a_task {
             let mut scratch = scratch();
-            blocks.iter_mut().for_each(|block| run(&mut scratch, block));
+            shares.iter_mut().for_each(|share| run(&mut scratch, share));
         } else {
-            blocks.par_iter_mut().with_min_len(blocks_a_task).for_each_init(scratch, run);
+            shares.par_iter_mut().with_min_len(shares_a_task).for_each_init(scratch, run);
         }
-        let sum = blocks.iter().map(|block| block.5).sum::<f64>();
+        let diagonal = (0..).zip(cells.iter()).map(|(cell, members)| target.diagonal(cell, members)).sum::<f64>();
+        // A pair counts twice.
+        let sum = 2. * shares.iter().map(|share| share.sum).sum::<f64>() + diagonal;
 
-        let tensor = |values: Vec<T>, width: usize, needed: bool| {
-            let in_order = || Tensor::from_vec(cells.scatter(values, width), (n, width), &Device::Cpu);
-            needed.then(in_order).transpose()
+        let gradient = |side: usize, points: &[Points<'_, T>], width: usize| {
+            let in_order = || {
+                Tensor::from_vec(cells.scatter(total(&shares, side, points, width), width), (n, width), &Device::Cpu)
+            };
+            self.needs[side].then(in_order).transpose()
         };
         // A second forward pass would give the same gradients.
-        let _ = self.gradients.set([tensor(gradient_x, x.width, need_x)?, tensor(gradient_z, z.width, need_z)?]);
+        let gradients = [gradient(0, target.points(), x.width)?, gradient(1, &points_z, z.width)?];
+        let _ = self.gradients.set(gradients);
         Ok(T::to_cpu_storage_owned(vec![T::from_f64(sum / (n as f64 * n as f64))]))
     }
 }
 
-/// The first `length` numbers of `rest`, which keeps the others.
-fn take<'a, T>(rest: &mut &'a mut [T], length: usize) -> &'a mut [T] {
-    let (first, others) = std::mem::take(rest).split_at_mut(length);
-    *rest = others;
-    first
+/// The gradients of all shares together: rows of the points, cell after cell.
+fn total<T: Float>(shares: &[Share<'_, T>], side: usize, points: &[Points<'_, T>], width: usize) -> Vec<T> {
+    let mut rows = vec![T::zero(); points.iter().map(|points| points.members.len() * width).sum()];
+    if width == 0 {
+        return rows;
+    }
+    let mut rest = rows.as_mut_slice();
+    for (shares, points) in shares.chunk_by(|a, b| a.cell == b.cell).zip(points) {
+        let gradients = shares.iter().map(|share| &*share.gradients[side]);
+        let rows = rest.split_off_mut(..points.members.len() * width).unwrap_or_default();
+        let tiles = |(tile, rows): (usize, &mut [T])| points.sum_rows(gradients.clone(), tile * TILE, rows);
+        if shares.len() > 1 {
+            rows.par_chunks_mut(TILE * width).enumerate().for_each(tiles);
+        } else {
+            rows.chunks_mut(TILE * width).enumerate().for_each(tiles);
+        }
+    }
+    rows
 }

@@ -1,137 +1,20 @@
-//! A block of rows of the isometric loss: distances from a few points of a cell to all of it, and what follows from them.
+//! A block of rows of the isometric loss: distances from a few points of a cell to all that come after them, and what
+//! follows from them.
 //!
-//! Two ways through a cell. *By feature*: the cell is transposed once and a vector holds one feature of many points, so a
-//! feature costs two operations for the distance and two for the gradient. *By point*: a vector holds many features of
-//! one point, and a distance ends in a sum across the vector; better for a few points with many features. Differences
-//! are formed before they are weighted: Σ_j w_j (z_i − z_j) as z_i Σ w_j − Σ w_j z_j would cancel where points are near
-//! each other, and there the weights are largest.
-
-use std::borrow::Cow;
+//! A pair is visited once and moves both its points. Differences are formed before they are weighted: Σ_j w_j (z_i − z_j)
+//! as z_i Σ w_j − Σ w_j z_j would cancel where points are near each other, and there the weights are largest.
 
 use pulp::{Simd, WithSimd};
 
+use super::by_feature::{self, Vectors};
+use super::by_point;
+use super::points::{Aligned, FEATURES, POINTS, Part, Points, TILE};
 use crate::ops::simd::Float;
 
 /// Points whose distances to the cell are formed together: two times four, as four times two vectors and what is needed
 /// beside them fit into the registers.
 pub(super) const ROWS: usize = 8;
-const FOUR: usize = 4;
-/// Points of the cell at a time; with twenty features they fit into the first-level cache.
-const TILE: usize = 256;
-/// By feature the points of a cell are filled up to a multiple of this, two of the widest vectors.
-const POINTS: usize = 32;
-/// By point the features are filled up to a multiple of this, the widest vector.
-const FEATURES: usize = 16;
-
-/// Numbers that begin at a multiple of 64 bytes, so that no vector lies across two cache lines.
-pub(super) struct Aligned<T> {
-    values: Vec<T>,
-    start: usize,
-    length: usize,
-}
-
-impl<T: Float> Aligned<T> {
-    pub(super) fn zeros(length: usize) -> Self {
-        let spare = 64 / size_of::<T>();
-        let values = vec![T::zero(); length + spare];
-        let start = values.as_ptr().align_offset(64).min(spare);
-        Self { values, start, length }
-    }
-
-    fn get(&self) -> &[T] {
-        &self.values[self.start..self.start + self.length]
-    }
-
-    fn get_mut(&mut self) -> &mut [T] {
-        &mut self.values[self.start..self.start + self.length]
-    }
-}
-
-/// A matrix by rows, which may be longer than the matrix is wide: then zeros follow.
-pub(super) struct Rows<'a, T: Clone> {
-    values: Cow<'a, [T]>,
-    pub(super) width: usize,
-    stride: usize,
-}
-
-impl<'a, T: Float> Rows<'a, T> {
-    pub(super) fn new(values: &'a [T], width: usize) -> Self {
-        Self { values: Cow::Borrowed(values), width, stride: width }
-    }
-
-    /// Fills up the rows for a walk by point.
-    fn pad(&mut self) {
-        let stride = self.width.next_multiple_of(FEATURES);
-        if stride > self.stride {
-            let mut padded = vec![T::zero(); self.values.len() / self.width * stride];
-            for (to, from) in padded.chunks_exact_mut(stride).zip(self.values.chunks_exact(self.width)) {
-                to[..self.width].copy_from_slice(from);
-            }
-            (self.values, self.stride) = (Cow::Owned(padded), stride);
-        }
-    }
-
-    #[inline(always)]
-    fn row(&self, index: u32) -> &[T] {
-        &self.values[index as usize * self.stride..][..self.stride]
-    }
-}
-
-/// The points of one cell.
-pub(super) struct Points<'a, T: Clone> {
-    rows: &'a Rows<'a, T>,
-    members: &'a [u32],
-    /// By feature: tile after tile, each feature after feature.
-    tiles: Option<Aligned<T>>,
-}
-
-/// Whether a cell of `n` points with `width` features is walked by feature: the cheaper way, in operations a pair.
-fn by_feature(n: usize, width: usize) -> bool {
-    /// The sum across a vector.
-    const ACROSS: usize = 8 * FEATURES;
-    width * n.next_multiple_of(POINTS) <= (width.next_multiple_of(FEATURES) + ACROSS) * n
-}
-
-/// Fills up the rows if some cell is walked by point.
-pub(super) fn prepare<'a, T: Float>(rows: &mut Rows<'_, T>, mut cells: impl Iterator<Item = &'a [u32]>) {
-    if rows.width > 0 && cells.any(|cell| !by_feature(cell.len(), rows.width)) {
-        rows.pad();
-    }
-}
-
-impl<'a, T: Float> Points<'a, T> {
-    /// Rows that went through [`prepare`], and the members of one of its cells.
-    pub(super) fn new(rows: &'a Rows<'a, T>, members: &'a [u32]) -> Self {
-        let tiles = by_feature(members.len(), rows.width).then(|| {
-            let mut tiles = Aligned::zeros(members.len().next_multiple_of(POINTS) * rows.width);
-            let mut rest = tiles.get_mut();
-            for members in members.chunks(TILE) {
-                let padded = members.len().next_multiple_of(POINTS);
-                let (tile, tail) = std::mem::take(&mut rest).split_at_mut(padded * rows.width);
-                for (point, &member) in members.iter().enumerate() {
-                    for (feature, &value) in rows.row(member)[..rows.width].iter().enumerate() {
-                        tile[feature * padded + point] = value;
-                    }
-                }
-                rest = tail;
-            }
-            tiles
-        });
-        Self { rows, members, tiles }
-    }
-
-    /// The features of the cell's points from `start` on, `padded` numbers each.
-    #[inline(always)]
-    fn tile<'t>(&self, tiles: &'t Aligned<T>, start: usize, padded: usize) -> &'t [T] {
-        &tiles.get()[start * self.rows.width..][..padded * self.rows.width]
-    }
-
-    /// Numbers that the sums of a block need.
-    fn room(&self) -> usize {
-        let width = self.rows.width;
-        ROWS * if self.tiles.is_some() { width * FEATURES } else { width.next_multiple_of(FEATURES) }
-    }
-}
+pub(super) const FOUR: usize = 4;
 
 /// What a block needs on the side of `x` or of `z`.
 struct Side<T> {
@@ -145,12 +28,12 @@ struct Side<T> {
 
 impl<T: Float> Side<T> {
     fn new(cells: &[Points<'_, T>]) -> Self {
-        let room = cells.iter().map(Points::room).max().unwrap_or(0);
         let width = cells.first().map_or(0, |points| points.rows.width);
+        let room = |points: &Points<'_, T>| if points.is_by_feature() { width * FEATURES } else { points.rows.stride };
         Self {
             tile: Aligned::zeros(ROWS * TILE),
             near: vec![[T::zero(); FOUR]; ROWS / FOUR * width],
-            sums: Aligned::zeros(room),
+            sums: Aligned::zeros(ROWS * cells.iter().map(room).max().unwrap_or(0)),
         }
     }
 
@@ -158,7 +41,7 @@ impl<T: Float> Side<T> {
     #[inline(always)]
     fn begin(&mut self, points: &Points<'_, T>, block: [u32; ROWS]) {
         self.sums.get_mut().fill(T::zero());
-        if points.tiles.is_some() {
+        if points.is_by_feature() {
             let width = points.rows.width;
             for (row, &member) in block.iter().enumerate() {
                 for (near, &value) in self.near[row / FOUR * width..].iter_mut().zip(&points.rows.row(member)[..width])
@@ -169,24 +52,23 @@ impl<T: Float> Side<T> {
         }
     }
 
-    /// The distances from four points of the block to those from `start` on.
+    /// The distances from four points of the block to those of `part`.
     #[inline(always)]
     fn distances<S: Simd>(&mut self, simd: S, points: &Points<'_, T>, block: [u32; ROWS], four: usize, part: Part) {
         let out = &mut self.tile.get_mut()[four * FOUR * TILE..][..FOUR * TILE];
         let width = points.rows.width;
-        match &points.tiles {
-            Some(tiles) => {
-                let near = &self.near[four * width..][..width];
-                distances_by_feature(simd, points.tile(tiles, part.start, part.padded), part.padded, near, out);
+        match points.tile(part) {
+            Some(tile) => {
+                by_feature::distances(simd, &vectors::<S, T>(tile, part), &self.near[four * width..][..width], out);
             }
             None => {
-                let others = &points.members[part.start..part.start + part.length];
-                distances_by_point(simd, points.rows, chosen(block, four), others, out);
+                let others = &points.members[part.start..][..part.length];
+                by_point::distances(simd, points.rows, chosen(block, four), others, out);
             }
         }
     }
 
-    /// Adds the weighted differences of four points of the block to those from `start` on.
+    /// Adds the weighted differences of four points of the block and those of `part`, to both.
     #[inline(always)]
     fn add_differences<S: Simd>(
         &mut self,
@@ -195,66 +77,55 @@ impl<T: Float> Side<T> {
         block: [u32; ROWS],
         four: usize,
         part: Part,
+        gradient: &mut [T],
     ) {
         let weights = &self.tile.get()[four * FOUR * TILE..][..FOUR * TILE];
-        let width = points.rows.width;
-        match &points.tiles {
-            Some(tiles) => {
+        let (width, stride) = (points.rows.width, points.rows.stride);
+        match points.tile(part) {
+            Some(tile) => {
                 let near = &self.near[four * width..][..width];
                 let size = FOUR * width * T::lanes::<S>();
                 let sums = T::vectors_mut::<S>(&mut self.sums.get_mut()[four * size..][..size]);
-                let stride = part.padded / T::lanes::<S>();
-                let tile = T::vectors::<S>(points.tile(tiles, part.start, part.padded));
-                let even = width / 2 * 2;
-                for feature in (0..even).step_by(2) {
-                    add_by_feature::<S, T, 2>(simd, tile, stride, near, weights, sums, feature);
-                }
-                if even < width {
-                    add_by_feature::<S, T, 1>(simd, tile, stride, near, weights, sums, even);
-                }
+                let gradient = T::vectors_mut::<S>(part.of_tiles_mut(gradient, width));
+                by_feature::add_differences(simd, &vectors::<S, T>(tile, part), near, weights, sums, gradient);
             }
             None => {
-                let stride = points.rows.stride;
-                let others = &points.members[part.start..part.start + part.length];
+                let others = &points.members[part.start..][..part.length];
                 let sums = &mut self.sums.get_mut()[four * FOUR * stride..][..FOUR * stride];
-                let own = chosen(block, four);
-                let vectors = stride / T::lanes::<S>();
-                let even = vectors / 2 * 2;
-                for vector in (0..even).step_by(2) {
-                    add_by_point::<S, T, 2>(simd, points.rows, own, others, weights, sums, vector);
-                }
-                if even < vectors {
-                    add_by_point::<S, T, 1>(simd, points.rows, own, others, weights, sums, even);
-                }
+                let gradient = &mut gradient[part.start * stride..][..part.length * stride];
+                by_point::add_differences(simd, points.rows, chosen(block, four), others, weights, sums, gradient);
             }
         }
     }
 
-    /// Writes the sums of the block's first points, as many as `gradient` has rows.
+    /// Adds the sums of the block's `count` points from `first` on to `gradient`.
     #[inline(always)]
-    fn finish<S: Simd>(&self, simd: S, points: &Points<'_, T>, gradient: &mut [T]) {
-        let width = points.rows.width;
-        if points.tiles.is_some() {
+    fn finish<S: Simd>(&self, simd: S, points: &Points<'_, T>, first: usize, count: usize, gradient: &mut [T]) {
+        let (width, stride) = (points.rows.width, points.rows.stride);
+        if points.is_by_feature() {
+            let part = Part::new(first, points.members.len());
+            let tile = part.of_tiles_mut(gradient, width);
             let sums = T::vectors::<S>(self.sums.get());
-            for (row, gradient) in gradient.chunks_exact_mut(width).enumerate() {
-                for (feature, gradient) in gradient.iter_mut().enumerate() {
-                    *gradient = T::sum_across(simd, sums[(row / FOUR * width + feature) * FOUR + row % FOUR]);
+            for row in 0..count {
+                for feature in 0..width {
+                    let sum = T::sum_across(simd, sums[(row / FOUR * width + feature) * FOUR + row % FOUR]);
+                    let gradient = &mut tile[feature * part.stride + part.offset() + row];
+                    *gradient -= sum;
                 }
             }
         } else {
-            for (gradient, sums) in gradient.chunks_exact_mut(width).zip(self.sums.get().chunks(points.rows.stride)) {
-                gradient.copy_from_slice(&sums[..width]);
+            let gradient = &mut gradient[first * stride..][..count * stride];
+            for (gradient, &sum) in gradient.iter_mut().zip(self.sums.get()) {
+                *gradient -= sum;
             }
         }
     }
 }
 
-/// A tile's first point, its points, and these filled up for the vectors.
-#[derive(Clone, Copy)]
-struct Part {
-    start: usize,
-    length: usize,
-    padded: usize,
+#[inline(always)]
+fn vectors<S: Simd, T: Float>(tile: &[T], part: Part) -> Vectors<'_, T::Vector<S>> {
+    let (stride, first) = (part.stride / T::lanes::<S>(), part.offset() / T::lanes::<S>());
+    Vectors { tile: T::vectors::<S>(tile), stride, first }
 }
 
 #[inline(always)]
@@ -262,129 +133,6 @@ fn chosen(block: [u32; ROWS], four: usize) -> [u32; FOUR] {
     let mut chosen = [0; FOUR];
     chosen.copy_from_slice(&block[four * FOUR..][..FOUR]);
     chosen
-}
-
-#[inline(always)]
-fn distances_by_feature<S: Simd, T: Float>(simd: S, tile: &[T], padded: usize, near: &[[T; FOUR]], out: &mut [T]) {
-    let stride = padded / T::lanes::<S>();
-    let tile = T::vectors::<S>(tile);
-    let out_stride = TILE / T::lanes::<S>();
-    let out = T::vectors_mut::<S>(out);
-    for vector in (0..stride).step_by(2) {
-        let mut sums = [[T::splat(simd, T::zero()); 2]; FOUR];
-        for (feature, near) in tile.chunks_exact(stride).zip(near) {
-            let (a, b) = (feature[vector], feature[vector + 1]);
-            for row in 0..FOUR {
-                let point = T::splat(simd, near[row]);
-                let (a, b) = (T::minus(simd, a, point), T::minus(simd, b, point));
-                sums[row][0] = T::mul_add(simd, a, a, sums[row][0]);
-                sums[row][1] = T::mul_add(simd, b, b, sums[row][1]);
-            }
-        }
-        for row in 0..FOUR {
-            out[row * out_stride + vector] = T::sqrt(simd, sums[row][0]);
-            out[row * out_stride + vector + 1] = T::sqrt(simd, sums[row][1]);
-        }
-    }
-}
-
-#[inline(always)]
-fn distances_by_point<S: Simd, T: Float>(simd: S, rows: &Rows<'_, T>, own: [u32; FOUR], others: &[u32], out: &mut [T]) {
-    let mut near = [T::vectors::<S>(rows.row(own[0])); FOUR];
-    for row in 1..FOUR {
-        near[row] = T::vectors::<S>(rows.row(own[row]));
-    }
-    for (pair, others) in others.chunks(2).enumerate() {
-        // An odd one is its own partner; the second result is overwritten with zeros later.
-        let [a, b] = [others[0], others[others.len() - 1]].map(|other| T::vectors::<S>(rows.row(other)));
-        let mut sums = [[T::splat(simd, T::zero()); 2]; FOUR];
-        for (vector, (&a, &b)) in a.iter().zip(b).enumerate() {
-            for row in 0..FOUR {
-                let point = near[row][vector];
-                let (a, b) = (T::minus(simd, a, point), T::minus(simd, b, point));
-                sums[row][0] = T::mul_add(simd, a, a, sums[row][0]);
-                sums[row][1] = T::mul_add(simd, b, b, sums[row][1]);
-            }
-        }
-        for row in 0..FOUR {
-            out[row * TILE + 2 * pair] = T::sum_across(simd, sums[row][0]).root();
-            out[row * TILE + 2 * pair + 1] = T::sum_across(simd, sums[row][1]).root();
-        }
-    }
-}
-
-/// `K` features of four points.
-#[inline(always)]
-fn add_by_feature<S: Simd, T: Float, const K: usize>(
-    simd: S,
-    tile: &[T::Vector<S>],
-    stride: usize,
-    near: &[[T; FOUR]],
-    weights: &[T],
-    sums: &mut [T::Vector<S>],
-    feature: usize,
-) {
-    let mut features = [&tile[..0]; K];
-    let mut weight_rows = [&tile[..0]; FOUR];
-    let mut points = [[T::splat(simd, T::zero()); FOUR]; K];
-    let mut totals = points;
-    for row in 0..FOUR {
-        weight_rows[row] = &T::vectors::<S>(&weights[row * TILE..][..TILE])[..stride];
-    }
-    for k in 0..K {
-        features[k] = &tile[(feature + k) * stride..][..stride];
-        for row in 0..FOUR {
-            points[k][row] = T::splat(simd, near[feature + k][row]);
-            totals[k][row] = sums[(feature + k) * FOUR + row];
-        }
-    }
-    for vector in 0..stride {
-        for k in 0..K {
-            let other = features[k][vector];
-            for row in 0..FOUR {
-                let difference = T::minus(simd, points[k][row], other);
-                totals[k][row] = T::mul_add(simd, weight_rows[row][vector], difference, totals[k][row]);
-            }
-        }
-    }
-    for (k, totals) in totals.iter().enumerate() {
-        sums[(feature + k) * FOUR..][..FOUR].copy_from_slice(totals);
-    }
-}
-
-/// `K` vectors of features of four points.
-#[inline(always)]
-fn add_by_point<S: Simd, T: Float, const K: usize>(
-    simd: S,
-    rows: &Rows<'_, T>,
-    own: [u32; FOUR],
-    others: &[u32],
-    weights: &[T],
-    sums: &mut [T],
-    vector: usize,
-) {
-    let mut points = [[T::splat(simd, T::zero()); FOUR]; K];
-    let mut totals = points;
-    for row in 0..FOUR {
-        for k in 0..K {
-            points[k][row] = T::vectors::<S>(rows.row(own[row]))[vector + k];
-            totals[k][row] = T::vectors::<S>(&sums[row * rows.stride..][..rows.stride])[vector + k];
-        }
-    }
-    for (j, &other) in others.iter().enumerate() {
-        let other = &T::vectors::<S>(rows.row(other))[vector..vector + K];
-        for row in 0..FOUR {
-            let weight = T::splat(simd, weights[row * TILE + j]);
-            for k in 0..K {
-                let difference = T::minus(simd, points[k][row], other[k]);
-                totals[k][row] = T::mul_add(simd, weight, difference, totals[k][row]);
-            }
-        }
-    }
-    for (row, sums) in sums.chunks_exact_mut(rows.stride).enumerate() {
-        let sums = &mut T::vectors_mut::<S>(sums)[vector..vector + K];
-        sums.iter_mut().zip(&totals).for_each(|(sum, totals)| *sum = totals[row]);
-    }
 }
 
 /// Where D_M comes from.
@@ -397,6 +145,25 @@ pub(super) enum Target<'a, T: Clone> {
     Pairs(&'a [T], Vec<usize>),
 }
 
+impl<'a, T: Float> Target<'a, T> {
+    pub(super) fn points(&self) -> &[Points<'a, T>] {
+        if let Self::Points(cells) = self { cells } else { &[] }
+    }
+
+    /// Σ_i D_M,ii² over the members of a cell: 0 for a metric, but a matrix may hold anything there.
+    pub(super) fn diagonal(&self, cell: usize, members: &[u32]) -> f64 {
+        let square = |number: T| number.to_f64() * number.to_f64();
+        match self {
+            Self::Points(_) => 0.,
+            Self::Matrix(matrix, width) => members.iter().map(|&i| square(matrix[i as usize * (width + 1)])).sum(),
+            Self::Pairs(pairs, starts) => {
+                let n = members.len();
+                (0..n).map(|i| square(pairs[starts[cell] + i * (n + 1)])).sum()
+            }
+        }
+    }
+}
+
 /// Memory of one thread.
 pub(super) struct Scratch<T> {
     x: Side<T>,
@@ -405,8 +172,7 @@ pub(super) struct Scratch<T> {
 
 impl<T: Float> Scratch<T> {
     pub(super) fn new(target: &Target<'_, T>, z: &[Points<'_, T>]) -> Self {
-        let x = if let Target::Points(cells) = target { cells.as_slice() } else { &[] };
-        Self { x: Side::new(x), z: Side::new(z) }
+        Self { x: Side::new(target.points()), z: Side::new(z) }
     }
 }
 
@@ -416,26 +182,25 @@ pub(super) struct Block<'b, 'a, T: Clone> {
     pub(super) z: &'b [Points<'a, T>],
     pub(super) cell: usize,
     pub(super) first: usize,
-    pub(super) count: usize,
     /// 4/N².
     pub(super) factor: T,
     pub(super) scratch: &'b mut Scratch<T>,
-    /// The rows of the gradients; empty where none is asked for.
-    pub(super) gradient_x: &'b mut [T],
-    pub(super) gradient_z: &'b mut [T],
+    /// The gradients of the cell in x and in z, which are added to; empty where none is asked for.
+    pub(super) gradients: [&'b mut [T]; 2],
 }
 
 impl<T: Float> WithSimd for Block<'_, '_, T> {
-    /// Σ_j (d(x_i, x_j) − d(z_i, z_j))² over the block's points i.
+    /// Σ_ij (d(x_i, x_j) − d(z_i, z_j))² over the block's points i and all j after i.
     type Output = f64;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Self { target, z, cell, first, count, factor, scratch, gradient_x, gradient_z } = self;
+        let Self { target, z, cell, first, factor, scratch, gradients: [gradient_x, gradient_z] } = self;
         let z = &z[cell];
+        let x = target.points().get(cell);
         let members = z.members;
         let n = members.len();
-        let x = if let Target::Points(cells) = target { Some(&cells[cell]) } else { None };
+        let count = ROWS.min(n - first);
         // A last block that is not full repeats its last point.
         let mut block = [0; ROWS];
         for (row, member) in block.iter_mut().enumerate() {
@@ -447,19 +212,20 @@ impl<T: Float> WithSimd for Block<'_, '_, T> {
         if let Some(x) = x {
             scratch.x.begin(x, block);
         }
+        let by_feature = z.is_by_feature() || x.is_some_and(Points::is_by_feature);
+        let mut start = if by_feature { first / POINTS * POINTS } else { first };
         let mut total = 0.;
-        for start in (0..n).step_by(TILE) {
-            let length = TILE.min(n - start);
-            let part = Part { start, length, padded: length.next_multiple_of(POINTS) };
+        while start < n {
+            let part = Part::new(start, n);
             for four in 0..fours {
                 scratch.z.distances(simd, z, block, four, part);
                 if let Some(x) = x {
                     scratch.x.distances(simd, x, block, four, part);
                 }
             }
+            let others = &members[start..][..part.length];
             for row in 0..fours * FOUR {
                 let dx = &mut scratch.x.tile.get_mut()[row * TILE..][..part.padded];
-                let others = &members[start..start + length];
                 match target {
                     Target::Points(_) => {}
                     Target::Matrix(matrix, width) => {
@@ -467,31 +233,34 @@ impl<T: Float> WithSimd for Block<'_, '_, T> {
                     }
                     Target::Pairs(pairs, starts) => {
                         let row = first + row.min(count - 1);
-                        dx[..length].copy_from_slice(&pairs[starts[cell] + row * n + start..][..length]);
+                        dx[..part.length].copy_from_slice(&pairs[starts[cell] + row * n + start..][..part.length]);
                     }
                 }
                 let dz = &mut scratch.z.tile.get_mut()[row * TILE..][..part.padded];
-                dx[length..].fill(T::zero());
-                dz[length..].fill(T::zero());
-                let sum = weights(simd, factor, need, dx, dz);
-                if row < count {
-                    total += sum.to_f64();
+                // Only pairs of a point and one after it; none of a point that fills up the block.
+                let done =
+                    if row < count { (first + row + 1).saturating_sub(start).min(part.length) } else { part.length };
+                for distances in [&mut *dx, &mut *dz] {
+                    distances[..done].fill(T::zero());
+                    distances[part.length..].fill(T::zero());
                 }
+                total += weights(simd, factor, need, dx, dz).to_f64();
             }
             for four in 0..fours {
                 if need[1] {
-                    scratch.z.add_differences(simd, z, block, four, part);
+                    scratch.z.add_differences(simd, z, block, four, part, gradient_z);
                 }
                 if let (Some(x), true) = (x, need[0]) {
-                    scratch.x.add_differences(simd, x, block, four, part);
+                    scratch.x.add_differences(simd, x, block, four, part, gradient_x);
                 }
             }
+            start += part.length;
         }
         if need[1] {
-            scratch.z.finish(simd, z, gradient_z);
+            scratch.z.finish(simd, z, first, count, gradient_z);
         }
         if let (Some(x), true) = (x, need[0]) {
-            scratch.x.finish(simd, x, gradient_x);
+            scratch.x.finish(simd, x, first, count, gradient_x);
         }
         total
     }
@@ -512,8 +281,8 @@ fn gather<T: Copy>(row: &[T], columns: &[u32], out: &mut [T]) {
 
 /// Replaces distances by the weights of the differences in the gradients; returns Σ_j (d(x_i, x_j) − d(z_i, z_j))².
 ///
-/// ∂L/∂x_i = (4/N²) Σ_j (d(x_i, x_j) − d(z_i, z_j)) (x_i − x_j)/d(x_i, x_j), as pairs (i, j) and (j, i) both count; for z
-/// the sign changes. Where a distance is 0, so is the weight.
+/// ∂L/∂x_j = Σ_i w_ij (x_i − x_j) with w_ij = −(4/N²) (d(x_i, x_j) − d(z_i, z_j)) / d(x_i, x_j), as pairs (i, j) and (j, i)
+/// both count; for z the sign changes. Where a distance is 0, so is the weight.
 #[inline(always)]
 fn weights<S: Simd, T: Float>(simd: S, factor: T, need: [bool; 2], dx: &mut [T], dz: &mut [T]) -> T {
     let [need_x, need_z] = need;
@@ -523,10 +292,10 @@ fn weights<S: Simd, T: Float>(simd: S, factor: T, need: [bool; 2], dx: &mut [T],
         let difference = T::minus(simd, *dx, *dz);
         sum = T::mul_add(simd, difference, difference, sum);
         if need_x {
-            *dx = T::zero_where_zero(simd, *dx, T::over(simd, T::times(simd, plus, difference), *dx));
+            *dx = T::zero_where_zero(simd, *dx, T::over(simd, T::times(simd, minus, difference), *dx));
         }
         if need_z {
-            *dz = T::zero_where_zero(simd, *dz, T::over(simd, T::times(simd, minus, difference), *dz));
+            *dz = T::zero_where_zero(simd, *dz, T::over(simd, T::times(simd, plus, difference), *dz));
         }
     }
     T::sum_across(simd, sum)

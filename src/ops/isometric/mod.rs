@@ -1,9 +1,12 @@
 //! The isometric loss: how far a representation is from keeping the distances inside each cell of a partition.
 
+mod by_feature;
+mod by_point;
 mod cells;
 mod distances;
 mod fused;
 mod kernel;
+mod points;
 
 pub use distances::Distances;
 

@@ -1,0 +1,87 @@
+//! Two rings that are linked in three dimensions.
+
+use std::f64::consts::TAU;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::datasets::points::{check_noise, check_radius, with_noise};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// The parameters of [`entangled_rings`]. The *isometry* paper gives none of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RingsParams {
+    /// The points of both rings together, at least 2; 1,000 by default.
+    pub points: usize,
+    /// r₀ and r₁ > 0, with r₁ < 2·r₀; 1 and 1 by default.
+    pub radii: [f64; 2],
+    /// The standard deviation ≥ 0 of the normal noise on every coordinate; 0.02 by default.
+    pub noise: f64,
+    /// Decides the angles and the noise; 0 by default.
+    pub seed: u64,
+}
+
+impl Default for RingsParams {
+    fn default() -> Self {
+        Self { points: 1_000, radii: [1., 1.], noise: 0.02, seed: 0 }
+    }
+}
+
+impl RingsParams {
+    /// Checks the range of every parameter.
+    ///
+    /// # Errors
+    /// Fewer points than rings; radii that are not finite and positive, or whose rings are not linked; noise negative or
+    /// not finite.
+    pub fn validate(&self) -> Result<()> {
+        if self.points < 2 {
+            return Err(Error::argument("points", "at least 2, one a ring", self.points));
+        }
+        for (name, radius) in [("radii[0]", self.radii[0]), ("radii[1]", self.radii[1])] {
+            check_radius(name, radius)?;
+        }
+        let [first, second] = self.radii;
+        if second >= 2. * first {
+            let expected = format!("below {}, twice radii[0], for the rings to be linked", 2. * first);
+            return Err(Error::argument("radii[1]", expected, second));
+        }
+        check_noise(self.noise)
+    }
+}
+
+/// Points on two linked rings, on the CPU.
+#[derive(Clone, Debug)]
+pub struct Rings {
+    /// (N, 3) of f32: ring 0 first, then ring 1.
+    pub points: Tensor,
+    /// (N,) of u32: the ring of each point.
+    pub labels: Tensor,
+    /// The angle φ in [0, 2π) of each point along its ring.
+    pub angles: Vec<f64>,
+}
+
+/// Two rings that no motion in three dimensions can take apart, and a class each:
+///
+/// ring 0: (r₀ cos φ, r₀ sin φ, 0); ring 1: (r₀ + r₁ cos φ, 0, r₁ sin φ),
+///
+/// with φ drawn from U(0, 2π) and noise from N(0, σ²) added to every coordinate. Ring 1 passes through ring 0 at
+/// (r₀ − r₁, 0, 0) and returns outside, at (r₀ + r₁, 0, 0): their linking number is ±1. Half of the points lie on each
+/// ring; of an odd number, ring 0 has one more.
+///
+/// *isometry* paper, section 3.1, which describes the set and gives no numbers.
+///
+/// # Errors
+/// A parameter out of its range.
+pub fn entangled_rings(params: &RingsParams) -> Result<Rings> {
+    params.validate()?;
+    let RingsParams { points: n, radii: [first, second], noise, seed } = *params;
+    let rng = Rng::new(seed).stream("entangled rings");
+    let labels: Vec<u32> = (0..n).map(|point| u32::from(point >= n.div_ceil(2))).collect();
+    let angles = rng.stream("angles").uniform(n, 0., TAU, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
+    let points = angles.iter().zip(&labels).map(|(angle, label)| match label {
+        0 => [first * angle.cos(), first * angle.sin(), 0.],
+        _ => [first + second * angle.cos(), 0., second * angle.sin()],
+    });
+    let points = with_noise(points, noise, rng.stream("noise"))?;
+    Ok(Rings { points, labels: Tensor::from_vec(labels, n, &Device::Cpu)?, angles })
+}

@@ -1,0 +1,16 @@
+//! Points of many dimensions in the plane, to be looked at.
+//!
+//! UMAP is written here, since no crate fitted (November 2026). `umap-rs` 0.4.5 draws from a generator without a seed and
+//! lets its threads race, so no two pictures agree. `manifolds-rs` 0.8.0 has a seed and is as trustworthy as this module
+//! on the same data, but brings forty further crates, a linear algebra library among them, and half as much compile time
+//! again as all other dependencies. `annembed` and `fast-umap` bring more still.
+
+mod curve;
+mod graph;
+mod layout;
+mod neighbors;
+mod umap;
+
+pub use neighbors::{Neighbors, nearest_neighbors};
+pub(crate) use neighbors::{distances_from, others_by_distance, points};
+pub use umap::{UmapParams, umap};

@@ -1,0 +1,285 @@
+//! The *isometry* paper's torus: stacked locally isometric layers, section 3.4 and figure 4.
+//!
+//! One stack for each seed, with the gradient cut between its layers and, for comparison, with the gradient let through
+//! ([`train_stacks`]), and what each layer does to the regions of its resolution ([`LevelShape`]).
+
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::{DType, Tensor};
+use serde::Serialize;
+
+use crate::datasets::{Torus, TorusParams, torus};
+use crate::device;
+use crate::error::{Error, Result};
+use crate::experiments::Curve;
+use crate::losses::Lil;
+use crate::metrics::{accuracy, correlation, distances_within, members, most_prominent_loop, stress};
+use crate::models::{Gradient, Head, LayerOutput, LocallyIsometric, LocallyIsometricParams, Parameters};
+use crate::rng::Rng;
+use crate::scale::Scale;
+use crate::training::{AdamParams, History, Progress, StackParams, in_parallel, train_stack};
+
+/// Points of a curve in the results.
+const CURVE: usize = 100;
+
+/// What the paper fixes, and how much of it is run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// 1,600 points, noise 0.001 (section 3.4); its regions are the resolutions. A run's own seed takes the place of its.
+    pub torus: TorusParams,
+    /// The sizes of each layer's hidden layers: four of 20 (section 2.2).
+    pub hidden: Vec<usize>,
+    /// Shared (section 3.4).
+    pub head: Head,
+    /// The weight of the isometric loss: 100 (section 3.4).
+    pub beta: f64,
+    /// One torus and one stack with the gradient cut a seed; the paper shows one.
+    pub seeds: Vec<u64>,
+    /// The seeds that are also trained with the gradient let through.
+    pub through_seeds: Vec<u64>,
+    /// 10,000, each one step on all points (section 2.2).
+    pub epochs: usize,
+    /// Of Adam; the paper gives none, 1e-3 is the usual one.
+    pub learning_rate: f64,
+}
+
+impl Settings {
+    /// `quick`: 384 points, one seed, 1,000 epochs at a learning rate of 3e-3. `default`: the paper's 1,600 points and 10,000
+    /// epochs, three seeds, one of them also with the gradient let through. `paper`: ten seeds, both ways.
+    pub fn of(scale: Scale) -> Self {
+        let (toroidal, poloidal) = scale.pick((24, 16), (40, 40), (40, 40));
+        Self {
+            torus: TorusParams { toroidal, poloidal, ..TorusParams::default() },
+            hidden: vec![20; 4],
+            head: Head::Shared,
+            beta: 100.,
+            seeds: (0..scale.pick(1, 3, 10)).collect(),
+            through_seeds: (0..scale.pick(1, 1, 10)).collect(),
+            epochs: scale.pick(1_000, 10_000, 10_000),
+            learning_rate: scale.pick(3e-3, 1e-3, 1e-3),
+        }
+    }
+
+    /// The torus of a seed, on the best device.
+    ///
+    /// # Errors
+    /// As [`torus`].
+    pub fn data(&self, seed: u64) -> Result<Torus> {
+        let set = torus(&TorusParams { seed, ..self.torus.clone() })?;
+        let device = device::best();
+        let labels = set.labels.iter().map(|labels| Ok(labels.to_device(&device)?)).collect::<Result<_>>()?;
+        Ok(Torus { points: set.points.to_device(&device)?, labels, circles: set.circles.to_device(&device)? })
+    }
+
+    /// The shape of a stack: a layer for each resolution.
+    pub fn shape(&self, gradient: Gradient) -> LocallyIsometricParams {
+        LocallyIsometricParams {
+            inputs: 3,
+            hidden: self.hidden.clone(),
+            classes: self.torus.regions.clone(),
+            head: self.head,
+            gradient,
+        }
+    }
+
+    /// The training loss of every layer, L_CE + β·L_ISO with the partition by region.
+    pub fn loss(&self) -> Lil {
+        Lil { beta: self.beta, ..Lil::default() }
+    }
+
+    /// How each stack is trained.
+    pub fn training(&self) -> StackParams {
+        let adam = AdamParams { learning_rate: self.learning_rate, ..AdamParams::default() };
+        StackParams { epochs: self.epochs, adam }
+    }
+}
+
+/// What a layer of a stack does at its resolution. Distances are those between two points of one region, all regions
+/// together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LevelShape {
+    /// The number of regions.
+    pub regions: usize,
+    /// On the points it was trained on, in [0, 1].
+    pub accuracy: f64,
+    /// [`stress`] of the distances between the points themselves: 0 if all are kept.
+    pub stress: f64,
+    /// [`correlation`] of the distances between the points and between their representations.
+    pub distance_correlation: f64,
+    /// [`stress`] of the distances between what the layer got, Φ of the layer before, which its loss asks it to keep.
+    pub stress_of_layer: f64,
+    /// The share of the circles around the tube whose [loop is kept](crate::metrics::Loop::kept).
+    pub loop_kept: f64,
+}
+
+/// A trained stack.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// Cut or let through between its layers.
+    pub gradient: Gradient,
+    /// Of the torus's noise and of the initial weights.
+    pub seed: u64,
+    /// What it was trained on.
+    pub torus: Torus,
+    /// Frozen.
+    pub stack: LocallyIsometric,
+    /// Its weights by name, to be saved.
+    pub parameters: Parameters,
+    /// What training reported, layer by layer.
+    pub histories: Vec<History>,
+    /// Layer by layer, coarse to fine.
+    pub levels: Vec<LevelShape>,
+    /// Wall time of its training; stacks are trained side by side.
+    pub seconds: f64,
+}
+
+/// What every layer does to the torus, coarse to fine.
+///
+/// # Errors
+/// Shapes that do not fit, or circles of fewer than three points.
+pub fn level_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<LevelShape>> {
+    let circles = members(&torus.points, &torus.circles)?;
+    let outputs = stack.outputs(&torus.points)?;
+    let shape = |(index, (output, labels)): (usize, (&LayerOutput, &Tensor))| {
+        let within = |points: &Tensor| distances_within(points, labels);
+        let (given, got, found) = (within(&torus.points)?, within(&output.input)?, within(&output.representation)?);
+        let kept = |circle: &Tensor| -> Result<bool> {
+            Ok(most_prominent_loop(&output.representation.index_select(circle, 0)?)?.kept())
+        };
+        let kept = circles.iter().map(kept).collect::<Result<Vec<bool>>>()?;
+        let (given_all, found_all) = (given.concat(), found.concat());
+        Ok(LevelShape {
+            regions: given.len(),
+            accuracy: accuracy(&stack.level(index)?, &torus.points, labels, torus.points.dim(0)?)?,
+            stress: stress(&given_all, &found_all)?,
+            distance_correlation: correlation(&given_all, &found_all)?,
+            stress_of_layer: stress(&got.concat(), &found_all)?,
+            loop_kept: kept.iter().filter(|kept| **kept).count() as f64 / kept.len() as f64,
+        })
+    };
+    outputs.iter().zip(&torus.labels).enumerate().map(shape).collect()
+}
+
+/// Trains one stack; `progress` as in [`train_stack`].
+///
+/// # Errors
+/// A setting out of its range.
+pub fn train_one(
+    settings: &Settings,
+    gradient: Gradient,
+    seed: u64,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained> {
+    let begin = Instant::now();
+    let torus = settings.data(seed)?;
+    let parameters = Parameters::new();
+    let builder = parameters.builder(&Rng::new(seed), DType::F32, torus.points.device());
+    let stack = LocallyIsometric::new(&settings.shape(gradient), builder)?;
+    let (loss, params) = (settings.loss(), settings.training());
+    let histories = train_stack(&stack, &parameters, &loss, &torus.points, &torus.labels, &params, progress)?;
+    let stack = stack.freeze()?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let levels = level_shapes(&stack, &torus)?;
+    Ok(Trained { gradient, seed, torus, stack, parameters, histories, levels, seconds })
+}
+
+/// Trains a stack with the gradient cut for each of [`Settings::seeds`], then one with the gradient let through for each of
+/// [`Settings::through_seeds`], side by side; `report` gets a line for each.
+///
+/// # Errors
+/// No seed, or an error of [`train_one`].
+pub fn train_stacks(settings: &Settings, report: impl Fn(&str) + Sync) -> Result<Vec<Trained>> {
+    if settings.seeds.is_empty() {
+        return Err(Error::argument("seeds", "at least one", "empty"));
+    }
+    let with = |seeds: &[u64], gradient| seeds.iter().map(|seed| (gradient, *seed)).collect::<Vec<_>>();
+    let pairs = [with(&settings.seeds, Gradient::Cut), with(&settings.through_seeds, Gradient::Through)].concat();
+    in_parallel(&pairs, |(gradient, seed)| {
+        let trained = train_one(settings, *gradient, *seed, &mut |_| ())?;
+        let accuracies: Vec<String> = trained.levels.iter().map(|level| format!("{:.4}", level.accuracy)).collect();
+        let (accuracies, seconds) = (accuracies.join(", "), trained.seconds);
+        report(&format!("gradient {gradient}, seed {seed}: accuracies {accuracies} after {seconds:.0} s"));
+        Ok(trained)
+    })
+}
+
+/// The stack of a seed.
+///
+/// # Errors
+/// There is none.
+pub fn pick(stacks: &[Trained], gradient: Gradient, seed: u64) -> Result<Trained> {
+    let found = stacks.iter().find(|trained| trained.gradient == gradient && trained.seed == seed);
+    let got = || format!("gradient {gradient}, seed {seed}");
+    found.cloned().ok_or_else(|| Error::argument("stack", "a gradient and a seed that were trained", got()))
+}
+
+/// Writes each stack's weights to `folder` as `cut_seed_0.safetensors`.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn save_stacks(stacks: &[Trained], folder: &Path) -> Result<()> {
+    stacks.iter().try_for_each(|trained| {
+        let name = format!("{}_seed_{}.safetensors", trained.gradient, trained.seed);
+        trained.parameters.save(folder.join(name))
+    })
+}
+
+/// Section 3.4 in numbers: the notebook's JSON.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Results {
+    /// `quick`, `default` or `paper`.
+    pub scale: String,
+    /// Of the torus.
+    pub points: usize,
+    /// The number of regions at each resolution, coarse to fine.
+    pub regions: Vec<usize>,
+    /// Steps on all points.
+    pub epochs: usize,
+    /// The weight of the isometric loss.
+    pub beta: f64,
+    /// Of Adam.
+    pub learning_rate: f64,
+    /// Each stack.
+    pub runs: Vec<Run>,
+    /// Wall time of all training, the sum over stacks, which are trained side by side.
+    pub seconds: f64,
+}
+
+/// One stack in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Run {
+    /// `cut` or `through`.
+    pub gradient: String,
+    /// Of the torus's noise and of the initial weights.
+    pub seed: u64,
+    /// Coarse to fine.
+    pub levels: Vec<LevelShape>,
+    /// Both terms of every layer's loss during training, coarse to fine.
+    pub curves: Vec<Curve>,
+    /// Wall time of its training.
+    pub seconds: f64,
+}
+
+impl Results {
+    /// Collects what [`train_stacks`] found.
+    pub fn new(scale: Scale, settings: &Settings, stacks: &[Trained]) -> Self {
+        let run = |trained: &Trained| Run {
+            gradient: trained.gradient.to_string(),
+            seed: trained.seed,
+            levels: trained.levels.clone(),
+            curves: trained.histories.iter().map(|history| Curve::of(history, CURVE)).collect(),
+            seconds: trained.seconds,
+        };
+        Self {
+            scale: scale.to_string(),
+            points: settings.torus.toroidal * settings.torus.poloidal,
+            regions: settings.torus.regions.clone(),
+            epochs: settings.epochs,
+            beta: settings.beta,
+            learning_rate: settings.learning_rate,
+            runs: stacks.iter().map(run).collect(),
+            seconds: stacks.iter().map(|trained| trained.seconds).sum(),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Stacked locally isometric layers (LILs): one for each resolution of the labels, coarse to fine.
+
+use std::fmt;
+
+use candle_core::Tensor;
+use candle_nn::VarBuilder;
+
+use crate::error::{Error, Result};
+use crate::models::{Activation, Mlp, Network};
+
+/// What each layer's representation is classified by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Head {
+    /// A linear projection of its own into one classification layer that all layers share: as many units as the finest
+    /// labels have classes, of which a coarser layer uses the first.
+    #[default]
+    Shared,
+    /// A classification layer of its own, with as many units as its labels have classes.
+    Separate,
+}
+
+/// Whether a layer's loss reaches the layers before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gradient {
+    /// A layer gets the representation of the one before as data.
+    #[default]
+    Cut,
+    /// A layer's loss also trains the layers before it, which the *isometry* paper allows for (section 3.4).
+    Through,
+}
+
+/// `cut` or `through`.
+impl fmt::Display for Gradient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cut => "cut",
+            Self::Through => "through",
+        })
+    }
+}
+
+/// The shape of a [`LocallyIsometric`] stack; the defaults are the *isometry* paper's for toy sets (section 2.2), with
+/// no resolution yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocallyIsometricParams {
+    /// D, the dimension of the points; 3 by default.
+    pub inputs: usize,
+    /// The sizes of each layer's hidden layers: four of 20 by default.
+    pub hidden: Vec<usize>,
+    /// The number of classes for each layer, coarse to fine.
+    pub classes: Vec<usize>,
+    /// Shared by default.
+    pub head: Head,
+    /// Cut by default.
+    pub gradient: Gradient,
+}
+
+impl Default for LocallyIsometricParams {
+    fn default() -> Self {
+        Self {
+            inputs: 3,
+            hidden: vec![20; 4],
+            classes: Vec::new(),
+            head: Head::default(),
+            gradient: Gradient::default(),
+        }
+    }
+}
+
+impl LocallyIsometricParams {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// No input, no hidden layer, an empty one, no classes, or a layer with fewer than two or fewer than the one before.
+    pub fn validate(&self) -> Result<()> {
+        if self.inputs == 0 {
+            return Err(Error::argument("inputs", "at least 1", 0));
+        }
+        if self.hidden.is_empty() || self.hidden.contains(&0) {
+            return Err(Error::argument("hidden", "at least one size, each at least 1", format!("{:?}", self.hidden)));
+        }
+        if self.classes.first().is_none_or(|&classes| classes < 2) || !self.classes.is_sorted() {
+            let expected = "at least one number of classes, each at least 2 and no less than the one before";
+            return Err(Error::argument("classes", expected, format!("{:?}", self.classes)));
+        }
+        Ok(())
+    }
+}
+
+/// What one layer of a stack gives.
+#[derive(Clone, Debug)]
+pub struct LayerOutput {
+    /// What it got: the points, or Φ of the layer before, cut off from it or not; its loss compares distances with these.
+    pub input: Tensor,
+    /// Φ, (N, hidden): the output of its last hidden layer.
+    pub representation: Tensor,
+    /// (N, units).
+    pub logits: Tensor,
+}
+
+/// Locally isometric layers, each on the representation of the one before:
+///
+/// Φ_1 = F_1(x), Φ_k = F_k(Φ_{k−1}), logits_k = W_k Φ_k + b_k, with F_k = four hidden layers of 20 units and tanh.
+///
+/// With its projection each layer is the network `[D, 20, 20, 20, 20, C]` of section 2.2. Layer k has labels, a
+/// partition and input distances of its own: it keeps those between its inputs, which are Φ_{k−1}. [`Gradient::Cut`]
+/// takes them as data, so that no layer's loss trains another layer.
+///
+/// A stack of one layer is a single LIL. *isometry* paper, section 3.4 and figure 4A.
+#[derive(Clone, Debug)]
+pub struct LocallyIsometric {
+    layers: Vec<Mlp>,
+    gradient: Gradient,
+}
+
+impl LocallyIsometric {
+    /// A stack whose weights come from `vb` as `lil.0.layers.0.weight`, …; `lil.0` is the coarsest.
+    ///
+    /// # Errors
+    /// A parameter out of its range, or a weight of `vb` of another shape.
+    pub fn new(params: &LocallyIsometricParams, vb: VarBuilder) -> Result<Self> {
+        params.validate()?;
+        let LocallyIsometricParams { inputs, hidden, classes, head, gradient } = params;
+        let finest = classes.last().copied().unwrap_or(0);
+        let width = hidden.last().copied().unwrap_or(0);
+        let layers = classes.iter().enumerate().map(|(index, &own)| {
+            let first = if index == 0 { *inputs } else { width };
+            let units = match head {
+                Head::Shared => finest,
+                Head::Separate => own,
+            };
+            let sizes: Vec<usize> = [&[first], hidden.as_slice(), &[units]].concat();
+            Mlp::new(&sizes, Activation::Tanh, vb.pp(format!("lil.{index}")))
+        });
+        Ok(Self { layers: layers.collect::<Result<_>>()?, gradient: *gradient })
+    }
+
+    /// The number of layers.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Never: a stack has at least one layer.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// What every layer gives on points `x` (N, D), coarse to fine.
+    ///
+    /// # Errors
+    /// The shape does not fit.
+    pub fn outputs(&self, x: &Tensor) -> Result<Vec<LayerOutput>> {
+        let mut outputs: Vec<LayerOutput> = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let input = match (outputs.last(), self.gradient) {
+                (None, _) => x.clone(),
+                (Some(before), Gradient::Cut) => before.representation.detach(),
+                (Some(before), Gradient::Through) => before.representation.clone(),
+            };
+            let last = layer.stages() - 1;
+            let representation = (0..last).try_fold(input.clone(), |x, stage| layer.stage(stage, &x))?;
+            let logits = layer.stage(last, &representation)?;
+            outputs.push(LayerOutput { input, representation, logits });
+        }
+        Ok(outputs)
+    }
+
+    /// The classifier that ends with layer `index`: its stages are the hidden layers up to there and that layer's
+    /// projection. Gradients flow through all of it, since the cut belongs to training.
+    ///
+    /// # Errors
+    /// There is no such layer.
+    pub fn level(&self, index: usize) -> Result<Level> {
+        let layers = self.layers.get(..=index);
+        let layers = layers.ok_or_else(|| Error::argument("level", format!("below {}", self.len()), index))?;
+        Ok(Level { layers: layers.to_vec() })
+    }
+
+    /// A copy with plain tensors for weights: no gradient flows to them, and later training does not change them.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn freeze(&self) -> Result<Self> {
+        Ok(Self { layers: self.layers.iter().map(Mlp::freeze).collect::<Result<_>>()?, ..self.clone() })
+    }
+}
+
+/// A stack up to one of its layers, as a classifier; see [`LocallyIsometric::level`].
+#[derive(Clone, Debug)]
+pub struct Level {
+    layers: Vec<Mlp>,
+}
+
+impl Network for Level {
+    fn stages(&self) -> usize {
+        self.layers.iter().map(|layer| layer.stages() - 1).sum::<usize>() + 1
+    }
+
+    fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        let mut within = index;
+        for (number, layer) in self.layers.iter().enumerate() {
+            let last = number + 1 == self.layers.len();
+            let stages = layer.stages() - usize::from(!last);
+            if within < stages {
+                return layer.stage(within, x);
+            }
+            within -= stages;
+        }
+        Err(Error::argument("stage", format!("below {}", self.stages()), index))
+    }
+}
