@@ -213,14 +213,14 @@ pub fn redistribute(path: &Tensor) -> Result<Tensor> {
 }
 
 /// `path` with other pivots.
-pub(super) fn with_pivots(path: &Tensor, pivots: &Tensor) -> Result<Tensor> {
+fn with_pivots(path: &Tensor, pivots: &Tensor) -> Result<Tensor> {
     let points = dims(path)?.1;
     Ok(Tensor::cat(&[&path.narrow(1, 0, 1)?, pivots, &path.narrow(1, points - 1, 1)?], 1)?)
 }
 
 /// `work` on (B, N, D). On a CPU each band by itself, in parallel, `work` being told which: its rows lie together there,
 /// and few enough to stay in the cache.
-fn by_band(path: &Tensor, work: impl Fn(Option<usize>, &Tensor) -> Result<Tensor> + Sync) -> Result<Tensor> {
+pub(super) fn by_band(path: &Tensor, work: impl Fn(Option<usize>, &Tensor) -> Result<Tensor> + Sync) -> Result<Tensor> {
     let bands = path.dim(0)?;
     if bands < 2 || !path.device().is_cpu() {
         return work(None, path);
@@ -236,7 +236,7 @@ pub(super) fn norms(rows: &Tensor) -> Result<Tensor> {
 }
 
 /// Numbers from the host, of the dtype and on the device of `like`.
-pub(super) fn numbers(values: Vec<f64>, shape: (usize, usize, usize), like: &Tensor) -> Result<Tensor> {
+fn numbers(values: Vec<f64>, shape: (usize, usize, usize), like: &Tensor) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?.to_dtype(like.dtype())?.to_device(like.device())?)
 }
 

@@ -1,6 +1,7 @@
 //! The nudged elastic band.
 
 use candle_core::{DType, Tensor};
+use rayon::prelude::*;
 
 use super::band;
 use super::dense::{Dense, Profile};
@@ -124,7 +125,8 @@ struct Run<'a> {
     /// The bands that are not done, and their paths (A, N, D).
     active: Vec<usize>,
     paths: Tensor,
-    descent: Descent,
+    /// The optimiser of each.
+    descents: Vec<Descent>,
 }
 
 /// A band that is done: its place among the active ones, why, and its profile if that is known.
@@ -148,7 +150,7 @@ impl<'a> Run<'a> {
             found: vec![None; bands.len()],
             iteration: 0,
             active: (0..bands.len()).collect(),
-            descent: Descent::new(params.optimizer, &paths.narrow(1, 1, pivots)?)?,
+            descents: Vec::new(),
             paths,
             before,
         };
@@ -163,6 +165,8 @@ impl<'a> Run<'a> {
             }
         }
         run.finish(done)?;
+        let descent = |at: usize| Descent::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
+        run.descents = (0..run.active.len()).map(descent).collect::<Result<_>>()?;
         Ok(run)
     }
 
@@ -181,7 +185,10 @@ impl<'a> Run<'a> {
             Spacing::Redistribution => None,
         };
         let forces = band::forces(&self.paths, &all.energy, &gradients, spring, self.params.climbing)?;
-        let norms = band::norms(&forces)?.to_dtype(DType::F64)?.squeeze(2)?.to_vec2::<f64>()?;
+        let norms = band::by_band(&forces, |_, forces| band::norms(forces))?
+            .to_dtype(DType::F64)?
+            .squeeze(2)?
+            .to_vec2::<f64>()?;
 
         let done = self.judge(&all, &norms)?;
         let kept = self.finish(done)?;
@@ -222,9 +229,15 @@ impl<'a> Run<'a> {
 
     /// One step along the forces (A, P, D).
     fn advance(&mut self, forces: &Tensor) -> Result<()> {
-        let pivots = self.paths.narrow(1, 1, self.paths.dim(1)? - 2)?.contiguous()?;
-        let moved = self.descent.advance(&pivots, forces)?;
-        self.paths = clipped(band::with_pivots(&self.paths, &moved)?, self.params)?;
+        let (bands, points, width) = self.paths.dims3()?;
+        let paths = &self.paths;
+        let moved = self.descents.par_iter_mut().enumerate().map(|(at, descent)| {
+            let path = paths.get(at)?;
+            let moved = descent.advance(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
+            Ok([path.narrow(0, 0, 1)?, clipped(moved, self.params)?, path.narrow(0, points - 1, 1)?])
+        });
+        let rows = moved.collect::<Vec<Result<[Tensor; 3]>>>().into_iter().collect::<Result<Vec<_>>>()?.concat();
+        self.paths = Tensor::cat(&rows, 0)?.reshape((bands, points, width))?;
         if self.params.spacing == Spacing::Redistribution {
             self.paths = clipped(band::redistribute(&self.paths)?, self.params)?;
         }
@@ -286,7 +299,8 @@ impl<'a> Run<'a> {
         let kept: Vec<usize> = (0..self.active.len()).filter(|at| self.found[self.active[*at]].is_none()).collect();
         if kept.len() < self.active.len() {
             self.paths = rows(&self.paths, &kept)?;
-            self.descent.keep(&kept)?;
+            let mut at = 0..;
+            self.descents.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
             self.active = kept.iter().map(|at| self.active[*at]).collect();
         }
         Ok(kept)
