@@ -5,7 +5,7 @@ use isopath::attacks::Bounds;
 use isopath::datasets::Images;
 use isopath::experiments::isometry_mnist::{
     Attack, Results, Settings, answers, attack_networks, attack_strength, gradient_angles, pick, save_networks,
-    stretch, train_networks,
+    stretch, train_networks, values,
 };
 use isopath::models::Network as _;
 use isopath::rng::Rng;
@@ -67,6 +67,13 @@ fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
     // A step of 0.01 cannot cross the gap, a step of 1 does.
     assert_eq!((fgsm.accuracy.cross_entropy[[0, 0, 0]], fgsm.accuracy.cross_entropy[[0, 0, 2]]), (1., 0.));
 
+    let [first, second] = pgd.accuracy.at(1)?;
+    assert_eq!((first.len(), first[1].len()), (2, 2));
+    assert_eq!(
+        (first[1][0], second[1][1]),
+        (pgd.accuracy.cross_entropy[[1, 0, 1]], pgd.accuracy.training_loss[[1, 1, 1]])
+    );
+    assert_eq!(pgd.accuracy.at(3).unwrap_err().to_string(), "step is 3; expected below 3, the number of step sizes");
     let (x, labels) = settings.test(&images, 20)?;
     let lipschitz = stretch(&networks, &settings, &x, &labels, 5)?;
     let json = serde_json::to_value(Results::new(Scale::Quick, &settings, &networks, &fgsm, &pgd, &lipschitz));
@@ -144,6 +151,7 @@ fn estimates_of_the_lipschitz_constant_are_ordered() -> Result<()> {
             assert!(sides.gradient > 0. && sides.gradient <= sides.bound, "{sides:?}");
         }
     }
+    assert_eq!(values(&found, |stretch| stretch.seed as f64), [[3., 5.], [3., 5.]]);
     assert_eq!(found, stretch(&networks, &settings, &x, &labels, 7)?);
     assert!(stretch(&networks, &settings, &x, &labels, 0).is_err());
     let same = labels.zeros_like()?;

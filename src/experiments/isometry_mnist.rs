@@ -25,7 +25,7 @@ use crate::scale::Scale;
 use crate::training::{AdamParams, History, TrainParams, in_parallel, train};
 
 pub use evidence::{Angle, Evidence, Strength, attack_strength, gradient_angles};
-pub use stretch::{Stretch, stretch};
+pub use stretch::{Stretch, stretch, values};
 
 /// What the paper fixes, and how much of it is run.
 #[derive(Clone, Debug, PartialEq)]
@@ -239,6 +239,21 @@ pub struct Curves {
     pub accuracy: Accuracies,
     /// What the attacks took, wall time.
     pub seconds: f64,
+}
+
+impl Accuracies {
+    /// The accuracies at one step size, `[beta][seed]`: along the cross-entropy, and along the training loss.
+    ///
+    /// # Errors
+    /// No such step.
+    pub fn at(&self, step: usize) -> Result<[Vec<Vec<f64>>; 2]> {
+        let steps = self.cross_entropy.dim().2.min(self.training_loss.dim().2);
+        if step >= steps {
+            return Err(Error::argument("step", format!("below {steps}, the number of step sizes"), step));
+        }
+        let at = |runs: &Array3<f64>| runs.outer_iter().map(|runs| runs.column(step).to_vec()).collect();
+        Ok([at(&self.cross_entropy), at(&self.training_loss)])
+    }
 }
 
 /// An attack of figure 3.

@@ -60,6 +60,11 @@ pub fn stretch(
     Ok(networks.iter().map(|runs| measured.by_ref().take(runs.len()).collect()).collect())
 }
 
+/// One number of every network, `[beta][seed]`, for [`BarSeries::over_runs`](crate::figures::BarSeries::over_runs).
+pub fn values(found: &[Vec<Stretch>], value: impl Fn(&Stretch) -> f64) -> Vec<Vec<f64>> {
+    found.iter().map(|runs| runs.iter().map(&value).collect()).collect()
+}
+
 fn one(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor, jacobians: usize) -> Result<Stretch> {
     let (network, representation) = (&trained.network, settings.representation);
     let stage = representation.stage(network.stages())?;
