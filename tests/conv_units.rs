@@ -154,12 +154,13 @@ fn number_of_threads_changes_no_bit() -> Result<()> {
 #[test]
 fn bad_arguments_are_refused() -> Result<()> {
     let stage = stage(true, DType::F32)?;
-    let text = |change: &dyn Fn(&mut Vec<ConvUnit>)| {
+    type Change = dyn Fn(&mut Vec<ConvUnit>);
+    let text = |change: &Change| {
         let mut units = stage.units.clone();
         change(&mut units);
         [conv_units as Op, conv_units_composite].map(|op| message(op(&stage.x, &units, EPS)))
     };
-    let cases: [(&dyn Fn(&mut Vec<ConvUnit>), &str); 5] = [
+    let cases: [(&Change, &str); 5] = [
         (&|units| units.clear(), "units is none; expected at least one"),
         (&|units| units[1].input = 2, "input is 2; expected at most 1, an earlier result, in unit 1"),
         (&|units| units[3].residual = Some(9), "residual is 9; expected at most 3, an earlier result, in unit 3"),
