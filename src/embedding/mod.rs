@@ -2,8 +2,8 @@
 //!
 //! UMAP is written here, since no crate fitted (November 2026). `umap-rs` 0.4.5 draws from a generator without a seed and
 //! lets its threads race, so no two pictures agree. `manifolds-rs` 0.8.0 has a seed and is as trustworthy as this module
-//! on the same data, but brings forty further crates, a linear algebra library among them, and half as much compile time
-//! again as all other dependencies. `annembed` and `fast-umap` bring more still.
+//! on the same data, but brings forty further crates, a linear algebra library among them, which take three minutes of
+//! processor time to compile. `annembed` and `fast-umap` bring more still.
 
 mod curve;
 mod graph;
