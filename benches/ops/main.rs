@@ -8,6 +8,7 @@
 //! `composite_ms` is the time of the same work in plain candle operations, null where that takes too long or too much memory.
 
 mod convolutions;
+mod epochs;
 mod isometric;
 mod reductions;
 
@@ -21,7 +22,8 @@ fn main() -> Result<()> {
     let bench = Bench { only };
     isometric::run(&bench)?;
     convolutions::run(&bench)?;
-    reductions::run(&bench)
+    reductions::run(&bench)?;
+    epochs::run(&bench)
 }
 
 /// Times cases and prints them.

@@ -5,6 +5,7 @@
 //! on the same data, but brings forty further crates, a linear algebra library among them, and half as much compile time
 //! again as all other dependencies. `annembed` and `fast-umap` bring more still.
 
+mod components;
 mod curve;
 mod graph;
 mod layout;
