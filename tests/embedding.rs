@@ -6,7 +6,7 @@ use common::{CPU, assert_close, message, with_threads};
 use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::embedding::{UmapParams, nearest_neighbors, umap};
-use isopath::metrics::trustworthiness;
+use isopath::metrics::{most_prominent_loop, trustworthiness};
 use isopath::ndarray::Array2;
 
 /// Two linked rings of 300 points each and a torus of 1,600, with noise: the same numbers as in Python.
@@ -82,6 +82,19 @@ fn layouts_are_as_trustworthy_as_umap_learns() -> Result<()> {
                 assert!(found > expected - MARGIN, "seed {seed}, k {k}: {found} against {expected}");
             }
         }
+    }
+    Ok(())
+}
+
+/// The rings lie in planes across each other: seen in common axes, one of them would be a line.
+#[test]
+fn parts_of_the_data_open_each_by_itself() -> Result<()> {
+    let layout = umap(&rings()?, &UmapParams::default())?;
+    let flat: Vec<f64> = layout.iter().copied().collect();
+    let layout = Tensor::from_vec(flat, layout.dim(), CPU)?;
+    for ring in [layout.narrow(0, 0, 300)?, layout.narrow(0, 300, 300)?] {
+        let found = most_prominent_loop(&ring)?;
+        assert!(found.kept(), "{found:?}");
     }
     Ok(())
 }

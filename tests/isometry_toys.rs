@@ -59,6 +59,8 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         assert_eq!(local.representation()?.dims(), [120, 20]);
     }
     assert!(rings::pick(&networks, Partition::Local, 3).is_err());
+    let stresses = rings::ring_values(&networks[2], |ring| ring.stress);
+    assert_eq!((stresses.len(), stresses[3]), (4, networks[2][1].shape[1].stress));
 
     let mut numbers = json(&rings::Results::new(Scale::Quick, &settings, &networks))?;
     let run = &numbers["runs"][3];
@@ -70,12 +72,17 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         "distance_correlation",
         "loop_kept",
         "loop_prominence",
+        "given_distances",
+        "found_distances",
         "curve",
         "seconds",
     ];
     assert_eq!(keys(run), names);
     assert_eq!((&run["mapping"], &run["seed"]), (&Value::from("local"), &Value::from(7)));
     assert_eq!(run["stress"], serde_json::json!([networks[1][1].shape[0].stress, networks[1][1].shape[1].stress]));
+    let quantiles = &run["found_distances"][1];
+    assert_eq!(quantiles.as_array().map(Vec::len), Some(21));
+    assert!(quantiles[10].as_f64() > quantiles[9].as_f64() && quantiles[20].as_f64() < Some(2.5));
     assert_eq!(without_times(&mut numbers), 7);
     let again = rings::train_networks(&settings, |_| ())?;
     let mut again = json(&rings::Results::new(Scale::Quick, &settings, &again))?;
@@ -138,13 +145,23 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
         assert_eq!(trained.levels[0].stress, trained.levels[0].stress_of_layer);
     }
     assert!(torus::pick(&stacks, Gradient::Through, 1).is_err());
+    let finest = torus::level_values(&stacks, Gradient::Cut, 2, |shape| shape.stress);
+    assert_eq!(finest, [stacks[0].levels[2].stress, stacks[1].levels[2].stress]);
+    assert!(torus::level_values(&stacks, Gradient::Cut, 3, |shape| shape.stress).is_empty());
 
-    let mut numbers = json(&torus::Results::new(Scale::Quick, &settings, &stacks))?;
+    let mut numbers = json(&torus::Results::new(Scale::Quick, &settings, &stacks)?)?;
     let level = ["regions", "accuracy", "stress", "distance_correlation", "stress_of_layer", "loop_kept"];
     assert_eq!(keys(&numbers["runs"][2]["levels"][1]), level);
     assert_eq!((&numbers["runs"][2]["gradient"], &numbers["points"]), (&Value::from("through"), &Value::from(128)));
+    let reaches = |gradient: &str, loss: usize, layer: usize| {
+        numbers["gradient_norms"][gradient][loss][layer].as_f64().map(|norm| norm > 0.)
+    };
+    for (loss, layer) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)] {
+        assert_eq!(reaches("cut", loss, layer), Some(layer == loss));
+        assert_eq!(reaches("through", loss, layer), Some(layer <= loss));
+    }
     assert_eq!(without_times(&mut numbers), 4);
-    let mut again = json(&torus::Results::new(Scale::Quick, &settings, &torus::train_stacks(&settings, |_| ())?))?;
+    let mut again = json(&torus::Results::new(Scale::Quick, &settings, &torus::train_stacks(&settings, |_| ())?)?)?;
     without_times(&mut again);
     assert_eq!(numbers, again);
 

@@ -9,6 +9,7 @@
 //! and with `--fused`. The dev profile is the optimised one that the tests, the binary and the notebooks share.
 
 mod convolutions;
+mod epochs;
 mod isometric;
 mod networks;
 mod reductions;
@@ -26,7 +27,8 @@ fn main() -> Result<()> {
     convolutions::run(&bench)?;
     reductions::run(&bench)?;
     networks::run(&bench)?;
-    resnet::run(&bench)
+    resnet::run(&bench)?;
+    epochs::run(&bench)
 }
 
 /// Times cases and prints them.

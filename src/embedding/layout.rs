@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::rng::Rng;
 
 /// The width of the layout before it is optimised.
-const WIDTH: f64 = 10.;
+pub(super) const WIDTH: f64 = 10.;
 /// The deviation of the noise that sets points apart which begin at the same place.
 const NOISE: f64 = 1e-4;
 /// Rounds of the iteration for the principal components; a start needs no more.

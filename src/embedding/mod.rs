@@ -5,6 +5,7 @@
 //! on the same data, but brings forty further crates, a linear algebra library among them, which take three minutes of
 //! processor time to compile. `annembed` and `fast-umap` bring more still.
 
+mod components;
 mod curve;
 mod graph;
 mod layout;

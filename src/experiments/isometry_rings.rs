@@ -88,7 +88,7 @@ impl Settings {
 }
 
 /// What became of one ring in the last hidden layer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RingShape {
     /// [`stress`] of its distances: 0 if all are kept.
     pub stress: f64,
@@ -98,6 +98,17 @@ pub struct RingShape {
     pub loop_prominence: f64,
     /// [`Loop::kept`](crate::metrics::Loop::kept) after.
     pub loop_kept: bool,
+    /// The distances between its points, ascending: the least, 5 %, 10 %, …, the largest.
+    pub given_quantiles: Vec<f64>,
+    /// The distances between their representations, in the same way.
+    pub found_quantiles: Vec<f64>,
+}
+
+/// Values of a list in ascending order, a twentieth of it apart, from the first to the last.
+fn quantiles(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    (0..=20).filter_map(|step| values.get(last * step / 20).copied()).collect()
 }
 
 /// A trained network.
@@ -156,6 +167,8 @@ pub fn ring_shapes(network: &Mlp, rings: &Rings) -> Result<Vec<RingShape>> {
             distance_correlation: correlation(&given, &found)?,
             loop_prominence: found_loop.prominence(),
             loop_kept: found_loop.kept(),
+            given_quantiles: quantiles(given),
+            found_quantiles: quantiles(found),
         })
     };
     members(&rings.points, &rings.labels)?.iter().map(shape).collect()
@@ -215,6 +228,11 @@ pub fn pick(networks: &[Vec<Trained>], mapping: Partition, seed: u64) -> Result<
     found.cloned().ok_or_else(|| Error::argument("network", "a mapping and a seed that were trained", got()))
 }
 
+/// One number of every ring of every network, networks first.
+pub fn ring_values(networks: &[Trained], value: impl Fn(&RingShape) -> f64) -> Vec<f64> {
+    networks.iter().flat_map(|trained| &trained.shape).map(value).collect()
+}
+
 /// Writes each network's weights to `folder` as `local_seed_0.safetensors`.
 ///
 /// # Errors
@@ -264,6 +282,10 @@ pub struct Run {
     pub loop_kept: Vec<bool>,
     /// Of either ring, in [0, 1).
     pub loop_prominence: Vec<f64>,
+    /// Of either ring: its distances, ascending, a twentieth of all pairs apart.
+    pub given_distances: Vec<Vec<f64>>,
+    /// Of either ring: its representations' distances, in the same way.
+    pub found_distances: Vec<Vec<f64>>,
     /// Both terms of the loss during training.
     pub curve: Curve,
     /// Wall time of its training.
@@ -281,6 +303,8 @@ impl Results {
             distance_correlation: trained.shape.iter().map(|ring| ring.distance_correlation).collect(),
             loop_kept: trained.shape.iter().map(|ring| ring.loop_kept).collect(),
             loop_prominence: trained.shape.iter().map(|ring| ring.loop_prominence).collect(),
+            given_distances: trained.shape.iter().map(|ring| ring.given_quantiles.clone()).collect(),
+            found_distances: trained.shape.iter().map(|ring| ring.found_quantiles.clone()).collect(),
             curve: Curve::of(&trained.history, CURVE),
             seconds: trained.seconds,
         };

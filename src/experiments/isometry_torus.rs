@@ -3,6 +3,7 @@
 //! One stack for each seed, with the gradient cut between its layers and, for comparison, with the gradient let through
 //! ([`train_stacks`]), and what each layer does to the regions of its resolution ([`LevelShape`]).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -13,12 +14,12 @@ use crate::datasets::{Torus, TorusParams, torus};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::experiments::Curve;
-use crate::losses::Lil;
+use crate::losses::{Lil, Terms};
 use crate::metrics::{accuracy, correlation, distances_within, members, most_prominent_loop, stress};
 use crate::models::{Gradient, Head, LayerOutput, LocallyIsometric, LocallyIsometricParams, Parameters};
 use crate::rng::Rng;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, Progress, StackParams, in_parallel, train_stack};
+use crate::training::{AdamParams, History, Progress, StackParams, in_parallel, stack_terms, train_stack};
 
 /// Points of a curve in the results.
 const CURVE: usize = 100;
@@ -161,6 +162,37 @@ pub fn level_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<Level
     outputs.iter().zip(&torus.labels).enumerate().map(shape).collect()
 }
 
+/// A fresh stack of a seed: its weights by name and itself.
+fn fresh(settings: &Settings, gradient: Gradient, seed: u64, torus: &Torus) -> Result<(LocallyIsometric, Parameters)> {
+    let parameters = Parameters::new();
+    let builder = parameters.builder(&Rng::new(seed), DType::F32, torus.points.device());
+    Ok((LocallyIsometric::new(&settings.shape(gradient), builder)?, parameters))
+}
+
+/// Which layers each loss reaches: the norm of ∇L_k in the weights of layer l at `[k][l]`, before training.
+///
+/// # Errors
+/// A setting out of its range.
+pub fn gradient_norms(settings: &Settings, gradient: Gradient, seed: u64) -> Result<Vec<Vec<f64>>> {
+    let torus = settings.data(seed)?;
+    let (stack, parameters) = fresh(settings, gradient, seed, &torus)?;
+    let terms = stack_terms(&stack, &settings.loss(), &torus.points, &torus.labels)?;
+    let norms = |terms: &Terms| -> Result<Vec<f64>> {
+        let gradients = terms.loss.backward()?;
+        let mut squares = vec![0.; stack.len()];
+        for (layer, square) in squares.iter_mut().enumerate() {
+            let prefix = format!("lil.{layer}.");
+            for (_, var) in parameters.named().iter().filter(|(name, _)| name.starts_with(&prefix)) {
+                if let Some(gradient) = gradients.get(var) {
+                    *square += gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+                }
+            }
+        }
+        Ok(squares.into_iter().map(f64::sqrt).collect())
+    };
+    terms.iter().map(norms).collect()
+}
+
 /// Trains one stack; `progress` as in [`train_stack`].
 ///
 /// # Errors
@@ -173,9 +205,7 @@ pub fn train_one(
 ) -> Result<Trained> {
     let begin = Instant::now();
     let torus = settings.data(seed)?;
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&Rng::new(seed), DType::F32, torus.points.device());
-    let stack = LocallyIsometric::new(&settings.shape(gradient), builder)?;
+    let (stack, parameters) = fresh(settings, gradient, seed, &torus)?;
     let (loss, params) = (settings.loss(), settings.training());
     let histories = train_stack(&stack, &parameters, &loss, &torus.points, &torus.labels, &params, progress)?;
     let stack = stack.freeze()?;
@@ -185,7 +215,7 @@ pub fn train_one(
 }
 
 /// Trains a stack with the gradient cut for each of [`Settings::seeds`], then one with the gradient let through for each of
-/// [`Settings::through_seeds`], side by side; `report` gets a line for each.
+/// [`Settings::through_seeds`], side by side; `report` gets a line for each quarter of its training and one at its end.
 ///
 /// # Errors
 /// No seed, or an error of [`train_one`].
@@ -196,7 +226,17 @@ pub fn train_stacks(settings: &Settings, report: impl Fn(&str) + Sync) -> Result
     let with = |seeds: &[u64], gradient| seeds.iter().map(|seed| (gradient, *seed)).collect::<Vec<_>>();
     let pairs = [with(&settings.seeds, Gradient::Cut), with(&settings.through_seeds, Gradient::Through)].concat();
     in_parallel(&pairs, |(gradient, seed)| {
-        let trained = train_one(settings, *gradient, *seed, &mut |_| ())?;
+        let mut progress = |progress: &Progress| {
+            if (4 * progress.epoch).is_multiple_of(settings.epochs) && progress.epoch < settings.epochs {
+                let Progress { epoch, means, seconds_left, .. } = progress;
+                let (loss, accuracy) = (means.loss, means.accuracy.unwrap_or(f64::NAN));
+                report(&format!(
+                    "gradient {gradient}, seed {seed}: epoch {epoch}, loss {loss:.4}, least accuracy {accuracy:.4}, \
+                     {seconds_left:.0} s left"
+                ));
+            }
+        };
+        let trained = train_one(settings, *gradient, *seed, &mut progress)?;
         let accuracies: Vec<String> = trained.levels.iter().map(|level| format!("{:.4}", level.accuracy)).collect();
         let (accuracies, seconds) = (accuracies.join(", "), trained.seconds);
         report(&format!("gradient {gradient}, seed {seed}: accuracies {accuracies} after {seconds:.0} s"));
@@ -212,6 +252,17 @@ pub fn pick(stacks: &[Trained], gradient: Gradient, seed: u64) -> Result<Trained
     let found = stacks.iter().find(|trained| trained.gradient == gradient && trained.seed == seed);
     let got = || format!("gradient {gradient}, seed {seed}");
     found.cloned().ok_or_else(|| Error::argument("stack", "a gradient and a seed that were trained", got()))
+}
+
+/// One number of layer `level` (from 0) of every stack with that gradient, in the order of the seeds.
+pub fn level_values(
+    stacks: &[Trained],
+    gradient: Gradient,
+    level: usize,
+    value: impl Fn(&LevelShape) -> f64,
+) -> Vec<f64> {
+    let of_gradient = stacks.iter().filter(|trained| trained.gradient == gradient);
+    of_gradient.filter_map(|trained| trained.levels.get(level)).map(value).collect()
 }
 
 /// Writes each stack's weights to `folder` as `cut_seed_0.safetensors`.
@@ -240,6 +291,8 @@ pub struct Results {
     pub beta: f64,
     /// Of Adam.
     pub learning_rate: f64,
+    /// By the gradient between layers, [`gradient_norms`] of the first seed.
+    pub gradient_norms: BTreeMap<String, Vec<Vec<f64>>>,
     /// Each stack.
     pub runs: Vec<Run>,
     /// Wall time of all training, the sum over stacks, which are trained side by side.
@@ -263,7 +316,13 @@ pub struct Run {
 
 impl Results {
     /// Collects what [`train_stacks`] found.
-    pub fn new(scale: Scale, settings: &Settings, stacks: &[Trained]) -> Self {
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn new(scale: Scale, settings: &Settings, stacks: &[Trained]) -> Result<Self> {
+        let seed = settings.seeds.first().copied().unwrap_or(0);
+        let norms = |gradient: Gradient| Ok((gradient.to_string(), gradient_norms(settings, gradient, seed)?));
+        let gradient_norms = [Gradient::Cut, Gradient::Through].into_iter().map(norms).collect::<Result<_>>()?;
         let run = |trained: &Trained| Run {
             gradient: trained.gradient.to_string(),
             seed: trained.seed,
@@ -271,15 +330,16 @@ impl Results {
             curves: trained.histories.iter().map(|history| Curve::of(history, CURVE)).collect(),
             seconds: trained.seconds,
         };
-        Self {
+        Ok(Self {
             scale: scale.to_string(),
             points: settings.torus.toroidal * settings.torus.poloidal,
             regions: settings.torus.regions.clone(),
             epochs: settings.epochs,
             beta: settings.beta,
             learning_rate: settings.learning_rate,
+            gradient_norms,
             runs: stacks.iter().map(run).collect(),
             seconds: stacks.iter().map(|trained| trained.seconds).sum(),
-        }
+        })
     }
 }

@@ -89,7 +89,7 @@ pub fn printer_every(label: impl fmt::Display, every: usize) -> impl FnMut(&Prog
     let mut print = printer(label);
     move |progress| {
         let Progress { epoch, epochs, .. } = *progress;
-        if epoch == 1 || epoch == epochs || epoch % every.max(1) == 0 {
+        if epoch == 1 || epoch == epochs || epoch.is_multiple_of(every.max(1)) {
             print(progress);
         }
     }
