@@ -147,16 +147,28 @@ impl<T: Real> Gather<'_, T> {
                 let b_offsets = &layout(grid).offsets(grid.channels);
                 arch.dispatch(Product { a: left, b: source, b_offsets, positions, c, panel });
             };
+            if direct && (images == 1 || count.is_multiple_of(16)) {
+                let (start, row) = (piece.first * area + band.start * width, area);
+                product(grid, &left[0], Target { images: result, positions: count, start, row });
+                continue;
+            }
             if direct {
-                let target = Target { images: result, start: piece.first * area + band.start * width, row: area };
-                product(grid, &left[0], target);
+                // Vectors go over the ends of images: all images side by side first.
+                let row = (images * count).next_multiple_of(16);
+                scratch.result.resize(piece.rows * row, T::zero());
+                let images = &mut [&mut scratch.result[..]];
+                product(grid, &left[0], Target { images, positions: row, start: 0, row });
+                for (image, to) in result.iter_mut().enumerate() {
+                    let rows = scratch.result.chunks(row).zip(to[piece.first * area..].chunks_mut(area));
+                    rows.for_each(|(from, to)| to.copy_from_slice(&from[image * count..][..count]));
+                }
                 continue;
             }
             let size = images * piece.rows * count;
             scratch.result.resize(grids.len() * size, T::zero());
             for ((grid, left), dense) in grids.iter().zip(left).zip(scratch.result.chunks_mut(size)) {
                 let mut dense: Vec<_> = dense.chunks_mut(piece.rows * count).collect();
-                product(grid, left, Target { images: &mut dense, start: 0, row: count });
+                product(grid, left, Target { images: &mut dense, positions: count, start: 0, row: count });
             }
             arch.dispatch(
                 #[inline(always)]
@@ -200,8 +212,13 @@ impl<T: Real> Gather<'_, T> {
         let numbers = &numbers[group * self.weight.group..];
         let left = self.grids.iter().map(|grid| {
             let taps: Vec<_> = grid.kernel_taps().iter().map(|[y, x]| y * width + x).collect();
+            let in_order = taps.len() == channel && taps.iter().enumerate().all(|(number, tap)| number == *tap);
             Left::new(arch, channels.len(), grid.channels * taps.len(), |first_row, block_rows, block| {
                 let rows = channels.start + first_row..channels.end.min(channels.start + first_row + block_rows);
+                if in_order {
+                    transpose(&numbers[rows.start * row..], row, rows.len(), block, block_rows);
+                    return;
+                }
                 for (c, block) in block.chunks_mut(taps.len() * block_rows).enumerate() {
                     for (r, from) in rows.clone().map(|r| &numbers[r * row + c * channel..]).enumerate() {
                         let to = block[r..].iter_mut().step_by(block_rows);

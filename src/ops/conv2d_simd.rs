@@ -106,9 +106,11 @@ impl WithSimd for Blocks {
     }
 }
 
-/// Where a product goes: for each image the rows of one buffer, one number a position.
+/// Where a product goes: the rows of some buffers, one number a position.
 pub(super) struct Target<'a, 'b, T> {
     pub images: &'a mut [&'b mut [T]],
+    /// Positions in each buffer: those of an image, or more.
+    pub positions: usize,
     /// The first row's first position, and from one row to the next.
     pub start: usize,
     pub row: usize,
@@ -127,7 +129,7 @@ pub(super) struct Product<'a, 'b, T> {
 
 /// Terms of a sum taken at a time, and tiles of C: a block of A stays in the first cache, the panel of B in the second.
 const DEPTH: usize = 320;
-const TILES: usize = 8;
+const TILES: usize = 9;
 /// Numbers of the largest vector, and so of the largest piece that is copied at a time.
 const LANES: usize = 16;
 
@@ -249,7 +251,7 @@ impl<T: Real> Product<'_, '_, T> {
             }
         };
         let add = tile.first_term > 0;
-        let per_image = self.positions.per_image();
+        let per_image = self.c.positions;
         let (image, at) = (tile.start / per_image, tile.start % per_image);
         let start = self.c.start + row * self.c.row + at;
         if at + N * lanes <= per_image {
@@ -289,7 +291,7 @@ impl<T: Real> Product<'_, '_, T> {
 
     /// A vector that goes over the end of an image.
     fn put_in_parts(&mut self, mut numbers: &[T], mut position: usize, row: usize, add: bool) {
-        let (per_image, total) = (self.positions.per_image(), self.positions.count());
+        let (per_image, total) = (self.c.positions, self.positions.count());
         while !numbers.is_empty() && position < total {
             let (image, at) = (position / per_image, position % per_image);
             let (now, later) = numbers.split_at((per_image - at).min(numbers.len()));
@@ -488,7 +490,7 @@ mod tests {
                     b: &b,
                     b_offsets: &(0..terms).collect::<Vec<_>>(),
                     positions,
-                    c: Target { images: &mut by_image, start: 1, row },
+                    c: Target { images: &mut by_image, positions: rows * width, start: 1, row },
                     panel: &mut Vec::new(),
                 });
                 for (image, c) in by_image.iter().enumerate() {
