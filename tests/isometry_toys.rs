@@ -121,7 +121,7 @@ fn small_torus() -> torus::Settings {
         torus: TorusParams { toroidal: 16, poloidal: 8, regions: vec![2, 4, 8], ..TorusParams::default() },
         seeds: vec![1, 4],
         through_seeds: vec![4],
-        epochs: 1_000,
+        epochs: 2_000,
         learning_rate: 5e-3,
         ..torus::Settings::of(Scale::Quick)
     }
