@@ -1,9 +1,9 @@
 //! One step of Adam, in place.
 
-use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var};
+use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var};
 
-use crate::ops::contiguous;
 use crate::ops::simd::{self, Float};
+use crate::ops::{contiguous, is_fused};
 
 /// The numbers of one step; β₁, β₂, ε as in Kingma & Ba 2015.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub struct AdamStep {
 /// # Errors
 /// Shapes or dtypes that do not fit.
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
-    if !(theta.device().is_cpu() && matches!(theta.dtype(), DType::F32 | DType::F64)) {
+    if !is_fused(theta) {
         return adam_composite(theta, m, v, gradient, step);
     }
     let gradient = gradient.detach().contiguous()?;

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::batch_norm_fused;
+use super::{batch_norm_fused, is_fused};
 use crate::error::{Error, Result};
 
 /// What [`batch_norm`] gives.
@@ -155,10 +155,6 @@ pub fn fold_batch_norm(
         None => mean.neg()?,
     };
     Ok((weight, (shift * scale)?.add(beta)?))
-}
-
-fn is_fused(x: &Tensor) -> bool {
-    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
 }
 
 /// (C,) as (1, C, 1, 1).

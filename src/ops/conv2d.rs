@@ -4,6 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::conv2d_grid::Geometry;
 use super::conv2d_layer::Layer;
+use super::is_fused;
 use crate::error::{Error, Result};
 
 /// Where a kernel is laid on the image; the same in both directions.
@@ -57,10 +58,6 @@ fn either(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dPar
     } else {
         conv2d_composite(x, weight, bias, params)
     }
-}
-
-pub(super) fn is_fused(x: &Tensor) -> bool {
-    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
 }
 
 /// [`conv2d`] in plain candle operations, for every device.

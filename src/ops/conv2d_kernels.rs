@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::conv2d_grid::{Geometry, Grid};
 use super::conv2d_simd::{Left, Outer, Positions, Product, Real, Target, outer_tile};
+use super::planes;
 use super::simd::arch;
 
 /// Numbers of one part of the work that stay in the second cache.
@@ -243,8 +244,7 @@ fn finish<T: Real>(arch: Arch, images: Vec<&mut [T]>, area: usize, bias: Option<
                     }
                 }
                 if relu {
-                    // Not `max`: a NaN stays one.
-                    image.iter_mut().for_each(|y| *y = if *y < T::zero() { T::zero() } else { *y });
+                    planes::relu(image);
                 }
             }
         },

@@ -7,6 +7,7 @@ use super::contiguous;
 use super::conv2d_grid::Geometry;
 use super::conv2d_kernels::{bias_gradient, forward, input_gradient, weight_gradient};
 use super::conv2d_simd::Real;
+use super::planes::rectify;
 
 /// A convolution, or a transposed one, which is the input gradient of `shape`; then bias and ReLU.
 #[derive(Clone, Copy)]
@@ -184,9 +185,9 @@ impl CustomOp2 for WherePositive {
 
     fn cpu_fwd(&self, a: &CpuStorage, al: &Layout, b: &CpuStorage, bl: &Layout) -> Result<(CpuStorage, Shape)> {
         fn run<T: Real>(a: Argument, b: Argument) -> Result<CpuStorage> {
-            let pairs = numbers::<T>(a)?.iter().zip(numbers::<T>(b)?);
-            let kept = pairs.map(|(&a, &b)| if b > T::zero() { a } else { T::zero() });
-            Ok(T::to_cpu_storage_owned(kept.collect()))
+            let mut kept = numbers::<T>(a)?.to_vec();
+            rectify(&mut kept, numbers(b)?)?;
+            Ok(T::to_cpu_storage_owned(kept))
         }
         let run = if a.dtype() == DType::F32 { run::<f32> } else { run::<f64> };
         Ok((run((a, al), (b, bl))?, al.shape().clone()))

@@ -2,9 +2,10 @@
 
 use candle_core::Tensor;
 
-use super::conv2d::{at_least_one, check_bias, check_dtypes, is_fused, not_huge, with_bias};
+use super::conv2d::{at_least_one, check_bias, check_dtypes, not_huge, with_bias};
 use super::conv2d_grid::Geometry;
 use super::conv2d_layer::Layer;
+use super::is_fused;
 use crate::error::{Error, Result};
 
 /// The convolution whose input gradient it is, and how much larger the image becomes.

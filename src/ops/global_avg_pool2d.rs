@@ -1,11 +1,11 @@
 //! The mean of every plane.
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::contiguous;
 use super::planes::{planes_per_task, sum};
 use super::simd::{self, Float};
+use super::{contiguous, is_fused};
 use crate::error::Error;
 
 /// y_nc = 1/(H·W) Σ_hw x_nchw.
@@ -17,11 +17,7 @@ use crate::error::Error;
 /// Another rank, or planes without a number.
 pub fn global_avg_pool2d(x: &Tensor) -> crate::Result<Tensor> {
     check(x)?;
-    if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
-        Ok(x.contiguous()?.apply_op1(Mean)?)
-    } else {
-        global_avg_pool2d_composite(x)
-    }
+    if is_fused(x) { Ok(x.contiguous()?.apply_op1(Mean)?) } else { global_avg_pool2d_composite(x) }
 }
 
 /// [`global_avg_pool2d`] in plain candle operations, for every device.

@@ -1,14 +1,11 @@
 //! The leaky rectifier.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::planes::Float;
-use super::{contiguous, simd};
+use super::planes::{CHUNK, Float};
+use super::{contiguous, is_fused, simd};
 use crate::error::Error;
-
-/// Numbers that a thread takes at a time.
-const CHUNK: usize = 32_768;
 
 /// y = x where x > 0, else `slope` · x, number by number; differentiable, with the derivative `slope` at 0.
 ///
@@ -19,7 +16,7 @@ const CHUNK: usize = 32_768;
 /// `slope` outside \[0, 1\].
 pub fn leaky_relu(x: &Tensor, slope: f64) -> crate::Result<Tensor> {
     check(slope)?;
-    if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
+    if is_fused(x) {
         return Ok(x.contiguous()?.apply_op1(LeakyRelu(slope))?);
     }
     leaky_relu_composite(x, slope)

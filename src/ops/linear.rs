@@ -6,12 +6,12 @@
 //! one.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
 use super::product::{self, product};
 use super::tanh::{add_bias, add_bias_and_tanh, times_derivative};
-use super::{contiguous, simd};
+use super::{contiguous, is_fused, simd};
 use crate::error::Error;
 
 /// y = x·Wᵀ + b, differentiable in all three.
@@ -53,10 +53,6 @@ pub fn linear_tanh(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<
 /// Shapes that do not fit.
 pub fn linear_tanh_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     Ok(linear_composite(x, weight, bias)?.tanh()?)
-}
-
-fn is_fused(x: &Tensor) -> bool {
-    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
 }
 
 fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, op: Fused) -> crate::Result<Tensor> {
@@ -147,7 +143,7 @@ impl CustomOp3 for Fused {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::rng::Rng;

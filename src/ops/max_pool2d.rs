@@ -2,12 +2,12 @@
 
 use std::sync::OnceLock;
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, ToUsize2, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, ToUsize2, bail};
 use rayon::prelude::*;
 
-use super::contiguous;
 use super::planes::planes_per_task;
 use super::simd::{self, Float};
+use super::{contiguous, is_fused};
 use crate::error::Error;
 
 /// y_nchw = max of x_nc over the window of `kernel` rows and columns that starts at row `stride`·h − `padding`, and at
@@ -32,7 +32,7 @@ pub fn max_pool2d(
     let windows = Windows::new(x, kernel.to_usize2(), stride.to_usize2(), padding.to_usize2())?;
     // Positions in a plane are kept in 32 bits.
     let fits = u32::try_from(windows.rows.size.saturating_mul(windows.columns.size)).is_ok();
-    if fits && x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
+    if fits && is_fused(x) {
         let op = MaxPool { windows, keep: x.track_op(), positions: OnceLock::new() };
         Ok(x.contiguous()?.apply_op1(op)?)
     } else {

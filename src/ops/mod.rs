@@ -35,7 +35,12 @@ pub use leaky_relu::{leaky_relu, leaky_relu_composite};
 pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
 pub use max_pool2d::{max_pool2d, max_pool2d_composite};
 
-use candle_core::Layout;
+use candle_core::{DType, Layout, Tensor};
+
+/// Whether there are kernels of our own for `x`: on the CPU, f32 and f64.
+fn is_fused(x: &Tensor) -> bool {
+    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64)
+}
 
 /// The numbers of a contiguous tensor.
 fn contiguous<'a, T>(values: &'a [T], layout: &Layout) -> candle_core::Result<&'a [T]> {

@@ -1,9 +1,16 @@
 //! What the kernels on images share: (N, C, H, W) is N·C planes of H·W numbers that lie one after another.
 
+use candle_core::Result;
+use rayon::prelude::*;
+
+use super::simd;
 pub(super) use super::simd::Float;
 
 /// A sum has sixteen lanes whatever the processor's width, so every processor gives the same number.
 const LANES: usize = 16;
+
+/// Numbers that a parallel task takes at a time where planes do not matter.
+pub(super) const CHUNK: usize = 32_768;
 
 /// Planes a parallel task should take at least, so that it lasts some ten microseconds.
 pub(super) fn planes_per_task(plane: usize) -> usize {
@@ -56,4 +63,16 @@ pub(super) fn relu<T: Float>(values: &mut [T]) {
 #[inline(always)]
 pub(super) fn relu_gradient<T: Float>(g: &mut [T], y: &[T]) {
     g.iter_mut().zip(y).for_each(|(g, &y)| *g = if y > T::zero() { *g } else { T::zero() });
+}
+
+/// [`relu_gradient`] of whole tensors, in parallel.
+pub(super) fn rectify<T: Float>(g: &mut [T], y: &[T]) -> Result<()> {
+    let arch = simd::arch()?;
+    g.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(g, y)| {
+        arch.dispatch(
+            #[inline(always)]
+            || relu_gradient(g, y),
+        );
+    });
+    Ok(())
 }

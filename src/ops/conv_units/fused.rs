@@ -13,15 +13,8 @@ use crate::ops::batch_norm_fused::statistics;
 use crate::ops::batch_norm_kernels::{Gradient, Images, Moments, Then, normalise};
 use crate::ops::conv2d_grid::Geometry;
 use crate::ops::conv2d_kernels::{bias_gradient, forward, input_gradient, weight_gradient};
-use crate::ops::conv2d_simd::Real;
-use crate::ops::planes::{self, Float};
+use crate::ops::planes::{self, CHUNK, Float, rectify};
 use crate::ops::{contiguous, simd};
-
-/// What the kernels of convolution and of normalisation both work on.
-trait Number: Real + Float {}
-
-impl Number for f32 {}
-impl Number for f64 {}
 
 pub(super) fn run(x: &Tensor, units: &[ConvUnit], shapes: Vec<Geometry>, eps: f64) -> crate::Result<ConvUnits> {
     let units = units.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
@@ -132,7 +125,7 @@ impl Units {
         Ok((y, self.shapes.last().map_or_else(|| Shape::from(0), result_shape)))
     }
 
-    fn forward_as<T: Number>(&self, x: &[T]) -> Result<Vec<T>> {
+    fn forward_as<T: Float>(&self, x: &[T]) -> Result<Vec<T>> {
         let mut results: Vec<Option<Vec<T>>> = vec![None];
         let (mut kept, mut measured) = (Vec::new(), Vec::new());
         for (index, (unit, &shape)) in self.units.iter().zip(&self.shapes).enumerate() {
@@ -208,7 +201,7 @@ impl Units {
         Ok((of_x, flat.and(of_flat)))
     }
 
-    fn gradients_as<T: Number>(
+    fn gradients_as<T: Float>(
         &self,
         x: &Tensor,
         of_parameters: bool,
@@ -305,7 +298,7 @@ enum Give<'a, T> {
     Copy(&'a [T]),
 }
 
-fn give<T: Number>(gradients: &mut [Option<Vec<T>>], number: usize, gradient: Give<T>) -> Result<()> {
+fn give<T: Float>(gradients: &mut [Option<Vec<T>>], number: usize, gradient: Give<T>) -> Result<()> {
     match (&mut gradients[number], gradient) {
         (Some(sum), Give::Own(gradient)) => add(sum, &gradient, false)?,
         (Some(sum), Give::Copy(gradient)) => add(sum, gradient, false)?,
@@ -315,11 +308,8 @@ fn give<T: Number>(gradients: &mut [Option<Vec<T>>], number: usize, gradient: Gi
     Ok(())
 }
 
-/// Numbers that a thread takes at a time.
-const CHUNK: usize = 32_768;
-
 /// y + residual, or the larger of it and 0.
-fn add<T: Number>(y: &mut [T], residual: &[T], relu: bool) -> Result<()> {
+fn add<T: Float>(y: &mut [T], residual: &[T], relu: bool) -> Result<()> {
     let arch = simd::arch()?;
     y.par_chunks_mut(CHUNK).zip(residual.par_chunks(CHUNK)).for_each(|(y, residual)| {
         arch.dispatch(
@@ -330,18 +320,6 @@ fn add<T: Number>(y: &mut [T], residual: &[T], relu: bool) -> Result<()> {
                     planes::relu(y);
                 }
             },
-        );
-    });
-    Ok(())
-}
-
-/// 0 where `y` is not above 0.
-fn rectify<T: Number>(g: &mut [T], y: &[T]) -> Result<()> {
-    let arch = simd::arch()?;
-    g.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(g, y)| {
-        arch.dispatch(
-            #[inline(always)]
-            || planes::relu_gradient(g, y),
         );
     });
     Ok(())

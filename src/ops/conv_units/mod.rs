@@ -5,9 +5,9 @@ mod fused;
 use candle_core::Tensor;
 
 use super::batch_norm::{batch_norm_composite, check_eps};
-use super::conv2d::{Conv2dParams, conv2d_composite, is_fused};
+use super::conv2d::{Conv2dParams, conv2d_composite};
 use super::conv2d_grid::Geometry;
-use super::{batch_norm, conv2d};
+use super::{batch_norm, conv2d, is_fused};
 use crate::error::{Error, Result};
 
 /// One unit: y_k = ReLU(norm(conv2d(y_input, weight)) + y_residual).

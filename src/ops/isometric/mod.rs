@@ -81,7 +81,7 @@ pub fn isometric_to_composite(distances: &Distances, z: &Tensor, cells: &[u32], 
 }
 
 fn is_fused(z: &Tensor, metric: &dyn Metric) -> bool {
-    (metric as &dyn Any).is::<Euclidean>() && z.device().is_cpu() && matches!(z.dtype(), DType::F32 | DType::F64)
+    (metric as &dyn Any).is::<Euclidean>() && super::is_fused(z)
 }
 
 /// `square`: D_M of a cell's points; it is asked for one cell after the other.
