@@ -50,7 +50,7 @@ impl Space {
     /// # Errors
     /// The network does not take the images.
     pub fn of(self, network: &dyn Network, images: &Tensor) -> Result<Tensor> {
-        (0..self.stage()).try_fold(images.clone(), |x, index| network.stage(index, &x))
+        network.forward_to(self.stage(), images)
     }
 
     /// `input`, `first_stage` or `last`.

@@ -149,7 +149,7 @@ impl Trained {
 /// # Errors
 /// Shapes that do not fit.
 pub fn representation(network: &Mlp, x: &Tensor) -> Result<Tensor> {
-    (0..network.stages().saturating_sub(1)).try_fold(x.clone(), |x, stage| network.stage(stage, &x))
+    network.forward_to(network.stages().saturating_sub(1), x)
 }
 
 /// What `network` does to either ring.

@@ -30,7 +30,7 @@ use crate::models::Network;
 /// F(x) (N, E): the representation of a batch of inputs.
 fn represent(network: &dyn Network, representation: Representation, x: &Tensor) -> Result<Tensor> {
     let last = representation.stage(network.stages())?;
-    rows((0..=last).try_fold(x.clone(), |x, stage| network.stage(stage, &x))?)
+    rows(network.forward_to(last + 1, x)?)
 }
 
 /// A batch as a matrix, a row each.

@@ -7,13 +7,8 @@ use candle_nn::{Init, VarBuilder};
 
 use crate::error::{Error, Result};
 use crate::models::Network;
-use crate::ops::{
-    ConvTranspose2dParams, batch_norm, batch_norm_eval, conv_transpose2d, leaky_relu, running_statistics,
-};
-
-/// PyTorch's defaults; the paper names none.
-const EPS: f64 = 1e-5;
-const MOMENTUM: f64 = 0.1;
+use crate::models::running::{EPS, Running};
+use crate::ops::{ConvTranspose2dParams, batch_norm, batch_norm_eval, conv_transpose2d, leaky_relu};
 
 /// Which representation is decoded, and how wide the decoder is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +100,7 @@ enum Layer {
     BatchNorm {
         gamma: Tensor,
         beta: Tensor,
-        mean: Var,
-        variance: Var,
+        running: Running,
         frozen: bool,
     },
     Sigmoid,
@@ -175,11 +169,13 @@ impl Decoder {
                 Layer::Convolution { weight, bias, params } => {
                     Layer::Convolution { weight: copy(weight)?, bias: copy(bias)?, params: *params }
                 }
-                Layer::BatchNorm { gamma, beta, mean, variance, .. } => Layer::BatchNorm {
+                Layer::BatchNorm { gamma, beta, running: Running { mean, variance }, .. } => Layer::BatchNorm {
                     gamma: copy(gamma)?,
                     beta: copy(beta)?,
-                    mean: Var::from_tensor(&copy(mean)?)?,
-                    variance: Var::from_tensor(&copy(variance)?)?,
+                    running: Running {
+                        mean: Var::from_tensor(&copy(mean)?)?,
+                        variance: Var::from_tensor(&copy(variance)?)?,
+                    },
                     frozen: true,
                 },
                 other => other.clone(),
@@ -225,14 +221,13 @@ impl Layer {
             }
             Self::Convolution { weight, bias, params } => conv_transpose2d(x, weight, Some(bias), params),
             Self::LeakyRelu { slope } => leaky_relu(x, *slope),
-            Self::BatchNorm { gamma, beta, mean, variance, frozen: true } => {
-                batch_norm_eval(x, gamma, beta, &mean.as_detached_tensor(), &variance.as_detached_tensor(), EPS)
+            Self::BatchNorm { gamma, beta, running, frozen: true } => {
+                let (mean, variance) = (running.mean.as_detached_tensor(), running.variance.as_detached_tensor());
+                batch_norm_eval(x, gamma, beta, &mean, &variance, EPS)
             }
-            Self::BatchNorm { gamma, beta, mean, variance, frozen: false } => {
+            Self::BatchNorm { gamma, beta, running, frozen: false } => {
                 let normal = batch_norm(x, gamma, beta, EPS)?;
-                let moved = running_statistics([mean, variance], [&normal.mean, &normal.variance], MOMENTUM)?;
-                mean.set(&moved.0)?;
-                variance.set(&moved.1)?;
+                running.update(&normal.mean, &normal.variance)?;
                 Ok(normal.output)
             }
             Self::Sigmoid => Ok(candle_nn::ops::sigmoid(x)?),
@@ -269,9 +264,8 @@ impl Builder<'_> {
         self.layers.push(Layer::LeakyRelu { slope });
         let vector = |name, value| self.next().get_with_hints(self.channels, name, Init::Const(value));
         let (gamma, beta) = (vector("weight", 1.)?, vector("bias", 0.)?);
-        let (mean, variance) = (vector("running_mean", 0.)?, vector("running_var", 1.)?);
-        let (mean, variance) = (Var::from_tensor(&mean)?, Var::from_tensor(&variance)?);
-        self.layers.push(Layer::BatchNorm { gamma, beta, mean, variance, frozen: false });
+        let running = Running::new(self.channels, &self.next())?;
+        self.layers.push(Layer::BatchNorm { gamma, beta, running, frozen: false });
         Ok(())
     }
 

@@ -158,7 +158,7 @@ impl LocallyIsometric {
                 (Some(before), Gradient::Through) => before.representation.clone(),
             };
             let last = layer.stages() - 1;
-            let representation = (0..last).try_fold(input.clone(), |x, stage| layer.stage(stage, &x))?;
+            let representation = layer.forward_to(last, &input)?;
             let logits = layer.stage(last, &representation)?;
             outputs.push(LayerOutput { input, representation, logits });
         }

@@ -5,6 +5,7 @@ pub mod locally_isometric;
 pub mod mlp;
 pub mod parameters;
 pub mod resnet;
+mod running;
 pub(crate) mod store;
 
 pub use decoder::{Decoder, DecoderParams};
@@ -41,6 +42,15 @@ pub trait Network: Send + Sync {
             return Err(Error::argument("stage", format!("at most {}", self.stages()), index));
         }
         (index..self.stages()).try_fold(x.clone(), |x, index| self.stage(index, &x))
+    }
+
+    /// The representation that enters stage `index`, of a batch of inputs: those themselves for 0, the logits for
+    /// [`Network::stages`]. Nothing after it is computed.
+    ///
+    /// # Errors
+    /// `index` exceeds [`Network::stages`], or the shape does not fit.
+    fn forward_to(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        (0..index).try_fold(x.clone(), |x, index| self.stage(index, &x))
     }
 
     /// The logits (N, classes) of a batch of inputs.

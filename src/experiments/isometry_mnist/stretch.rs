@@ -68,7 +68,7 @@ pub fn values(found: &[Vec<Stretch>], value: impl Fn(&Stretch) -> f64) -> Vec<Ve
 fn one(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor, jacobians: usize) -> Result<Stretch> {
     let (network, representation) = (&trained.network, settings.representation);
     let stage = representation.stage(network.stages())?;
-    let phi = network.representations(x)?.swap_remove(stage);
+    let phi = network.forward_to(stage + 1, x)?;
     let names = labels.to_vec1::<u32>()?;
     let first = |count: usize| -> Result<(Tensor, Tensor)> {
         let count = count.min(names.len());

@@ -1,34 +1,28 @@
 //! The convolutions and normalisations of a residual network, stage by stage.
 
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 use candle_nn::init::{FanInOut, NonLinearity, NormalOrUniform};
 use candle_nn::{Init, VarBuilder};
 
 use super::{Block, ResNetParams, Stem};
 use crate::error::Result;
-use crate::ops::{Conv2dParams, ConvUnit, UnitNorm, conv_units, fold_batch_norm, running_statistics};
-
-/// PyTorch's default.
-const EPS: f64 = 1e-5;
-/// PyTorch's default.
-const MOMENTUM: f64 = 0.1;
+use crate::models::running::{EPS, Running};
+use crate::ops::{Conv2dParams, ConvUnit, UnitNorm, conv_units, fold_batch_norm};
 
 /// Units that follow one another, with the running statistics of their normalisations.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
     units: Vec<ConvUnit>,
-    /// Mean and variance, for each unit that normalises with its batch.
-    running: Vec<Option<(Var, Var)>>,
+    /// For each unit that normalises with its batch.
+    running: Vec<Option<Running>>,
 }
 
 impl Chain {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let result = conv_units(x, &self.units, EPS)?;
         for (running, statistics) in self.running.iter().zip(result.statistics) {
-            if let (Some((mean, variance)), Some((of_mean, of_variance))) = (running, statistics) {
-                let moved = running_statistics([mean, variance], [&of_mean, &of_variance], MOMENTUM)?;
-                mean.set(&moved.0)?;
-                variance.set(&moved.1)?;
+            if let (Some(running), Some((mean, variance))) = (running, statistics) {
+                running.update(&mean, &variance)?;
             }
         }
         Ok(result.output)
@@ -42,7 +36,7 @@ impl Chain {
     pub fn fold(&self) -> Result<Self> {
         let units = self.units.iter().zip(&self.running).map(|(unit, running)| {
             let (weight, bias) = match (&unit.norm, running) {
-                (UnitNorm::Batch { gamma, beta }, Some((mean, variance))) => {
+                (UnitNorm::Batch { gamma, beta }, Some(Running { mean, variance })) => {
                     fold_batch_norm(&unit.weight, None, gamma, beta, mean, variance, EPS)?
                 }
                 (UnitNorm::Bias(bias), _) => (unit.weight.clone(), bias.clone()),
@@ -142,9 +136,7 @@ impl<'a> Layers<'a> {
         let vector = |name, value| self.vb.pp(bn).get_with_hints(outputs, name, Init::Const(value));
         let zero = matches!(last, Last::Of(_)) && self.params.zero_init_residual;
         let norm = UnitNorm::Batch { gamma: vector("weight", if zero { 0. } else { 1. })?, beta: vector("bias", 0.)? };
-        let running = (vector("running_mean", 0.)?, vector("running_var", 1.)?);
-        // The builder's own variables, if it gives such: what is moved here is saved with the weights.
-        chain.running.push(Some((Var::from_tensor(&running.0)?, Var::from_tensor(&running.1)?)));
+        chain.running.push(Some(Running::new(outputs, &self.vb.pp(bn))?));
         let residual = if let Last::Of(residual) = last { Some(residual) } else { None };
         let conv = Conv2dParams { stride, padding: kernel / 2, ..Conv2dParams::default() };
         let relu = !matches!(last, Last::Projection);
