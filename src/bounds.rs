@@ -1,5 +1,6 @@
 //! The range of a pixel.
 
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -31,5 +32,22 @@ impl Bounds {
             return Ok(());
         }
         Err(Error::argument("bounds", "finite min < max", format!("[{min}, {max}]")))
+    }
+
+    /// Checks that all of `tensor`, whose finite numbers are `what`, lies inside.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) fn check(&self, name: &'static str, what: &str, tensor: &Tensor) -> Result<()> {
+        let Self { min, max } = *self;
+        let number = |tensor: Tensor| -> Result<f64> { Ok(tensor.to_dtype(DType::F64)?.to_scalar()?) };
+        // The bounds as the tensor's type has them: 0.1 in f32 is above 0.1 in f64.
+        let rounded = |value: f64| number(Tensor::new(value, tensor.device())?.to_dtype(tensor.dtype())?);
+        let (lowest, highest) = (number(tensor.min_all()?)?, number(tensor.max_all()?)?);
+        if lowest < rounded(min)? || highest > rounded(max)? {
+            let got = format!("between {lowest} and {highest}");
+            return Err(Error::argument(name, format!("{what} inside the bounds [{min}, {max}]"), got));
+        }
+        Ok(())
     }
 }

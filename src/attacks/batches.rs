@@ -91,21 +91,12 @@ fn logits(network: &dyn Network, images: &Tensor) -> Result<Tensor> {
 }
 
 fn check_range(images: &Tensor, bounds: Option<Bounds>) -> Result<()> {
-    let number = |tensor: Tensor| -> Result<f64> { Ok(tensor.to_dtype(DType::F64)?.to_scalar()?) };
     // The sum alone sees a NaN: minimum and maximum may pass over it.
-    let sum = number(images.sum_all()?)?;
+    let sum: f64 = images.sum_all()?.to_dtype(DType::F64)?.to_scalar()?;
     if !sum.is_finite() {
         return Err(Error::argument("images", "finite pixels", format!("not finite (their sum is {sum})")));
     }
-    let Some(Bounds { min, max }) = bounds else { return Ok(()) };
-    // The bounds as the images' type has them: 0.1 in f32 is above 0.1 in f64.
-    let rounded = |value: f64| number(Tensor::new(value, images.device())?.to_dtype(images.dtype())?);
-    let (lowest, highest) = (number(images.min_all()?)?, number(images.max_all()?)?);
-    if lowest < rounded(min)? || highest > rounded(max)? {
-        let got = format!("between {lowest} and {highest}");
-        return Err(Error::argument("images", format!("pixels inside the bounds [{min}, {max}]"), got));
-    }
-    Ok(())
+    bounds.map_or(Ok(()), |bounds| bounds.check("images", "pixels", images))
 }
 
 /// Labels as numbers on the host: (`rows`,) of `u32`, each below `classes`.

@@ -43,19 +43,46 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// Shapes that do not fit, labels out of range, or an empty batch.
 pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    let (n, classes) = match *logits.dims() {
-        [n, classes] if n > 0 && classes > 0 => (n, classes),
-        _ => return Err(Error::shape("cross_entropy", "logits", "(N, classes), neither 0", logits.dims())),
-    };
-    let host = labels_of(labels, n)?;
-    if let Some(label) = host.iter().find(|&&label| label as usize >= classes) {
-        return Err(Error::argument("label", format!("below {classes}, the number of classes"), label));
+    LogSoftmax::new(logits)?.at(labels)
+}
+
+/// log softmax(logits)_ic = shifted_ic − log_sum_i.
+pub(super) struct LogSoftmax {
+    shifted: Tensor,
+    log_sum: Tensor,
+}
+
+impl LogSoftmax {
+    /// # Errors
+    /// Not (N, classes), or one of them 0.
+    pub fn new(logits: &Tensor) -> Result<Self> {
+        if !matches!(*logits.dims(), [n, classes] if n > 0 && classes > 0) {
+            return Err(Error::shape("cross_entropy", "logits", "(N, classes), neither 0", logits.dims()));
+        }
+        // The shift keeps exp() in range; its gradient cancels, hence the detach.
+        let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
+        let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+        Ok(Self { shifted, log_sum })
     }
-    // The shift keeps exp() in range; its gradient cancels, hence the detach.
-    let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
-    let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
-    let own = shifted.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?;
-    Ok((log_sum - own)?.squeeze(1)?)
+
+    /// −log softmax at the label of each sample, (N,).
+    ///
+    /// # Errors
+    /// Labels that are not (N,) of u32, or out of range.
+    pub fn at(&self, labels: &Tensor) -> Result<Tensor> {
+        let (n, classes) = self.shifted.dims2()?;
+        let host = labels_of(labels, n)?;
+        if let Some(label) = host.iter().find(|&&label| label as usize >= classes) {
+            return Err(Error::argument("label", format!("below {classes}, the number of classes"), label));
+        }
+        let own = self.shifted.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?;
+        Ok((&self.log_sum - own)?.squeeze(1)?)
+    }
+
+    /// −log softmax of each sample, the mean over the classes, (N,).
+    pub fn mean(&self) -> Result<Tensor> {
+        Ok((&self.log_sum - self.shifted.mean_keepdim(D::Minus1)?)?.squeeze(1)?)
+    }
 }
 
 /// The labels of a batch of `n` on the host.

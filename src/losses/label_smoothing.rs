@@ -1,9 +1,10 @@
 //! Cross-entropy against softened labels.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 
 use crate::error::{Error, Result};
-use crate::losses::{Loss, Terms, cross_entropy};
+use crate::losses::cross_entropy::LogSoftmax;
+use crate::losses::{Loss, Terms};
 use crate::models::Network;
 
 /// L = (1 − ε) L_CE − (ε/C) (1/N) Σ_i Σ_c log softmax(f(x_i))_c: the cross-entropy against labels of which the share ε
@@ -24,11 +25,8 @@ impl Loss for LabelSmoothing {
             return Err(Error::argument("smoothing", "a number in [0, 1)", self.smoothing));
         }
         let logits = network.forward(x)?;
-        let own = cross_entropy(&logits, labels)?;
-        // −(1/C) Σ_c log softmax_c = log Σ exp − mean, where a shift of all logits cancels.
-        let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
-        let log_sum = shifted.exp()?.sum(D::Minus1)?.log()?;
-        let all = (log_sum - shifted.mean(D::Minus1)?)?.mean_all()?;
+        let log_softmax = LogSoftmax::new(&logits)?;
+        let (own, all) = (log_softmax.at(labels)?.mean_all()?, log_softmax.mean()?.mean_all()?);
         let loss = ((&own * (1. - self.smoothing))? + (all * self.smoothing)?)?;
         Ok(Terms { loss, logits: Some(logits.detach()), cross_entropy: Some(own.detach()), isometric: None })
     }

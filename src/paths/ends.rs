@@ -66,18 +66,9 @@ impl Ends {
 /// # Errors
 /// Not finite, or outside the bounds.
 pub(super) fn check_range(name: &'static str, points: &Tensor, bounds: Option<Bounds>) -> Result<()> {
-    let number = |tensor: Tensor| -> Result<f64> { Ok(tensor.to_dtype(DType::F64)?.to_scalar()?) };
     // In f64 a sum of finite numbers stays finite, and NaN and ±∞ survive it.
-    if !number(points.to_dtype(DType::F64)?.abs()?.sum_all()?)?.is_finite() {
+    if !points.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite() {
         return Err(Error::argument(name, "finite numbers", "not finite"));
     }
-    let Some(Bounds { min, max }) = bounds else { return Ok(()) };
-    // The bounds as the points' type has them: 0.1 in f32 is above 0.1 in f64.
-    let rounded = |value: f64| number(Tensor::new(value, points.device())?.to_dtype(points.dtype())?);
-    let (lowest, highest) = (number(points.min_all()?)?, number(points.max_all()?)?);
-    if lowest < rounded(min)? || highest > rounded(max)? {
-        let got = format!("between {lowest} and {highest}");
-        return Err(Error::argument(name, format!("points inside the bounds [{min}, {max}]"), got));
-    }
-    Ok(())
+    bounds.map_or(Ok(()), |bounds| bounds.check(name, "points", points))
 }

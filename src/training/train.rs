@@ -75,9 +75,8 @@ impl TrainParams {
 /// Every epoch goes through the images once, in an order of its own that depends on the seed and the epoch alone. The
 /// numbers are the same for the same seed, on any number of threads, and whether or not the run was interrupted: with
 /// [`TrainParams::checkpoint`] a run goes on after the last epoch that was finished, and one that is finished already
-/// only loads its weights. A checkpoint may be taken further with more `epochs` at a
-/// constant learning rate; one of another run (other
-/// hyper-parameters, data or initial weights) is refused.
+/// only loads its weights. A checkpoint may be taken further with more `epochs` at a constant learning rate; one of
+/// another run (other hyper-parameters, data or initial weights) is refused.
 ///
 /// `progress` is called after every epoch and at most every two seconds in between; see
 /// [`printer`](crate::training::printer).
@@ -121,9 +120,10 @@ pub fn train(
     let batches = n.div_ceil(params.batch_size);
     let first = history.epochs.len();
     let begun = Instant::now();
+    let rng = Rng::new(params.seed);
     for epoch in first..params.epochs {
         // One batch of all images needs no order.
-        let order = if batches > 1 { Some(order(params.seed, epoch, n, images.device())?) } else { None };
+        let order = if batches > 1 { Some(order(&rng, epoch, n, images.device())?) } else { None };
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
         for batch in 0..batches {
@@ -135,7 +135,7 @@ pub fn train(
                 }
                 None => (images.clone(), labels.clone()),
             };
-            let mut draws = Rng::new(params.seed).stream(format!("augmentation of epoch {epoch}, batch {batch}"));
+            let mut draws = rng.stream(format!("augmentation of epoch {epoch}, batch {batch}"));
             let x = params.augmentation.apply(&x, &mut draws)?;
             let factor = params.schedule.factor(epoch * batches + batch, params.epochs * batches);
             let terms = step(network, loss, &x, &t, |gradients| state.step(params.optimizer, factor, gradients))?;
@@ -169,8 +169,8 @@ pub fn train(
 }
 
 /// The order of the images in an epoch.
-fn order(seed: u64, epoch: usize, n: usize, device: &Device) -> Result<Tensor> {
-    let order = Rng::new(seed).stream(format!("epoch {epoch}")).permutation(n);
+fn order(rng: &Rng, epoch: usize, n: usize, device: &Device) -> Result<Tensor> {
+    let order = rng.stream(format!("epoch {epoch}")).permutation(n);
     Ok(Tensor::from_vec(order.into_iter().map(|index| index as u32).collect(), n, device)?)
 }
 
