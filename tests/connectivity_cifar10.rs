@@ -7,7 +7,7 @@ use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::experiments::connectivity_cifar10::{
     Connection, Counts, Pair, Proportion, Results, Settings, Space, Summary, choose_misclassified_pairs, choose_pairs,
-    connect, counts, probabilities,
+    connect, counts, mislead, probabilities,
 };
 use isopath::metrics::predictions;
 use isopath::models::{Network, Parameters, ResNet, ResNetParams};
@@ -34,7 +34,7 @@ fn setting() -> Result<(ResNet, Tensor, Vec<u32>)> {
 }
 
 fn settings() -> Settings {
-    Settings { pairs: 12, max_iterations: 40, bands_at_once: 5, kept_paths: 3, ..Settings::of(Scale::Quick) }
+    Settings { pairs: 12, max_iterations: 40, bands_at_once: 5, kept_paths: 3, side: 8, ..Settings::of(Scale::Quick) }
 }
 
 /// Every fifth image is one that the network gets wrong.
@@ -112,6 +112,9 @@ fn every_space_has_a_verdict_on_every_pair() -> Result<()> {
     assert_eq!([input.linear.count, input.nonlinear.count, input.none.count], [linear, nonlinear, none]);
     assert_eq!(input.classes.values().map(Counts::total).sum::<usize>(), 12);
     assert!(input.median_iterations.is_some_and(|median| median >= 1.));
+    assert_eq!(input.iterations.values().sum::<usize>(), nonlinear);
+    assert!(input.median_departure.is_some_and(|share| share > 0. && share < 1.));
+    assert!(input.median_largest_change.is_some_and(|change| change > 0. && change <= 1.));
     assert_eq!(summary.spaces[&Space::Last].median_length_ratio, None);
     Ok(())
 }
@@ -210,4 +213,42 @@ fn intervals_are_wilsons() {
     }
     let none = Proportion::new(0, 0);
     assert_eq!((none.low, none.high), (0., 1.));
+    assert_eq!(Proportion::new(19, 25).to_string(), "0.760 (0.566–0.885)");
+}
+
+#[test]
+fn misled_pairs_look_the_same_and_have_the_wrong_class() -> Result<()> {
+    let (network, images, answers) = setting()?;
+    let settings = Settings { eps: 0.2, ..settings() };
+    let pairs = choose_pairs(&answers, &answers, 8, 1)?;
+    let misled = mislead(&network, &images, &pairs, 4, &settings)?;
+    assert_eq!((misled.attacked, misled.images.dim(0)?), (8, 2 * misled.pairs.len()));
+    assert!(!misled.pairs.is_empty());
+    let said = predictions(&network, &misled.images, 80)?.to_vec1::<u32>()?;
+    let originals = values(&images);
+    let size = 3 * 8 * 8;
+    for (pair, changed) in misled.pairs.iter().zip(values(&misled.images).chunks(2 * size)) {
+        assert!(pair.test_index.iter().all(|index| said[*index] == pair.class));
+        // The pair that it was made of: its class lies two further back, and both images are near.
+        let near = |image: &[f64], index: usize| {
+            let original = &originals[index * size..][..size];
+            image.iter().zip(original).all(|(a, b)| (a - b).abs() < 0.2 + 1e-6 && (0. ..=1.).contains(a))
+        };
+        let (start, end) = changed.split_at(size);
+        let of = |from: &&Pair| near(start, from.test_index[0]) && near(end, from.test_index[1]);
+        let made_of: Vec<&Pair> = pairs.iter().filter(of).collect();
+        assert_eq!(made_of.len(), 1);
+        assert_eq!((made_of[0].class + 2) % 4, pair.class);
+    }
+    let found = connect(&network, &misled.images, &misled.pairs, Space::Last, &settings, |_| ())?;
+    assert!(found.iter().all(|found| found.verdict == Verdict::Linear && found.departure < 1e-5 * found.line.length()));
+
+    let eps = Settings { eps: 0., ..settings.clone() };
+    assert!(message(mislead(&network, &images, &pairs, 4, &eps)).contains("alpha is 0"));
+    let eps = Settings { eps: 1e-9, ..settings };
+    assert_eq!(
+        message(mislead(&network, &images, &pairs, 4, &eps)),
+        "eps is 0.000000001; expected enough to mislead the network about one pair"
+    );
+    Ok(())
 }

@@ -72,10 +72,11 @@ enum Verb {
     /// Does `setup` and `data` first where they are needed. Prints every cell with its time. A notebook with a broken cell (one
     /// that does not compile, panics, or ends in an error) gets no page, the others go on, and the exit status is 1.
     Render(render::verb::Arguments),
-    /// Train the network of the connectivity notebook; a run that was stopped goes on where it was
+    /// Train the networks of the connectivity notebook; a run that was stopped goes on where it was
     ///
-    /// Writes weights (half precision) and their record to the folder. About three hours on two cores at the defaults.
-    Train(train::Arguments),
+    /// Writes weights (half precision) and their record to the folder.
+    #[command(subcommand)]
+    Train(train::What),
     /// Check Rust, Python, Jupyter, kernel, data and disk, each with its remedy
     ///
     /// Ends by running a notebook of one cell. Exits with 1 when something is missing.
@@ -100,7 +101,7 @@ pub fn run() -> Result<()> {
         Verb::Data { set } => data::data(&set),
         Verb::Lab { options } => lab::lab(&project, &options),
         Verb::Render(arguments) => render::verb::run(&project, arguments),
-        Verb::Train(arguments) => train::train(arguments),
+        Verb::Train(what) => train::train(what),
         Verb::Doctor => doctor::doctor(&project),
         Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),
     }

@@ -1,37 +1,87 @@
-//! `train`: trains a network whose weights the notebooks carry.
+//! `train`: trains the networks whose weights the notebooks carry.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use isopath::datasets::{self, Set};
-use isopath::experiments::cifar10::{self, Settings};
-use isopath::{device, files, training};
-use serde_json::json;
+use isopath::candle::DType;
+use isopath::datasets::{self, Images, Set};
+use isopath::experiments::cifar10::{self, Initial, Method};
+use isopath::experiments::connectivity_cifar10::Space;
+use isopath::experiments::decoders;
+use isopath::models::Parameters;
+use isopath::scale::Scale;
+use isopath::training::{self, History};
+use isopath::{device, files};
+use serde::Serialize;
 
 use super::{Failure, Result, data};
 
-/// What can be said about a training.
+/// What can be trained.
+#[derive(clap::Subcommand)]
+pub enum What {
+    /// A residual network on CIFAR-10; about three hours on two cores at the defaults
+    Cifar10(Network),
+    /// A decoder of such a network's first stage or pooled features; about an hour on two cores
+    Decoder(Decoder),
+}
+
+/// What can be said about a network's training; what is not said is as at the scale.
 #[derive(clap::Args)]
-pub struct Arguments {
-    /// The data set: cifar10
-    set: String,
+pub struct Network {
+    /// quick, default or paper: the whole ResNet-50 on 224×224 pixels, from ImageNet's weights
+    #[arg(long, default_value_t = Scale::Default)]
+    scale: Scale,
     /// Depth of the network: 18, 34, 50, 101 or 152
-    #[arg(long, default_value_t = Settings::default().depth)]
-    depth: usize,
+    #[arg(long)]
+    depth: Option<usize>,
     /// Channels of its first convolution
-    #[arg(long, default_value_t = Settings::default().width)]
-    width: usize,
+    #[arg(long)]
+    width: Option<usize>,
+    /// Height and width of its inputs; 32 or more
+    #[arg(long)]
+    side: Option<usize>,
+    /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
+    #[arg(long)]
+    initial: Option<String>,
     /// How often every image is seen
-    #[arg(long, default_value_t = Settings::default().epochs)]
-    epochs: usize,
+    #[arg(long)]
+    epochs: Option<usize>,
     /// Images a step
-    #[arg(long, default_value_t = Settings::default().batch_size)]
-    batch_size: usize,
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// sgd or adam (without weight decay)
+    #[arg(long)]
+    optimizer: Option<String>,
     /// Highest learning rate of the cycle
-    #[arg(long, default_value_t = Settings::default().learning_rate)]
-    learning_rate: f64,
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Decides initial weights, order and crops
-    #[arg(long, default_value_t = Settings::default().seed)]
-    seed: u64,
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Folder of the run and its result
+    #[arg(long, default_value = "target/train")]
+    out: PathBuf,
+}
+
+/// What can be said about a decoder's training; what is not said is as at the scale.
+#[derive(clap::Args)]
+pub struct Decoder {
+    /// What is decoded: first_stage or last
+    space: String,
+    /// The network's weights; those that the repository carries unless said
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// quick, default or paper
+    #[arg(long, default_value_t = Scale::Default)]
+    scale: Scale,
+    /// Channels between
+    #[arg(long)]
+    filters: Option<usize>,
+    /// How often every image is seen
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Decides initial weights and order
+    #[arg(long)]
+    seed: Option<u64>,
     /// Folder of the run and its result
     #[arg(long, default_value = "target/train")]
     out: PathBuf,
@@ -41,32 +91,124 @@ pub struct Arguments {
 ///
 /// # Errors
 /// No data, a setting out of its range, or a folder that cannot be written.
-pub fn train(arguments: Arguments) -> Result<()> {
-    if arguments.set != "cifar10" {
-        return Err(Failure(format!("data set is {:?}; expected cifar10", arguments.set)));
+pub fn train(what: What) -> Result<()> {
+    match what {
+        What::Cifar10(arguments) => network(arguments),
+        What::Decoder(arguments) => decoder(arguments),
     }
+}
+
+fn network(arguments: Network) -> Result<()> {
+    let settings = settings(&arguments)?;
+    let (images, name, out) = (images()?, settings.name(), arguments.out);
+    let run = begin(&settings, &name, &out);
+    let device = device::best();
+    let trained = cifar10::run(&images, &settings, &device, Some(&run), &mut training::printer("train   "))?;
+    let record = Record::new(&settings, trained.history, Score::TestAccuracy(trained.test_accuracy));
+    end(&trained.parameters, &record, &name, &out)
+}
+
+fn settings(arguments: &Network) -> Result<cifar10::Settings> {
+    let of_scale = cifar10::Settings::of(arguments.scale);
+    let optimizer = match arguments.optimizer.as_deref() {
+        None => of_scale.optimizer,
+        Some("sgd") => Method::Sgd,
+        Some("adam") => Method::Adam,
+        Some(other) => return Err(Failure(format!("optimizer is {other:?}; expected sgd or adam"))),
+    };
+    let initial = match arguments.initial.as_deref() {
+        None => of_scale.initial,
+        Some("random") => Initial::Random,
+        Some("imagenet") => Initial::Imagenet,
+        Some(path) => Initial::File(path.into()),
+    };
+    Ok(cifar10::Settings {
+        depth: arguments.depth.unwrap_or(of_scale.depth),
+        width: arguments.width.unwrap_or(of_scale.width),
+        side: arguments.side.unwrap_or(of_scale.side),
+        initial,
+        epochs: arguments.epochs.unwrap_or(of_scale.epochs),
+        batch_size: arguments.batch_size.unwrap_or(of_scale.batch_size),
+        optimizer,
+        learning_rate: arguments.learning_rate.unwrap_or(of_scale.learning_rate),
+        weight_decay: if optimizer == Method::Adam { 0. } else { of_scale.weight_decay },
+        label_smoothing: of_scale.label_smoothing,
+        seed: arguments.seed.unwrap_or(of_scale.seed),
+    })
+}
+
+fn decoder(arguments: Decoder) -> Result<()> {
+    let space = Space::ALL.into_iter().find(|space| space.name() == arguments.space && *space != Space::Input);
+    let space =
+        space.ok_or_else(|| Failure(format!("space is {:?}; expected first_stage or last", arguments.space)))?;
+    let of_scale = decoders::Settings::of(arguments.scale, space)?;
+    let settings = decoders::Settings {
+        filters: arguments.filters.unwrap_or(of_scale.filters),
+        epochs: arguments.epochs.unwrap_or(of_scale.epochs),
+        seed: arguments.seed.unwrap_or(of_scale.seed),
+        ..of_scale
+    };
+    let carried = || cifar10::carried(&settings.network.name());
+    let device = device::best();
+    let network = cifar10::load(&settings.network, &arguments.weights.unwrap_or_else(carried), &device)?;
+    let (images, name, out) = (images()?, settings.name(), arguments.out);
+    let run = begin(&settings, &name, &out);
+    let mut printer = training::printer("train   ");
+    let trained = decoders::run(&network, &images, &settings, &device, Some(&run), &mut printer)?;
+    let record = Record::new(&settings, trained.history, Score::TestError(trained.test_error));
+    end(&trained.parameters, &record, &name, &out)
+}
+
+fn images() -> Result<Images> {
     data::bring(Set::Cifar10)?;
-    let Arguments { depth, width, epochs, batch_size, learning_rate, seed, out, .. } = arguments;
-    let settings = Settings { depth, width, epochs, batch_size, learning_rate, seed, ..Settings::default() };
-    let images = datasets::cifar10::load(&datasets::root())?;
-    let name = format!("cifar10_resnet{depth}_width{width}_seed{seed}");
+    Ok(datasets::cifar10::load(&datasets::root())?)
+}
+
+/// The file of the run.
+fn begin(settings: &impl std::fmt::Debug, name: &str, out: &Path) -> PathBuf {
     let run = out.join(format!("{name}.run.safetensors"));
     println!("train    {settings:?}; the run is kept in {}", run.display());
-    let mut printer = training::printer("train   ");
-    let trained = cifar10::run(&images, &settings, &device::best(), Some(&run), &mut printer)?;
+    run
+}
+
+/// What stands beside the weights.
+#[derive(Serialize)]
+struct Record<'a, S> {
+    command: String,
+    settings: &'a S,
+    #[serde(flatten)]
+    score: Score,
+    seconds: f64,
+    history: History,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Score {
+    /// The share of the test images that get their class.
+    TestAccuracy(f64),
+    /// The mean squared error on the test images, pixels in [0, 1].
+    TestError(f64),
+}
+
+impl<'a, S> Record<'a, S> {
+    fn new(settings: &'a S, history: History, score: Score) -> Self {
+        let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+        let seconds = history.epochs.iter().map(|epoch| epoch.seconds).sum();
+        Self { command: format!("cargo run -- {command}"), settings, score, seconds, history }
+    }
+}
+
+fn end<S: Serialize>(parameters: &Parameters, record: &Record<S>, name: &str, out: &Path) -> Result<()> {
     let weights = out.join(format!("{name}.safetensors"));
-    trained.parameters.save_as(&weights, isopath::candle::DType::F16)?;
-    let seconds: f64 = trained.history.epochs.iter().map(|epoch| epoch.seconds).sum();
-    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-    let record = json!({
-        "command": format!("cargo run -- {command}"),
-        "settings": settings,
-        "test_accuracy": trained.test_accuracy,
-        "seconds": seconds,
-        "history": trained.history,
-    });
-    let text = format!("{record:#}\n");
-    files::write_whole(&weights.with_extension("json"), text.as_bytes())?;
-    println!("train    test accuracy {:.4}; weights in {}", trained.test_accuracy, weights.display());
+    parameters.save_as(&weights, DType::F16)?;
+    let text = serde_json::to_string_pretty(record).map_err(|error| Failure(error.to_string()))?;
+    files::write_whole(&weights.with_extension("json"), format!("{text}\n").as_bytes())?;
+    match record.score {
+        Score::TestAccuracy(accuracy) => {
+            println!("train    test accuracy {accuracy:.4}; weights in {}", weights.display())
+        }
+        Score::TestError(error) => println!("train    test error {error:.5}; weights in {}", weights.display()),
+    }
     Ok(())
 }

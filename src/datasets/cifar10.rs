@@ -15,7 +15,10 @@ use super::source::Deliver;
 use super::{Images, Set, bytes_of, npm, store};
 use crate::error::{Error, Result};
 
-const CLASSES: u8 = 10;
+/// What the labels mean, in their order.
+pub const NAMES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
 const PIXELS: usize = 32 * 32;
 const RECORD: usize = 1 + 3 * PIXELS;
 const RECORDS: usize = 10_000;
@@ -45,7 +48,7 @@ fn check(folder: &Path, name: &str) -> Result<()> {
         let expected = format!("{} bytes, 10000 records of {RECORD}", RECORDS * RECORD);
         return Err(Error::file(path, expected, format!("{} bytes", bytes.len())));
     }
-    match bytes.chunks(RECORD).enumerate().find(|(_, record)| record[0] >= CLASSES) {
+    match bytes.chunks(RECORD).enumerate().find(|(_, record)| usize::from(record[0]) >= NAMES.len()) {
         Some((n, record)) => Err(Error::file(path, "labels from 0 to 9", format!("label {} at {n}", record[0]))),
         None => Ok(()),
     }

@@ -7,12 +7,18 @@ use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
 use crate::datasets::{Augmentation, Images};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::losses::LabelSmoothing;
 use crate::metrics;
-use crate::models::{Parameters, ResNet, ResNetParams};
+use crate::models::{Enlarged, Network, Parameters, ResNet, ResNetParams, pretrained};
 use crate::rng::Rng;
-use crate::training::{History, Optimizer, Progress, Schedule, SgdParams, TrainParams, train};
+use crate::scale::Scale;
+use crate::training::{AdamParams, History, Optimizer, Progress, Schedule, SgdParams, TrainParams, train};
+
+/// The height and width of the data set's images in pixels.
+const SIDE: usize = 32;
+/// The largest side that is taken.
+const LARGEST: usize = 1024;
 
 /// What decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,18 +27,48 @@ pub struct Settings {
     pub depth: usize,
     /// The channels of its stem, at least 1; torchvision's networks have 64.
     pub width: usize,
+    /// Height and width of the network's inputs in pixels, from 32 to 1024. At 32 the network has the stem for them; larger
+    /// ones are enlarged images, and the network has torchvision's stem, with ImageNet's mean and deviation.
+    pub side: usize,
+    /// The weights to begin with.
+    pub initial: Initial,
     /// How often every image is seen, at least 1.
     pub epochs: usize,
     /// Images a step, at least 1.
     pub batch_size: usize,
+    /// The optimiser.
+    pub optimizer: Method,
     /// The highest learning rate of the cycle.
     pub learning_rate: f64,
-    /// The factor of the weights that is added to their gradient.
+    /// The factor of the weights that is added to their gradient; 0 with Adam, which has none here.
     pub weight_decay: f64,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub label_smoothing: f64,
     /// Decides the initial weights, the order of the images, their crops and mirror images.
     pub seed: u64,
+}
+
+/// How the weights follow their gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Stochastic gradient descent with Nesterov's momentum of 0.9.
+    Sgd,
+    /// Adam.
+    Adam,
+}
+
+/// The weights that a training begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Initial {
+    /// Drawn from the seed.
+    Random,
+    /// torchvision's for ImageNet, [brought from the hub](pretrained::imagenet); the last layer is drawn from the seed.
+    Imagenet,
+    /// Those of a safetensors file with torchvision's names, for any number of classes; the last layer is drawn from the
+    /// seed.
+    File(PathBuf),
 }
 
 impl Default for Settings {
@@ -41,12 +77,66 @@ impl Default for Settings {
         Self {
             depth: 50,
             width: 16,
+            side: SIDE,
+            initial: Initial::Random,
             epochs: 30,
             batch_size: 128,
+            optimizer: Method::Sgd,
             learning_rate: 0.2,
             weight_decay: 5e-4,
             label_smoothing: 0.1,
             seed: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// `quick` and `default`: the network that the repository carries. `paper`: the whole ResNet-50 on 224×224 pixels, from
+    /// ImageNet's weights, cross-entropy and Adam (*connectivity* paper, section 4); the paper says neither learning rate
+    /// nor epochs nor batch size.
+    pub fn of(scale: Scale) -> Self {
+        match scale {
+            Scale::Quick | Scale::Default => Self::default(),
+            Scale::Paper => Self {
+                width: 64,
+                side: 224,
+                initial: Initial::Imagenet,
+                epochs: 10,
+                batch_size: 64,
+                optimizer: Method::Adam,
+                learning_rate: 1e-4,
+                weight_decay: 0.,
+                label_smoothing: 0.,
+                ..Self::default()
+            },
+        }
+    }
+
+    /// The shape of the network.
+    ///
+    /// # Errors
+    /// Another depth, or a side out of its range.
+    pub fn network(&self) -> Result<ResNetParams> {
+        match self.side {
+            SIDE => ResNetParams::cifar10(self.depth, self.width),
+            33..=LARGEST => Ok(ResNetParams { width: self.width, classes: 10, ..ResNetParams::of_depth(self.depth)? }),
+            other => Err(Error::argument("side", format!("from {SIDE} to {LARGEST}"), other)),
+        }
+    }
+
+    /// A name for files of this training, as `cifar10_resnet50_width16_seed0`.
+    pub fn name(&self) -> String {
+        let Self { depth, width, side, seed, .. } = self;
+        let side = if *side == SIDE { String::new() } else { format!("_side{side}") };
+        format!("cifar10_resnet{depth}_width{width}{side}_seed{seed}")
+    }
+
+    fn optimizer(&self) -> Result<Optimizer> {
+        let Self { learning_rate, weight_decay, .. } = *self;
+        match self.optimizer {
+            Method::Sgd => Ok(SgdParams { learning_rate, weight_decay, ..SgdParams::default() }.into()),
+            Method::Adam if weight_decay != 0. => Err(Error::argument("weight_decay", "0 with Adam", weight_decay)),
+            Method::Adam => Ok(AdamParams { learning_rate, ..AdamParams::default() }.into()),
         }
     }
 }
@@ -64,19 +154,48 @@ pub struct Trained {
     pub test_accuracy: f64,
 }
 
-/// A network of `settings` with fresh weights.
+/// Where the repository carries the weights of that name: `notebooks/checkpoints/<name>.safetensors`, beside it a record of
+/// their training.
+pub fn carried(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("notebooks/checkpoints").join(name).with_extension("safetensors")
+}
+
+/// A network of `settings` with the weights that they begin with.
 ///
 /// # Errors
-/// A setting out of its range.
+/// A setting out of its range, or weights that cannot be brought or do not fit.
 pub fn build(settings: &Settings, device: &Device) -> Result<(ResNet, Parameters)> {
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&Rng::new(settings.seed), DType::F32, device);
-    let network = ResNet::new(ResNetParams::cifar10(settings.depth, settings.width)?, builder)?;
+    let (network, parameters) = fresh(settings, device)?;
+    match &settings.initial {
+        Initial::Random => {}
+        Initial::Imagenet => parameters.load_except(pretrained::imagenet(settings.depth)?, "fc.")?,
+        Initial::File(path) => parameters.load_except(path, "fc.")?,
+    }
     Ok((network, parameters))
 }
 
-/// Trains a residual network on CIFAR-10: stochastic gradient descent with Nesterov's momentum 0.9, one cycle of the
-/// learning rate, random crops and mirror images, softened labels.
+/// The trained network of `settings` with the weights of a file, in evaluation mode.
+///
+/// # Errors
+/// A setting out of its range, a file that cannot be read, or weights that do not fit.
+pub fn load(settings: &Settings, weights: &Path, device: &Device) -> Result<ResNet> {
+    let (network, parameters) = fresh(settings, device)?;
+    parameters.load(weights)?;
+    network.freeze()
+}
+
+fn fresh(settings: &Settings, device: &Device) -> Result<(ResNet, Parameters)> {
+    let parameters = Parameters::new();
+    let builder = parameters.builder(&Rng::new(settings.seed), DType::F32, device);
+    Ok((ResNet::new(settings.network()?, builder)?, parameters))
+}
+
+/// The network before which the data set's images are enlarged to [`Settings::side`].
+pub fn on_images(network: &ResNet, settings: &Settings) -> Enlarged<ResNet> {
+    Enlarged { network: network.clone(), side: settings.side }
+}
+
+/// Trains a residual network on CIFAR-10: one cycle of the learning rate, random crops and mirror images, softened labels.
 ///
 /// With `checkpoint` the run is written to that file after every epoch, and one that was interrupted goes on from there
 /// to the same result. `progress` hears of it as in [`train`].
@@ -91,15 +210,10 @@ pub fn run(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
     let (network, parameters) = build(settings, device)?;
-    let sgd = SgdParams {
-        learning_rate: settings.learning_rate,
-        weight_decay: settings.weight_decay,
-        ..SgdParams::default()
-    };
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
-        optimizer: Optimizer::Sgd(sgd),
+        optimizer: settings.optimizer()?,
         schedule: Schedule::ONE_CYCLE,
         augmentation: Augmentation { crop_padding: 4, flip: true },
         seed: settings.seed,
@@ -107,7 +221,17 @@ pub fn run(
     };
     let loss = LabelSmoothing { smoothing: settings.label_smoothing };
     let images = images.to_device(device)?;
-    let history = train(&network, &parameters, &loss, &images.train_images, &images.train_labels, &params, progress)?;
-    let test_accuracy = metrics::accuracy(&network.freeze()?, &images.test_images, &images.test_labels, 200)?;
+    let (train_images, train_labels) = (&images.train_images, &images.train_labels);
+    let enlarged = on_images(&network, settings);
+    let history = train(&enlarged, &parameters, &loss, train_images, train_labels, &params, progress)?;
+    let test_accuracy = test_accuracy(&on_images(&network.freeze()?, settings), &images)?;
     Ok(Trained { network, parameters, history, test_accuracy })
+}
+
+/// The share of the test images that `network` gives their class, in [0, 1].
+///
+/// # Errors
+/// Images that the network does not take.
+pub fn test_accuracy(network: &dyn Network, images: &Images) -> Result<f64> {
+    metrics::accuracy(network, &images.test_images, &images.test_labels, 200)
 }

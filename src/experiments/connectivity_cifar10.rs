@@ -3,6 +3,7 @@
 //! Pairs of test images of one class that the network gives that class ([`choose_pairs`]); for each space a verdict on
 //! every pair ([`connect`]); the numbers ([`Results`], [`Summary`]).
 
+mod misled;
 mod pairs;
 mod results;
 
@@ -11,14 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounds::Bounds;
 use crate::error::{Error, Result};
-use crate::models::{Network, ResNet};
+use crate::experiments::cifar10;
+use crate::models::{Network, ResNet, enlarge};
 use crate::paths::{
     Evaluations, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Profile, Spacing, Verdict, neb,
 };
 use crate::scale::Scale;
 
+pub use misled::{Misled, mislead};
 pub use pairs::{Pair, choose_misclassified_pairs, choose_pairs};
-pub use results::{Counts, Normalisation, PairResult, Proportion, Results, SpaceSummary, Summary, counts};
+pub use results::{Counts, Evidence, Normalisation, PairResult, Proportion, Results, SpaceSummary, Summary, counts};
 
 /// Where a path runs: section 4's three spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,8 +71,14 @@ impl Space {
 pub struct Settings {
     /// Pairs in each space, at least 1; the first 25 are the ones to hold against table 1.
     pub pairs: usize,
+    /// Pairs with a misclassified image, and pairs of [misled](mislead) images, in each space, at least 1.
+    pub other_pairs: usize,
+    /// ε of the attack that [misleads](mislead) images, in pixels.
+    pub eps: f64,
     /// Decides the pairs.
     pub seed: u64,
+    /// Height and width of the network's inputs; smaller images are [enlarged](enlarge).
+    pub side: usize,
     /// P, the pivots of a band.
     pub pivots: usize,
     /// Samples of the dense check on each of the P + 1 segments, of line and path alike.
@@ -90,11 +99,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// `quick`: 10 pairs. `default`: 200 pairs. `paper`: 1,000 pairs, and twice as many samples.
+    /// `quick`: 25 pairs. `default`: 200 pairs. `paper`: 1,000 pairs, and twice as many samples.
     pub fn of(scale: Scale) -> Self {
         Self {
-            pairs: scale.pick(10, 200, 1_000),
+            pairs: scale.pick(25, 200, 1_000),
+            other_pairs: scale.pick(5, 50, 200),
+            eps: 8. / 255.,
             seed: 0,
+            side: cifar10::Settings::of(scale).side,
             pivots: 8,
             samples_per_segment: scale.pick(5, 5, 10),
             spring_constant: 1.,
@@ -146,6 +158,11 @@ pub struct Connection {
     pub line: Profile,
     /// The path; the line itself for a linear connection.
     pub path: Profile,
+    /// How far the path leaves the line, Euclidean ([`NebInfo::departure`]); 0 to rounding for a linear connection.
+    pub departure: f64,
+    /// The largest change of a coordinate (of a colour of a pixel, in input space) between the path's points and those of
+    /// the line beside them.
+    pub largest_change: f64,
     /// The points of the path, for the first [`Settings::kept_paths`] pairs.
     pub info: Option<NebInfo>,
 }
@@ -182,11 +199,12 @@ pub fn connect(
     params.validate()?;
     let mut found: Vec<Connection> = Vec::with_capacity(pairs.len());
     for group in pairs.chunks(params.bands_at_once) {
-        let points = |end: usize| -> Result<Tensor> { space.of(network, &select(images, group, end)?) };
+        let [starts, ends] = ends(images, group, settings)?;
+        let (starts, ends) = (space.of(network, &starts)?, space.of(network, &ends)?);
         let classes: Vec<u32> = group.iter().map(|pair| pair.class).collect();
         let energy =
             NetworkEnergy { batch_size: settings.batch_size, ..NetworkEnergy::new(network, space.stage(), &classes) };
-        for (pair, info) in group.iter().zip(neb(&energy, &points(0)?, &points(1)?, &params)?) {
+        for (pair, info) in group.iter().zip(neb(&energy, &starts, &ends, &params)?) {
             let keep = found.len() < settings.kept_paths;
             found.push(Connection {
                 pair: *pair,
@@ -197,6 +215,8 @@ pub fn connect(
                 evaluations: info.evaluations,
                 line: info.before.clone(),
                 path: info.after.clone(),
+                departure: info.departure()?,
+                largest_change: largest_change(&info)?,
                 info: keep.then_some(info),
             });
         }
@@ -207,18 +227,26 @@ pub fn connect(
     Ok(found)
 }
 
-/// One end of every pair.
-fn select(images: &Tensor, pairs: &[Pair], end: usize) -> Result<Tensor> {
+fn largest_change(info: &NebInfo) -> Result<f64> {
+    let change = (&info.path - info.line()?)?.abs()?.flatten_all()?.max(0)?;
+    Ok(change.to_dtype(DType::F64)?.to_scalar()?)
+}
+
+/// The first and the second image of every pair, each (pairs, 3, H, W), [enlarged](enlarge) to [`Settings::side`].
+///
+/// # Errors
+/// No pairs, an index that there is not, or images that are not (N, 3, H, W) or larger than that.
+pub fn ends(images: &Tensor, pairs: &[Pair], settings: &Settings) -> Result<[Tensor; 2]> {
     let count = images.dims().first().copied().unwrap_or(0);
-    let index = |pair: &Pair| {
-        let index = pair.test_index[end];
-        if index < count {
-            return Ok(index as u32);
-        }
-        Err(Error::argument("test_index", format!("below {count}, the number of images"), index))
+    let select = |end: usize| {
+        let index = |pair: &Pair| match pair.test_index[end] {
+            index if index < count => Ok(index as u32),
+            index => Err(Error::argument("test_index", format!("below {count}, the number of images"), index)),
+        };
+        let rows = pairs.iter().map(index).collect::<Result<Vec<u32>>>()?;
+        enlarge(&images.index_select(&Tensor::new(rows, images.device())?, 0)?, settings.side)
     };
-    let rows = pairs.iter().map(index).collect::<Result<Vec<u32>>>()?;
-    Ok(images.index_select(&Tensor::new(rows, images.device())?, 0)?)
+    Ok([select(0)?, select(1)?])
 }
 
 /// What the network says to points (N, …) of a space: the softmax of each, a probability for each class.

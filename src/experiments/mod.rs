@@ -3,6 +3,7 @@
 pub mod cifar10;
 pub mod connectivity_cifar10;
 mod curve;
+pub mod decoders;
 pub mod isometry_mnist;
 pub mod isometry_rings;
 pub mod isometry_torus;

@@ -3,11 +3,13 @@
 mod cross_entropy;
 mod label_smoothing;
 mod lil;
+mod reconstruction;
 
 pub(crate) use cross_entropy::labels_of;
 pub use cross_entropy::{CrossEntropy, cross_entropies, cross_entropy};
 pub use label_smoothing::LabelSmoothing;
 pub use lil::{Lil, Partition, Representation};
+pub use reconstruction::Reconstruction;
 
 use candle_core::Tensor;
 

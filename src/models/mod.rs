@@ -1,14 +1,17 @@
 //! Networks as sequences of stages: all representations, resumable from any of them.
 
 pub mod decoder;
+mod enlarged;
 pub mod locally_isometric;
 pub mod mlp;
 pub mod parameters;
+pub mod pretrained;
 pub mod resnet;
 mod running;
 pub(crate) mod store;
 
 pub use decoder::{Decoder, DecoderParams};
+pub use enlarged::{Enlarged, enlarge};
 pub use locally_isometric::{Gradient, Head, LayerOutput, Level, LocallyIsometric, LocallyIsometricParams};
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;

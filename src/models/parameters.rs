@@ -80,11 +80,28 @@ impl Parameters {
         self.set(tensors, path)
     }
 
+    /// [`Parameters::load`] for all weights but those whose names begin with `prefix`: they stay, and the file's own are
+    /// passed over, so that a network begins as one for other classes ended.
+    ///
+    /// # Errors
+    /// As [`Parameters::load`].
+    pub fn load_except(&self, path: impl AsRef<Path>, prefix: &str) -> Result<()> {
+        let path = path.as_ref();
+        let (mut tensors, _) = store::read(path, &Device::Cpu)?;
+        tensors.retain(|name, _| !name.starts_with(prefix));
+        self.set_all(tensors, path, |name| !name.starts_with(prefix))
+    }
+
     /// Takes over `tensors`, which come from `path`; all of them, or none when an error is returned.
-    pub(crate) fn set(&self, mut tensors: BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+    pub(crate) fn set(&self, tensors: BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+        self.set_all(tensors, path, |_| true)
+    }
+
+    /// [`Parameters::set`] for the weights whose names are `wanted`.
+    fn set_all(&self, mut tensors: BTreeMap<String, Tensor>, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
         let vars = self.lock();
         let mut pairs = Vec::with_capacity(vars.len());
-        for (name, var) in vars.iter() {
+        for (name, var) in vars.iter().filter(|(name, _)| wanted(name)) {
             let Some(tensor) = tensors.remove(name) else {
                 return Err(Error::file(path, format!("a tensor {name}"), "no such tensor"));
             };

@@ -1,6 +1,7 @@
 //! Table 1 and beyond in numbers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -165,7 +166,32 @@ impl Proportion {
     }
 }
 
+/// `0.760 (0.566–0.885)`: share and interval.
+impl fmt::Display for Proportion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { share, low, high, .. } = self;
+        write!(f, "{share:.3} ({low:.3}–{high:.3})")
+    }
+}
+
 /// What the notebook shows beyond table 1: its second JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Of all pairs.
+    pub all: Summary,
+    /// The same pairs with smaller steps: how little is enough.
+    pub small_steps: Summary,
+    /// Pairs of a misclassified image and a right one of the class that it is taken for.
+    pub misclassified: Summary,
+    /// Pairs of images that an attack has [misled](super::mislead) the network about.
+    pub misled: Summary,
+    /// How many pairs were attacked for it.
+    pub attacked: usize,
+    /// The mean squared error of each decoded space on the test images, pixels in [0, 1].
+    pub reconstruction: BTreeMap<Space, f64>,
+}
+
+/// Connections in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// By space.
@@ -183,10 +209,16 @@ pub struct SpaceSummary {
     pub none: Proportion,
     /// By class.
     pub classes: BTreeMap<u32, Counts>,
-    /// The median of the iterations over the pairs that a line does not connect and a band does.
+    /// How many of the pairs that a line does not connect and a band does needed so many iterations.
+    pub iterations: BTreeMap<usize, usize>,
+    /// The median of the iterations over the same pairs.
     pub median_iterations: Option<f64>,
     /// The median of the length ratio over the same pairs.
     pub median_length_ratio: Option<f64>,
+    /// The median of [`Connection::departure`] over the length of the line, over the same pairs.
+    pub median_departure: Option<f64>,
+    /// The median of [`Connection::largest_change`] over the same pairs.
+    pub median_largest_change: Option<f64>,
 }
 
 impl Summary {
@@ -206,13 +238,21 @@ impl SpaceSummary {
             classes.entry(connection.pair.class).or_default().push(connection);
         }
         let bands = || found.iter().filter(|found| found.verdict == Verdict::Nonlinear);
+        let over_bands = |value: fn(&Connection) -> f64| median(bands().map(|found| value(found)).collect());
+        let mut iterations = BTreeMap::new();
+        for found in bands() {
+            *iterations.entry(found.iterations).or_default() += 1;
+        }
         Self {
             linear: share(all.linear),
             nonlinear: share(all.nonlinear),
             none: share(all.none),
             classes: classes.into_iter().map(|(class, found)| (class, counts(found))).collect(),
-            median_iterations: median(bands().map(|found| found.iterations as f64).collect()),
-            median_length_ratio: median(bands().map(|found| found.length_ratio()).collect()),
+            iterations,
+            median_iterations: over_bands(|found| found.iterations as f64),
+            median_length_ratio: over_bands(Connection::length_ratio),
+            median_departure: over_bands(|found| found.departure / found.line.length()),
+            median_largest_change: over_bands(|found| found.largest_change),
         }
     }
 }

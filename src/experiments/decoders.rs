@@ -1,0 +1,171 @@
+//! Decoders of the *connectivity* experiment's hidden spaces: what an image on a path in a hidden space looks like.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::cifar10;
+use super::connectivity_cifar10::Space;
+use crate::datasets::Images;
+use crate::error::{Error, Result};
+use crate::losses::Reconstruction;
+use crate::models::{Decoder, DecoderParams, Parameters, ResNet};
+use crate::rng::Rng;
+use crate::scale::Scale;
+use crate::training::{AdamParams, History, Progress, TrainParams, train};
+
+/// What decides a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The network that is decoded.
+    pub network: cifar10::Settings,
+    /// The representation that is decoded; not the input.
+    pub space: Space,
+    /// The channels between, at least 1; 256 in the paper.
+    pub filters: usize,
+    /// How often every image is seen, at least 1.
+    pub epochs: usize,
+    /// Images a step, at least 1.
+    pub batch_size: usize,
+    /// Of Adam.
+    pub learning_rate: f64,
+    /// Decides the initial weights and the order of the images.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// The paper's epochs, batch size and learning rate (table 4), with as many filters as the network's stem has channels
+    /// for `quick` and `default`, the paper's 256 for `paper`.
+    ///
+    /// # Errors
+    /// The input space.
+    pub fn of(scale: Scale, space: Space) -> Result<Self> {
+        let (epochs, batch_size) = match space {
+            Space::Input => return Err(Error::argument("space", "first_stage or last, which can be decoded", "input")),
+            Space::FirstStage => (10, 32),
+            Space::Last => (5, 128),
+        };
+        let network = cifar10::Settings::of(scale);
+        let filters = scale.pick(network.width, network.width, 256);
+        Ok(Self { network, space, filters, epochs, batch_size, learning_rate: 1e-3, seed: 0 })
+    }
+
+    /// The shape of the decoder: images of the network's inputs' size from the first stage, of 32×32 pixels from the pooled
+    /// features.
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn decoder(&self) -> Result<DecoderParams> {
+        let (network, filters) = (self.network.network()?, self.filters);
+        let channels = network.width * network.block.expansion();
+        match self.space {
+            Space::Input => Err(Error::argument("space", "first_stage or last, which can be decoded", "input")),
+            Space::FirstStage => {
+                let doublings = if self.network.side == 32 { 0 } else { 2 };
+                Ok(DecoderParams::FirstStage { channels, filters, doublings })
+            }
+            Space::Last => Ok(DecoderParams::Features { features: network.features(), filters }),
+        }
+    }
+
+    /// A name for files of this training, as `cifar10_resnet50_width16_seed0_decoder_last`.
+    pub fn name(&self) -> String {
+        format!("{}_decoder_{}", self.network.name(), self.space.name())
+    }
+}
+
+/// A trained decoder.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// In training mode, on `parameters`.
+    pub decoder: Decoder,
+    /// Its weights and running statistics.
+    pub parameters: Parameters,
+    /// One record an epoch.
+    pub history: History,
+    /// [`test_error`] of [`Decoder::freeze`].
+    pub test_error: f64,
+}
+
+/// Trains a decoder of what `network` (in evaluation mode) makes of the training images: mean squared error, Adam, no
+/// augmentation.
+///
+/// With `checkpoint` the run is written to that file after every epoch, and one that was interrupted goes on from there
+/// to the same result. `progress` hears of it as in [`train`].
+///
+/// # Errors
+/// A setting out of its range, a network of another shape than the settings', a checkpoint of another run, and what [`train`]
+/// refuses.
+///
+/// Paper: *connectivity*, section 3, tables 2 to 4.
+pub fn run(
+    network: &ResNet,
+    images: &Images,
+    settings: &Settings,
+    device: &Device,
+    checkpoint: Option<&Path>,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained> {
+    let (decoder, parameters) = fresh(settings, device)?;
+    let params = TrainParams {
+        epochs: settings.epochs,
+        batch_size: settings.batch_size,
+        optimizer: AdamParams { learning_rate: settings.learning_rate, ..AdamParams::default() }.into(),
+        seed: settings.seed,
+        checkpoint: checkpoint.map(PathBuf::from),
+        ..TrainParams::default()
+    };
+    let images = images.to_device(device)?;
+    let encoder = cifar10::on_images(network, &settings.network);
+    let loss = Reconstruction { encoder: &encoder, stage: settings.space.stage() };
+    let (x, labels) = (&images.train_images, &images.train_labels);
+    let history = train(&decoder, &parameters, &loss, x, labels, &params, progress)?;
+    let test_error = test_error(network, &decoder.freeze()?, settings, &images.test_images)?;
+    Ok(Trained { decoder, parameters, history, test_error })
+}
+
+/// The trained decoder of `settings` with the weights of a file, in evaluation mode.
+///
+/// # Errors
+/// A setting out of its range, a file that cannot be read, or weights that do not fit.
+pub fn load(settings: &Settings, weights: &Path, device: &Device) -> Result<Decoder> {
+    let (decoder, parameters) = fresh(settings, device)?;
+    parameters.load(weights)?;
+    decoder.freeze()
+}
+
+fn fresh(settings: &Settings, device: &Device) -> Result<(Decoder, Parameters)> {
+    let parameters = Parameters::new();
+    let builder = parameters.builder(&Rng::new(settings.seed), DType::F32, device);
+    Ok((Decoder::new(settings.decoder()?, builder)?, parameters))
+}
+
+/// The mean squared error of `decoder` on images (N, 3, H, W): its mean over images, channels and pixels in [0, 1].
+///
+/// # Errors
+/// Images that the network does not take, or none.
+pub fn test_error(network: &ResNet, decoder: &Decoder, settings: &Settings, images: &Tensor) -> Result<f64> {
+    let errors = errors(network, decoder, settings, images)?;
+    Ok(errors.iter().sum::<f64>() / errors.len() as f64)
+}
+
+/// The mean squared error of each image.
+///
+/// # Errors
+/// Images that the network does not take, or none.
+pub fn errors(network: &ResNet, decoder: &Decoder, settings: &Settings, images: &Tensor) -> Result<Vec<f64>> {
+    const BATCH: usize = 100;
+    let encoder = cifar10::on_images(network, &settings.network);
+    let loss = Reconstruction { encoder: &encoder, stage: settings.space.stage() };
+    let n = images.dims().first().copied().unwrap_or(0);
+    let mut errors = Vec::with_capacity(n);
+    for start in (0..n).step_by(BATCH) {
+        let batch = images.narrow(0, start, BATCH.min(n - start))?;
+        errors.extend(loss.errors(decoder, &batch)?.to_dtype(DType::F64)?.to_vec1::<f64>()?);
+    }
+    match errors.is_empty() {
+        true => Err(Error::shape("decoder", "images", "(N, 3, H, W), N at least 1", images.dims())),
+        false => Ok(errors),
+    }
+}

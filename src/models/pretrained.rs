@@ -1,0 +1,118 @@
+//! Weights that others trained.
+
+use std::path::PathBuf;
+
+use hf_hub::{HFClient, HFClientSync, HFError};
+
+use crate::error::{Error, Result};
+
+const FILE: &str = "model.safetensors";
+
+/// Brings torchvision's weights of ResNet-`depth`, trained on ImageNet-1k, from the Hugging Face hub: the path of a
+/// safetensors file in the hub's cache.
+///
+/// The repositories are timm's copies, `timm/resnet50.tv_in1k` and so on, with torchvision's names. A file that is in the
+/// cache already is taken without asking the hub. `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` are heeded.
+///
+/// # Errors
+/// Another depth than 18, 34, 50, 101 and 152, a hub that cannot be reached, or a cache that cannot be written.
+pub fn imagenet(depth: usize) -> Result<PathBuf> {
+    bring(HFClient::builder(), depth)
+}
+
+fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
+    let name = match depth {
+        18 | 34 | 50 | 101 | 152 => format!("resnet{depth}.tv_in1k"),
+        _ => return Err(Error::argument("depth", "18, 34, 50, 101 or 152", depth)),
+    };
+    let refused = |error: HFError| {
+        let error = std::io::Error::other(format!("{error} (or load the weights of a file)"));
+        Error::io(format!("{FILE} of timm/{name} on the Hugging Face hub"))(error)
+    };
+    let client: HFClientSync = builder.build_sync().map_err(refused)?;
+    let download = client.model("timm", &name);
+    let download = download.download_file().filename(FILE);
+    match download.clone().local_files_only(true).send() {
+        Err(HFError::LocalEntryNotFound { .. }) => download.send().map_err(refused),
+        cached => cached.map_err(refused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::models::{Parameters, ResNet, ResNetParams};
+    use crate::rng::Rng;
+
+    /// A hub that holds one file, under the path that it prints.
+    fn hub(file: Vec<u8>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(|line| line.ok());
+                let request = lines.next().unwrap_or_default();
+                lines.find(String::is_empty);
+                let (status, body) = match request.contains("/timm/resnet18.tv_in1k/resolve/main/model.safetensors") {
+                    true => ("200 OK", file.as_slice()),
+                    false => ("404 Not Found", [].as_slice()),
+                };
+                let commit = "0123456789abcdef0123456789abcdef01234567";
+                let (etag, length) = ("\"abc\"", body.len());
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nETag: {etag}\r\nX-Repo-Commit: {commit}\r\n\
+                     Connection: close\r\n\r\n"
+                );
+                stream.write_all(head.as_bytes()).unwrap();
+                if request.starts_with("GET") {
+                    stream.write_all(body).unwrap();
+                }
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn weights_come_from_a_hub_and_then_from_its_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let build = |seed, classes| {
+            let parameters = Parameters::new();
+            let params = ResNetParams { width: 2, classes, ..ResNetParams::of_depth(18).unwrap() };
+            let builder = parameters.builder(&Rng::new(seed), DType::F32, &Device::Cpu);
+            (ResNet::new(params, builder).unwrap(), parameters)
+        };
+        let (_, theirs) = build(1, 1000);
+        theirs.save(folder.path().join("theirs")).unwrap();
+        let address = hub(std::fs::read(folder.path().join("theirs")).unwrap());
+        let builder = |endpoint: &str| {
+            let patience = HFClient::builder().retry_max_attempts(1).retry_base_delay(Duration::from_millis(1));
+            patience.endpoint(endpoint).cache_dir(folder.path().join("cache"))
+        };
+        let missing = bring(builder(&address), 34).unwrap_err().to_string();
+        assert!(missing.contains("model.safetensors of timm/resnet34.tv_in1k on the Hugging Face hub"), "{missing}");
+        let brought = bring(builder(&address), 18).unwrap();
+        let nobody = "http://127.0.0.1:1";
+        assert_eq!(bring(builder(nobody), 18).unwrap(), brought);
+        assert!(bring(builder(nobody), 50).is_err());
+        assert_eq!(bring(builder(nobody), 20).unwrap_err().to_string(), "depth is 20; expected 18, 34, 50, 101 or 152");
+
+        // A network with other classes takes all but the last layer.
+        let (_, ours) = build(2, 10);
+        let before = ours.named();
+        let of = |all: &Parameters, name: &str| all.named()[name].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let fc = of(&ours, "fc.weight");
+        ours.load_except(&brought, "fc.").unwrap();
+        assert_eq!(of(&ours, "fc.weight"), fc);
+        for name in before.keys().filter(|name| !name.starts_with("fc.")) {
+            assert_eq!(of(&ours, name), of(&theirs, name), "{name}");
+        }
+        assert!(ours.load(&brought).is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! The trainings on photographs as experiments, at tiny sizes: the paper's network, decoders, weights that are carried.
+
+mod common;
+
+use std::path::Path;
+
+use common::{CPU, message, values};
+use isopath::Result;
+use isopath::candle::{DType, Tensor};
+use isopath::datasets::Images;
+use isopath::experiments::cifar10::{self, Initial, Method};
+use isopath::experiments::connectivity_cifar10::Space;
+use isopath::experiments::decoders;
+use isopath::losses::{Loss as _, Reconstruction};
+use isopath::models::resnet::Stem;
+use isopath::models::{DecoderParams, Network as _, enlarge};
+use isopath::rng::Rng;
+use isopath::scale::Scale;
+
+/// 60 images of 32×32 pixels, those of each class around one colour, and 40 more of the same kind for the test.
+fn images() -> Result<Images> {
+    let mut rng = Rng::new(1);
+    let colours = rng.uniform((10, 3, 1, 1), 0.2, 0.8, DType::F32, CPU)?;
+    let mut set = |count: u32| -> Result<(Tensor, Tensor)> {
+        let labels = Tensor::from_iter((0..count).map(|index| index % 10), CPU)?;
+        let noise = rng.uniform((count as usize, 3, 32, 32), -0.1, 0.1, DType::F32, CPU)?;
+        Ok((noise.broadcast_add(&colours.index_select(&labels, 0)?)?, labels))
+    };
+    let ((train_images, train_labels), (test_images, test_labels)) = (set(60)?, set(40)?);
+    Ok(Images { train_images, train_labels, test_images, test_labels, classes: 10 })
+}
+
+/// The paper's training at a size for a test.
+fn paper(initial: Initial) -> cifar10::Settings {
+    let paper = cifar10::Settings::of(Scale::Paper);
+    cifar10::Settings { depth: 18, width: 2, side: 64, epochs: 2, batch_size: 20, initial, ..paper }
+}
+
+#[test]
+fn the_paper_s_training_begins_with_given_weights_and_goes_on() -> Result<()> {
+    let images = images()?;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let random = paper(Initial::Random);
+    assert_eq!((random.optimizer, random.network()?.stem), (Method::Adam, Stem::Imagenet));
+    let first = cifar10::run(&images, &random, CPU, Some(&file("run")), &mut |_| {})?;
+    assert_eq!(first.history.epochs.len(), 2);
+    first.parameters.save_as(file("weights"), DType::F16)?;
+
+    // A run that is finished is taken up, weights and all.
+    let again = cifar10::run(&images, &random, CPU, Some(&file("run")), &mut |_| panic!("nothing is left"))?;
+    assert_eq!(again.test_accuracy, first.test_accuracy);
+
+    // Loaded in half precision: the answers of the network in evaluation mode, to that precision.
+    let loaded = cifar10::load(&random, &file("weights"), CPU)?;
+    let on = |network| cifar10::on_images(network, &random);
+    let logits = |network| -> Result<Vec<f64>> { Ok(values(&on(network).forward(&images.test_images)?)) };
+    let (ours, theirs) = (logits(&loaded)?, logits(&first.network.freeze()?)?);
+    assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 0.02), "{ours:?} {theirs:?}");
+    let enlarged = enlarge(&images.test_images, 64)?;
+    assert_eq!(values(&loaded.forward(&enlarged)?), ours);
+
+    // A training from those weights begins with all but the last layer.
+    let (_, parameters) = cifar10::build(&paper(Initial::File(file("weights"))), CPU)?;
+    let (_, fresh) = cifar10::build(&random, CPU)?;
+    let (begun, fresh, ended) = (parameters.named(), fresh.named(), first.parameters.named());
+    for (name, var) in &begun {
+        let expected = if name.starts_with("fc.") { &fresh[name] } else { &ended[name] };
+        assert!(
+            values(var).iter().zip(values(expected)).all(|(a, b)| (a - b).abs() <= 1e-3 * b.abs() + 1e-6),
+            "{name}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn decoders_learn_what_images_look_like() -> Result<()> {
+    let images = images()?;
+    let network = cifar10::Settings { depth: 18, width: 4, ..cifar10::Settings::default() };
+    let encoder = cifar10::build(&network, CPU)?.0;
+    // Running statistics of these images.
+    for _ in 0..30 {
+        encoder.forward(&images.train_images)?;
+    }
+    let encoder = encoder.freeze()?;
+    let folder = tempfile::tempdir().unwrap();
+    for space in [Space::FirstStage, Space::Last] {
+        let default = decoders::Settings::of(Scale::Default, space)?;
+        let settings =
+            decoders::Settings { network: network.clone(), filters: 4, batch_size: 6, learning_rate: 5e-3, ..default };
+        let error = |epochs| -> Result<f64> {
+            let settings = decoders::Settings { epochs, ..settings.clone() };
+            let run = folder.path().join(format!("{} of {epochs}", settings.name()));
+            let trained = decoders::run(&encoder, &images, &settings, CPU, Some(&run), &mut |_| {})?;
+            assert_eq!(trained.history.epochs.len(), epochs);
+            let weights = folder.path().join(settings.name());
+            trained.parameters.save(&weights)?;
+            let loaded = decoders::load(&settings, &weights, CPU)?;
+            assert_eq!(decoders::test_error(&encoder, &loaded, &settings, &images.test_images)?, trained.test_error);
+            Ok(trained.test_error)
+        };
+        let (before, after) = (error(1)?, error(16)?);
+        assert!(after < 0.65 * before, "{space:?}: {before} {after}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_error_is_the_mean_of_squared_differences() -> Result<()> {
+    let images = images()?.test_images.narrow(0, 0, 3)?;
+    let settings = decoders::Settings {
+        network: paper(Initial::Random),
+        filters: 2,
+        ..decoders::Settings::of(Scale::Default, Space::FirstStage)?
+    };
+    let (encoder, _) = cifar10::build(&settings.network, CPU)?;
+    let encoder = cifar10::on_images(&encoder.freeze()?, &settings.network);
+    let parameters = isopath::models::Parameters::new();
+    let builder = parameters.builder(&Rng::new(0), DType::F32, CPU);
+    let decoder = isopath::models::Decoder::new(settings.decoder()?, builder)?.freeze()?;
+    let loss = Reconstruction { encoder: &encoder, stage: settings.space.stage() };
+    // 64×64 pixels come out, and that is what the images are enlarged to.
+    let (decoded, large) = (values(&loss.decoded(&decoder, &images)?), values(&enlarge(&images, 64)?));
+    assert_eq!(decoded.len(), 3 * 3 * 64 * 64);
+    let squares: Vec<f64> = decoded.iter().zip(&large).map(|(a, b)| (a - b) * (a - b)).collect();
+    let mean = |squares: &[f64]| squares.iter().sum::<f64>() / squares.len() as f64;
+    let errors = values(&loss.errors(&decoder, &images)?);
+    for (error, squares) in errors.iter().zip(squares.chunks(3 * 64 * 64)) {
+        assert!((error - mean(squares)).abs() < 1e-6);
+    }
+    let labels = Tensor::zeros(3, DType::U32, CPU)?;
+    let all = values(&loss.loss(&decoder, &images, &labels)?)[0];
+    assert!((all - mean(&squares)).abs() < 1e-6);
+    Ok(())
+}
+
+#[test]
+fn scales_have_the_paper_s_shapes() -> Result<()> {
+    let of = |scale, space| -> Result<_> { decoders::Settings::of(scale, space)?.decoder() };
+    assert_eq!(
+        of(Scale::Paper, Space::FirstStage)?,
+        DecoderParams::FirstStage { channels: 256, filters: 256, doublings: 2 }
+    );
+    assert_eq!(of(Scale::Paper, Space::Last)?, DecoderParams::Features { features: 2048, filters: 256 });
+    assert_eq!(
+        of(Scale::Default, Space::FirstStage)?,
+        DecoderParams::FirstStage { channels: 64, filters: 16, doublings: 0 }
+    );
+    assert_eq!(cifar10::Settings::of(Scale::Paper).name(), "cifar10_resnet50_width64_side224_seed0");
+    assert_eq!(cifar10::Settings::default().name(), "cifar10_resnet50_width16_seed0");
+    Ok(())
+}
+
+#[test]
+fn bad_settings_are_refused() -> Result<()> {
+    let images = images()?;
+    let run = |change: &dyn Fn(&mut cifar10::Settings)| {
+        let mut settings = paper(Initial::Random);
+        change(&mut settings);
+        message(cifar10::run(&images, &settings, CPU, None, &mut |_| {}))
+    };
+    assert_eq!(run(&|s| s.side = 31), "side is 31; expected from 32 to 1024");
+    assert_eq!(run(&|s| s.weight_decay = 0.1), "weight_decay is 0.1; expected 0 with Adam");
+    assert_eq!(run(&|s| s.depth = 20), "depth is 20; expected 18, 34, 50, 101 or 152");
+    assert_eq!(run(&|s| s.epochs = 0), "epochs is 0; expected at least 1");
+    assert!(run(&|s| s.initial = Initial::File("none".into())).contains("none"));
+    let input = message(decoders::Settings::of(Scale::Quick, Space::Input));
+    assert_eq!(input, "space is input; expected first_stage or last, which can be decoded");
+    let missing = message(cifar10::load(&paper(Initial::Random), Path::new("none"), CPU));
+    assert!(missing.contains("none"), "{missing}");
+    let settings = decoders::Settings::of(Scale::Quick, Space::Last)?;
+    let (other, _) = cifar10::build(&paper(Initial::Random), CPU)?;
+    let misfit = message(decoders::run(&other.freeze()?, &images, &settings, CPU, None, &mut |_| {}));
+    assert_eq!(misfit, "decoder: representation has shape [60, 16]; expected (N, 512)");
+    Ok(())
+}
