@@ -6,8 +6,8 @@ use common::{CPU, message, values};
 use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::experiments::connectivity_cifar10::{
-    Connection, Counts, Pair, Proportion, Results, Settings, Space, Summary, choose_misclassified_pairs, choose_pairs,
-    connect, counts, mislead, probabilities,
+    Agreement, Connection, Counts, Pair, Proportion, Results, Settings, Space, Summary, choose_misclassified_pairs,
+    choose_pairs, connect, counts, mislead, probabilities,
 };
 use isopath::metrics::predictions;
 use isopath::models::{Network, Parameters, ResNet, ResNetParams};
@@ -214,6 +214,33 @@ fn intervals_are_wilsons() {
     let none = Proportion::new(0, 0);
     assert_eq!((none.low, none.high), (0., 1.));
     assert_eq!(Proportion::new(19, 25).to_string(), "0.760 (0.566–0.885)");
+}
+
+#[test]
+fn agreement_counts_lines_and_correlates_them() -> Result<()> {
+    // from sklearn.metrics import matthews_corrcoef as phi              # scikit-learn 1.9.1
+    // phi([1] * 40 + [0] * 20, [1] * 30 + [0] * 10 + [1] * 5 + [0] * 15)
+    let agreement = Agreement { both: 30, only_first: 10, only_second: 5, neither: 15, nonlinear: [20, 25] };
+    assert!((agreement.phi() - 0.47809144373375745).abs() < 1e-12, "{}", agreement.phi());
+    assert!((agreement.both_by_chance() - 40. * 35. / 60.).abs() < 1e-12);
+    assert!(Agreement { only_first: 0, neither: 0, only_second: 0, ..agreement }.phi().is_nan());
+
+    let (network, images, answers) = setting()?;
+    let pairs = choose_pairs(&labels(&answers), &answers, 12, settings().seed)?;
+    let of = |space| connect(&network, &images, &pairs, space, &settings(), |_| ());
+    let (input, last) = (of(Space::Input)?, of(Space::Last)?);
+    let Counts { linear, nonlinear, .. } = counts(&input);
+    let own = Agreement::new(&input, &input)?;
+    assert_eq!((own.both, own.neither, own.nonlinear), (linear, 12 - linear, [nonlinear; 2]));
+    assert!((own.phi() - 1.).abs() < 1e-12 && linear > 0 && linear < 12);
+    let mut as_input = last.clone();
+    as_input.iter_mut().for_each(|found| found.space = Space::Input);
+    let other = Agreement::new(&input, &as_input)?;
+    assert_eq!((other.both, other.only_first, other.only_second, other.neither), (linear, 0, 12 - linear, 0));
+    assert!(message(Agreement::new(&input, &last)).contains("the same pairs twice"));
+    assert!(message(Agreement::new(&input, &input[..11])).contains("12 and 11"));
+    assert!(message(Agreement::new(&[], &[])).contains("at least one"));
+    Ok(())
 }
 
 #[test]

@@ -175,3 +175,18 @@ fn bad_settings_are_refused() -> Result<()> {
     assert_eq!(misfit, "decoder: representation has shape [60, 16]; expected (N, 512)");
     Ok(())
 }
+
+#[test]
+fn the_command_line_says_what_it_can_train() {
+    let said = |arguments: &[&str]| {
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_isopath")).arg("train").args(arguments).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(said(&["decoder", "input"]).contains("space is \"input\"; expected first_stage or last"));
+    assert!(said(&["cifar10", "--optimizer", "rmsprop"]).contains("optimizer is \"rmsprop\"; expected sgd or adam"));
+    assert!(said(&["cifar10", "--scale", "huge"]).contains("expected quick, default or paper"));
+    let missing = said(&["decoder", "last", "--weights", "none.safetensors"]);
+    assert!(missing.contains("none.safetensors"), "{missing}");
+}

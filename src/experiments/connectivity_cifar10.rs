@@ -21,7 +21,9 @@ use crate::scale::Scale;
 
 pub use misled::{Misled, mislead};
 pub use pairs::{Pair, choose_misclassified_pairs, choose_pairs};
-pub use results::{Counts, Evidence, Normalisation, PairResult, Proportion, Results, SpaceSummary, Summary, counts};
+pub use results::{
+    Agreement, Counts, Evidence, Normalisation, PairResult, Proportion, Results, SpaceSummary, Summary, counts,
+};
 
 /// Where a path runs: section 4's three spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Connection, Space};
+use crate::error::{Error, Result};
 use crate::experiments::median;
 use crate::models::ResNetParams;
 use crate::paths::Verdict;
@@ -174,6 +175,67 @@ impl fmt::Display for Proportion {
     }
 }
 
+/// Which pairs two networks connect by a straight line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Pairs that both do.
+    pub both: usize,
+    /// Pairs that the first does and the second does not.
+    pub only_first: usize,
+    /// Pairs that the second does and the first does not.
+    pub only_second: usize,
+    /// Pairs that neither does.
+    pub neither: usize,
+    /// Pairs that the first and the second connect by a band alone.
+    pub nonlinear: [usize; 2],
+}
+
+impl Agreement {
+    /// Of two networks' connections of the same pairs in the same space, in the same order.
+    ///
+    /// # Errors
+    /// Other pairs or another space, or none.
+    pub fn new(first: &[Connection], second: &[Connection]) -> Result<Self> {
+        let same = |(a, b): (&Connection, &Connection)| a.pair == b.pair && a.space == b.space;
+        if first.is_empty() || first.len() != second.len() || !first.iter().zip(second).all(same) {
+            let got = format!("{} and {}, or others", first.len(), second.len());
+            return Err(Error::argument("connections", "the same pairs twice, at least one", got));
+        }
+        let linear = |found: &Connection| found.verdict == Verdict::Linear;
+        let count = |one: bool, other: bool| {
+            first.iter().zip(second).filter(|(a, b)| linear(a) == one && linear(b) == other).count()
+        };
+        Ok(Self {
+            both: count(true, true),
+            only_first: count(true, false),
+            only_second: count(false, true),
+            neither: count(false, false),
+            nonlinear: [first, second].map(|found| counts(found).nonlinear),
+        })
+    }
+
+    /// The number of pairs that both would connect if they had nothing in common but how often they do.
+    pub fn both_by_chance(&self) -> f64 {
+        let [first, second, all] = self.margins();
+        first * second / all
+    }
+
+    /// φ, the correlation of the two verdicts: 1 if they always agree, 0 if they have nothing in common; NaN where a network
+    /// connects all pairs, or none.
+    pub fn phi(&self) -> f64 {
+        let [first, second, all] = self.margins();
+        let product = |a: usize, b: usize| a as f64 * b as f64;
+        let difference = product(self.both, self.neither) - product(self.only_first, self.only_second);
+        difference / (first * (all - first) * second * (all - second)).sqrt()
+    }
+
+    /// How many pairs the first connects, how many the second, how many there are.
+    fn margins(&self) -> [f64; 3] {
+        let Self { both, only_first, only_second, neither, .. } = *self;
+        [both + only_first, both + only_second, both + only_first + only_second + neither].map(|count| count as f64)
+    }
+}
+
 /// What the notebook shows beyond table 1: its second JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -187,6 +249,8 @@ pub struct Evidence {
     pub misled: Summary,
     /// How many pairs were attacked for it.
     pub attacked: usize,
+    /// Whether a second network, of another seed, connects the same pairs by a line.
+    pub agreement: BTreeMap<Space, Agreement>,
     /// The mean squared error of each decoded space on the test images, pixels in [0, 1].
     pub reconstruction: BTreeMap<Space, f64>,
 }
