@@ -4,12 +4,14 @@ mod cross_entropy;
 mod label_smoothing;
 mod lil;
 
-pub(crate) use cross_entropy::labels_of;
-pub use cross_entropy::{CrossEntropy, cross_entropies, cross_entropy};
+pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use label_smoothing::LabelSmoothing;
 pub use lil::{Lil, Partition, Representation};
 
 use candle_core::Tensor;
+
+pub use crate::ops::cross_entropies;
+pub(crate) use crate::ops::labels_of;
 
 use crate::error::Result;
 use crate::models::Network;

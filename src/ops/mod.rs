@@ -11,6 +11,8 @@ mod conv2d_layer;
 mod conv2d_simd;
 mod conv_transpose2d;
 mod conv_units;
+mod cross_entropy;
+mod exp;
 mod global_avg_pool2d;
 mod isometric;
 mod leaky_relu;
@@ -29,6 +31,8 @@ pub use batch_norm::{
 pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};
 pub use conv_units::{ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_composite};
 pub use conv2d::{Conv2dParams, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite};
+pub(crate) use cross_entropy::labels_of;
+pub use cross_entropy::{cross_entropies, cross_entropies_composite, cross_entropy, cross_entropy_composite};
 pub use global_avg_pool2d::{global_avg_pool2d, global_avg_pool2d_composite};
 pub use isometric::{Distances, isometric, isometric_composite, isometric_to, isometric_to_composite};
 pub use leaky_relu::{leaky_relu, leaky_relu_composite};
