@@ -103,12 +103,13 @@ impl AdamStep {
 
     fn run_part<T: Float>(&self, [theta, m, v]: [&mut [T]; 3], gradient: &[T]) -> Result<()> {
         let [take_m, keep_v, take_v] = [1. - self.beta1, self.beta2, 1. - self.beta2].map(T::from_f64);
-        let [step_size, correction, eps] = [self.step_size, self.correction, self.eps].map(T::from_f64);
+        // m / (√v / correction + ε) with one division.
+        let [step_size, eps] = [self.step_size * self.correction, self.eps * self.correction].map(T::from_f64);
         simd::arch()?.dispatch(|| {
             for ((theta, &g), (m, v)) in theta.iter_mut().zip(gradient).zip(m.iter_mut().zip(v)) {
                 *m += take_m * (g - *m);
                 *v = keep_v * *v + take_v * g * g;
-                *theta -= step_size * (*m / (v.root() / correction + eps));
+                *theta -= step_size * (*m / (v.root() + eps));
             }
         });
         Ok(())

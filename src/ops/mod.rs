@@ -18,6 +18,7 @@ mod isometric;
 mod leaky_relu;
 mod linear;
 mod max_pool2d;
+mod narrow;
 mod planes;
 mod product;
 mod simd;

@@ -17,6 +17,20 @@ pub(super) fn arch() -> Result<Arch> {
     }
 }
 
+/// [`arch`], or AVX2 instead of AVX-512 where half a vector would be left empty at the end of `length` numbers.
+pub(super) fn narrowest<T: Float>(length: usize) -> Result<Arch> {
+    let widest = arch()?;
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if let Arch::V4(_) = widest {
+        let lanes = 64 / size_of::<T>();
+        let rest = length % lanes;
+        if rest > 0 && rest <= lanes / 2 {
+            return Ok(pulp::x86::V3::try_new().map_or(widest, Arch::V3));
+        }
+    }
+    Ok(widest)
+}
+
 fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
     let found = match name {
         None | Some("") => Some(Arch::new()),
