@@ -210,9 +210,9 @@ mod tests {
     #[test]
     fn fused_equals_composite_in_value_and_every_gradient() {
         for dtype in [DType::F32, DType::F64] {
-            for rows in [0, 1, 2, 3, 15, 16, 17, 100] {
+            for rows in [0, 1, 2, 3, 15, 16, 17, 100, 200] {
                 // The last two's products are halved, the last one's gradient is left to gemm's threads.
-                for (inputs, outputs) in [(1, 1), (3, 2), (17, 15), (100, 33), (100, 70), (784, 110)] {
+                for (inputs, outputs) in [(1, 1), (3, 2), (17, 15), (20, 20), (100, 33), (100, 70), (784, 110)] {
                     let x = random(&[rows, inputs], "x", dtype);
                     let weight = random(&[outputs, inputs], "weight", dtype);
                     let bias = random(&[outputs], "bias", dtype);

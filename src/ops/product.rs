@@ -11,7 +11,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use super::narrow;
 
 /// Multiplications from which a product is worth two threads.
-const WORTH_HALVING: usize = 1_000_000;
+const WORTH_HALVING: usize = 300_000;
 /// Multiplications each from which two products are worth a thread each.
 const WORTH_BESIDE: usize = 200_000;
 /// Multiplications a block from which `gemm` may use its own threads.
@@ -115,11 +115,13 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| product(a, b)).unwrap().to_vec2::<f64>().unwrap()
         };
-        for (rows, terms, columns) in [(1, 5, 3), (17, 9, 4), (101, 90, 70), (3, 700, 300), (150, 200, 150)] {
+        // The second and the last three are narrow: many rows, many terms, and some of all.
+        let shapes = [(1, 5, 300), (17, 9, 4), (101, 90, 70), (3, 700, 300), (150, 200, 150)];
+        for (rows, terms, columns) in shapes.into_iter().chain([(2001, 20, 17), (19, 2001, 21), (5, 130, 1)]) {
             let (a, b) = (random((rows, terms), "a"), random((terms, columns), "b"));
             let (strided, one) = (a.t().unwrap().contiguous().unwrap().t().unwrap(), on(1, &a, &b));
             assert!(one == on(2, &a, &b) && one == on(3, &a, &b));
-            // 700 products of size one, rounded to 1e-16 and summed in another order.
+            // 2001 products of size one, rounded to 1e-16 and summed in another order.
             let expected = a.matmul(&b).unwrap().to_vec2::<f64>().unwrap();
             for product in [one, on(2, &strided, &b)] {
                 let pairs = product.iter().flatten().zip(expected.iter().flatten());

@@ -64,9 +64,7 @@ impl CustomOp2 for TimesDerivative {
         let product = match (y, g) {
             (CpuStorage::F32(y), CpuStorage::F32(g)) => {
                 let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
-                let mut product = g.to_vec();
-                simd::arch()?.dispatch(|| product.iter_mut().zip(y).for_each(|(g, y)| *g *= 1. - y * y));
-                CpuStorage::F32(product)
+                CpuStorage::F32(simd::arch()?.dispatch(|| y.iter().zip(g).map(|(y, g)| g * (1. - y * y)).collect()))
             }
             (CpuStorage::F64(y), CpuStorage::F64(g)) => {
                 let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
