@@ -25,11 +25,12 @@ pub struct AdamStep {
 
 /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g², θ ← θ − step_size · m / (√v / correction + ε).
 ///
-/// `theta`, `m`, `v` and `gradient` have one shape and dtype. On the CPU f32 and f64 are changed in place, with no
-/// memory taken; all else goes to [`adam_composite`]. The order of operations is that of PyTorch's `Adam`.
+/// `theta`, `m`, `v` and `gradient` have one shape and dtype. On the CPU f32 and f64 are changed in place in one pass,
+/// with no memory taken and one division a number; all else goes to [`adam_composite`], whose order of operations is that
+/// of PyTorch's `Adam`.
 ///
 /// # Errors
-/// Shapes or dtypes that do not fit.
+/// Shapes or dtypes that do not fit, or two tensors that share their memory.
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
     if !is_fused(theta) {
         return adam_composite(theta, m, v, gradient, step);
