@@ -1,7 +1,7 @@
 //! An epoch of the notebooks on rings and torus: loss, gradients and Adam on all points, by the functions that train them.
 //!
 //! On one thread 0.54 of a ring epoch's 0.85 ms are the pairs of the isometric loss (`isometric.rs` has their limit), 0.1 the
-//! outputs, half of these tanh, 0.14 the gradients, 0.01 cross-entropy with its gradient. Candle adds each gradient to zeros,
+//! outputs, 0.04 of these tanh, 0.14 the gradients, 0.01 cross-entropy with its gradient. Candle adds each gradient to zeros,
 //! some 0.03. On two threads the outputs of one layer are too short to share (0.10 → 0.09 in halves), those of a torus'
 //! three layers are followed side by side: 4.4 ms → 2.6.
 
