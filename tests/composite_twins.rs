@@ -14,10 +14,10 @@ use isopath::distances::{Euclidean, Metric as _};
 use isopath::ops::{
     AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, UnitNorm, adam, adam_composite, batch_norm,
     batch_norm_composite, batch_norm_eval, batch_norm_eval_composite, conv_transpose2d, conv_transpose2d_composite,
-    conv_units, conv_units_composite, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite, global_avg_pool2d,
-    global_avg_pool2d_composite, isometric, isometric_composite, isometric_to, isometric_to_composite, leaky_relu,
-    leaky_relu_composite, linear, linear_composite, linear_tanh, linear_tanh_composite, max_pool2d,
-    max_pool2d_composite,
+    conv_units, conv_units_composite, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite, cross_entropies,
+    cross_entropies_composite, cross_entropy, cross_entropy_composite, global_avg_pool2d, global_avg_pool2d_composite,
+    isometric, isometric_composite, isometric_to, isometric_to_composite, leaky_relu, leaky_relu_composite, linear,
+    linear_composite, linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite,
 };
 use isopath::rng::Rng;
 
@@ -89,6 +89,24 @@ fn adam_twins() -> Result<()> {
 }
 
 #[test]
+fn cross_entropy_twins() -> Result<()> {
+    for (rows, classes) in [(1, 1), (3, 2), (17, 10), (5, 33)] {
+        let logits = random("logits", &[rows, classes])?;
+        let labels = Tensor::from_iter((0..rows).map(|i| (i * 7 % classes) as u32), CPU)?;
+        let smoothed = |smoothing| {
+            let fused = cross_entropy(&logits, &labels, smoothing);
+            (fused, cross_entropy_composite(&logits, &labels, smoothing))
+        };
+        let each = (cross_entropies(&logits, &labels), cross_entropies_composite(&logits, &labels));
+        for (fused, composite) in [smoothed(0.), smoothed(0.2), each] {
+            let variables: &[&Var] = if classes > 1 { &[&logits] } else { &[] };
+            assert_twins(fused, composite, variables)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn leaky_relu_twins() -> Result<()> {
     let x = random("x", &[9, 20])?;
     assert_twins(leaky_relu(&x, 0.3), leaky_relu_composite(&x, 0.3), &[&x])
@@ -152,5 +170,5 @@ fn every_twin_is_tested_here() {
             }
         }
     }
-    assert!(found >= 12, "only {found} twins in src/ops");
+    assert!(found >= 14, "only {found} twins in src/ops");
 }

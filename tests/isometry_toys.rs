@@ -116,13 +116,15 @@ fn bad_settings_of_the_rings_are_refused() {
     }
 }
 
+/// At 5e-3 Adam throws a stack whose gradient is let through back at times, and another rounding decides where it ends; at
+/// 2e-3 the instruction sets' stresses agree to 0.002.
 fn small_torus() -> torus::Settings {
     torus::Settings {
         torus: TorusParams { toroidal: 16, poloidal: 8, regions: vec![2, 4, 8], ..TorusParams::default() },
         seeds: vec![1, 4],
         through_seeds: vec![4],
         epochs: 2_000,
-        learning_rate: 5e-3,
+        learning_rate: 2e-3,
         ..torus::Settings::of(Scale::Quick)
     }
 }

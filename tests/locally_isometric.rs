@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{CPU, assert_close, message, values, wave};
+use common::{CPU, assert_close, message, values, wave, with_threads};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::datasets::{TorusParams, torus};
@@ -10,7 +10,7 @@ use isopath::losses::{Lil, Loss as _};
 use isopath::metrics::accuracy;
 use isopath::models::{Gradient, Head, LocallyIsometric, LocallyIsometricParams, Network as _, Parameters};
 use isopath::rng::Rng;
-use isopath::training::{AdamParams, History, StackParams, check_nested, stack_terms, train_stack};
+use isopath::training::{AdamParams, History, StackParams, check_nested, stack_terms, step_stack, train_stack};
 
 /// Two hidden layers of 3 units for points in the plane; 2 and 3 classes.
 fn params(gradient: Gradient) -> LocallyIsometricParams {
@@ -98,6 +98,37 @@ fn no_gradient_crosses_a_cut() -> Result<()> {
                 let before = layer == 1 && name.starts_with("lil.0.") && !name.contains("layers.2");
                 assert_eq!(reached, own || (crosses && before), "{gradient:?}: layer {layer}, {name}");
             }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_step_follows_the_sum_of_the_losses_on_any_number_of_threads() -> Result<()> {
+    let (x, labels, shape) = on_torus(&[2, 4, 8])?;
+    for gradient in [Gradient::Cut, Gradient::Through] {
+        let (stack, parameters) = build(&LocallyIsometricParams { gradient, ..shape.clone() }, DType::F32)?;
+        let loss = Lil { alpha: 0.5, beta: 2., ..Lil::default() };
+        let (named, mut before) = (parameters.named(), Vec::new());
+        let terms = stack_terms(&stack, &loss, &x, &labels)?;
+        let sum = ((&terms[0].loss + &terms[1].loss)? + &terms[2].loss)?.backward()?;
+        let losses: Vec<f64> = terms.iter().flat_map(|terms| values(&terms.loss)).collect();
+        for threads in [1, 2, 3] {
+            let mut followed = Vec::new();
+            let terms = with_threads(threads, || {
+                step_stack(&stack, &loss, &x, &labels, |gradients| {
+                    followed =
+                        named.values().flat_map(|var| gradients.get(var).map_or(vec![f64::NAN], values)).collect();
+                    Ok(())
+                })
+            })?;
+            assert_eq!(terms.iter().flat_map(|terms| values(&terms.loss)).collect::<Vec<_>>(), losses);
+            let of_sum: Vec<f64> = named.values().flat_map(|var| sum.get(var).map_or(vec![f64::NAN], values)).collect();
+            assert_eq!(followed, of_sum);
+            if threads > 1 {
+                assert_eq!(followed, before);
+            }
+            before = followed;
         }
     }
     Ok(())

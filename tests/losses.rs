@@ -8,8 +8,9 @@ use common::{CPU, assert_close, build, message, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::Manhattan;
-use isopath::losses::{CrossEntropy, Lil, Loss, Partition, Representation, cross_entropy};
+use isopath::losses::{CrossEntropy, Lil, Loss, Partition, Representation, cross_entropies, cross_entropy};
 use isopath::models::{Mlp, Network, Parameters};
+use isopath::ops;
 
 /// Labels of the six points below.
 fn labels() -> Tensor {
@@ -51,6 +52,69 @@ fn cross_entropy_is_that_of_pytorch() -> Result<()> {
         [0.2951625771062615, 0.016761884431433796, 0.004268234339065351, -0.31619269587676063],
     ];
     assert_close(&values(loss.backward()?.get(&logits).unwrap()), expected.as_flattened(), 1e-15);
+    Ok(())
+}
+
+/// ```python
+/// a.grad = None                                                   # a as above
+/// each = F.cross_entropy(a, torch.tensor([2, 0, 3]), reduction="none")
+/// (each * torch.tensor([1., 2., -3.])).sum().backward()
+/// print(each.tolist(), a.grad.tolist())
+/// ```
+#[test]
+fn cross_entropies_are_those_of_pytorch() -> Result<()> {
+    let logits = Var::from_tensor(&(wave(&[3, 4], 1.)? * 3.)?)?;
+    let each = cross_entropies(&logits, &Tensor::new(&[2u32, 0, 3], CPU)?)?;
+    assert_close(&values(&each), &[2.958128487186302, 6.177072873242325, 2.9676908866706997], 1e-14);
+    let gradients = (each * Tensor::new(&[1., 2., -3.], CPU)?)?.sum_all()?.backward()?;
+    let expected = [
+        [0.42440140701569257, 0.5201717513469813, -0.9480840122537153, 0.003510853891041326],
+        [-1.9958470057242788, 0.03189202299580335, 0.5293036138512768, 1.4346513688771987],
+        [-2.656463193956353, -0.15085695988290418, -0.038414109051588166, 2.8457342628908457],
+    ];
+    assert_close(&values(gradients.get(&logits).unwrap()), expected.as_flattened(), 1e-14);
+    Ok(())
+}
+
+/// Central differences of step h are off by h²/6 of a third derivative of size one, and by 1e-16/h: 1e-9 covers both.
+#[test]
+fn gradients_of_cross_entropy_are_difference_quotients() -> Result<()> {
+    let (h, tolerance) = (1e-5, 1e-9);
+    let (at, labels) = ((wave(&[5, 3], 2.)? * 2.)?, Tensor::new(&[2u32, 0, 1, 1, 2], CPU)?);
+    for smoothing in [0., 0.3] {
+        let logits = Var::from_tensor(&at)?;
+        let gradients = ops::cross_entropy(&logits, &labels, smoothing)?.backward()?;
+        let quotients = (0..at.elem_count()).map(|index| {
+            let beside = |step: f64| -> Result<f64> {
+                let mut numbers = values(&at);
+                numbers[index] += step;
+                Ok(ops::cross_entropy(&Tensor::from_vec(numbers, at.shape(), CPU)?, &labels, smoothing)?.to_scalar()?)
+            };
+            Ok((beside(h)? - beside(-h)?) / (2. * h))
+        });
+        let quotients = quotients.collect::<Result<Vec<_>>>()?;
+        assert_close(&values(gradients.get(&logits).unwrap()), &quotients, tolerance);
+        // Each row sums to 0: a softmax does not see a shift.
+        for row in values(gradients.get(&logits).unwrap()).chunks(3) {
+            assert!(row.iter().sum::<f64>().abs() < 1e-16 * 10.);
+        }
+    }
+    Ok(())
+}
+
+/// As in PyTorch: NaN and +∞ give NaN, −∞ a probability of 0.
+#[test]
+fn logits_that_are_not_finite_are_seen() -> Result<()> {
+    for classes in [2usize, 20] {
+        let with = |first: f32, label: u32| -> Result<f32> {
+            let mut row = vec![0f32; classes];
+            row[0] = first;
+            Ok(cross_entropy(&Tensor::from_vec(row, (1, classes), CPU)?, &Tensor::new(&[label], CPU)?)?.to_scalar()?)
+        };
+        assert!(with(f32::NAN, 1)?.is_nan() && with(f32::INFINITY, 1)?.is_nan());
+        assert_eq!(with(f32::NEG_INFINITY, 0)?, f32::INFINITY);
+        assert!((with(f32::NEG_INFINITY, 1)? - ((classes - 1) as f32).ln()).abs() < 1e-6);
+    }
     Ok(())
 }
 

@@ -87,6 +87,9 @@ pub fn run(bench: &Bench) -> Result<()> {
     let rng = Rng::new(0);
     for [images, channels, outputs, size, kernel, stride, padding] in SHAPES {
         let name = format!("conv2d n={images} c={channels} o={outputs} h={size} k={kernel} s={stride}");
+        if !bench.wants_any(&name, &["fwd", "fwd+input-grad", "fwd+grads"]) {
+            continue;
+        }
         let params = Conv2dParams { stride, padding, ..Default::default() };
         let normal = |name: &str, shape: [usize; 4]| -> Result<Var> {
             let numbers = rng.stream(name).normal(shape.as_slice(), 0., 1., DType::F32, &Device::Cpu)?;

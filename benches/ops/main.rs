@@ -44,6 +44,11 @@ impl Bench {
         name.contains(&self.only)
     }
 
+    /// Whether one of the cases of `name` is asked for: its data are then worth drawing.
+    pub fn wants_any(&self, name: &str, cases: &[&str]) -> bool {
+        cases.iter().any(|case| self.wants(&format!("{name} {case}")))
+    }
+
     /// Times `step`, and `composite` if given, unless the case is not asked for.
     pub fn case(
         &self,

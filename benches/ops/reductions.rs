@@ -26,6 +26,9 @@ fn gradient(y: &Tensor, along: &Tensor) -> Result<()> {
 /// The pool of a ResNet's stem.
 fn pooling(bench: &Bench) -> Result<()> {
     let name = "max_pool2d n=8 c=64 h=112 k=3 s=2";
+    if !bench.wants_any(name, &["fwd", "fwd+grad"]) {
+        return Ok(());
+    }
     let (x, along) = (random("x", &[8, 64, 112, 112])?, random("along", &[8, 64, 56, 56])?.as_detached_tensor());
     let data = x.as_detached_tensor();
     let mut composite = || max_pool2d_composite(&data, 3, 2, 1).map(drop);
@@ -36,6 +39,9 @@ fn pooling(bench: &Bench) -> Result<()> {
 
 fn normalisation(bench: &Bench) -> Result<()> {
     let name = "batch_norm n=32 c=64 h=32";
+    if !bench.wants_any(name, &["fwd", "fwd+grad"]) {
+        return Ok(());
+    }
     let shape = [32, 64, 32, 32];
     let (x, gamma, beta) = (random("x", &shape)?, random("gamma", &[64])?, random("beta", &[64])?);
     let along = random("along", &shape)?.as_detached_tensor();

@@ -147,10 +147,10 @@ impl Lil {
     ) -> Result<Terms> {
         self.validate()?;
         let cross_entropy = cross_entropy(logits, labels)?;
-        let mut loss = (&cross_entropy * self.alpha)?;
+        let mut loss = times(&cross_entropy, self.alpha)?;
         let isometric = if self.beta > 0. {
             let isometric = self.isometric(x, phi, labels)?;
-            loss = (loss + (&isometric * self.beta)?)?;
+            loss = (loss + times(&isometric, self.beta)?)?;
             Some(isometric.detach())
         } else if followed_only {
             None
@@ -184,6 +184,11 @@ impl Loss for Lil {
     fn describe(&self) -> String {
         format!("{self:?}")
     }
+}
+
+/// Without an operation where the factor is 1.
+fn times(t: &Tensor, factor: f64) -> Result<Tensor> {
+    Ok(if factor == 1. { t.clone() } else { (t * factor)? })
 }
 
 /// A batch as a matrix, a row each.

@@ -5,13 +5,15 @@ mod label_smoothing;
 mod lil;
 mod reconstruction;
 
-pub(crate) use cross_entropy::labels_of;
-pub use cross_entropy::{CrossEntropy, cross_entropies, cross_entropy};
+pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use label_smoothing::LabelSmoothing;
 pub use lil::{Lil, Partition, Representation};
 pub use reconstruction::Reconstruction;
 
 use candle_core::Tensor;
+
+pub use crate::ops::cross_entropies;
+pub(crate) use crate::ops::labels_of;
 
 use crate::error::Result;
 use crate::models::Network;

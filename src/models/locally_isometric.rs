@@ -151,18 +151,30 @@ impl LocallyIsometric {
     /// The shape does not fit.
     pub fn outputs(&self, x: &Tensor) -> Result<Vec<LayerOutput>> {
         let mut outputs: Vec<LayerOutput> = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            let input = match (outputs.last(), self.gradient) {
-                (None, _) => x.clone(),
-                (Some(before), Gradient::Cut) => before.representation.detach(),
-                (Some(before), Gradient::Through) => before.representation.clone(),
-            };
-            let last = layer.stages() - 1;
-            let representation = layer.forward_to(last, &input)?;
-            let logits = layer.stage(last, &representation)?;
-            outputs.push(LayerOutput { input, representation, logits });
+        for index in 0..self.layers.len() {
+            outputs.push(self.output(index, x, outputs.last())?);
         }
         Ok(outputs)
+    }
+
+    /// What layer `index` gives on points `x`, of what the layer `before` gave.
+    pub(crate) fn output(&self, index: usize, x: &Tensor, before: Option<&LayerOutput>) -> Result<LayerOutput> {
+        let layer = self.layers.get(index);
+        let layer = layer.ok_or_else(|| Error::argument("layer", format!("below {}", self.len()), index))?;
+        let input = match (before, self.gradient) {
+            (None, _) => x.clone(),
+            (Some(before), Gradient::Cut) => before.representation.detach(),
+            (Some(before), Gradient::Through) => before.representation.clone(),
+        };
+        let last = layer.stages() - 1;
+        let representation = layer.forward_to(last, &input)?;
+        let logits = layer.stage(last, &representation)?;
+        Ok(LayerOutput { input, representation, logits })
+    }
+
+    /// Whether a layer's loss reaches the layers before it.
+    pub fn gradient(&self) -> Gradient {
+        self.gradient
     }
 
     /// The classifier that ends with layer `index`: its stages are the hidden layers up to there and that layer's

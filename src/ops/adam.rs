@@ -1,6 +1,9 @@
 //! One step of Adam, in place.
 
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var};
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 
 use crate::ops::simd::{self, Float};
 use crate::ops::{contiguous, is_fused};
@@ -22,24 +25,22 @@ pub struct AdamStep {
 
 /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g², θ ← θ − step_size · m / (√v / correction + ε).
 ///
-/// `theta`, `m`, `v` and `gradient` have one shape and dtype. On the CPU f32 and f64 are changed in place, with no
-/// memory taken; all else goes to [`adam_composite`]. The order of operations is that of PyTorch's `Adam`.
+/// `theta`, `m`, `v` and `gradient` have one shape and dtype. On the CPU f32 and f64 are changed in place in one pass,
+/// with no memory taken and one division a number; all else goes to [`adam_composite`], whose order of operations is that
+/// of PyTorch's `Adam`.
 ///
 /// # Errors
-/// Shapes or dtypes that do not fit.
+/// Shapes or dtypes that do not fit, or two tensors that share their memory.
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
     if !is_fused(theta) {
         return adam_composite(theta, m, v, gradient, step);
     }
-    let gradient = gradient.detach().contiguous()?;
-    let first = || m.inplace_op2(&gradient, &Moment { keep: step.beta1, square: false });
-    let second = || v.inplace_op2(&gradient, &Moment { keep: step.beta2, square: true });
-    // From here on a thread more is worth its start.
-    let both = theta.elem_count() > 50_000;
-    let (first, second) = if both { rayon::join(first, second) } else { (first(), second()) };
-    first?;
-    second?;
-    theta.inplace_op3(m, v, &Update(step))?;
+    let gradient = gradient.contiguous()?;
+    check([theta, m, v, &gradient])?;
+    match theta.dtype() {
+        DType::F32 => step.in_place::<f32>(theta, m, v, &gradient)?,
+        _ => step.in_place::<f64>(theta, m, v, &gradient)?,
+    }
     Ok(())
 }
 
@@ -59,89 +60,84 @@ pub fn adam_composite(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: Ad
     Ok(theta.set(&next)?)
 }
 
-/// The running mean of gradients or of their squares.
-struct Moment {
-    keep: f64,
-    square: bool,
+/// All fit, and no two share their memory: each is locked while the step is done.
+fn check(tensors: [&Tensor; 4]) -> Result<()> {
+    let [theta, others @ ..] = tensors;
+    for other in others {
+        if other.shape() != theta.shape() || other.dtype() != theta.dtype() {
+            let [theta, other] = [theta, other].map(|t| format!("{:?} of {:?}", t.dims(), t.dtype()));
+            bail!("adam: shape {other}; expected {theta}")
+        }
+    }
+    let places = tensors.map(|tensor| std::ptr::from_ref(&*tensor.storage_and_layout().0).addr());
+    if (1..4).any(|k| places[..k].contains(&places[k])) {
+        bail!("adam: two of weight, moments and gradient share their memory; expected four tensors")
+    }
+    Ok(())
 }
 
-impl Moment {
-    fn run<T: Float>(&self, moment: &mut [T], gradient: &[T]) -> Result<()> {
-        let (keep, take) = (T::from_f64(self.keep), T::from_f64(1. - self.keep));
+/// Numbers from which on a second thread is worth its start.
+const WORTH_HALVING: usize = 50_000;
+
+impl AdamStep {
+    fn in_place<T: Float>(&self, theta: &Tensor, m: &Tensor, v: &Tensor, gradient: &Tensor) -> Result<()> {
+        let (storage, layout) = gradient.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else { bail!("adam: expected a gradient on the CPU") };
+        let gradient = contiguous(T::cpu_storage_as_slice(storage)?, layout)?;
+        in_place(theta, |theta| in_place(m, |m| in_place(v, |v| self.run([theta, m, v], gradient))))
+    }
+
+    /// A half of long ones on a thread each: every number is its own.
+    fn run<T: Float>(&self, [theta, m, v]: [&mut [T]; 3], gradient: &[T]) -> Result<()> {
+        if gradient.len() < WORTH_HALVING {
+            return self.run_part([theta, m, v], gradient);
+        }
+        let middle = gradient.len() / 2;
+        let [theta, m, v] = [theta, m, v].map(|numbers| numbers.split_at_mut(middle));
+        let gradient = gradient.split_at(middle);
+        let (first, second) = rayon::join(
+            || self.run_part([theta.0, m.0, v.0], gradient.0),
+            || self.run_part([theta.1, m.1, v.1], gradient.1),
+        );
+        first.and(second)
+    }
+
+    fn run_part<T: Float>(&self, [theta, m, v]: [&mut [T]; 3], gradient: &[T]) -> Result<()> {
+        let [take_m, keep_v, take_v] = [1. - self.beta1, self.beta2, 1. - self.beta2].map(T::from_f64);
+        // m / (√v / correction + ε) with one division.
+        let [step_size, eps] = [self.step_size * self.correction, self.eps * self.correction].map(T::from_f64);
         simd::arch()?.dispatch(|| {
-            if self.square {
-                for (v, &g) in moment.iter_mut().zip(gradient) {
-                    *v = keep * *v + take * g * g;
-                }
-            } else {
-                for (m, &g) in moment.iter_mut().zip(gradient) {
-                    *m += take * (g - *m);
-                }
+            for ((theta, &g), (m, v)) in theta.iter_mut().zip(gradient).zip(m.iter_mut().zip(v)) {
+                *m += take_m * (g - *m);
+                *v = keep_v * *v + take_v * g * g;
+                *theta -= step_size * (*m / (v.root() + eps));
             }
         });
         Ok(())
     }
 }
 
-impl InplaceOp2 for Moment {
+/// `change` of a contiguous tensor's numbers.
+fn in_place<T: Float>(tensor: &Tensor, change: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()> {
+    tensor.inplace_op1(&InPlace { change: Cell::new(Some(change)), of: PhantomData })
+}
+
+struct InPlace<T, F> {
+    change: Cell<Option<F>>,
+    of: PhantomData<T>,
+}
+
+impl<T: Float, F: FnOnce(&mut [T]) -> Result<()>> InplaceOp1 for InPlace<T, F> {
     fn name(&self) -> &'static str {
-        "adam-moment"
+        "adam"
     }
 
-    fn cpu_fwd(&self, moment: &mut CpuStorage, lm: &Layout, gradient: &CpuStorage, lg: &Layout) -> Result<()> {
-        match (moment, gradient) {
-            (CpuStorage::F32(m), CpuStorage::F32(g)) => self.run(all_mut(m, lm, lg)?, contiguous(g, lg)?),
-            (CpuStorage::F64(m), CpuStorage::F64(g)) => self.run(all_mut(m, lm, lg)?, contiguous(g, lg)?),
-            _ => candle_core::bail!("adam: the gradient has another dtype than its weight"),
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let Some((start, end)) = layout.contiguous_offsets() else { bail!("adam: expected contiguous weights") };
+        let Some(change) = self.change.take() else { return Ok(()) };
+        match T::of_storage_mut(storage) {
+            Some(numbers) => change(&mut numbers[start..end]),
+            None => bail!("adam: expected {:?}", T::DTYPE),
         }
-    }
-}
-
-struct Update(AdamStep);
-
-impl InplaceOp3 for Update {
-    fn name(&self) -> &'static str {
-        "adam-update"
-    }
-
-    fn cpu_fwd(
-        &self,
-        theta: &mut CpuStorage,
-        lt: &Layout,
-        m: &CpuStorage,
-        lm: &Layout,
-        v: &CpuStorage,
-        lv: &Layout,
-    ) -> Result<()> {
-        match (theta, m, v) {
-            (CpuStorage::F32(theta), CpuStorage::F32(m), CpuStorage::F32(v)) => {
-                self.run(all_mut(theta, lt, lm)?, contiguous(m, lm)?, contiguous(v, lv)?)
-            }
-            (CpuStorage::F64(theta), CpuStorage::F64(m), CpuStorage::F64(v)) => {
-                self.run(all_mut(theta, lt, lm)?, contiguous(m, lm)?, contiguous(v, lv)?)
-            }
-            _ => candle_core::bail!("adam: the moments have another dtype than their weight"),
-        }
-    }
-}
-
-impl Update {
-    fn run<T: Float>(&self, theta: &mut [T], m: &[T], v: &[T]) -> Result<()> {
-        let AdamStep { step_size, correction, eps, .. } = self.0;
-        let (step_size, correction, eps) = (T::from_f64(step_size), T::from_f64(correction), T::from_f64(eps));
-        simd::arch()?.dispatch(|| {
-            for (theta, (&m, &v)) in theta.iter_mut().zip(m.iter().zip(v)) {
-                *theta -= step_size * (m / (v.root() / correction + eps));
-            }
-        });
-        Ok(())
-    }
-}
-
-/// The elements of a contiguous tensor that has the shape of `other`.
-fn all_mut<'a, T>(values: &'a mut [T], layout: &Layout, other: &Layout) -> Result<&'a mut [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) if layout.shape() == other.shape() => Ok(&mut values[start..end]),
-        _ => candle_core::bail!("adam: shape {:?}; expected {:?}", other.shape(), layout.shape()),
     }
 }

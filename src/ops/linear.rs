@@ -6,10 +6,11 @@
 //! one.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
 use super::product::{self, product};
+use super::simd::Float;
 use super::tanh::{add_bias, add_bias_and_tanh, times_derivative};
 use super::{contiguous, is_fused, simd};
 use crate::error::Error;
@@ -130,14 +131,55 @@ impl CustomOp3 for Fused {
             Self::Linear => gradient.contiguous()?,
             Self::LinearTanh => times_derivative(y, gradient)?,
         };
-        let of_x = || x.track_op().then(|| product(&delta, &weight.detach())).transpose();
-        let of_weight = || weight.track_op().then(|| product(&delta.t()?, &x.detach())).transpose();
-        let both = x.track_op() && weight.track_op() && x.elem_count() * weight.dims()[0] >= product::WORTH_HALVING;
-        let (of_x, of_weight) = if both { rayon::join(of_x, of_weight) } else { (of_x(), of_weight()) };
-        // A product, since candle's sum over rows is scalar.
-        let ones = || Tensor::ones((1, delta.dims()[0]), delta.dtype(), delta.device());
-        let of_bias = bias.track_op().then(|| ones()?.matmul(&delta)?.squeeze(0)).transpose()?;
-        Ok((of_x?, of_weight?, of_bias))
+        let (weight_data, x_data, across) = (weight.detach(), x.detach(), delta.t()?);
+        let (of_x, of_weight) = match (x.track_op(), weight.track_op()) {
+            (true, true) => {
+                let (of_x, of_weight) = product::both(&delta, &weight_data, &across, &x_data)?;
+                (Some(of_x), Some(of_weight))
+            }
+            (true, false) => (Some(product(&delta, &weight_data)?), None),
+            (false, true) => (None, Some(product(&across, &x_data)?)),
+            (false, false) => (None, None),
+        };
+        let of_bias = bias.track_op().then(|| delta.apply_op1_no_bwd(&SumOfRows)).transpose()?;
+        Ok((of_x, of_weight, of_bias))
+    }
+}
+
+/// Σ_i x_i of a matrix's rows; candle's sum over rows is scalar.
+struct SumOfRows;
+
+impl SumOfRows {
+    fn run<T: Float>(x: &[T], columns: usize) -> Result<Vec<T>> {
+        let mut sums = vec![T::zero(); columns];
+        let mut some = sums.clone();
+        simd::arch()?.dispatch(|| {
+            // Many rows lose less if some at a time are summed up.
+            for rows in x.chunks(64 * columns.max(1)) {
+                some.fill(T::zero());
+                for row in rows.chunks_exact(columns) {
+                    some.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+                }
+                sums.iter_mut().zip(&some).for_each(|(sum, &some)| *sum += some);
+            }
+        });
+        Ok(sums)
+    }
+}
+
+impl CustomOp1 for SumOfRows {
+    fn name(&self) -> &'static str {
+        "sum_of_rows"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (_, columns) = layout.shape().dims2()?;
+        let sums = match x {
+            CpuStorage::F32(x) => CpuStorage::F32(Self::run(contiguous(x, layout)?, columns)?),
+            CpuStorage::F64(x) => CpuStorage::F64(Self::run(contiguous(x, layout)?, columns)?),
+            _ => bail!("sum_of_rows: expected f32 or f64, got {:?}", x.dtype()),
+        };
+        Ok((sums, Shape::from(columns)))
     }
 }
 
@@ -168,9 +210,9 @@ mod tests {
     #[test]
     fn fused_equals_composite_in_value_and_every_gradient() {
         for dtype in [DType::F32, DType::F64] {
-            for rows in [0, 1, 2, 3, 15, 16, 17, 100] {
+            for rows in [0, 1, 2, 3, 15, 16, 17, 100, 200] {
                 // The last two's products are halved, the last one's gradient is left to gemm's threads.
-                for (inputs, outputs) in [(1, 1), (3, 2), (17, 15), (100, 33), (100, 70), (784, 110)] {
+                for (inputs, outputs) in [(1, 1), (3, 2), (17, 15), (20, 20), (100, 33), (100, 70), (784, 110)] {
                     let x = random(&[rows, inputs], "x", dtype);
                     let weight = random(&[outputs, inputs], "weight", dtype);
                     let bias = random(&[outputs], "bias", dtype);

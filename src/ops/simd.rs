@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
-use candle_core::{Result, WithDType, bail};
+use candle_core::{CpuStorage, Result, WithDType, bail};
 use pulp::{Arch, Simd};
+
+use super::exp::exp;
 
 /// The widest vectors of this processor: AVX-512, AVX2 with FMA, those of other kinds of processor that pulp knows, or
 /// plain code. On x86 the environment variable `ISOPATH_SIMD` chooses `avx512`, `avx2` or `scalar`.
@@ -13,6 +15,20 @@ pub(super) fn arch() -> Result<Arch> {
         Ok(arch) => Ok(*arch),
         Err(message) => bail!("{message}"),
     }
+}
+
+/// [`arch`], or AVX2 instead of AVX-512 where half a vector would be left empty at the end of `length` numbers.
+pub(super) fn narrowest<T: Float>(length: usize) -> Result<Arch> {
+    let widest = arch()?;
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if let Arch::V4(_) = widest {
+        let lanes = 64 / size_of::<T>();
+        let rest = length % lanes;
+        if rest > 0 && rest <= lanes / 2 {
+            return Ok(pulp::x86::V3::try_new().map_or(widest, Arch::V3));
+        }
+    }
+    Ok(widest)
 }
 
 fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
@@ -33,7 +49,12 @@ fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
 pub(super) trait Float: WithDType + Into<f64> {
     type Vector<S: Simd>: Copy;
 
+    /// The numbers of a storage of this type.
+    fn of_storage_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
     fn root(self) -> Self;
+    fn log(self) -> Self;
+    /// eˣ of x ≤ 0.
+    fn exp_to_one(self) -> Self;
     /// The numbers of a vector.
     fn lanes<S: Simd>() -> usize;
     /// `values` in vectors, without a last incomplete one.
@@ -54,13 +75,27 @@ pub(super) trait Float: WithDType + Into<f64> {
 
 macro_rules! float {
     ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-     $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident) => {
+     $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident, $exp:path, $storage:ident) => {
         impl Float for $t {
             type Vector<S: Simd> = S::$vector;
 
+            fn of_storage_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
+                match storage {
+                    CpuStorage::$storage(numbers) => Some(numbers),
+                    _ => None,
+                }
+            }
             #[inline(always)]
             fn root(self) -> Self {
                 self.sqrt()
+            }
+            #[inline(always)]
+            fn log(self) -> Self {
+                self.ln()
+            }
+            #[inline(always)]
+            fn exp_to_one(self) -> Self {
+                $exp(self)
             }
             #[inline(always)]
             fn lanes<S: Simd>() -> usize {
@@ -120,6 +155,14 @@ macro_rules! float {
     };
 }
 
+#[inline(always)]
+fn exp_to_one(x: f32) -> f32 {
+    // A comparison keeps NaN.
+    let within = if x < -87. { -87. } else { x };
+    let power = exp(within);
+    if x < -87. { 0. } else { power }
+}
+
 float!(
     f32,
     f32s,
@@ -135,7 +178,9 @@ float!(
     sqrt_f32s,
     equal_f32s,
     select_f32s,
-    reduce_sum_f32s
+    reduce_sum_f32s,
+    exp_to_one,
+    F32
 );
 float!(
     f64,
@@ -152,7 +197,9 @@ float!(
     sqrt_f64s,
     equal_f64s,
     select_f64s,
-    reduce_sum_f64s
+    reduce_sum_f64s,
+    f64::exp,
+    F64
 );
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 use pulp::Arch;
 
+use super::exp::exp;
 use super::{contiguous, simd};
 
 /// y = y + bias for every row of `y`.
@@ -15,9 +16,11 @@ pub(super) fn add_bias<T: WithDType>(y: &mut [T], bias: &[T]) {
 
 /// y = tanh(y + bias) for every row of `y`.
 pub(super) fn add_bias_and_tanh(arch: Arch, y: &mut [f32], bias: &[f32]) {
+    // Sixteen short rows at a time fill whole vectors.
+    let rows = bias.repeat(if bias.len() < 256 { 16 } else { 1 });
     arch.dispatch(|| {
-        for row in y.chunks_mut(bias.len().max(1)) {
-            for (y, bias) in row.iter_mut().zip(bias) {
+        for block in y.chunks_mut(rows.len().max(1)) {
+            for (y, bias) in block.iter_mut().zip(&rows) {
                 *y = tanh(*y + bias);
             }
         }
@@ -45,25 +48,6 @@ fn tanh(x: f32) -> f32 {
     if magnitude < 0.625 { small } else { large }
 }
 
-/// eˣ for 0 ≤ x < 88.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    // 1.5·2²³ moves the rounded quotient n into the last bits.
-    const SHIFT: f32 = 12_582_912.;
-    let shifted = x * std::f32::consts::LOG2_E + SHIFT;
-    let n = shifted - SHIFT;
-    // ln 2 in two parts, the first with few bits, so that n times it is exact.
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let p = 1.987_569_1e-4_f32;
-    let p = p * r + 1.398_2e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 5e-1;
-    let power = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
-    (p * r * r + r + 1.) * power
-}
-
 /// gradient · (1 − y²), y = tanh(·), in one pass.
 pub(super) fn times_derivative(y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
     y.contiguous()?.detach().apply_op2(&gradient.contiguous()?.detach(), TimesDerivative)
@@ -80,9 +64,7 @@ impl CustomOp2 for TimesDerivative {
         let product = match (y, g) {
             (CpuStorage::F32(y), CpuStorage::F32(g)) => {
                 let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
-                let mut product = g.to_vec();
-                simd::arch()?.dispatch(|| product.iter_mut().zip(y).for_each(|(g, y)| *g *= 1. - y * y));
-                CpuStorage::F32(product)
+                CpuStorage::F32(simd::arch()?.dispatch(|| y.iter().zip(g).map(|(y, g)| g * (1. - y * y)).collect()))
             }
             (CpuStorage::F64(y), CpuStorage::F64(g)) => {
                 let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);

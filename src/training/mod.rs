@@ -14,5 +14,5 @@ pub use history::{Epoch, History, Progress, printer, printer_every};
 pub use optimizer::{Optimizer, Schedule};
 pub use parallel::in_parallel;
 pub use sgd::{Sgd, SgdParams};
-pub use stack::{StackParams, check_nested, stack_terms, train_stack};
+pub use stack::{StackParams, check_nested, stack_terms, step_stack, train_stack};
 pub use train::{TrainParams, step, train};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use candle_core::Tensor;
+use candle_core::backprop::GradStore;
 
 use crate::error::{Error, Result};
 use crate::losses::{Lil, Terms, labels_of};
-use crate::models::{LocallyIsometric, Parameters};
+use crate::models::{Gradient, LayerOutput, LocallyIsometric, Parameters};
 use crate::training::train::Sums;
 use crate::training::{Adam, AdamParams, Epoch, History, Progress};
 
@@ -53,17 +54,14 @@ pub fn train_stack(
     if params.epochs == 0 {
         return Err(Error::argument("epochs", "at least 1", 0));
     }
-    if labels.len() != stack.len() {
-        return Err(Error::argument("labels", format!("{}, one for each layer", stack.len()), labels.len()));
-    }
+    check_count(stack, labels)?;
     check_nested(labels)?;
     let mut adam = Adam::new(parameters, params.adam)?;
     let mut histories = vec![History::default(); stack.len()];
     let begun = Instant::now();
     for epoch in 1..=params.epochs {
         let epoch_begun = Instant::now();
-        let terms = stack_terms(stack, loss, points, labels)?;
-        adam.step(&total(&terms)?.backward()?)?;
+        let terms = step_stack(stack, loss, points, labels, |gradients| adam.step(gradients))?;
         let elapsed = epoch_begun.elapsed();
         for ((history, terms), labels) in histories.iter_mut().zip(&terms).zip(labels) {
             let mut sums = Sums::default();
@@ -83,17 +81,88 @@ pub fn train_stack(
     Ok(histories)
 }
 
+/// One step of [`train_stack`]: L_k of every layer and the gradients of their sum, which `update` then follows.
+///
+/// The terms, coarse to fine, are those before the step. Layers with [`Gradient::Cut`] share nothing but their inputs: as
+/// soon as a layer's outputs are there, its loss and gradients may be computed beside the next layer's outputs. The same
+/// numbers whatever the number of threads.
+///
+/// # Errors
+/// As [`stack_terms`], and those of `update`.
+pub fn step_stack(
+    stack: &LocallyIsometric,
+    loss: &Lil,
+    points: &Tensor,
+    labels: &[Tensor],
+    update: impl FnOnce(&GradStore) -> Result<()> + Send,
+) -> Result<Vec<Terms>> {
+    check_count(stack, labels)?;
+    // On a thread of the pool, as `training::step`.
+    rayon::scope(|_| {
+        let (terms, gradients) = match stack.gradient() {
+            Gradient::Cut => layer_by_layer(stack, loss, points, labels)?,
+            Gradient::Through => {
+                let terms = stack_terms(stack, loss, points, labels)?;
+                let gradients = total(&terms)?.backward()?;
+                (terms, gradients)
+            }
+        };
+        update(&gradients)?;
+        Ok(terms)
+    })
+}
+
+/// The terms and gradients of layers that do not reach one another.
+fn layer_by_layer(
+    stack: &LocallyIsometric,
+    loss: &Lil,
+    points: &Tensor,
+    labels: &[Tensor],
+) -> Result<(Vec<Terms>, GradStore)> {
+    let follow = |out: &LayerOutput, labels: &Tensor| -> Result<(Terms, GradStore)> {
+        let terms = terms_of(loss, out, labels)?;
+        let gradients = terms.loss.backward()?;
+        Ok((terms, gradients))
+    };
+    let mut layers: Vec<Option<Result<(Terms, GradStore)>>> = labels.iter().map(|_| None).collect();
+    rayon::scope(|scope| -> Result<()> {
+        let mut before: Option<LayerOutput> = None;
+        for (index, (layer, labels)) in layers.iter_mut().zip(labels).enumerate() {
+            let out = stack.output(index, points, before.as_ref())?;
+            before = Some(out.clone());
+            scope.spawn(move |_| *layer = Some(follow(&out, labels)));
+        }
+        Ok(())
+    })?;
+    let (mut terms, mut gradients) = (Vec::with_capacity(layers.len()), GradStore::default());
+    for layer in layers.into_iter().flatten() {
+        let (own, of_own) = layer?;
+        terms.push(own);
+        gradients.extend(of_own)?;
+    }
+    Ok((terms, gradients))
+}
+
 /// L_k of every layer with its parts, coarse to fine; see [`train_stack`].
 ///
 /// # Errors
 /// Not as many labels as layers, labels out of range, or shapes that do not fit.
 pub fn stack_terms(stack: &LocallyIsometric, loss: &Lil, points: &Tensor, labels: &[Tensor]) -> Result<Vec<Terms>> {
+    check_count(stack, labels)?;
+    let outputs = stack.outputs(points)?;
+    let pairs = outputs.iter().zip(labels);
+    pairs.map(|(out, labels)| terms_of(loss, out, labels)).collect()
+}
+
+fn terms_of(loss: &Lil, out: &LayerOutput, labels: &Tensor) -> Result<Terms> {
+    loss.terms_of(&out.input, &out.representation, &out.logits, labels)
+}
+
+fn check_count(stack: &LocallyIsometric, labels: &[Tensor]) -> Result<()> {
     if labels.len() != stack.len() {
         return Err(Error::argument("labels", format!("{}, one for each layer", stack.len()), labels.len()));
     }
-    let outputs = stack.outputs(points)?;
-    let pairs = outputs.iter().zip(labels);
-    pairs.map(|(out, labels)| loss.terms_of(&out.input, &out.representation, &out.logits, labels)).collect()
+    Ok(())
 }
 
 /// Whether each finer class lies in one coarser class.

@@ -101,12 +101,14 @@ impl Fused {
             rows.prepare(cells.iter());
         }
         let points = |rows| cells.iter().map(|cell| Points::new(rows, cell)).collect::<Vec<_>>();
-        let points_z = points(&z);
-        let target = match self.kind {
+        let target = || match self.kind {
             Given::Points => Target::Points(points(&x)),
             Given::Matrix => Target::Matrix(given, n),
             Given::Pairs => Target::Pairs(given, cells.starts_of_pairs()),
         };
+        // Both lay the points out anew: some ten thousand numbers are worth another thread.
+        let (points_z, target) =
+            if n * width > 10_000 { rayon::join(|| points(&z), target) } else { (points(&z), target()) };
 
         let needs = [self.needs[0] && x.width > 0, self.needs[1] && z.width > 0];
         // In operations.
