@@ -10,7 +10,7 @@ use crate::datasets::{Augmentation, Images};
 use crate::error::{Error, Result};
 use crate::losses::LabelSmoothing;
 use crate::metrics;
-use crate::models::{Enlarged, Network, Parameters, ResNet, ResNetParams, pretrained};
+use crate::models::{Enlarged, Parameters, ResNet, ResNetParams, pretrained};
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::training::{AdamParams, History, Optimizer, Progress, Schedule, SgdParams, TrainParams, train};
@@ -224,14 +224,7 @@ pub fn run(
     let (train_images, train_labels) = (&images.train_images, &images.train_labels);
     let enlarged = on_images(&network, settings);
     let history = train(&enlarged, &parameters, &loss, train_images, train_labels, &params, progress)?;
-    let test_accuracy = test_accuracy(&on_images(&network.freeze()?, settings), &images)?;
+    let frozen = on_images(&network.freeze()?, settings);
+    let test_accuracy = metrics::accuracy(&frozen, &images.test_images, &images.test_labels, 200)?;
     Ok(Trained { network, parameters, history, test_accuracy })
-}
-
-/// The share of the test images that `network` gives their class, in [0, 1].
-///
-/// # Errors
-/// Images that the network does not take.
-pub fn test_accuracy(network: &dyn Network, images: &Images) -> Result<f64> {
-    metrics::accuracy(network, &images.test_images, &images.test_labels, 200)
 }

@@ -10,6 +10,7 @@ use super::connectivity_cifar10::Space;
 use crate::datasets::Images;
 use crate::error::{Error, Result};
 use crate::losses::Reconstruction;
+use crate::models::resnet::Stem;
 use crate::models::{Decoder, DecoderParams, Parameters, ResNet};
 use crate::rng::Rng;
 use crate::scale::Scale;
@@ -42,7 +43,7 @@ impl Settings {
     /// The input space.
     pub fn of(scale: Scale, space: Space) -> Result<Self> {
         let (epochs, batch_size) = match space {
-            Space::Input => return Err(Error::argument("space", "first_stage or last, which can be decoded", "input")),
+            Space::Input => return Err(not_decoded()),
             Space::FirstStage => (10, 32),
             Space::Last => (5, 128),
         };
@@ -60,9 +61,12 @@ impl Settings {
         let (network, filters) = (self.network.network()?, self.filters);
         let channels = network.width * network.block.expansion();
         match self.space {
-            Space::Input => Err(Error::argument("space", "first_stage or last, which can be decoded", "input")),
+            Space::Input => Err(not_decoded()),
             Space::FirstStage => {
-                let doublings = if self.network.side == 32 { 0 } else { 2 };
+                let doublings = match network.stem {
+                    Stem::Cifar => 0,
+                    Stem::Imagenet => 2,
+                };
                 Ok(DecoderParams::FirstStage { channels, filters, doublings })
             }
             Space::Last => Ok(DecoderParams::Features { features: network.features(), filters }),
@@ -73,6 +77,10 @@ impl Settings {
     pub fn name(&self) -> String {
         format!("{}_decoder_{}", self.network.name(), self.space.name())
     }
+}
+
+fn not_decoded() -> Error {
+    Error::argument("space", "first_stage or last, which can be decoded", Space::Input.name())
 }
 
 /// A trained decoder.

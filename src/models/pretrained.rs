@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hf_hub::{HFClient, HFClientSync, HFError};
 
 use crate::error::{Error, Result};
+use crate::models::ResNetParams;
 
 const FILE: &str = "model.safetensors";
 
@@ -21,10 +22,8 @@ pub fn imagenet(depth: usize) -> Result<PathBuf> {
 }
 
 fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
-    let name = match depth {
-        18 | 34 | 50 | 101 | 152 => format!("resnet{depth}.tv_in1k"),
-        _ => return Err(Error::argument("depth", "18, 34, 50, 101 or 152", depth)),
-    };
+    ResNetParams::of_depth(depth)?;
+    let name = format!("resnet{depth}.tv_in1k");
     let refused = |error: HFError| {
         let error = std::io::Error::other(format!("{error} (or load the weights of a file)"));
         Error::io(format!("{FILE} of timm/{name} on the Hugging Face hub"))(error)
@@ -47,7 +46,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::models::{Parameters, ResNet, ResNetParams};
+    use crate::models::{Parameters, ResNet};
     use crate::rng::Rng;
 
     /// A hub that holds one file, under the path that it prints.

@@ -37,17 +37,17 @@ pub fn mislead(
     settings: &Settings,
 ) -> Result<Misled> {
     let wrong = |pair: &Pair| (pair.class + classes / 2) % classes.max(1);
-    let params = |labels: &Tensor| PgdParams {
+    let labels: Vec<u32> = pairs.iter().map(wrong).collect();
+    let labels = Tensor::from_vec(labels, pairs.len(), images.device())?;
+    let params = PgdParams {
         goal: Goal::Targeted(labels.clone()),
         alpha: settings.eps / 4.,
         steps: 20,
         batch_size: settings.batch_size,
         ..PgdParams::default()
     };
-    let labels: Vec<u32> = pairs.iter().map(wrong).collect();
-    let labels = Tensor::from_vec(labels, pairs.len(), images.device())?;
     let [starts, ends] = ends(images, pairs, settings)?;
-    let attacked = |images: &Tensor| pgd(network, &CrossEntropy, images, &labels, settings.eps, &params(&labels));
+    let attacked = |images: &Tensor| pgd(network, &CrossEntropy, images, &labels, settings.eps, &params);
     let (starts, ends) = (attacked(&starts)?, attacked(&ends)?);
     let reached = |at: usize| starts.success.get(at) == Some(&true) && ends.success.get(at) == Some(&true);
     let (mut rows, mut misled) = (Vec::new(), Vec::new());
