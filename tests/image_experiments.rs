@@ -8,7 +8,7 @@ use common::{CPU, message, values};
 use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::datasets::Images;
-use isopath::experiments::cifar10::{self, Initial, Method};
+use isopath::experiments::cifar10::{self, Cycle, Initial, Method};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
 use isopath::losses::{Loss as _, Reconstruction};
@@ -33,7 +33,8 @@ fn images() -> Result<Images> {
 /// The paper's training at a size for a test.
 fn paper(initial: Initial) -> cifar10::Settings {
     let paper = cifar10::Settings::of(Scale::Paper);
-    cifar10::Settings { depth: 18, width: 2, side: 64, epochs: 2, batch_size: 20, initial, ..paper }
+    let cycles = vec![Cycle { epochs: 2, ..paper.cycles[0] }];
+    cifar10::Settings { depth: 18, width: 2, side: 64, cycles, batch_size: 20, initial, ..paper }
 }
 
 #[test]
@@ -71,6 +72,37 @@ fn the_paper_s_training_begins_with_given_weights_and_goes_on() -> Result<()> {
             "{name}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn a_further_cycle_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
+    let images = images()?;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let rising = Cycle { epochs: 1, learning_rate: 1e-3 };
+    let of = |cycles| cifar10::Settings { side: 32, cycles, ..paper(Initial::Random) };
+    let (one, two) = (of(vec![rising]), of(vec![rising, Cycle { epochs: 2, learning_rate: 5e-4 }]));
+    let weights =
+        |trained: &cifar10::Trained| trained.parameters.named().values().flat_map(|var| values(var)).collect();
+
+    let mut seen = Vec::new();
+    let mut note = |progress: &isopath::training::Progress| {
+        if progress.batch == progress.batches {
+            seen.push((progress.epoch, progress.epochs, progress.seconds_left > 0.));
+        }
+    };
+    let whole = cifar10::run(&images, &two, CPU, Some(&file("whole")), &mut note)?;
+    assert_eq!(seen, [(1, 3, true), (2, 3, true), (3, 3, false)]);
+
+    let first = cifar10::run(&images, &one, CPU, Some(&file("parts")), &mut |_| {})?;
+    let both = cifar10::run(&images, &two, CPU, Some(&file("parts")), &mut |_| {})?;
+    let (first, both, whole): (Vec<f64>, Vec<f64>, Vec<f64>) = (weights(&first), weights(&both), weights(&whole));
+    assert_eq!(both, whole);
+    assert_ne!(first, both);
+
+    let refused = message(cifar10::run(&images, &of(vec![]), CPU, None, &mut |_| {}));
+    assert_eq!(refused, "cycles is none; expected at least one cycle");
     Ok(())
 }
 
@@ -163,7 +195,7 @@ fn bad_settings_are_refused() -> Result<()> {
     assert_eq!(run(&|s| s.side = 31), "side is 31; expected from 32 to 1024");
     assert_eq!(run(&|s| s.weight_decay = 0.1), "weight_decay is 0.1; expected 0 with Adam");
     assert_eq!(run(&|s| s.depth = 20), "depth is 20; expected 18, 34, 50, 101 or 152");
-    assert_eq!(run(&|s| s.epochs = 0), "epochs is 0; expected at least 1");
+    assert_eq!(run(&|s| s.cycles[0].epochs = 0), "epochs is 0; expected at least 1");
     assert!(run(&|s| s.initial = Initial::File("none".into())).contains("none"));
     let input = message(decoders::Settings::of(Scale::Quick, Space::Input));
     assert_eq!(input, "space is input; expected first_stage or last, which can be decoded");
@@ -187,6 +219,7 @@ fn the_command_line_says_what_it_can_train() {
     assert!(said(&["decoder", "input"]).contains("space is \"input\"; expected first_stage or last"));
     assert!(said(&["cifar10", "--optimizer", "rmsprop"]).contains("optimizer is \"rmsprop\"; expected sgd or adam"));
     assert!(said(&["cifar10", "--scale", "huge"]).contains("expected quick, default or paper"));
+    assert!(said(&["cifar10", "--cycles", "30:0.2,20"]).contains("expected epochs:rate, as 30:0.2"));
     let missing = said(&["decoder", "last", "--weights", "none.safetensors"]);
     assert!(missing.contains("none.safetensors"), "{missing}");
 }

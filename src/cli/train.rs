@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use isopath::candle::DType;
 use isopath::datasets::{self, Images, Set};
-use isopath::experiments::cifar10::{self, Initial, Method};
+use isopath::experiments::cifar10::{self, Cycle, Initial, Method};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
 use isopath::models::Parameters;
@@ -18,7 +18,7 @@ use super::{Failure, Result, data};
 /// What can be trained.
 #[derive(clap::Subcommand)]
 pub enum What {
-    /// A residual network on CIFAR-10; about three hours on two cores at the defaults
+    /// A residual network on CIFAR-10; about four hours on two cores at the defaults
     Cifar10(Network),
     /// A decoder of such a network's first stage or pooled features; about an hour on two cores
     Decoder(Decoder),
@@ -42,18 +42,15 @@ pub struct Network {
     /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
     #[arg(long)]
     initial: Option<String>,
-    /// How often every image is seen
-    #[arg(long)]
-    epochs: Option<usize>,
+    /// Cycles of the learning rate, each the epochs and the highest rate, as 30:0.2,20:0.1
+    #[arg(long, value_delimiter = ',', value_parser = cycle)]
+    cycles: Vec<Cycle>,
     /// Images a step
     #[arg(long)]
     batch_size: Option<usize>,
     /// sgd or adam (without weight decay)
     #[arg(long)]
     optimizer: Option<String>,
-    /// Highest learning rate of the cycle
-    #[arg(long)]
-    learning_rate: Option<f64>,
     /// Decides initial weights, order and crops
     #[arg(long)]
     seed: Option<u64>,
@@ -127,14 +124,20 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         width: arguments.width.unwrap_or(of_scale.width),
         side: arguments.side.unwrap_or(of_scale.side),
         initial,
-        epochs: arguments.epochs.unwrap_or(of_scale.epochs),
+        cycles: if arguments.cycles.is_empty() { of_scale.cycles } else { arguments.cycles.clone() },
         batch_size: arguments.batch_size.unwrap_or(of_scale.batch_size),
         optimizer,
-        learning_rate: arguments.learning_rate.unwrap_or(of_scale.learning_rate),
         weight_decay: if optimizer == Method::Adam { 0. } else { of_scale.weight_decay },
         label_smoothing: of_scale.label_smoothing,
         seed: arguments.seed.unwrap_or(of_scale.seed),
     })
+}
+
+/// A cycle as it is written: `30:0.2`.
+fn cycle(text: &str) -> std::result::Result<Cycle, String> {
+    let parts = text.split_once(':').and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
+    let (epochs, learning_rate) = parts.ok_or("expected epochs:rate, as 30:0.2")?;
+    Ok(Cycle { epochs, learning_rate })
 }
 
 fn decoder(arguments: Decoder) -> Result<()> {

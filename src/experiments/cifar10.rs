@@ -32,20 +32,28 @@ pub struct Settings {
     pub side: usize,
     /// The weights to begin with.
     pub initial: Initial,
-    /// How often every image is seen, at least 1.
-    pub epochs: usize,
+    /// The cycles of the learning rate, one after another; at least one.
+    pub cycles: Vec<Cycle>,
     /// Images a step, at least 1.
     pub batch_size: usize,
     /// The optimiser.
     pub optimizer: Method,
-    /// The highest learning rate of the cycle.
-    pub learning_rate: f64,
     /// The factor of the weights that is added to their gradient; 0 with Adam, which has none here.
     pub weight_decay: f64,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub label_smoothing: f64,
     /// Decides the initial weights, the order of the images, their crops and mirror images.
     pub seed: u64,
+}
+
+/// One rise and fall of the learning rate ([`Schedule::ONE_CYCLE`]). A further cycle begins with the weights of the one
+/// before: a warm restart (Loshchilov & Hutter 2017), the optimiser's memory empty.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// How often every image is seen, at least 1.
+    pub epochs: usize,
+    /// The highest learning rate.
+    pub learning_rate: f64,
 }
 
 /// How the weights follow their gradients.
@@ -79,10 +87,9 @@ impl Default for Settings {
             width: 16,
             side: SIDE,
             initial: Initial::Random,
-            epochs: 30,
+            cycles: vec![Cycle { epochs: 30, learning_rate: 0.2 }, Cycle { epochs: 20, learning_rate: 0.1 }],
             batch_size: 128,
             optimizer: Method::Sgd,
-            learning_rate: 0.2,
             weight_decay: 5e-4,
             label_smoothing: 0.1,
             seed: 0,
@@ -101,10 +108,9 @@ impl Settings {
                 width: 64,
                 side: 224,
                 initial: Initial::Imagenet,
-                epochs: 10,
+                cycles: vec![Cycle { epochs: 10, learning_rate: 1e-4 }],
                 batch_size: 64,
                 optimizer: Method::Adam,
-                learning_rate: 1e-4,
                 weight_decay: 0.,
                 label_smoothing: 0.,
                 ..Self::default()
@@ -131,8 +137,8 @@ impl Settings {
         format!("cifar10_resnet{depth}_width{width}{side}_seed{seed}")
     }
 
-    fn optimizer(&self) -> Result<Optimizer> {
-        let Self { learning_rate, weight_decay, .. } = *self;
+    fn optimizer(&self, learning_rate: f64) -> Result<Optimizer> {
+        let weight_decay = self.weight_decay;
         match self.optimizer {
             Method::Sgd => Ok(SgdParams { learning_rate, weight_decay, ..SgdParams::default() }.into()),
             Method::Adam if weight_decay != 0. => Err(Error::argument("weight_decay", "0 with Adam", weight_decay)),
@@ -195,10 +201,11 @@ pub fn on_images(network: &ResNet, settings: &Settings) -> Enlarged<ResNet> {
     Enlarged { network: network.clone(), side: settings.side }
 }
 
-/// Trains a residual network on CIFAR-10: one cycle of the learning rate, random crops and mirror images, softened labels.
+/// Trains a residual network on CIFAR-10: cycles of the learning rate, random crops and mirror images, softened labels.
 ///
-/// With `checkpoint` the run is written to that file after every epoch, and one that was interrupted goes on from there
-/// to the same result. `progress` hears of it as in [`train`].
+/// With `checkpoint` the run is written to that file after every epoch (the second cycle to one with `.2` after its name,
+/// and so on), and one that was interrupted goes on from there to the same result; more cycles may be added to one that is
+/// finished. `progress` hears of it as in [`train`], epochs and time left being those of all cycles.
 ///
 /// # Errors
 /// A setting out of its range, a checkpoint of another run, and what [`train`] refuses.
@@ -209,22 +216,56 @@ pub fn run(
     checkpoint: Option<&Path>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
+    if settings.cycles.is_empty() {
+        return Err(Error::argument("cycles", "at least one cycle", "none"));
+    }
     let (network, parameters) = build(settings, device)?;
-    let params = TrainParams {
-        epochs: settings.epochs,
-        batch_size: settings.batch_size,
-        optimizer: settings.optimizer()?,
-        schedule: Schedule::ONE_CYCLE,
-        augmentation: Augmentation { crop_padding: 4, flip: true },
-        seed: settings.seed,
-        checkpoint: checkpoint.map(PathBuf::from),
-    };
-    let loss = LabelSmoothing { smoothing: settings.label_smoothing };
     let images = images.to_device(device)?;
     let (train_images, train_labels) = (&images.train_images, &images.train_labels);
     let enlarged = on_images(&network, settings);
-    let history = train(&enlarged, &parameters, &loss, train_images, train_labels, &params, progress)?;
+    let loss = LabelSmoothing { smoothing: settings.label_smoothing };
+    let epochs = settings.cycles.iter().map(|cycle| cycle.epochs).sum();
+    let mut history = History::default();
+    for (index, cycle) in settings.cycles.iter().enumerate() {
+        let params = TrainParams {
+            epochs: cycle.epochs,
+            batch_size: settings.batch_size,
+            optimizer: settings.optimizer(cycle.learning_rate)?,
+            schedule: Schedule::ONE_CYCLE,
+            augmentation: Augmentation { crop_padding: 4, flip: true },
+            seed: seed_of(index, settings.seed)?,
+            checkpoint: checkpoint.map(|path| checkpoint_of(index, path)),
+        };
+        let before = history.epochs.len();
+        let mut whole = |part: &Progress| {
+            let later = (epochs - before - part.epochs) * train_images.dims()[0];
+            let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
+            progress(&Progress { epoch: before + part.epoch, epochs, seconds_left, ..part.clone() })
+        };
+        let part = train(&enlarged, &parameters, &loss, train_images, train_labels, &params, &mut whole)?;
+        history.epochs.extend(part.epochs);
+    }
     let frozen = on_images(&network.freeze()?, settings);
     let test_accuracy = metrics::accuracy(&frozen, &images.test_images, &images.test_labels, 200)?;
     Ok(Trained { network, parameters, history, test_accuracy })
+}
+
+/// The seed of a cycle's order, crops and mirror images: the training's own for the first.
+fn seed_of(cycle: usize, seed: u64) -> Result<u64> {
+    match cycle {
+        0 => Ok(seed),
+        later => Ok(Rng::new(seed).stream(format!("cycle {}", later + 1)).below(usize::MAX)? as u64),
+    }
+}
+
+/// The file of a cycle's run.
+fn checkpoint_of(cycle: usize, path: &Path) -> PathBuf {
+    match cycle {
+        0 => path.to_path_buf(),
+        later => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{}", later + 1));
+            name.into()
+        }
+    }
 }
