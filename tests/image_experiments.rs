@@ -8,7 +8,7 @@ use common::{CPU, message, values};
 use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::datasets::Images;
-use isopath::experiments::cifar10::{self, Cycle, Initial, Method};
+use isopath::experiments::cifar10::{self, Initial, Method, Phase};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
 use isopath::losses::{Loss as _, Reconstruction};
@@ -33,7 +33,7 @@ fn images() -> Result<Images> {
 /// The paper's training at a size for a test.
 fn paper(initial: Initial) -> cifar10::Settings {
     let paper = cifar10::Settings::of(Scale::Paper);
-    let cycles = vec![Cycle { epochs: 2, ..paper.cycles[0] }];
+    let cycles = vec![Phase { epochs: 2, ..paper.cycles[0] }];
     cifar10::Settings { depth: 18, width: 2, side: 64, cycles, batch_size: 20, initial, ..paper }
 }
 
@@ -80,9 +80,10 @@ fn a_further_cycle_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     let images = images()?;
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let rising = Cycle { epochs: 1, learning_rate: 1e-3 };
+    let rising = Phase { epochs: 1, learning_rate: 1e-3 };
     let of = |cycles| cifar10::Settings { side: 32, cycles, ..paper(Initial::Random) };
-    let (one, two) = (of(vec![rising]), of(vec![rising, Cycle { epochs: 2, learning_rate: 5e-4 }]));
+    let (one, two) = (of(vec![rising]), of(vec![rising, Phase { epochs: 2, learning_rate: 5e-4 }]));
+    let averaged = cifar10::Settings { averaging: Some(rising), ..one.clone() };
     let weights =
         |trained: &cifar10::Trained| trained.parameters.named().values().flat_map(|var| values(var)).collect();
 
@@ -95,11 +96,20 @@ fn a_further_cycle_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     let whole = cifar10::run(&images, &two, CPU, Some(&file("whole")), &mut note)?;
     assert_eq!(seen, [(1, 3, true), (2, 3, true), (3, 3, false)]);
 
+    let whole_history = whole.history.epochs.clone();
+
     let first = cifar10::run(&images, &one, CPU, Some(&file("parts")), &mut |_| {})?;
     let both = cifar10::run(&images, &two, CPU, Some(&file("parts")), &mut |_| {})?;
     let (first, both, whole): (Vec<f64>, Vec<f64>, Vec<f64>) = (weights(&first), weights(&both), weights(&whole));
     assert_eq!(both, whole);
     assert_ne!(first, both);
+
+    // Averaging follows the cycles; the mean over one epoch is that epoch's end.
+    assert_eq!((two.epochs(), averaged.epochs()), (3, 2));
+    let mean = cifar10::run(&images, &averaged, CPU, Some(&file("averaged")), &mut |_| {})?;
+    assert_eq!(mean.history.epochs.len(), 2);
+    assert_eq!(mean.history.epochs[0].loss, whole_history[0].loss);
+    assert_ne!(weights(&mean), first);
 
     let refused = message(cifar10::run(&images, &of(vec![]), CPU, None, &mut |_| {}));
     assert_eq!(refused, "cycles is none; expected at least one cycle");

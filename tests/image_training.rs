@@ -230,6 +230,62 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
     Ok(())
 }
 
+/// The mean of the weights after each epoch, by runs of one, two and three epochs.
+#[test]
+fn averaged_weights_are_the_mean_over_the_ends_of_epochs() -> Result<()> {
+    let (images, labels) = halves()?;
+    let folder = tempfile::tempdir().unwrap();
+    let run = |epochs, batch_size, average, checkpoint: Option<&str>| -> Result<(ResNet, Parameters)> {
+        let (network, parameters) = tiny()?;
+        let params = TrainParams {
+            epochs,
+            batch_size,
+            optimizer: SgdParams { learning_rate: 0.05, ..SgdParams::default() }.into(),
+            average,
+            checkpoint: checkpoint.map(|name| folder.path().join(name)),
+            ..TrainParams::default()
+        };
+        train(&network, &parameters, &CrossEntropy, &images, &labels, &params, &mut |_| {})?;
+        Ok((network, parameters))
+    };
+    let named = |(_, parameters): &(ResNet, Parameters)| -> Vec<(String, Vec<f64>)> {
+        parameters.named().iter().map(|(name, var)| (name.clone(), values(var))).collect()
+    };
+    let ends = [1, 2, 3].map(|epochs| run(epochs, 20, false, None).map(|end| named(&end)));
+    let [one, two, three] = ends;
+    let (one, two, three) = (one?, two?, three?);
+    let averaged = run(3, 20, true, None)?;
+    let all = named(&averaged);
+    for (index, (name, got)) in all.iter().enumerate().filter(|(_, (name, _))| !name.contains("running")) {
+        let mean: Vec<f64> =
+            (0..got.len()).map(|at| (one[index].1[at] + two[index].1[at] + three[index].1[at]) / 3.).collect();
+        assert_close(got, &mean, 1e-6 * mean.iter().fold(1., |most: f64, mean| most.max(mean.abs())));
+        assert_ne!(got, &three[index].1, "{name}");
+    }
+
+    // Running statistics are those of the averaged network: seeing all images once more changes them no further.
+    let whole = |average| run(3, 48, average, None);
+    let averaged = whole(true)?;
+    let running = |end: &(ResNet, Parameters)| -> Vec<f64> {
+        named(end).into_iter().filter(|(name, _)| name.contains("running")).flat_map(|(_, values)| values).collect()
+    };
+    let refreshed = running(&averaged);
+    averaged.0.forward(&images)?;
+    let most = refreshed.iter().fold(1., |most: f64, value| most.max(value.abs()));
+    assert_close(&refreshed, &running(&averaged), 1e-5 * most);
+    let last = whole(false)?;
+    let plain = running(&last);
+    last.0.forward(&images)?;
+    assert!(plain.iter().zip(running(&last)).any(|(a, b)| (a - b).abs() > 1e-2), "three epochs do not settle them");
+
+    // In parts, the same; and no run without the mean is taken for one with it.
+    run(1, 20, true, Some("run"))?;
+    assert_eq!(named(&run(3, 20, true, Some("run"))?), all);
+    assert_eq!(named(&run(3, 20, true, Some("run"))?), all);
+    assert!(message(run(3, 20, false, Some("run"))).contains("average is true"));
+    Ok(())
+}
+
 #[test]
 fn a_residual_network_learns() -> Result<()> {
     let (images, labels) = halves()?;

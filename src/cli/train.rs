@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use isopath::candle::DType;
 use isopath::datasets::{self, Images, Set};
-use isopath::experiments::cifar10::{self, Cycle, Initial, Method};
+use isopath::experiments::cifar10::{self, Initial, Method, Phase};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
 use isopath::models::Parameters;
@@ -42,9 +42,12 @@ pub struct Network {
     /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
     #[arg(long)]
     initial: Option<String>,
-    /// Cycles of the learning rate, each the epochs and the highest rate, as 30:0.2,20:0.1
-    #[arg(long, value_delimiter = ',', value_parser = cycle)]
-    cycles: Vec<Cycle>,
+    /// Phases of the learning rate, each the epochs and the highest rate, as 30:0.2,20:0.1
+    #[arg(long, value_delimiter = ',', value_parser = phase)]
+    cycles: Vec<Phase>,
+    /// Then epochs at a constant rate whose weights are averaged, as 10:0.05
+    #[arg(long, value_parser = phase)]
+    averaging: Option<Phase>,
     /// Images a step
     #[arg(long)]
     batch_size: Option<usize>,
@@ -124,6 +127,8 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         width: arguments.width.unwrap_or(of_scale.width),
         side: arguments.side.unwrap_or(of_scale.side),
         initial,
+        // Other cycles are followed by no averaging unless it is asked for.
+        averaging: arguments.averaging.or(if arguments.cycles.is_empty() { of_scale.averaging } else { None }),
         cycles: if arguments.cycles.is_empty() { of_scale.cycles } else { arguments.cycles.clone() },
         batch_size: arguments.batch_size.unwrap_or(of_scale.batch_size),
         optimizer,
@@ -133,11 +138,11 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
     })
 }
 
-/// A cycle as it is written: `30:0.2`.
-fn cycle(text: &str) -> std::result::Result<Cycle, String> {
+/// Epochs and learning rate as they are written: `30:0.2`.
+fn phase(text: &str) -> std::result::Result<Phase, String> {
     let parts = text.split_once(':').and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
     let (epochs, learning_rate) = parts.ok_or("expected epochs:rate, as 30:0.2")?;
-    Ok(Cycle { epochs, learning_rate })
+    Ok(Phase { epochs, learning_rate })
 }
 
 fn decoder(arguments: Decoder) -> Result<()> {

@@ -33,7 +33,10 @@ pub struct Settings {
     /// The weights to begin with.
     pub initial: Initial,
     /// The cycles of the learning rate, one after another; at least one.
-    pub cycles: Vec<Cycle>,
+    pub cycles: Vec<Phase>,
+    /// What follows them: epochs at a constant rate, the mean of whose weights is the result
+    /// ([`TrainParams::average`]).
+    pub averaging: Option<Phase>,
     /// Images a step, at least 1.
     pub batch_size: usize,
     /// The optimiser.
@@ -46,10 +49,10 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// One rise and fall of the learning rate ([`Schedule::ONE_CYCLE`]). A further cycle begins with the weights of the one
-/// before: a warm restart (Loshchilov & Hutter 2017), the optimiser's memory empty.
+/// A part of a training. A cycle is a rise and fall of the learning rate ([`Schedule::ONE_CYCLE`]); whatever follows it
+/// begins with its weights and an empty memory of the optimiser: a warm restart (Loshchilov & Hutter 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cycle {
+pub struct Phase {
     /// How often every image is seen, at least 1.
     pub epochs: usize,
     /// The highest learning rate.
@@ -87,7 +90,8 @@ impl Default for Settings {
             width: 16,
             side: SIDE,
             initial: Initial::Random,
-            cycles: vec![Cycle { epochs: 30, learning_rate: 0.2 }, Cycle { epochs: 20, learning_rate: 0.1 }],
+            cycles: vec![Phase { epochs: 30, learning_rate: 0.2 }, Phase { epochs: 20, learning_rate: 0.1 }],
+            averaging: Some(Phase { epochs: 10, learning_rate: 0.05 }),
             batch_size: 128,
             optimizer: Method::Sgd,
             weight_decay: 5e-4,
@@ -108,7 +112,8 @@ impl Settings {
                 width: 64,
                 side: 224,
                 initial: Initial::Imagenet,
-                cycles: vec![Cycle { epochs: 10, learning_rate: 1e-4 }],
+                cycles: vec![Phase { epochs: 10, learning_rate: 1e-4 }],
+                averaging: None,
                 batch_size: 64,
                 optimizer: Method::Adam,
                 weight_decay: 0.,
@@ -135,6 +140,11 @@ impl Settings {
         let Self { depth, width, side, seed, .. } = self;
         let side = if *side == SIDE { String::new() } else { format!("_side{side}") };
         format!("cifar10_resnet{depth}_width{width}{side}_seed{seed}")
+    }
+
+    /// All epochs.
+    pub fn epochs(&self) -> usize {
+        self.cycles.iter().chain(&self.averaging).map(|phase| phase.epochs).sum()
     }
 
     fn optimizer(&self, learning_rate: f64) -> Result<Optimizer> {
@@ -203,9 +213,9 @@ pub fn on_images(network: &ResNet, settings: &Settings) -> Enlarged<ResNet> {
 
 /// Trains a residual network on CIFAR-10: cycles of the learning rate, random crops and mirror images, softened labels.
 ///
-/// With `checkpoint` the run is written to that file after every epoch (the second cycle to one with `.2` after its name,
+/// With `checkpoint` the run is written to that file after every epoch (the second phase to one with `.2` after its name,
 /// and so on), and one that was interrupted goes on from there to the same result; more cycles may be added to one that is
-/// finished. `progress` hears of it as in [`train`], epochs and time left being those of all cycles.
+/// finished. `progress` hears of it as in [`train`], epochs and time left being those of all phases.
 ///
 /// # Errors
 /// A setting out of its range, a checkpoint of another run, and what [`train`] refuses.
@@ -224,14 +234,16 @@ pub fn run(
     let (train_images, train_labels) = (&images.train_images, &images.train_labels);
     let enlarged = on_images(&network, settings);
     let loss = LabelSmoothing { smoothing: settings.label_smoothing };
-    let epochs = settings.cycles.iter().map(|cycle| cycle.epochs).sum();
+    let epochs = settings.epochs();
     let mut history = History::default();
-    for (index, cycle) in settings.cycles.iter().enumerate() {
+    let cycles = settings.cycles.iter().map(|cycle| (cycle, false));
+    for (index, (phase, average)) in cycles.chain(settings.averaging.iter().map(|phase| (phase, true))).enumerate() {
         let params = TrainParams {
-            epochs: cycle.epochs,
+            epochs: phase.epochs,
             batch_size: settings.batch_size,
-            optimizer: settings.optimizer(cycle.learning_rate)?,
-            schedule: Schedule::ONE_CYCLE,
+            optimizer: settings.optimizer(phase.learning_rate)?,
+            schedule: if average { Schedule::Constant } else { Schedule::ONE_CYCLE },
+            average,
             augmentation: Augmentation { crop_padding: 4, flip: true },
             seed: seed_of(index, settings.seed)?,
             checkpoint: checkpoint.map(|path| checkpoint_of(index, path)),
@@ -250,17 +262,17 @@ pub fn run(
     Ok(Trained { network, parameters, history, test_accuracy })
 }
 
-/// The seed of a cycle's order, crops and mirror images: the training's own for the first.
-fn seed_of(cycle: usize, seed: u64) -> Result<u64> {
-    match cycle {
+/// The seed of a phase's order, crops and mirror images: the training's own for the first.
+fn seed_of(phase: usize, seed: u64) -> Result<u64> {
+    match phase {
         0 => Ok(seed),
         later => Ok(Rng::new(seed).stream(format!("cycle {}", later + 1)).below(usize::MAX)? as u64),
     }
 }
 
-/// The file of a cycle's run.
-fn checkpoint_of(cycle: usize, path: &Path) -> PathBuf {
-    match cycle {
+/// The file of a phase's run.
+fn checkpoint_of(phase: usize, path: &Path) -> PathBuf {
+    match phase {
         0 => path.to_path_buf(),
         later => {
             let mut name = path.as_os_str().to_owned();

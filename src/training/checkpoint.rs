@@ -1,15 +1,16 @@
 //! A run of training in a file, to be taken up again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::models::{Parameters, fitting, store};
 use crate::training::History;
+use crate::training::average::Average;
 use crate::training::optimizer::State;
 
 /// What decides a run's numbers, by name. Two runs with equal descriptions go the same way.
@@ -23,11 +24,26 @@ pub(super) fn digest(numbers: impl IntoIterator<Item = f64>) -> Value {
     hex.into()
 }
 
-/// Writes weights (under their plain names), the optimiser's memory, history and the run's description, whole or not at all.
-pub(super) fn save(path: &Path, run: &Run, parameters: &Parameters, state: &State, history: &History) -> Result<()> {
+/// What a run remembers besides its weights, by the prefix of the names in the file.
+fn memory<'a>(state: &'a State, average: Option<&'a Average>) -> Vec<(&'static str, &'a BTreeMap<String, Var>)> {
+    let mut groups = state.memory();
+    groups.extend(average.map(|average| ("average.", average.means())));
+    groups
+}
+
+/// Writes weights (under their plain names), the optimiser's memory, the weights' average if there is one, history and the
+/// run's description, whole or not at all.
+pub(super) fn save(
+    path: &Path,
+    run: &Run,
+    parameters: &Parameters,
+    state: &State,
+    average: Option<&Average>,
+    history: &History,
+) -> Result<()> {
     let weights = parameters.named();
     let mut groups = vec![("", &weights)];
-    groups.extend(state.memory());
+    groups.extend(memory(state, average));
     let tensors = groups
         .iter()
         .flat_map(|(prefix, vars)| {
@@ -43,14 +59,20 @@ pub(super) fn save(path: &Path, run: &Run, parameters: &Parameters, state: &Stat
 ///
 /// # Errors
 /// The file cannot be read, is not whole, or holds another run; then nothing has changed.
-pub(super) fn load(path: &Path, run: &Run, parameters: &Parameters, state: &mut State) -> Result<Option<History>> {
+pub(super) fn load(
+    path: &Path,
+    run: &Run,
+    parameters: &Parameters,
+    state: &mut State,
+    average: Option<&Average>,
+) -> Result<Option<History>> {
     if !path.exists() {
         return Ok(None);
     }
     let (mut tensors, metadata) = store::read(path, &Device::Cpu)?;
     let found: Run = entry(path, &metadata, "run")?;
-    for (name, expected) in run {
-        let got = found.get(name).unwrap_or(&Value::Null);
+    for name in run.keys().chain(found.keys()) {
+        let [expected, got] = [run, &found].map(|run| run.get(name).unwrap_or(&Value::Null));
         if got != expected {
             let expected = format!("this run's {expected} (another run's checkpoint: move it away to begin anew)");
             return Err(Error::file(path, expected, format!("{name} is {got}")));
@@ -60,7 +82,7 @@ pub(super) fn load(path: &Path, run: &Run, parameters: &Parameters, state: &mut 
     let step = entry(path, &metadata, "step")?;
 
     let mut moments = Vec::new();
-    for (prefix, vars) in state.memory() {
+    for (prefix, vars) in memory(state, average) {
         for (name, var) in vars {
             let name = format!("{prefix}{name}");
             let tensor: Tensor =

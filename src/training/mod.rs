@@ -1,6 +1,7 @@
 //! Training: Adam and SGD, shuffled batches, history, checkpoints.
 
 mod adam;
+mod average;
 mod checkpoint;
 mod history;
 mod optimizer;

@@ -13,12 +13,15 @@ use crate::losses::{Loss, Terms};
 use crate::metrics;
 use crate::models::{Network, Parameters};
 use crate::rng::Rng;
+use crate::training::average::Average;
 use crate::training::checkpoint::{self, Run, digest};
 use crate::training::optimizer::State;
 use crate::training::{Epoch, History, Optimizer, Progress, Schedule};
 
 /// Between two reports inside an epoch.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
+/// The batches that averaged weights see for new running statistics; what was before has then the share 0.9^100 in them.
+const REFRESHING: usize = 100;
 
 /// The parameters of a run; the defaults are the *isometry* paper's for MNIST (section 2.2).
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,9 @@ pub struct TrainParams {
     pub optimizer: Optimizer,
     /// The learning rate over the run; constant by default.
     pub schedule: Schedule,
+    /// Whether the weights are in the end the mean over those after each epoch (Izmailov et al. 2018), for a constant rate;
+    /// not by default. Running statistics are then taken anew from 100 batches of the training images.
+    pub average: bool,
     /// What happens to the images of a batch before the network sees them; nothing by default.
     pub augmentation: Augmentation,
     /// Decides the order of the images; 0 by default. The initial weights come from the seed of their own builder.
@@ -47,6 +53,7 @@ impl Default for TrainParams {
             batch_size: 100,
             optimizer: Optimizer::default(),
             schedule: Schedule::default(),
+            average: false,
             augmentation: Augmentation::default(),
             seed: 0,
             checkpoint: None,
@@ -104,13 +111,14 @@ pub fn train(
         return Err(Error::shape("train", "labels", format!("({n},), one for each image"), labels.dims()));
     }
     let mut state = State::new(parameters, params.optimizer)?;
+    let mut average = if params.average { Some(Average::new(parameters)?) } else { None };
     let mut history = History::default();
     let checkpoint = match &params.checkpoint {
         Some(path) => Some((path, describe(parameters, loss, images, labels, params)?)),
         None => None,
     };
     if let Some((path, run)) = &checkpoint {
-        history = checkpoint::load(path, run, parameters, &mut state)?.unwrap_or_default();
+        history = checkpoint::load(path, run, parameters, &mut state, average.as_ref())?.unwrap_or_default();
         if history.epochs.len() > params.epochs {
             let expected = format!("at most {} epochs", params.epochs);
             return Err(Error::file(path, expected, format!("{} epochs", history.epochs.len())));
@@ -127,14 +135,7 @@ pub fn train(
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
         for batch in 0..batches {
-            let (x, t) = match &order {
-                Some(order) => {
-                    let start = batch * params.batch_size;
-                    let rows = order.narrow(0, start, params.batch_size.min(n - start))?;
-                    (images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?)
-                }
-                None => (images.clone(), labels.clone()),
-            };
+            let (x, t) = take(images, labels, order.as_ref(), batch, params)?;
             let mut draws = rng.stream(format!("augmentation of epoch {epoch}, batch {batch}"));
             let x = params.augmentation.apply(&x, &mut draws)?;
             let factor = params.schedule.factor(epoch * batches + batch, params.epochs * batches);
@@ -153,8 +154,11 @@ pub fn train(
             }
             if last {
                 history.epochs.push(means.clone());
+                if let Some(average) = &mut average {
+                    average.add(parameters, epoch + 1)?;
+                }
                 if let Some((path, run)) = &checkpoint {
-                    checkpoint::save(path, run, parameters, &state, &history)?;
+                    checkpoint::save(path, run, parameters, &state, average.as_ref(), &history)?;
                 }
             }
             let seen = (epoch - first) * n + sums.images;
@@ -165,7 +169,30 @@ pub fn train(
             progress(&Progress { epoch, epochs, batch, batches, means, images_per_second, seconds_left });
         }
     }
+    if let Some(average) = &average {
+        average.apply(parameters)?;
+        let order = if batches > 1 { Some(order(&rng, params.epochs, n, images.device())?) } else { None };
+        for batch in 0..REFRESHING {
+            let (x, _) = take(images, labels, order.as_ref(), batch % batches, params)?;
+            let mut draws = rng.stream(format!("augmentation of refreshing batch {batch}"));
+            network.forward(&params.augmentation.apply(&x, &mut draws)?.detach())?;
+        }
+    }
     Ok(history)
+}
+
+/// Images and labels of a batch.
+fn take(
+    images: &Tensor,
+    labels: &Tensor,
+    order: Option<&Tensor>,
+    batch: usize,
+    params: &TrainParams,
+) -> Result<(Tensor, Tensor)> {
+    let Some(order) = order else { return Ok((images.clone(), labels.clone())) };
+    let start = batch * params.batch_size;
+    let rows = order.narrow(0, start, params.batch_size.min(order.elem_count() - start))?;
+    Ok((images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?))
 }
 
 /// The order of the images in an epoch.
@@ -216,7 +243,7 @@ fn describe(
         Schedule::Constant => "constant".to_string(),
         cycle => format!("{cycle:?} over {} epochs", params.epochs),
     };
-    let run = json!({
+    let mut run = json!({
         "loss": loss.describe(),
         "batch size": params.batch_size,
         "optimizer": format!("{:?}", params.optimizer),
@@ -228,6 +255,9 @@ fn describe(
         "digest of the labels": digest(numbers(labels)?),
         "digest of the initial weights": digest(weights),
     });
+    if params.average {
+        run["average"] = true.into();
+    }
     match run {
         serde_json::Value::Object(run) => Ok(run),
         _ => Ok(Run::new()),

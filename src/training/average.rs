@@ -1,0 +1,45 @@
+//! The mean of the weights over a run: stochastic weight averaging.
+
+use std::collections::BTreeMap;
+
+use candle_core::Var;
+
+use crate::error::Result;
+use crate::models::Parameters;
+
+/// The mean of weights and running statistics over the ends of epochs (Izmailov et al. 2018, algorithm 1 with a constant
+/// rate and c = one epoch).
+pub(super) struct Average {
+    means: BTreeMap<String, Var>,
+}
+
+impl Average {
+    /// Of no epoch yet.
+    pub fn new(parameters: &Parameters) -> Result<Self> {
+        let empty = |(name, var): (String, Var)| Ok((name, Var::from_tensor(&var.as_tensor().zeros_like()?)?));
+        Ok(Self { means: parameters.named().into_iter().map(empty).collect::<Result<_>>()? })
+    }
+
+    /// Takes in the weights at the end of the `epoch`-th epoch, from 1: w̄ ← w̄ + (w − w̄) / epoch.
+    pub fn add(&mut self, parameters: &Parameters, epoch: usize) -> Result<()> {
+        for (name, var) in parameters.named() {
+            let mean = &self.means[&name];
+            let step = ((var.as_detached_tensor() - mean.as_detached_tensor())? / epoch as f64)?;
+            mean.set(&(mean.as_detached_tensor() + step)?)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the means the weights.
+    pub fn apply(&self, parameters: &Parameters) -> Result<()> {
+        for (name, var) in parameters.named() {
+            var.set(&self.means[&name].as_detached_tensor())?;
+        }
+        Ok(())
+    }
+
+    /// What a checkpoint keeps, by name.
+    pub fn means(&self) -> &BTreeMap<String, Var> {
+        &self.means
+    }
+}
