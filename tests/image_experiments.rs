@@ -104,7 +104,7 @@ fn a_further_cycle_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     assert_eq!(both, whole);
     assert_ne!(first, both);
 
-    // Averaging follows the cycles; the mean over one epoch is that epoch's end.
+    // Averaging follows the cycles.
     assert_eq!((two.epochs(), averaged.epochs()), (3, 2));
     let mean = cifar10::run(&images, &averaged, CPU, Some(&file("averaged")), &mut |_| {})?;
     assert_eq!(mean.history.epochs.len(), 2);

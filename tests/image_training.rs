@@ -230,9 +230,9 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
     Ok(())
 }
 
-/// The mean of the weights after each epoch, by runs of one, two and three epochs.
+/// The mean of the weights after each step, by runs of one, two and three steps.
 #[test]
-fn averaged_weights_are_the_mean_over_the_ends_of_epochs() -> Result<()> {
+fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
     let (images, labels) = halves()?;
     let folder = tempfile::tempdir().unwrap();
     let run = |epochs, batch_size, average, checkpoint: Option<&str>| -> Result<(ResNet, Parameters)> {
@@ -251,10 +251,10 @@ fn averaged_weights_are_the_mean_over_the_ends_of_epochs() -> Result<()> {
     let named = |(_, parameters): &(ResNet, Parameters)| -> Vec<(String, Vec<f64>)> {
         parameters.named().iter().map(|(name, var)| (name.clone(), values(var))).collect()
     };
-    let ends = [1, 2, 3].map(|epochs| run(epochs, 20, false, None).map(|end| named(&end)));
+    let ends = [1, 2, 3].map(|epochs| run(epochs, 48, false, None).map(|end| named(&end)));
     let [one, two, three] = ends;
     let (one, two, three) = (one?, two?, three?);
-    let averaged = run(3, 20, true, None)?;
+    let averaged = run(3, 48, true, None)?;
     let all = named(&averaged);
     for (index, (name, got)) in all.iter().enumerate().filter(|(_, (name, _))| !name.contains("running")) {
         let mean: Vec<f64> =
@@ -264,8 +264,6 @@ fn averaged_weights_are_the_mean_over_the_ends_of_epochs() -> Result<()> {
     }
 
     // Running statistics are those of the averaged network: seeing all images once more changes them no further.
-    let whole = |average| run(3, 48, average, None);
-    let averaged = whole(true)?;
     let running = |end: &(ResNet, Parameters)| -> Vec<f64> {
         named(end).into_iter().filter(|(name, _)| name.contains("running")).flat_map(|(_, values)| values).collect()
     };
@@ -273,12 +271,13 @@ fn averaged_weights_are_the_mean_over_the_ends_of_epochs() -> Result<()> {
     averaged.0.forward(&images)?;
     let most = refreshed.iter().fold(1., |most: f64, value| most.max(value.abs()));
     assert_close(&refreshed, &running(&averaged), 1e-5 * most);
-    let last = whole(false)?;
+    let last = run(3, 48, false, None)?;
     let plain = running(&last);
     last.0.forward(&images)?;
     assert!(plain.iter().zip(running(&last)).any(|(a, b)| (a - b).abs() > 1e-2), "three epochs do not settle them");
 
-    // In parts, the same; and no run without the mean is taken for one with it.
+    // In parts of several steps, the same; and no run without the mean is taken for one with it.
+    let all = named(&run(3, 20, true, None)?);
     run(1, 20, true, Some("run"))?;
     assert_eq!(named(&run(3, 20, true, Some("run"))?), all);
     assert_eq!(named(&run(3, 20, true, Some("run"))?), all);

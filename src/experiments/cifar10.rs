@@ -34,7 +34,7 @@ pub struct Settings {
     pub initial: Initial,
     /// The cycles of the learning rate, one after another; at least one.
     pub cycles: Vec<Phase>,
-    /// What follows them: epochs at a constant rate, the mean of whose weights is the result
+    /// What follows them: epochs at a constant rate, the mean of whose weights over all steps is the result
     /// ([`TrainParams::average`]).
     pub averaging: Option<Phase>,
     /// Images a step, at least 1.

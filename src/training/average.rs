@@ -7,24 +7,24 @@ use candle_core::Var;
 use crate::error::Result;
 use crate::models::Parameters;
 
-/// The mean of weights and running statistics over the ends of epochs (Izmailov et al. 2018, algorithm 1 with a constant
-/// rate and c = one epoch).
+/// The mean of weights and running statistics over all steps (Polyak & Juditsky 1992; Izmailov et al. 2018, algorithm 1
+/// with a constant rate and c = 1). One of each epoch's end alone would keep much of the steps' noise in a short run.
 pub(super) struct Average {
     means: BTreeMap<String, Var>,
 }
 
 impl Average {
-    /// Of no epoch yet.
+    /// Of no step yet.
     pub fn new(parameters: &Parameters) -> Result<Self> {
         let empty = |(name, var): (String, Var)| Ok((name, Var::from_tensor(&var.as_tensor().zeros_like()?)?));
         Ok(Self { means: parameters.named().into_iter().map(empty).collect::<Result<_>>()? })
     }
 
-    /// Takes in the weights at the end of the `epoch`-th epoch, from 1: w̄ ← w̄ + (w − w̄) / epoch.
-    pub fn add(&mut self, parameters: &Parameters, epoch: usize) -> Result<()> {
+    /// Takes in the weights after the `step`-th step, from 1: w̄ ← w̄ + (w − w̄) / step.
+    pub fn add(&mut self, parameters: &Parameters, step: usize) -> Result<()> {
         for (name, var) in parameters.named() {
             let mean = &self.means[&name];
-            let step = ((var.as_detached_tensor() - mean.as_detached_tensor())? / epoch as f64)?;
+            let step = ((var.as_detached_tensor() - mean.as_detached_tensor())? / step as f64)?;
             mean.set(&(mean.as_detached_tensor() + step)?)?;
         }
         Ok(())

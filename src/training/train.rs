@@ -35,7 +35,7 @@ pub struct TrainParams {
     pub optimizer: Optimizer,
     /// The learning rate over the run; constant by default.
     pub schedule: Schedule,
-    /// Whether the weights are in the end the mean over those after each epoch (Izmailov et al. 2018), for a constant rate;
+    /// Whether the weights are in the end the mean over those after each step (Izmailov et al. 2018), for a constant rate;
     /// not by default. Running statistics are then taken anew from 100 batches of the training images.
     pub average: bool,
     /// What happens to the images of a batch before the network sees them; nothing by default.
@@ -141,6 +141,9 @@ pub fn train(
             let factor = params.schedule.factor(epoch * batches + batch, params.epochs * batches);
             let terms = step(network, loss, &x, &t, |gradients| state.step(params.optimizer, factor, gradients))?;
             sums.add(&terms, &t)?;
+            if let Some(average) = &mut average {
+                average.add(parameters, epoch * batches + batch + 1)?;
+            }
 
             let last = batch + 1 == batches;
             if !last && reported.elapsed() < REPORT_EVERY {
@@ -154,9 +157,6 @@ pub fn train(
             }
             if last {
                 history.epochs.push(means.clone());
-                if let Some(average) = &mut average {
-                    average.add(parameters, epoch + 1)?;
-                }
                 if let Some((path, run)) = &checkpoint {
                     checkpoint::save(path, run, parameters, &state, average.as_ref(), &history)?;
                 }
