@@ -251,9 +251,8 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
     let named = |(_, parameters): &(ResNet, Parameters)| -> Vec<(String, Vec<f64>)> {
         parameters.named().iter().map(|(name, var)| (name.clone(), values(var))).collect()
     };
-    let ends = [1, 2, 3].map(|epochs| run(epochs, 48, false, None).map(|end| named(&end)));
-    let [one, two, three] = ends;
-    let (one, two, three) = (one?, two?, three?);
+    let end = |epochs| -> Result<_> { Ok(named(&run(epochs, 48, false, None)?)) };
+    let (one, two, three) = (end(1)?, end(2)?, end(3)?);
     let averaged = run(3, 48, true, None)?;
     let all = named(&averaged);
     for (index, (name, got)) in all.iter().enumerate().filter(|(_, (name, _))| !name.contains("running")) {

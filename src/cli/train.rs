@@ -42,7 +42,7 @@ pub struct Network {
     /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
     #[arg(long)]
     initial: Option<String>,
-    /// Phases of the learning rate, each the epochs and the highest rate, as 30:0.2,20:0.1
+    /// Cycles of the learning rate, each the epochs and the highest rate, as 30:0.2,20:0.1
     #[arg(long, value_delimiter = ',', value_parser = phase)]
     cycles: Vec<Phase>,
     /// Then epochs at a constant rate whose weights are averaged, as 10:0.05
@@ -122,14 +122,18 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         Some("imagenet") => Initial::Imagenet,
         Some(path) => Initial::File(path.into()),
     };
+    // Other cycles are followed by no averaging unless it is asked for.
+    let (cycles, averaging) = match arguments.cycles.as_slice() {
+        [] => (of_scale.cycles, arguments.averaging.or(of_scale.averaging)),
+        cycles => (cycles.to_vec(), arguments.averaging),
+    };
     Ok(cifar10::Settings {
         depth: arguments.depth.unwrap_or(of_scale.depth),
         width: arguments.width.unwrap_or(of_scale.width),
         side: arguments.side.unwrap_or(of_scale.side),
         initial,
-        // Other cycles are followed by no averaging unless it is asked for.
-        averaging: arguments.averaging.or(if arguments.cycles.is_empty() { of_scale.averaging } else { None }),
-        cycles: if arguments.cycles.is_empty() { of_scale.cycles } else { arguments.cycles.clone() },
+        cycles,
+        averaging,
         batch_size: arguments.batch_size.unwrap_or(of_scale.batch_size),
         optimizer,
         weight_decay: if optimizer == Method::Adam { 0. } else { of_scale.weight_decay },

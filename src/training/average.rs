@@ -21,7 +21,7 @@ impl Average {
     }
 
     /// Takes in the weights after the `step`-th step, from 1: w̄ ← w̄ + (w − w̄) / step.
-    pub fn add(&mut self, parameters: &Parameters, step: usize) -> Result<()> {
+    pub fn add(&self, parameters: &Parameters, step: usize) -> Result<()> {
         for (name, var) in parameters.named() {
             let mean = &self.means[&name];
             let step = ((var.as_detached_tensor() - mean.as_detached_tensor())? / step as f64)?;

@@ -111,7 +111,7 @@ pub fn train(
         return Err(Error::shape("train", "labels", format!("({n},), one for each image"), labels.dims()));
     }
     let mut state = State::new(parameters, params.optimizer)?;
-    let mut average = if params.average { Some(Average::new(parameters)?) } else { None };
+    let average = if params.average { Some(Average::new(parameters)?) } else { None };
     let mut history = History::default();
     let checkpoint = match &params.checkpoint {
         Some(path) => Some((path, describe(parameters, loss, images, labels, params)?)),
@@ -130,8 +130,7 @@ pub fn train(
     let begun = Instant::now();
     let rng = Rng::new(params.seed);
     for epoch in first..params.epochs {
-        // One batch of all images needs no order.
-        let order = if batches > 1 { Some(order(&rng, epoch, n, images.device())?) } else { None };
+        let order = order(&rng, epoch, n, params, images.device())?;
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
         for batch in 0..batches {
@@ -141,7 +140,7 @@ pub fn train(
             let factor = params.schedule.factor(epoch * batches + batch, params.epochs * batches);
             let terms = step(network, loss, &x, &t, |gradients| state.step(params.optimizer, factor, gradients))?;
             sums.add(&terms, &t)?;
-            if let Some(average) = &mut average {
+            if let Some(average) = &average {
                 average.add(parameters, epoch * batches + batch + 1)?;
             }
 
@@ -171,11 +170,11 @@ pub fn train(
     }
     if let Some(average) = &average {
         average.apply(parameters)?;
-        let order = if batches > 1 { Some(order(&rng, params.epochs, n, images.device())?) } else { None };
+        let order = order(&rng, params.epochs, n, params, images.device())?;
         for batch in 0..REFRESHING {
             let (x, _) = take(images, labels, order.as_ref(), batch % batches, params)?;
             let mut draws = rng.stream(format!("augmentation of refreshing batch {batch}"));
-            network.forward(&params.augmentation.apply(&x, &mut draws)?.detach())?;
+            network.forward(&params.augmentation.apply(&x, &mut draws)?)?;
         }
     }
     Ok(history)
@@ -195,10 +194,13 @@ fn take(
     Ok((images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?))
 }
 
-/// The order of the images in an epoch.
-fn order(rng: &Rng, epoch: usize, n: usize, device: &Device) -> Result<Tensor> {
+/// The order of the images in an epoch; one batch of all images needs none.
+fn order(rng: &Rng, epoch: usize, n: usize, params: &TrainParams, device: &Device) -> Result<Option<Tensor>> {
+    if n <= params.batch_size {
+        return Ok(None);
+    }
     let order = rng.stream(format!("epoch {epoch}")).permutation(n);
-    Ok(Tensor::from_vec(order.into_iter().map(|index| index as u32).collect(), n, device)?)
+    Ok(Some(Tensor::from_vec(order.into_iter().map(|index| index as u32).collect(), n, device)?))
 }
 
 /// One step: the loss of a batch and its gradients, which `update` then follows, as [`Adam::step`](super::Adam::step).
