@@ -2,6 +2,7 @@
 //!
 //! A stand-in for evcxr_jupyter notes what it was given and waits, so that nothing is compiled here.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -99,13 +100,13 @@ fn two_at_once_share_nothing_and_a_killed_kernel_leaves_its_folder_free() {
 fn evcxr_gets_the_crates_profile_versions_and_compiled_dependencies() {
     let environment = Environment::new();
     let kernel = environment.start("one");
-    assert_eq!(kernel.variable("CARGO_PROFILE_DEV_OPT_LEVEL"), Some("3"));
-    assert_eq!(kernel.variable("CARGO_PROFILE_DEV_OVERFLOW_CHECKS"), Some("false"));
     assert_eq!(kernel.variable("CARGO_TARGET_DIR"), None);
     let folder = kernel.folder();
-    let lock = std::fs::read_to_string(folder.join("Cargo.lock")).unwrap();
-    assert!(lock.contains("name = \"candle-core\""));
-    let init = std::fs::read_to_string(folder.join("config/init.evcxr")).unwrap();
+    let workspace = folder.parent().unwrap();
+    let read = |path: &str| std::fs::read_to_string(workspace.join(path)).unwrap();
+    let profile = "[profile.dev]\nopt-level = 3\n";
+    assert!(read("Cargo.toml").contains(profile) && include_str!("../Cargo.toml").contains(profile));
+    let init = read("config/init.evcxr");
     assert_eq!(init, ":linker system\n");
     let binary = Path::new(env!("CARGO_BIN_EXE_isopath"));
     let triple = binary.ancestors().nth(2).unwrap().file_name().unwrap();
@@ -113,6 +114,37 @@ fn evcxr_gets_the_crates_profile_versions_and_compiled_dependencies() {
     let is_candle = |path: PathBuf| path.to_string_lossy().contains("libcandle_core-");
     let deps = std::fs::read_dir(deps).expect("no compiled dependencies: run `cargo run -- setup` first");
     assert!(deps.map(|entry| entry.unwrap().path()).any(is_candle));
+    kernel.kill();
+}
+
+#[test]
+fn versions_stay_those_of_the_crate_whatever_cells_ask_for() {
+    let environment = Environment::new();
+    let kernel = environment.start("one");
+    let folder = kernel.folder();
+    let versions = |lock: PathBuf| -> BTreeSet<String> {
+        let lock = std::fs::read_to_string(lock).unwrap();
+        let packages = lock.split("[[package]]").skip(1);
+        packages.map(|package| package.lines().skip(1).take(2).collect()).collect()
+    };
+    let of_the_crate = versions(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"));
+    std::fs::create_dir_all(folder.join("src")).unwrap();
+    std::fs::write(folder.join("src/lib.rs"), "").unwrap();
+    // As evcxr does: first a package without dependencies, then the one that a cell asks for.
+    for dependency in [String::new(), format!("isopath = {{ path = {:?} }}", env!("CARGO_MANIFEST_DIR"))] {
+        let manifest = format!("[package]\nname = \"ctx\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n");
+        std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        let cargo = Command::new(env!("CARGO"))
+            .args(["update", "--workspace", "--offline", "--quiet"])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+        let found = versions(folder.parent().unwrap().join("Cargo.lock"));
+        assert!(found.iter().any(|package| package.contains("candle-core")));
+        let others: Vec<_> = found.difference(&of_the_crate).collect();
+        assert_eq!(others, ["name = \"ctx\"version = \"0.0.0\"", "name = \"pins\"version = \"0.0.0\""]);
+    }
     kernel.kill();
 }
 

@@ -16,14 +16,6 @@ use super::{Failure, Result, evcxr};
 
 use folder::Folder;
 
-/// What cells are compiled with, over the profile that evcxr writes: the values of the crate's own `[profile.dev]`, so
-/// that code in a cell is as fast as in a release binary and nothing is compiled twice.
-pub const PROFILE: [(&str, &str); 3] = [
-    ("CARGO_PROFILE_DEV_OPT_LEVEL", "3"),
-    ("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false"),
-    ("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false"),
-];
-
 /// How the C library keeps memory: as for `cargo run`, for the reason that `.cargo/config.toml` gives.
 const MEMORY: [(&str, &str); 4] = [
     ("MALLOC_MMAP_THRESHOLD_", "1073741824"),
@@ -47,10 +39,9 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
     let error = command(evcxr)
         .arg("--control_file")
         .arg(connection_file)
-        .envs(PROFILE)
         .envs(threads())
         .envs(MEMORY.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()))
-        .env("EVCXR_TMPDIR", folder.path())
+        .env("EVCXR_TMPDIR", folder.cells())
         .env("EVCXR_CONFIG_DIR", folder.config())
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("CARGO_BUILD_TARGET_DIR")

@@ -71,14 +71,7 @@ fn compile(project: &Project) -> Result<()> {
     let seed = project.seed();
     let target = seed.join("target");
     bring_units(&project.target, &target, &project.triple, Own::Leave)?;
-    let features: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
-    let manifest = format!(
-        "[package]\nname = \"seed\"\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {:?}, features = {features:?} }}\n\n{}",
-        project.root,
-        profile(&project.root)?
-    );
-    write_if_changed(&seed.join("Cargo.toml"), &manifest)?;
-    write_if_changed(&seed.join("src/lib.rs"), "")?;
+    write_package(project, &seed, &profile(&project.root)?)?;
     copy_lock_file(project, &seed)?;
     run(
         command("cargo")
@@ -90,7 +83,22 @@ fn compile(project: &Project) -> Result<()> {
     )
 }
 
-/// Gives the package in `folder` the versions of the crate's Cargo.lock, whatever has been published since.
+/// Writes an empty package that depends on the library as a cell does, with more sections in its manifest.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_package(project: &Project, folder: &Path, sections: &str) -> Result<()> {
+    let name = folder.file_name().unwrap_or_default();
+    let features: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
+    let manifest = format!(
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {:?}, features = {features:?} }}\n\n{sections}",
+        project.root,
+    );
+    write_if_changed(&folder.join("Cargo.toml"), &manifest)?;
+    write_if_changed(&folder.join("src/lib.rs"), "")
+}
+
+/// Gives the package or workspace in `folder` the versions of the crate's Cargo.lock, whatever has been published since.
 ///
 /// # Errors
 /// A file cannot be read or written.
@@ -100,7 +108,10 @@ pub fn copy_lock_file(project: &Project, folder: &Path) -> Result<()> {
 }
 
 /// The `[profile.dev]` section of the crate's Cargo.toml.
-fn profile(root: &Path) -> Result<String> {
+///
+/// # Errors
+/// There is none, or the file cannot be read.
+pub fn profile(root: &Path) -> Result<String> {
     let path = root.join("Cargo.toml");
     let text = std::fs::read_to_string(&path).map_err(at(&path))?;
     let section: Vec<&str> = text

@@ -5,15 +5,23 @@ use std::path::{Path, PathBuf};
 
 use super::super::files::{at, entries, write_if_changed};
 use super::super::project::Project;
-use super::super::setup::copy_lock_file;
+use super::super::setup::{copy_lock_file, profile, write_package};
 use super::super::{Failure, Result};
 use super::units::{Own, bring_units};
+
+/// What makes the folder a workspace, before the crate's own `[profile.dev]`: cargo takes the profile from here, not from
+/// the package that evcxr writes, so that code in a cell is as fast as in a release binary and nothing is compiled twice.
+const WORKSPACE: &str = "[workspace]\nmembers = [\"ctx\", \"pins\"]\nresolver = \"3\"\n\n";
 
 /// evcxr would link with lld where it finds it, which changes the flags and so compiles everything again.
 const INIT: &str = ":linker system\n";
 
 /// A build folder, claimed: its lock is held until this value, and every process that inherits it, is gone. A killed
 /// kernel therefore leaves no stale lock behind.
+///
+/// It is a workspace of two packages: that of the cells, which evcxr writes, and `pins`, which depends on the library from
+/// the start. Without it the first compilation, before any cell asks for the library, would drop all of its dependencies
+/// from Cargo.lock, and the second take, and compile, whatever has been published since.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -40,9 +48,9 @@ impl Folder {
         unreachable!("the numbers do not end")
     }
 
-    /// The folder, evcxr's `tmpdir`.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The package of the cells, evcxr's `tmpdir`.
+    pub fn cells(&self) -> PathBuf {
+        self.path.join("ctx")
     }
 
     /// The folder of evcxr's start-up commands.
@@ -55,12 +63,15 @@ impl Folder {
     /// # Errors
     /// A file cannot be read or written.
     pub fn prepare(&self, project: &Project) -> Result<()> {
-        let cells = self.path.join("target").join(&project.triple).join("debug");
+        let target = self.cells().join("target");
+        let cells = target.join(&project.triple).join("debug");
         remove(&cells, "libcode_", |cell| std::fs::remove_file(cell))?;
         // Else a cell of the last kernel, compiled with a library older than the one brought now, could pass for fresh.
         remove(&cells.join(".fingerprint"), "ctx-", |cell| std::fs::remove_dir_all(cell))?;
-        bring_units(&project.seed().join("target"), &self.path.join("target"), &project.triple, Own::Bring)?;
+        bring_units(&project.seed().join("target"), &target, &project.triple, Own::Bring)?;
         write_if_changed(&self.config().join("init.evcxr"), INIT)?;
+        write_if_changed(&self.path.join("Cargo.toml"), &format!("{WORKSPACE}{}", profile(&project.root)?))?;
+        write_package(project, &self.path.join("pins"), "")?;
         copy_lock_file(project, &self.path)
     }
 
@@ -89,12 +100,12 @@ mod tests {
         let pool = tempfile::tempdir().unwrap();
         let first = Folder::claim(pool.path()).unwrap();
         let second = Folder::claim(pool.path()).unwrap();
-        assert_ne!(first.path(), second.path());
-        let freed = first.path().to_path_buf();
+        assert_ne!(first.cells(), second.cells());
+        let freed = first.cells();
         drop(first);
         // Another test's child process has the lock too, between its fork and its exec.
         let start = std::time::Instant::now();
-        while Folder::claim(pool.path()).unwrap().path() != freed {
+        while Folder::claim(pool.path()).unwrap().cells() != freed {
             assert!(start.elapsed().as_secs() < 10, "the folder stays locked");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
