@@ -33,8 +33,8 @@ fn images() -> Result<Images> {
 /// The paper's training at a size for a test.
 fn paper(initial: Initial) -> cifar10::Settings {
     let paper = cifar10::Settings::of(Scale::Paper);
-    let cycles = vec![Phase { epochs: 2, ..paper.cycles[0] }];
-    cifar10::Settings { depth: 18, width: 2, side: 64, cycles, batch_size: 20, initial, ..paper }
+    let phases = vec![Phase { epochs: 2, ..paper.phases[0] }];
+    cifar10::Settings { depth: 18, width: 2, side: 64, phases, batch_size: 20, initial, ..paper }
 }
 
 #[test]
@@ -76,14 +76,13 @@ fn the_paper_s_training_begins_with_given_weights_and_goes_on() -> Result<()> {
 }
 
 #[test]
-fn a_further_cycle_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
+fn a_further_phase_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     let images = images()?;
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let rising = Phase { epochs: 1, learning_rate: 1e-3 };
-    let of = |cycles| cifar10::Settings { side: 32, cycles, ..paper(Initial::Random) };
-    let (one, two) = (of(vec![rising]), of(vec![rising, Phase { epochs: 2, learning_rate: 5e-4 }]));
-    let averaged = cifar10::Settings { averaging: Some(rising), ..one.clone() };
+    let of = |phases: &[Phase]| cifar10::Settings { side: 32, phases: phases.to_vec(), ..paper(Initial::Random) };
+    let (cycle, mean) = (Phase::cycle(1, 1e-3), Phase::mean(1, 1e-3));
+    let (one, two) = (of(&[cycle]), of(&[cycle, Phase::cycle(2, 5e-4)]));
     let weights =
         |trained: &cifar10::Trained| trained.parameters.named().values().flat_map(|var| values(var)).collect();
 
@@ -104,15 +103,20 @@ fn a_further_cycle_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     assert_eq!(both, whole);
     assert_ne!(first, both);
 
-    // Averaging follows the cycles.
-    assert_eq!((two.epochs(), averaged.epochs()), (3, 2));
+    // A mean is the end of a training or the beginning of what follows.
+    let (averaged, longer) = (of(&[cycle, mean]), of(&[cycle, mean, cycle]));
+    assert_eq!([&two, &averaged, &longer].map(cifar10::Settings::epochs), [3, 2, 3]);
     let mean = cifar10::run(&images, &averaged, CPU, Some(&file("averaged")), &mut |_| {})?;
     assert_eq!(mean.history.epochs.len(), 2);
     assert_eq!(mean.history.epochs[0].loss, whole_history[0].loss);
     assert_ne!(weights(&mean), first);
+    let parts = cifar10::run(&images, &longer, CPU, Some(&file("averaged")), &mut |_| {})?;
+    let whole = cifar10::run(&images, &longer, CPU, None, &mut |_| {})?;
+    assert_eq!(weights(&parts), weights(&whole));
+    assert_ne!(weights(&parts), weights(&mean));
 
-    let refused = message(cifar10::run(&images, &of(vec![]), CPU, None, &mut |_| {}));
-    assert_eq!(refused, "cycles is none; expected at least one cycle");
+    let refused = message(cifar10::run(&images, &of(&[]), CPU, None, &mut |_| {}));
+    assert_eq!(refused, "phases is none; expected at least one phase");
     Ok(())
 }
 
@@ -205,7 +209,7 @@ fn bad_settings_are_refused() -> Result<()> {
     assert_eq!(run(&|s| s.side = 31), "side is 31; expected from 32 to 1024");
     assert_eq!(run(&|s| s.weight_decay = 0.1), "weight_decay is 0.1; expected 0 with Adam");
     assert_eq!(run(&|s| s.depth = 20), "depth is 20; expected 18, 34, 50, 101 or 152");
-    assert_eq!(run(&|s| s.cycles[0].epochs = 0), "epochs is 0; expected at least 1");
+    assert_eq!(run(&|s| s.phases[0].epochs = 0), "epochs is 0; expected at least 1");
     assert!(run(&|s| s.initial = Initial::File("none".into())).contains("none"));
     let input = message(decoders::Settings::of(Scale::Quick, Space::Input));
     assert_eq!(input, "space is input; expected first_stage or last, which can be decoded");
@@ -229,7 +233,10 @@ fn the_command_line_says_what_it_can_train() {
     assert!(said(&["decoder", "input"]).contains("space is \"input\"; expected first_stage or last"));
     assert!(said(&["cifar10", "--optimizer", "rmsprop"]).contains("optimizer is \"rmsprop\"; expected sgd or adam"));
     assert!(said(&["cifar10", "--scale", "huge"]).contains("expected quick, default or paper"));
-    assert!(said(&["cifar10", "--cycles", "30:0.2,20"]).contains("expected epochs:rate, as 30:0.2"));
+    for wrong in ["20", "20:x", "20:0.1:max"] {
+        let phases = said(&["cifar10", "--phases", &format!("30:0.2,{wrong}")]);
+        assert!(phases.contains("expected epochs:rate or epochs:rate:mean, as 30:0.2 or 10:0.05:mean"), "{phases}");
+    }
     let missing = said(&["decoder", "last", "--weights", "none.safetensors"]);
     assert!(missing.contains("none.safetensors"), "{missing}");
 }

@@ -18,9 +18,9 @@ use super::{Failure, Result, data};
 /// What can be trained.
 #[derive(clap::Subcommand)]
 pub enum What {
-    /// A residual network on CIFAR-10; about four hours on two cores at the defaults
+    /// A residual network on CIFAR-10; about six hours on two cores at the defaults
     Cifar10(Network),
-    /// A decoder of such a network's first stage or pooled features; about an hour on two cores
+    /// A decoder of such a network's first stage or pooled features; up to half an hour on two cores
     Decoder(Decoder),
 }
 
@@ -42,12 +42,10 @@ pub struct Network {
     /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
     #[arg(long)]
     initial: Option<String>,
-    /// Cycles of the learning rate, each the epochs and the highest rate, as 30:0.2,20:0.1
+    /// Parts of the training, each epochs:rate for a cycle up to that learning rate, or epochs:rate:mean for the mean of the
+    /// weights at a constant one, as 30:0.2,10:0.05:mean
     #[arg(long, value_delimiter = ',', value_parser = phase)]
-    cycles: Vec<Phase>,
-    /// Then epochs at a constant rate whose weights are averaged, as 10:0.05
-    #[arg(long, value_parser = phase)]
-    averaging: Option<Phase>,
+    phases: Vec<Phase>,
     /// Images a step
     #[arg(long)]
     batch_size: Option<usize>,
@@ -122,18 +120,12 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         Some("imagenet") => Initial::Imagenet,
         Some(path) => Initial::File(path.into()),
     };
-    // Other cycles are followed by no averaging unless it is asked for.
-    let (cycles, averaging) = match arguments.cycles.as_slice() {
-        [] => (of_scale.cycles, arguments.averaging.or(of_scale.averaging)),
-        cycles => (cycles.to_vec(), arguments.averaging),
-    };
     Ok(cifar10::Settings {
         depth: arguments.depth.unwrap_or(of_scale.depth),
         width: arguments.width.unwrap_or(of_scale.width),
         side: arguments.side.unwrap_or(of_scale.side),
         initial,
-        cycles,
-        averaging,
+        phases: if arguments.phases.is_empty() { of_scale.phases } else { arguments.phases.clone() },
         batch_size: arguments.batch_size.unwrap_or(of_scale.batch_size),
         optimizer,
         weight_decay: if optimizer == Method::Adam { 0. } else { of_scale.weight_decay },
@@ -142,11 +134,15 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
     })
 }
 
-/// Epochs and learning rate as they are written: `30:0.2`.
+/// A phase as it is written: `30:0.2` or `10:0.05:mean`.
 fn phase(text: &str) -> std::result::Result<Phase, String> {
-    let parts = text.split_once(':').and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
-    let (epochs, learning_rate) = parts.ok_or("expected epochs:rate, as 30:0.2")?;
-    Ok(Phase { epochs, learning_rate })
+    let (numbers, phase): (_, fn(usize, f64) -> Phase) = match text.strip_suffix(":mean") {
+        Some(numbers) => (numbers, Phase::mean),
+        None => (text, Phase::cycle),
+    };
+    let parts = numbers.split_once(':').and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
+    let (epochs, rate) = parts.ok_or("expected epochs:rate or epochs:rate:mean, as 30:0.2 or 10:0.05:mean")?;
+    Ok(phase(epochs, rate))
 }
 
 fn decoder(arguments: Decoder) -> Result<()> {

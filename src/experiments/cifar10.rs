@@ -32,11 +32,8 @@ pub struct Settings {
     pub side: usize,
     /// The weights to begin with.
     pub initial: Initial,
-    /// The cycles of the learning rate, one after another; at least one.
-    pub cycles: Vec<Phase>,
-    /// What follows them: epochs at a constant rate, the mean of whose weights over all steps is the result
-    /// ([`TrainParams::average`]).
-    pub averaging: Option<Phase>,
+    /// The training's parts, one after another; at least one.
+    pub phases: Vec<Phase>,
     /// Images a step, at least 1.
     pub batch_size: usize,
     /// The optimiser.
@@ -49,14 +46,38 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// A part of a training. A cycle is a rise and fall of the learning rate ([`Schedule::ONE_CYCLE`]); whatever follows it
-/// begins with its weights and an empty memory of the optimiser: a warm restart (Loshchilov & Hutter 2017).
+/// A part of a training. Whatever follows it begins with its weights and an empty memory of the optimiser: a warm restart
+/// (Loshchilov & Hutter 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// How often every image is seen, at least 1.
     pub epochs: usize,
     /// The highest learning rate.
     pub learning_rate: f64,
+    /// How the rate goes.
+    pub rate: Rate,
+}
+
+/// How a phase's learning rate goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rate {
+    /// It rises and falls ([`Schedule::ONE_CYCLE`]).
+    Cycle,
+    /// It is constant, and the phase's result is the mean of the weights over all steps ([`TrainParams::average`]).
+    Mean,
+}
+
+impl Phase {
+    /// A rise and fall of the learning rate.
+    pub const fn cycle(epochs: usize, learning_rate: f64) -> Self {
+        Self { epochs, learning_rate, rate: Rate::Cycle }
+    }
+
+    /// A constant learning rate and the mean of the weights.
+    pub const fn mean(epochs: usize, learning_rate: f64) -> Self {
+        Self { epochs, learning_rate, rate: Rate::Mean }
+    }
 }
 
 /// How the weights follow their gradients.
@@ -90,8 +111,7 @@ impl Default for Settings {
             width: 16,
             side: SIDE,
             initial: Initial::Random,
-            cycles: vec![Phase { epochs: 30, learning_rate: 0.2 }, Phase { epochs: 20, learning_rate: 0.1 }],
-            averaging: Some(Phase { epochs: 10, learning_rate: 0.05 }),
+            phases: vec![Phase::cycle(30, 0.2), Phase::cycle(20, 0.1), Phase::mean(6, 0.05), Phase::cycle(5, 0.02)],
             batch_size: 128,
             optimizer: Method::Sgd,
             weight_decay: 5e-4,
@@ -112,8 +132,7 @@ impl Settings {
                 width: 64,
                 side: 224,
                 initial: Initial::Imagenet,
-                cycles: vec![Phase { epochs: 10, learning_rate: 1e-4 }],
-                averaging: None,
+                phases: vec![Phase::cycle(10, 1e-4)],
                 batch_size: 64,
                 optimizer: Method::Adam,
                 weight_decay: 0.,
@@ -144,7 +163,7 @@ impl Settings {
 
     /// All epochs.
     pub fn epochs(&self) -> usize {
-        self.cycles.iter().chain(&self.averaging).map(|phase| phase.epochs).sum()
+        self.phases.iter().map(|phase| phase.epochs).sum()
     }
 
     fn optimizer(&self, learning_rate: f64) -> Result<Optimizer> {
@@ -211,10 +230,10 @@ pub fn on_images(network: &ResNet, settings: &Settings) -> Enlarged<ResNet> {
     Enlarged { network: network.clone(), side: settings.side }
 }
 
-/// Trains a residual network on CIFAR-10: cycles of the learning rate, random crops and mirror images, softened labels.
+/// Trains a residual network on CIFAR-10, phase by phase: random crops and mirror images, softened labels.
 ///
 /// With `checkpoint` the run is written to that file after every epoch (the second phase to one with `.2` after its name,
-/// and so on), and one that was interrupted goes on from there to the same result; more cycles may be added to one that is
+/// and so on), and one that was interrupted goes on from there to the same result; more phases may be added to one that is
 /// finished. `progress` hears of it as in [`train`], epochs and time left being those of all phases.
 ///
 /// # Errors
@@ -226,8 +245,8 @@ pub fn run(
     checkpoint: Option<&Path>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
-    if settings.cycles.is_empty() {
-        return Err(Error::argument("cycles", "at least one cycle", "none"));
+    if settings.phases.is_empty() {
+        return Err(Error::argument("phases", "at least one phase", "none"));
     }
     let (network, parameters) = build(settings, device)?;
     let images = images.to_device(device)?;
@@ -236,13 +255,16 @@ pub fn run(
     let loss = LabelSmoothing { smoothing: settings.label_smoothing };
     let epochs = settings.epochs();
     let mut history = History::default();
-    let cycles = settings.cycles.iter().map(|cycle| (cycle, false));
-    for (index, (phase, average)) in cycles.chain(settings.averaging.iter().map(|phase| (phase, true))).enumerate() {
+    for (index, phase) in settings.phases.iter().enumerate() {
+        let (schedule, average) = match phase.rate {
+            Rate::Cycle => (Schedule::ONE_CYCLE, false),
+            Rate::Mean => (Schedule::Constant, true),
+        };
         let params = TrainParams {
             epochs: phase.epochs,
             batch_size: settings.batch_size,
             optimizer: settings.optimizer(phase.learning_rate)?,
-            schedule: if average { Schedule::Constant } else { Schedule::ONE_CYCLE },
+            schedule,
             average,
             augmentation: Augmentation { crop_padding: 4, flip: true },
             seed: seed_of(index, settings.seed)?,
