@@ -240,3 +240,43 @@ fn the_command_line_says_what_it_can_train() {
     let missing = said(&["decoder", "last", "--weights", "none.safetensors"]);
     assert!(missing.contains("none.safetensors"), "{missing}");
 }
+
+/// Every record of a training beside the weights that the repository carries.
+fn records() -> Vec<(std::path::PathBuf, serde_json::Value)> {
+    let folder = cifar10::carried("any").parent().unwrap().to_path_buf();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let records = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    records.map(|path| (path.clone(), serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())).collect()
+}
+
+#[test]
+fn carried_weights_are_those_of_their_records() -> Result<()> {
+    let records = records();
+    assert_eq!(records.len(), 4, "two networks' and two decoders'");
+    for (path, record) in records {
+        let weights = path.with_extension("safetensors");
+        assert!(std::fs::metadata(&weights).unwrap().len() < 10_000_000, "{}", weights.display());
+        let settings = || record["settings"].clone();
+        let epochs = record["history"]["epochs"].as_array().unwrap().len();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if record["settings"]["space"].is_null() {
+            let settings: cifar10::Settings = serde_json::from_value(settings()).unwrap();
+            assert_eq!(settings.name(), name);
+            assert_eq!(epochs, settings.epochs());
+            cifar10::load(&settings, &weights, CPU)?;
+            let accuracy = record["test_accuracy"].as_f64().unwrap();
+            if settings.seed == 0 {
+                assert_eq!(settings, cifar10::Settings::default());
+                assert!(accuracy >= 0.92, "{accuracy}");
+            }
+        } else {
+            let settings: decoders::Settings = serde_json::from_value(settings()).unwrap();
+            assert_eq!(settings.name(), name);
+            assert_eq!(epochs, settings.epochs);
+            decoders::load(&settings, &weights, CPU)?;
+            let error = record["test_error"].as_f64().unwrap();
+            assert!(error > 0. && error < 0.06, "{name}: a grey image has an error of 0.06");
+        }
+    }
+    Ok(())
+}
