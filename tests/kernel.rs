@@ -106,6 +106,7 @@ fn evcxr_gets_the_crates_profile_versions_and_compiled_dependencies() {
     let read = |path: &str| std::fs::read_to_string(workspace.join(path)).unwrap();
     let profile = "[profile.dev]\nopt-level = 3\n";
     assert!(read("Cargo.toml").contains(profile) && include_str!("../Cargo.toml").contains(profile));
+    assert!(read("Cargo.toml").contains("\noverflow-checks = false\n"));
     let init = read("config/init.evcxr");
     assert_eq!(init, ":linker system\n");
     let binary = Path::new(env!("CARGO_BIN_EXE_isopath"));
