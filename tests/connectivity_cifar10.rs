@@ -211,6 +211,8 @@ fn intervals_are_wilsons() {
         assert!((found.low - low).abs() < 1e-14 && (found.high - high).abs() < 1e-14, "{found:?}");
         assert_eq!(found.share, count as f64 / of as f64);
     }
+    // No rounding where the interval ends at 0 or 1.
+    assert_eq!((Proportion::new(0, 200).low, Proportion::new(7, 7).high), (0., 1.));
     let none = Proportion::new(0, 0);
     assert_eq!((none.low, none.high), (0., 1.));
     assert_eq!(Proportion::new(19, 25).to_string(), "0.760 (0.566–0.885)");

@@ -8,6 +8,7 @@ mod evcxr;
 mod files;
 mod kernel;
 mod lab;
+mod package;
 mod project;
 mod render;
 mod setup;

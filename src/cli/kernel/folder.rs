@@ -4,8 +4,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::super::files::{at, entries, write_if_changed};
+use super::super::package::{copy_lock_file, profile, write_package};
 use super::super::project::Project;
-use super::super::setup::{copy_lock_file, profile, write_package};
 use super::super::{Failure, Result};
 use super::units::{Own, bring_units};
 

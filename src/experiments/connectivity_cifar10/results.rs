@@ -162,8 +162,10 @@ impl Proportion {
         }
         let (centre, scale) = (share + Z * Z / (2. * n), 1. + Z * Z / n);
         let width = Z * (share * (1. - share) / n + Z * Z / (4. * n * n)).sqrt();
-        let (low, high) = ((centre - width) / scale, (centre + width) / scale);
-        Self { count, of, share, low: low.clamp(0., 1.), high: high.clamp(0., 1.) }
+        // Where the interval ends at 0 or 1, rounding would leave a little.
+        let low = if count == 0 { 0. } else { (centre - width) / scale };
+        let high = if count == of { 1. } else { (centre + width) / scale };
+        Self { count, of, share, low, high }
     }
 }
 
