@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// The size at which a notebook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// A minute or two: shows that everything works, its numbers mean little.
+    /// A few minutes: shows that everything works, its numbers mean little.
     Quick,
     /// A laptop's CPU: all notebooks together within twenty minutes.
     Default,

@@ -19,7 +19,7 @@ use super::{Options, check, default_cell_timeout, render};
 pub struct Arguments {
     /// Names of notebooks (isometry_mnist) or paths; all of them if none is given
     notebooks: Vec<PathBuf>,
-    /// quick (a minute or two, to see that all works), default (a laptop's CPU) or paper (the papers' sizes, CUDA)
+    /// quick (a few minutes, to see that all works), default (a laptop's CPU) or paper (the papers' sizes, CUDA)
     #[arg(long, default_value = "default")]
     scale: Scale,
     /// How many notebooks run at once
