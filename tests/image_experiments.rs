@@ -117,6 +117,23 @@ fn a_further_phase_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
 
     let refused = message(cifar10::run(&images, &of(&[]), CPU, None, &mut |_| {}));
     assert_eq!(refused, "phases is none; expected at least one phase");
+
+    // What cannot run is found out before the first phase runs: a later phase's settings, or a file of another training.
+    let begun = |settings: &cifar10::Settings, name: &str| {
+        message(cifar10::run(&images, settings, CPU, Some(&file(name)), &mut |_| panic!("a phase has begun")))
+    };
+    assert_eq!(begun(&of(&[cycle, Phase::cycle(0, 1e-3)]), "new"), "epochs is 0; expected at least 1");
+    let rate = begun(&of(&[cycle, Phase::cycle(1, f64::NAN)]), "new");
+    assert_eq!(rate, "learning_rate is NaN; expected a finite number ≥ 0");
+    assert!(!file("new").exists());
+    std::fs::remove_file(file("parts")).unwrap();
+    let stale = begun(&two, "parts");
+    assert!(stale.contains("parts.2") && stale.contains("absent (move it away to begin anew)"), "{stale}");
+    // Other images of the same number, by their size.
+    let larger = cifar10::Settings { side: 64, ..of(&[cycle]) };
+    cifar10::run(&images, &larger, CPU, Some(&file("enlarged")), &mut |_| {})?;
+    let other = begun(&cifar10::Settings { side: 48, ..larger }, "enlarged");
+    assert!(other.contains("context is") && other.contains("another run's checkpoint"), "{other}");
     Ok(())
 }
 
@@ -124,12 +141,16 @@ fn a_further_phase_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
 fn decoders_learn_what_images_look_like() -> Result<()> {
     let images = images()?;
     let network = cifar10::Settings { depth: 18, width: 4, ..cifar10::Settings::default() };
-    let encoder = cifar10::build(&network, CPU)?.0;
+    let (encoder, parameters) = cifar10::build(&network, CPU)?;
     // Running statistics of these images.
     for _ in 0..30 {
         encoder.forward(&images.train_images)?;
     }
+    let training = encoder.clone();
     let encoder = encoder.freeze()?;
+    let weight = &parameters.named()["layer1.0.conv1.weight"];
+    weight.set(&(weight.as_tensor() * 1.01)?)?;
+    let other = training.freeze()?;
     let folder = tempfile::tempdir().unwrap();
     for space in [Space::FirstStage, Space::Last] {
         let default = decoders::Settings::of(Scale::Default, space)?;
@@ -147,6 +168,15 @@ fn decoders_learn_what_images_look_like() -> Result<()> {
             Ok(trained.test_error)
         };
         let (before, after) = (error(1)?, error(16)?);
+        // The run of one network's decoder is not gone on with for another network.
+        let begun = |encoder: &isopath::models::ResNet| {
+            let run = folder.path().join(format!("{} of 16", settings.name()));
+            let settings = decoders::Settings { epochs: 16, ..settings.clone() };
+            decoders::run(encoder, &images, &settings, CPU, Some(&run), &mut |_| panic!("nothing is left"))
+        };
+        assert_eq!(begun(&encoder)?.test_error, after);
+        let other = message(begun(&other));
+        assert!(other.contains("context is") && other.contains("another run's checkpoint"), "{other}");
         assert!(after < 0.65 * before, "{space:?}: {before} {after}");
     }
     Ok(())
@@ -219,6 +249,8 @@ fn bad_settings_are_refused() -> Result<()> {
     let (other, _) = cifar10::build(&paper(Initial::Random), CPU)?;
     let misfit = message(decoders::run(&other.freeze()?, &images, &settings, CPU, None, &mut |_| {}));
     assert_eq!(misfit, "decoder: representation has shape [60, 16]; expected (N, 512)");
+    let training = message(decoders::run(&other, &images, &settings, CPU, None, &mut |_| {}));
+    assert_eq!(training, "network is in training mode; expected one in evaluation mode, as freeze() gives it");
     Ok(())
 }
 

@@ -268,6 +268,7 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
     refused(&TrainParams { optimizer: adam.into(), ..base.clone() }, &lil, "optimizer");
     refused(&base, &Lil { beta: 1., ..Lil::default() }, "loss");
     refused(&base, &CrossEntropy, "loss");
+    refused(&TrainParams { context: "another network".into(), ..base.clone() }, &lil, "context");
 
     let (mlp, parameters) = build(&SIZES, 2, DType::F32)?;
     let (images, labels) = clouds()?;
@@ -297,6 +298,12 @@ fn failures_are_errors_and_write_nothing() -> Result<()> {
     let wild = TrainParams { optimizer: adam.into(), checkpoint: Some(path.clone()), ..params(3) };
     let text = message(run(&wild, &Lil { beta: 1e10, ..Lil::default() }, &mut |_| {}));
     assert!(text.starts_with("loss is ") && text.contains("expected finite numbers in epoch 1"), "{text}");
+    assert!(!Path::new(&path).exists());
+    // The last step of an epoch, which no loss tells of.
+    let adam = AdamParams { learning_rate: 1e39, ..AdamParams::default() };
+    let last = TrainParams { batch_size: 210, optimizer: adam.into(), checkpoint: Some(path.clone()), ..params(1) };
+    let text = message(run(&last, &CrossEntropy, &mut |_| {}));
+    assert_eq!(text, "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)");
     assert!(!Path::new(&path).exists());
 
     let text = |params: TrainParams| message(run(&params, &CrossEntropy, &mut |_| {}));

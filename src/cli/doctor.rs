@@ -11,6 +11,7 @@ use serde_json::json;
 use super::command::{command, find, output};
 use super::environment::{Environment, required_packages, system_python};
 use super::files::{entries, free_gigabytes, write_if_changed};
+use super::package::quoted;
 use super::project::Project;
 use super::setup::{DISK_NEEDED_GB, KERNEL_NAME, kernelspec, kernelspec_text};
 use super::{Failure, Result, evcxr, render};
@@ -192,7 +193,8 @@ fn notebook(project: &Project, environment: &Environment) -> Finding {
     let broken = |error: &dyn fmt::Display| Problem::new(error, SETUP);
     let folder = tempfile::tempdir().map_err(|error| broken(&error))?;
     let path = folder.path().join("doctor.ipynb");
-    let cell = format!(":dep isopath = {{ path = {:?} }}\nisopath::scale::Scale::from_env()?", project.root);
+    let root = quoted(&project.root).map_err(|error| broken(&error))?;
+    let cell = format!(":dep isopath = {{ path = {root} }}\nisopath::scale::Scale::from_env()?");
     let notebook = json!({
         "nbformat": 4,
         "nbformat_minor": 5,

@@ -13,12 +13,22 @@ use super::{Failure, Result};
 pub fn write_package(project: &Project, folder: &Path, sections: &str) -> Result<()> {
     let name = folder.file_name().unwrap_or_default();
     let features: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
+    let root = quoted(&project.root)?;
     let manifest = format!(
-        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {:?}, features = {features:?} }}\n\n{sections}",
-        project.root,
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {root}, features = {features:?} }}\n\n{sections}",
     );
     write_if_changed(&folder.join("Cargo.toml"), &manifest)?;
     write_if_changed(&folder.join("src/lib.rs"), "")
+}
+
+/// A path as a string of TOML.
+///
+/// # Errors
+/// A path that is not UTF-8, which no manifest can name.
+pub fn quoted(path: &Path) -> Result<String> {
+    let text = path.to_str().ok_or_else(|| Failure(format!("{}: expected a path in UTF-8", path.display())))?;
+    // JSON's strings are TOML's. Debug's are not: it escapes accents that stand alone.
+    Ok(serde_json::Value::from(text).to_string())
 }
 
 /// Gives the package or workspace in `folder` the versions of the crate's Cargo.lock, whatever has been published since.
@@ -48,4 +58,19 @@ pub fn profile(root: &Path) -> Result<String> {
         return Err(Failure(format!("{}: no section [profile.dev]", path.display())));
     }
     Ok(section.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_folder_s_name_is_a_string_of_toml() {
+        for name in ["/a b/c", "/it's", "/a\"b\\c", "/ก\u{e34}น/e\u{301}"] {
+            let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+            assert_eq!(quoted(Path::new(name)).unwrap(), format!("\"{escaped}\""));
+        }
+        let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/a\xff");
+        assert!(quoted(Path::new(odd)).unwrap_err().to_string().contains("expected a path in UTF-8"));
+    }
 }

@@ -245,9 +245,7 @@ pub fn run(
     checkpoint: Option<&Path>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
-    if settings.phases.is_empty() {
-        return Err(Error::argument("phases", "at least one phase", "none"));
-    }
+    let phases = phases(settings, checkpoint)?;
     let (network, parameters) = build(settings, device)?;
     let images = images.to_device(device)?;
     let (train_images, train_labels) = (&images.train_images, &images.train_labels);
@@ -255,11 +253,45 @@ pub fn run(
     let loss = LabelSmoothing { smoothing: settings.label_smoothing };
     let epochs = settings.epochs();
     let mut history = History::default();
+    for params in &phases {
+        let before = history.epochs.len();
+        let mut whole = |part: &Progress| {
+            let later = (epochs - before - part.epochs) * train_images.dims()[0];
+            let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
+            progress(&Progress { epoch: before + part.epoch, epochs, seconds_left, ..part.clone() })
+        };
+        let part = train(&enlarged, &parameters, &loss, train_images, train_labels, params, &mut whole)?;
+        history.epochs.extend(part.epochs);
+    }
+    let frozen = on_images(&network.freeze()?, settings);
+    let test_accuracy = metrics::accuracy(&frozen, &images.test_images, &images.test_labels, 200)?;
+    Ok(Trained { network, parameters, history, test_accuracy })
+}
+
+/// What [`train`] is told in each phase, all of it checked: a phase that cannot run is not found out after hours.
+fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainParams>> {
+    if settings.phases.is_empty() {
+        return Err(Error::argument("phases", "at least one phase", "none"));
+    }
+    let mut phases = Vec::with_capacity(settings.phases.len());
+    let mut absent: Option<PathBuf> = None;
     for (index, phase) in settings.phases.iter().enumerate() {
         let (schedule, average) = match phase.rate {
             Rate::Cycle => (Schedule::ONE_CYCLE, false),
             Rate::Mean => (Schedule::Constant, true),
         };
+        let checkpoint = checkpoint.map(|path| checkpoint_of(index, path));
+        if let Some(path) = &checkpoint {
+            match (&absent, path.exists()) {
+                (Some(absent), true) => {
+                    let expected =
+                        format!("no file, since {} is absent (move it away to begin anew)", absent.display());
+                    return Err(Error::file(path, expected, "the run of a later phase"));
+                }
+                (None, false) => absent = Some(path.clone()),
+                _ => {}
+            }
+        }
         let params = TrainParams {
             epochs: phase.epochs,
             batch_size: settings.batch_size,
@@ -268,20 +300,16 @@ pub fn run(
             average,
             augmentation: Augmentation { crop_padding: 4, flip: true },
             seed: seed_of(index, settings.seed)?,
-            checkpoint: checkpoint.map(|path| checkpoint_of(index, path)),
+            context: match settings.side {
+                SIDE => String::new(),
+                side => format!("images enlarged to {side} pixels"),
+            },
+            checkpoint,
         };
-        let before = history.epochs.len();
-        let mut whole = |part: &Progress| {
-            let later = (epochs - before - part.epochs) * train_images.dims()[0];
-            let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
-            progress(&Progress { epoch: before + part.epoch, epochs, seconds_left, ..part.clone() })
-        };
-        let part = train(&enlarged, &parameters, &loss, train_images, train_labels, &params, &mut whole)?;
-        history.epochs.extend(part.epochs);
+        params.validate()?;
+        phases.push(params);
     }
-    let frozen = on_images(&network.freeze()?, settings);
-    let test_accuracy = metrics::accuracy(&frozen, &images.test_images, &images.test_labels, 200)?;
-    Ok(Trained { network, parameters, history, test_accuracy })
+    Ok(phases)
 }
 
 /// The seed of a phase's order, crops and mirror images: the training's own for the first.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounds::Bounds;
 use crate::error::{Error, Result};
 use crate::experiments::cifar10;
-use crate::models::{Network, ResNet, enlarge};
+use crate::models::{Network, ResNet, check_evaluation, enlarge};
 use crate::paths::{
     Evaluations, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Profile, Spacing, Verdict, neb,
 };
@@ -178,11 +178,10 @@ impl Connection {
 
 /// A verdict on every pair in `space`, in the order of the pairs; `report` gets a line for every group of bands.
 ///
-/// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is best frozen, with the stages of a
-/// [`ResNet`].
+/// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is frozen, with the stages of a [`ResNet`].
 ///
 /// # Errors
-/// No pairs, an index or a class that there is not, a setting out of its range, a pair whose ends the network does not both give
+/// A network in training mode, no pairs, an index or a class that there is not, a setting out of its range, a pair whose ends the network does not both give
 /// the pair's class, or images that it does not take.
 ///
 /// Paper: *connectivity*, sections 3 and 4.
@@ -197,6 +196,7 @@ pub fn connect(
     if pairs.is_empty() {
         return Err(Error::argument("pairs", "at least one", "none"));
     }
+    check_evaluation(network)?;
     let params = settings.neb(space);
     params.validate()?;
     let mut found: Vec<Connection> = Vec::with_capacity(pairs.len());
@@ -254,10 +254,11 @@ pub fn ends(images: &Tensor, pairs: &[Pair], settings: &Settings) -> Result<[Ten
 /// What the network says to points (N, …) of a space: the softmax of each, a probability for each class.
 ///
 /// # Errors
-/// The network does not take the points.
+/// The network is in training mode, or does not take the points.
 ///
 /// Paper: *connectivity*, figures 2 and 3, the bars.
 pub fn probabilities(network: &dyn Network, space: Space, points: &Tensor) -> Result<Vec<Vec<f64>>> {
+    check_evaluation(network)?;
     let logits = network.forward_from(space.stage(), points)?.to_dtype(DType::F64)?;
     Ok(candle_nn::ops::softmax(&logits, D::Minus1)?.to_vec2()?)
 }

@@ -96,15 +96,15 @@ pub struct Trained {
     pub test_error: f64,
 }
 
-/// Trains a decoder of what `network` (in evaluation mode) makes of the training images: mean squared error, Adam, no
+/// Trains a decoder of what `network` (frozen) makes of the training images: mean squared error, Adam, no
 /// augmentation.
 ///
 /// With `checkpoint` the run is written to that file after every epoch, and one that was interrupted goes on from there
 /// to the same result. `progress` hears of it as in [`train`].
 ///
 /// # Errors
-/// A setting out of its range, a network of another shape than the settings', a checkpoint of another run, and what [`train`]
-/// refuses.
+/// A setting out of its range, a network in training mode or of another shape than the settings', a checkpoint of another
+/// run (another network's decoder, too), and what [`train`] refuses.
 ///
 /// Paper: *connectivity*, section 3, tables 2 to 4.
 pub fn run(
@@ -121,6 +121,7 @@ pub fn run(
         batch_size: settings.batch_size,
         optimizer: AdamParams { learning_rate: settings.learning_rate, ..AdamParams::default() }.into(),
         seed: settings.seed,
+        context: format!("decoder of a network with weights {}", network.digest()?),
         checkpoint: checkpoint.map(PathBuf::from),
         ..TrainParams::default()
     };

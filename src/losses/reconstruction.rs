@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 use crate::losses::Loss;
-use crate::models::{Network, enlarge};
+use crate::models::{Network, check_evaluation, enlarge};
 
 /// Mean squared error of a decoder d behind the first l stages of a network: mean((d(f_{0:l}(x)) − x)²) over all images,
 /// channels and pixels.
@@ -13,12 +13,13 @@ use crate::models::{Network, enlarge};
 /// images are larger than x, x is [enlarged](enlarge) to their size.
 ///
 /// # Errors
-/// Its methods refuse images that the encoder does not take, and a decoder whose images have another shape.
+/// Its methods refuse an encoder in training mode, images that it does not take, and a decoder whose images have another
+/// shape.
 ///
 /// Paper: *connectivity*, section 3 and table 4.
 #[derive(Clone, Copy)]
 pub struct Reconstruction<'a> {
-    /// f, best frozen: gradients of its weights would be computed for nothing.
+    /// f, frozen.
     pub encoder: &'a dyn Network,
     /// l: the decoder gets what enters this stage.
     pub stage: usize,
@@ -30,6 +31,7 @@ impl Reconstruction<'_> {
     /// # Errors
     /// As the type says.
     pub fn decoded(&self, decoder: &dyn Network, x: &Tensor) -> Result<Tensor> {
+        check_evaluation(self.encoder)?;
         decoder.forward(&self.encoder.forward_to(self.stage, x)?.detach())
     }
 

@@ -202,6 +202,10 @@ impl Network for Decoder {
         1
     }
 
+    fn is_training(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm { frozen: false, .. }))
+    }
+
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         if index > 0 {
             return Err(Error::argument("stage", "below 1", index));

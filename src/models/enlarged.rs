@@ -34,6 +34,10 @@ impl<N: Network> Network for Enlarged<N> {
         self.network.stages()
     }
 
+    fn is_training(&self) -> bool {
+        self.network.is_training()
+    }
+
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         match index {
             0 => self.network.stage(0, &enlarge(x, self.side)?),

@@ -22,6 +22,15 @@ use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 
+/// # Errors
+/// The network is in training mode.
+pub(crate) fn check_evaluation(network: &dyn Network) -> Result<()> {
+    match network.is_training() {
+        true => Err(Error::argument("network", "one in evaluation mode, as freeze() gives it", "in training mode")),
+        false => Ok(()),
+    }
+}
+
 /// A classifier f = f_L ∘ … ∘ f_1, a sequence of stages.
 ///
 /// Stage l maps the representation after stage l − 1 to the one after stage l; stage 0's input is a batch of inputs,
@@ -35,6 +44,12 @@ pub trait Network: Send + Sync {
     /// # Errors
     /// `index` is not below [`Network::stages`], or the shape does not fit.
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor>;
+
+    /// Whether the network is in training mode: what it says to a point then depends on the others of the batch, and every
+    /// forward pass moves its running statistics. Never so for networks that normalise nothing.
+    fn is_training(&self) -> bool {
+        false
+    }
 
     /// The logits (N, classes) of a batch of representations that enter stage `index`.
     ///

@@ -119,10 +119,26 @@ impl Parameters {
         Ok(())
     }
 
+    /// Whether no weight is NaN or ±∞.
+    pub(crate) fn are_finite(&self) -> Result<bool> {
+        for var in self.lock().values() {
+            if !is_finite(var)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// No critical section can panic half-way through a change, so a poisoned lock still guards whole weights.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
         self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether no number is NaN or ±∞.
+fn is_finite(tensor: &Tensor) -> Result<bool> {
+    // A sum of finite f32 cannot overflow in f64, and NaN and ±∞ survive it.
+    Ok(tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite())
 }
 
 /// `tensor` as `like` needs it: the same shape, finite, its dtype, its device.
@@ -134,9 +150,7 @@ pub(crate) fn fitting(tensor: Tensor, name: &str, like: &Tensor, path: &Path) ->
     if !tensor.dtype().is_float() {
         return Err(Error::file(path, format!("floats in {name}"), format!("{:?}", tensor.dtype())));
     }
-    // A sum of finite f32 cannot overflow in f64, and NaN and ±∞ survive it.
-    let sum = tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?;
-    if !sum.is_finite() {
+    if !is_finite(&tensor)? {
         return Err(Error::file(path, format!("finite numbers in {name}"), "NaN or ∞"));
     }
     Ok(tensor.to_dtype(like.dtype())?.to_device(like.device())?)

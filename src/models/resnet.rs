@@ -11,8 +11,9 @@ use candle_core::{DType, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use self::layers::{Chain, Layers};
+use crate::digest::{digest, numbers};
 use crate::error::{Error, Result};
-use crate::models::Network;
+use crate::models::{Network, check_evaluation};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 
 /// A residual network (He et al. 2016) as torchvision's `resnet18` to `resnet152`, the stride of a bottleneck in its
@@ -97,6 +98,23 @@ impl ResNet {
         self.stem.is_folded()
     }
 
+    /// The SHA-256 of the weights that a frozen network computes with, in hexadecimal digits.
+    ///
+    /// # Errors
+    /// A network in training mode.
+    pub fn digest(&self) -> Result<String> {
+        check_evaluation(self)?;
+        let mut all = Vec::new();
+        for chain in std::iter::once(&self.stem).chain(&self.layers) {
+            for tensor in chain.tensors() {
+                all.extend(numbers(tensor)?);
+            }
+        }
+        all.extend(numbers(&self.fc.0)?);
+        all.extend(numbers(&self.fc.1)?);
+        Ok(digest(all))
+    }
+
     /// The dtype of the weights.
     pub fn dtype(&self) -> DType {
         self.fc.0.dtype()
@@ -106,6 +124,10 @@ impl ResNet {
 impl Network for ResNet {
     fn stages(&self) -> usize {
         7
+    }
+
+    fn is_training(&self) -> bool {
+        !self.is_frozen()
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {

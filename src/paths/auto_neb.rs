@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::dense::Profile;
 use super::ends::Ends;
 use super::energy::Energy;
-use super::info::{NebInfo, Outcome, Verdict};
+use super::info::{NebInfo, Outcome};
 use super::neb::{neb, relax_bands};
 use super::params::{NebParams, Optimizer, at_least_one};
 use crate::error::{Error, Result};
@@ -51,13 +51,21 @@ impl AutoNebParams {
     /// Checks every field.
     ///
     /// # Errors
-    /// What [`NebParams::validate`] refuses, or a cycle without iterations or with a step size that is not positive.
+    /// What [`NebParams::validate`] refuses, or a cycle without iterations, with a step size that is not positive, or with
+    /// more new pivots than there are segments then.
     pub fn validate(&self) -> Result<()> {
         self.neb.validate()?;
-        self.cycles.iter().try_for_each(|cycle| {
+        let mut segments = self.neb.pivots + 1;
+        for cycle in &self.cycles {
             at_least_one("max_iterations", cycle.max_iterations)?;
-            cycle.optimizer.validate()
-        })
+            cycle.optimizer.validate()?;
+            if cycle.insert > segments {
+                let expected = format!("at most {segments}, the number of segments");
+                return Err(Error::argument("insert", expected, cycle.insert));
+            }
+            segments += cycle.insert;
+        }
+        Ok(())
     }
 }
 
@@ -97,18 +105,13 @@ fn continued(first: &NebInfo, mut next: NebInfo) -> NebInfo {
     next.iterations += first.iterations;
     next.evaluations.gradients += first.evaluations.gradients;
     next.evaluations.values += first.evaluations.values;
-    next.before = first.before.clone();
-    next.verdict = Verdict::of(&next.before, &next.after);
-    next
+    next.compared_with(first.before.clone())
 }
 
 /// The path (N, D) with `count` more points, in the middles of its worst segments.
 fn grow(info: &NebInfo, count: usize, samples: usize) -> Result<Tensor> {
     let path = info.path.flatten_from(1)?;
     let segments = path.dim(0)? - 1;
-    if count > segments {
-        return Err(Error::argument("insert", format!("at most {segments}, the number of segments"), count));
-    }
     let chosen = worst_segments(&info.after, samples, count);
     let mut points = Vec::with_capacity(segments + 1 + count);
     for segment in 0..segments {
@@ -124,7 +127,7 @@ fn grow(info: &NebInfo, count: usize, samples: usize) -> Result<Tensor> {
 
 /// The `count` segments whose samples rise highest above the line between their ends' energies; of equals the longest.
 fn worst_segments(profile: &Profile, samples: usize, count: usize) -> Vec<usize> {
-    let segments = profile.energy.len() / samples;
+    let segments = (profile.energy.len() - 1) / samples;
     let rise = |segment: usize| {
         let (first, last) = (segment * samples, (segment + 1) * samples);
         let (from, to) = (profile.energy[first], profile.energy[last]);

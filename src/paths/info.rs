@@ -76,6 +76,11 @@ impl NebInfo {
         self.after.length() / self.before.length()
     }
 
+    /// The same path, held against this straight line.
+    pub(super) fn compared_with(self, line: Profile) -> Self {
+        Self { verdict: Verdict::of(&line, &self.after), before: line, ..self }
+    }
+
     /// As many points of the straight line, equally distant, as the path has: (N, …), to be shown beside it.
     ///
     /// # Errors

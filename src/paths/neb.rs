@@ -47,7 +47,7 @@ pub fn neb(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, params: &NebPara
 /// pivot climb), or to begin with a guess.
 ///
 /// # Shapes
-/// `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used. [`NebInfo::before`] is the given path.
+/// `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used.
 ///
 /// # Errors
 /// As [`neb()`].
@@ -63,7 +63,14 @@ pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<
     let bands: Vec<usize> = (0..ends.bands()).collect();
     let mut found = Vec::with_capacity(bands.len());
     for bands in bands.chunks(params.bands_at_once) {
-        found.extend(relax_bands(energy, rows(&paths, bands)?, ends.shape(), bands, params)?);
+        let relaxed = relax_bands(energy, rows(&paths, bands)?, ends.shape(), bands, params)?;
+        // A band compares itself with the path it began with, which is no straight line here.
+        let dense = Dense { energy: Checked(energy), shape: ends.shape(), samples: params.samples_per_segment };
+        let lines = dense.profiles(&ends.straight(bands[0], bands.len(), last - 1)?, bands)?;
+        found.extend(relaxed.into_iter().zip(lines).map(|(mut info, line)| {
+            info.evaluations.values += line.energy.len();
+            info.compared_with(line)
+        }));
     }
     Ok(found)
 }

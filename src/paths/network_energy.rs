@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::energy::{Energy, Values};
 use crate::error::{Error, Result};
 use crate::losses::cross_entropies;
-use crate::models::Network;
+use crate::models::{Network, check_evaluation};
 
 /// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a representation z that enters stage l.
 ///
@@ -16,11 +16,12 @@ use crate::models::Network;
 /// Points (P, …) of the shape that enters stage `stage`, for 0 the network's inputs.
 ///
 /// # Errors
-/// Its methods refuse points that the network does not take, a pair without a class, a class that the network does not
-/// have, and logits that are not (P, classes).
+/// Its methods refuse a network in training mode, where a point's energy would depend on the points beside it, points that
+/// the network does not take, a pair without a class, a class that the network does not have, and logits that are not
+/// (P, classes).
 ///
-/// Paper: *connectivity*, section 3, the energy of its nudged elastic band. Take a frozen network: gradients of its weights
-/// would be computed for nothing.
+/// Paper: *connectivity*, section 3, the energy of its nudged elastic band. Freeze networks without a training mode, too:
+/// gradients of their weights would be computed for nothing.
 #[derive(Clone)]
 pub struct NetworkEnergy<'a> {
     /// The network.
@@ -50,6 +51,7 @@ impl<'a> NetworkEnergy<'a> {
         if self.batch_size == 0 {
             return Err(Error::argument("batch_size", "at least 1", 0));
         }
+        check_evaluation(self.network)?;
         if points.rank() < 2 || points.dim(0)? != bands.len() {
             let expected = format!("({}, …), one row for each entry of bands", bands.len());
             return Err(Error::shape("network energy", "points", expected, points.dims()));

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor, Var};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::models::{Parameters, fitting, store};
@@ -15,14 +14,6 @@ use crate::training::optimizer::State;
 
 /// What decides a run's numbers, by name. Two runs with equal descriptions go the same way.
 pub(super) type Run = Map<String, Value>;
-
-/// The SHA-256 of numbers.
-pub(super) fn digest(numbers: impl IntoIterator<Item = f64>) -> Value {
-    let mut hash = Sha256::new();
-    numbers.into_iter().for_each(|number| hash.update(number.to_le_bytes()));
-    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.into()
-}
 
 /// What a run remembers besides its weights, by the prefix of the names in the file.
 fn memory<'a>(state: &'a State, average: Option<&'a Average>) -> Vec<(&'static str, &'a BTreeMap<String, Var>)> {

@@ -8,13 +8,14 @@ use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
 use crate::datasets::Augmentation;
+use crate::digest::{digest, numbers};
 use crate::error::{Error, Result};
 use crate::losses::{Loss, Terms};
 use crate::metrics;
 use crate::models::{Network, Parameters};
 use crate::rng::Rng;
 use crate::training::average::Average;
-use crate::training::checkpoint::{self, Run, digest};
+use crate::training::checkpoint::{self, Run};
 use crate::training::optimizer::State;
 use crate::training::{Epoch, History, Optimizer, Progress, Schedule};
 
@@ -42,6 +43,9 @@ pub struct TrainParams {
     pub augmentation: Augmentation,
     /// Decides the order of the images; 0 by default. The initial weights come from the seed of their own builder.
     pub seed: u64,
+    /// What decides the numbers besides the parameters of [`train`], as the weights of another network in the loss; nothing
+    /// by default. A checkpoint with another context is another run's.
+    pub context: String,
     /// A file that is written after every epoch and taken up again if it is there; none by default.
     pub checkpoint: Option<PathBuf>,
 }
@@ -56,6 +60,7 @@ impl Default for TrainParams {
             average: false,
             augmentation: Augmentation::default(),
             seed: 0,
+            context: String::new(),
             checkpoint: None,
         }
     }
@@ -92,7 +97,7 @@ impl TrainParams {
 ///
 /// # Errors
 /// A parameter out of its range, shapes that do not fit, labels out of range, a checkpoint of another run, a file that
-/// cannot be written, or a loss that is no longer finite.
+/// cannot be written, or a loss or weights that are no longer finite.
 pub fn train(
     network: &dyn Network,
     parameters: &Parameters,
@@ -155,6 +160,11 @@ pub fn train(
                 return Err(Error::argument("loss", expected, means.loss));
             }
             if last {
+                // The losses are those before each step, so they do not tell of the last one.
+                if !parameters.are_finite()? {
+                    let expected = format!("finite after epoch {} (a smaller learning rate may help)", epoch + 1);
+                    return Err(Error::argument("weights", expected, "NaN or ∞"));
+                }
                 history.epochs.push(means.clone());
                 if let Some((path, run)) = &checkpoint {
                     checkpoint::save(path, run, parameters, &state, average.as_ref(), &history)?;
@@ -232,7 +242,6 @@ fn describe(
     labels: &Tensor,
     params: &TrainParams,
 ) -> Result<Run> {
-    let numbers = |t: &Tensor| -> Result<Vec<f64>> { Ok(t.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?) };
     let mut weights = Vec::new();
     for (name, var) in parameters.named() {
         weights.extend(name.bytes().map(f64::from));
@@ -259,6 +268,9 @@ fn describe(
     });
     if params.average {
         run["average"] = true.into();
+    }
+    if !params.context.is_empty() {
+        run["context"] = params.context.as_str().into();
     }
     match run {
         serde_json::Value::Object(run) => Ok(run),

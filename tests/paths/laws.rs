@@ -4,10 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isopath::Result;
 use isopath::candle::Tensor;
-use isopath::paths::{Energy, Evaluations, NebParams, Outcome, Spacing, Stop, Values, Verdict, linear, neb};
+use isopath::paths::{
+    AutoNebParams, Cycle, Energy, Evaluations, NebParams, Outcome, Spacing, Stop, Values, Verdict, auto_neb, linear,
+    neb, relax,
+};
 
 use crate::common::{assert_close, values};
-use crate::fixtures::{Plane, descent, hill, params, points};
+use crate::fixtures::{Plane, descent, hill, params, path, points};
 
 #[test]
 fn a_hill_is_walked_around() -> Result<()> {
@@ -37,6 +40,41 @@ fn a_hill_is_walked_around() -> Result<()> {
         assert_close(&straight.before.distance, &(0..91).map(|i| 6. * f64::from(i) / 90.).collect::<Vec<_>>(), 1e-12);
         assert_close(&around.energies, &around.after.energy.iter().copied().step_by(10).collect::<Vec<_>>(), 0.);
     }
+    Ok(())
+}
+
+#[test]
+fn a_given_path_is_held_against_the_straight_line() -> Result<()> {
+    // A detour that is connected already and longer than it need be, and one that crosses the hill's top.
+    let detour = |height: f64| path(&[[-3., 0.1], [-1.5, height], [0., height], [1.5, height], [3., 0.1]]);
+    let paths = Tensor::cat(&[detour(2.)?, detour(0.1)?], 0)?;
+    for (stop, iterations) in [(Stop::Connected, 0), (Stop::Force(1e-9), 5)] {
+        let params = NebParams { stop, max_iterations: 5, ..params() };
+        let found = relax(&hill(0.5), &paths, &params)?;
+        assert_eq!((found[0].verdict, found[0].iterations), (Verdict::Nonlinear, iterations));
+        let straight = &linear(&hill(0.5), &paths.get(0)?.narrow(0, 0, 1)?, &paths.get(0)?.narrow(0, 4, 1)?, 4, 10)?[0];
+        for info in &found {
+            assert_close(&info.before.energy, &straight.energy, 1e-12);
+            assert!(!info.before.is_connected() && info.length_ratio() > 0.999, "{}", info.length_ratio());
+        }
+        assert_eq!(found[1].verdict, Verdict::NoneFound);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_band_grows_with_a_single_sample_a_segment_too() -> Result<()> {
+    // Nothing lies between two points then, so the longest segments get the new ones.
+    let neb = NebParams { pivots: 2, samples_per_segment: 1, max_iterations: 3, stop: Stop::Force(1e-9), ..params() };
+    let cycle = |insert| Cycle { insert, optimizer: descent(0.1), max_iterations: 2 };
+    let found = auto_neb(
+        &hill(0.5),
+        &points(&[[-3., 0.1]])?,
+        &points(&[[3., 0.1]])?,
+        &AutoNebParams { neb, cycles: vec![cycle(3), cycle(0), cycle(1)] },
+    )?;
+    let info = &found[0];
+    assert_eq!((info.path.dims(), info.after.energy.len(), info.iterations), (&[8, 2][..], 8, 3 + 3 * 2));
     Ok(())
 }
 

@@ -3,14 +3,20 @@
 use isopath::Result;
 use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
-use isopath::models::Network;
+use isopath::models::{Network, Parameters, ResNet, ResNetParams};
 use isopath::paths::{
     AutoNebParams, Cycle, Energy, MullerBrown, NebParams, NetworkEnergy, Optimizer, Spacing, Stop, Values, auto_neb,
     linear, neb, relax,
 };
+use isopath::rng::Rng;
 
 use crate::common::{CPU, build, message};
 use crate::fixtures::{hill, points};
+
+/// In training mode.
+fn resnet() -> Result<ResNet> {
+    ResNet::new(ResNetParams::cifar10(18, 2)?, Parameters::new().builder(&Rng::new(0), DType::F32, CPU))
+}
 
 fn ends() -> (Tensor, Tensor) {
     (points(&[[-3., 1.]]).unwrap(), points(&[[3., 1.]]).unwrap())
@@ -64,6 +70,13 @@ fn parameters() {
     };
     assert_eq!(message(auto(cycle(1, 0))), "max_iterations is 0; expected at least 1");
     assert_eq!(message(auto(cycle(4, 1))), "insert is 4; expected at most 3, the number of segments");
+    // Known before any work: each cycle adds segments for the next one.
+    let grows = |last| {
+        let neb = NebParams { pivots: 2, ..with() };
+        AutoNebParams { neb, cycles: vec![cycle(3, 1), cycle(6, 1), cycle(last, 1)] }.validate()
+    };
+    assert!(grows(12).is_ok());
+    assert_eq!(message(grows(13)), "insert is 13; expected at most 12, the number of segments");
 }
 
 #[test]
@@ -126,6 +139,13 @@ fn networks_and_classes() -> Result<()> {
     assert_eq!(with(0, &[3], 16), "label is 3; expected below 3, the number of classes");
     assert_eq!(with(0, &[], 16), "classes is 0; expected one for each pair");
     assert_eq!(with(0, &[own], 0), "batch_size is 0; expected at least 1");
+    let training = resnet()?;
+    let images = points.reshape((2, 1, 2, 2))?.broadcast_as((2, 3, 2, 2))?.to_dtype(DType::F32)?;
+    let energy = NetworkEnergy::new(&training, 0, &[0]);
+    assert_eq!(
+        message(neb(&energy, &images.narrow(0, 0, 1)?, &images.narrow(0, 1, 1)?, &NebParams::default())),
+        "network is in training mode; expected one in evaluation mode, as freeze() gives it"
+    );
     assert_eq!(with(3, &[own], 16), "stage is 3; expected at most 2");
     assert_eq!(with(1, &[own], 16), "mlp: x has shape [10, 4]; expected (N, 5)");
     // An end that the network gives another class.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Connection, Space};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::paths::Verdict;
 use crate::scale::Scale;
 
 /// How many pairs have which verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// By a straight line.
     pub linear: usize,
@@ -44,7 +44,7 @@ pub fn counts<'a>(connections: impl IntoIterator<Item = &'a Connection>) -> Coun
 }
 
 /// The notebook's JSON: every verdict, so that other software can check it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
     /// `quick`, `default` or `paper`.
     pub scale: String,
@@ -63,7 +63,7 @@ pub struct Results {
 }
 
 /// (pixel − mean) / std, of red, green and blue.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Normalisation {
     /// What is taken off.
     pub mean: [f64; 3],
@@ -72,7 +72,7 @@ pub struct Normalisation {
 }
 
 /// A pair in a space.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairResult {
     /// The class that the path must not leave.
     pub class: u32,
@@ -138,7 +138,7 @@ fn by_space(connections: &[Connection]) -> BTreeMap<Space, Vec<&Connection>> {
 /// Right at shares of 0 and 1 too, where the usual interval has no width: 25 of 25 leave 0.867 to 1.
 ///
 /// Paper: Wilson, *J. Am. Stat. Assoc.* 22, 209 (1927).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Proportion {
     /// How many.
     pub count: usize,
@@ -178,7 +178,7 @@ impl fmt::Display for Proportion {
 }
 
 /// Which pairs two networks connect by a straight line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Agreement {
     /// Pairs that both do.
     pub both: usize,
@@ -239,7 +239,7 @@ impl Agreement {
 }
 
 /// What the notebook shows beyond table 1: its second JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
     /// Of all pairs.
     pub all: Summary,
@@ -258,14 +258,14 @@ pub struct Evidence {
 }
 
 /// Connections in numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// By space.
     pub spaces: BTreeMap<Space, SpaceSummary>,
 }
 
 /// A space in numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SpaceSummary {
     /// Table 1's first row as a share.
     pub linear: Proportion,

@@ -32,6 +32,17 @@ impl Chain {
         self.running.iter().all(Option::is_none)
     }
 
+    /// Convolutions and what follows them, without running statistics.
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.units.iter().flat_map(|unit| {
+            let norm = match &unit.norm {
+                UnitNorm::Batch { gamma, beta } => vec![gamma, beta],
+                UnitNorm::Bias(bias) => vec![bias],
+            };
+            std::iter::once(&unit.weight).chain(norm)
+        })
+    }
+
     /// The same in evaluation mode, with plain tensors.
     pub fn fold(&self) -> Result<Self> {
         let units = self.units.iter().zip(&self.running).map(|(unit, running)| {
