@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::embedding::{distances_from, others_by_distance, points};
 use crate::error::{Error, Result};
-use crate::models::Network;
+use crate::models::{Network, check_evaluation};
 
 /// The class of the largest logit in every row, the first of equals: `logits` (N, classes) give (N,) of u32.
 ///
@@ -23,11 +23,23 @@ pub fn classes(logits: &Tensor) -> Result<Tensor> {
     }
 }
 
+/// [`classes`], but of numbers: of a row of NaN the largest would be the first.
+///
+/// # Errors
+/// As [`classes`], or a logit that is NaN.
+pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
+    let sum = logits.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    if sum.is_nan() {
+        return Err(Error::argument("logits", "numbers", sum));
+    }
+    classes(logits)
+}
+
 /// The class that `network` gives each of `images` (N, …): (N,) of u32. `batch_size` images at a time go through the
 /// network, which bounds the memory and changes no answer.
 ///
 /// # Errors
-/// No images, `batch_size` 0, or images that the network does not take.
+/// No images, `batch_size` 0, a network in training mode, images that it does not take, or logits that are NaN.
 pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) -> Result<Tensor> {
     let n = match images.dims().first() {
         Some(&n) if n > 0 => n,
@@ -36,9 +48,10 @@ pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) ->
     if batch_size == 0 {
         return Err(Error::argument("batch_size", "at least 1", batch_size));
     }
+    check_evaluation(network)?;
     let answers = (0..n)
         .step_by(batch_size)
-        .map(|start| classes(&network.forward(&images.narrow(0, start, batch_size.min(n - start))?)?))
+        .map(|start| decided(&network.forward(&images.narrow(0, start, batch_size.min(n - start))?)?))
         .collect::<Result<Vec<_>>>()?;
     Ok(Tensor::cat(&answers, 0)?)
 }

@@ -80,7 +80,10 @@ fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
     let json = json.map_err(|error| Error::argument("results", "JSON", error))?;
     let keys = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>());
     let names = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect());
-    assert_eq!(keys(&json), names(&["scale", "seeds", "beta", "test_accuracy", "fgsm", "pgd", "lipschitz", "seconds"]));
+    assert_eq!(
+        keys(&json),
+        names(&["scale", "seeds", "beta", "test_accuracy", "isometric_loss", "fgsm", "pgd", "lipschitz", "seconds"])
+    );
     assert_eq!(keys(&json["fgsm"]), names(&["step_size", "accuracy"]));
     assert_eq!(keys(&json["pgd"]), names(&["eps", "steps", "step_size", "accuracy"]));
     assert_eq!(keys(&json["pgd"]["accuracy"]), names(&["cross_entropy", "training_loss"]));

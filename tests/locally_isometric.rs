@@ -269,5 +269,10 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
     let hole = Tensor::new(&[[f32::NAN, 0.], [0., 1.], [1., 0.], [1., 1.], [2., 1.], [1., 3.]], CPU)?;
     let text = message(train_stack(&stack, &parameters, &Lil::default(), &hole, &labels, &steps(1), &mut |_| ()));
     assert!(text.starts_with("loss is NaN; expected finite numbers in epoch 1"), "{text}");
+    // The last step, which no loss tells of.
+    let (stack, parameters) = build(&params(Gradient::Cut), DType::F32)?;
+    let wild = StackParams { epochs: 1, adam: AdamParams { learning_rate: 1e39, ..AdamParams::default() } };
+    let text = message(train_stack(&stack, &parameters, &Lil::default(), &x, &labels, &wild, &mut |_| ()));
+    assert_eq!(text, "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)");
     Ok(())
 }

@@ -109,6 +109,9 @@ fn run() -> &'static Run {
         let late = "std::thread::spawn(|| {\n    std::thread::sleep(std::time::Duration::from_millis(150));\n    \
                     eprintln!(\"too late\");\n});";
         site.add("late", &[code(GREETING), code(late)]);
+        let for_ever = "std::thread::spawn(|| for _ in 0..u64::MAX {\n    eprintln!(\"more\");\n    \
+                        std::thread::sleep(std::time::Duration::from_millis(50));\n});";
+        site.add("for_ever", &[code(for_ever), code(GREETING)]);
         site.add("formula", &[markdown("# Unknown\n\nA formula: $\\unknowable{x}$."), code(GREETING)]);
         std::fs::write(site.notebooks().join("not_one.ipynb"), "{\"cells\": [").unwrap();
 
@@ -200,6 +203,11 @@ fn a_cell_that_does_not_end_is_stopped_with_its_process() {
 }
 
 #[test]
+fn a_cell_whose_thread_never_falls_silent_is_stopped() {
+    assert_failed("for_ever", &["a thread of the cell still prints"]);
+}
+
+#[test]
 fn text_without_a_newline_is_stopped_with_a_hint() {
     assert_failed("no_newline", &["2 | print!(\"half a line\");", "printed text without a final newline"]);
 }
@@ -219,6 +227,7 @@ fn stderr_that_comes_after_the_last_cell_counts() {
 fn what_is_no_notebook_or_cannot_be_shown_fails() {
     assert_failed("not_one", &["it is not a notebook"]);
     assert_failed("formula", &["the formula \\unknowable{x} cannot be shown"]);
+    assert!(!run().stdout.contains("formula  starting the kernel"), "known before the notebook runs");
 }
 
 #[test]
@@ -289,6 +298,23 @@ fn bad_input_gives_one_line() {
         assert!(!output.status.success(), "{arguments:?} is accepted");
         assert!(stderr.lines().next().is_some_and(|line| line.contains(words)), "{arguments:?}: {stderr}");
         assert_eq!(std::fs::read_dir(site.pages()).unwrap().count(), 0, "{arguments:?} leaves something");
+    }
+}
+
+/// The executed copy would replace the source, and a failure would remove it.
+#[test]
+fn the_pages_do_not_go_to_the_folder_of_the_notebooks() {
+    let site = Site::new();
+    site.add("rings", &[code(GREETING)]);
+    let linked = site.notebooks().join("linked");
+    std::os::unix::fs::symlink(".", &linked).unwrap();
+    for folder in [site.notebooks(), linked] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_isopath"));
+        command.arg("render").arg("--notebooks").arg(site.notebooks()).arg("--site").arg(folder);
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains("expected another folder than the notebook's"), "{stderr}");
+        assert!(std::fs::read_to_string(site.notebooks().join("rings.ipynb")).unwrap().contains("hello"));
     }
 }
 

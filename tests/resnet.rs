@@ -271,3 +271,47 @@ fn bad_parameters_weights_and_inputs_are_refused() -> Result<()> {
     assert_eq!(values(&parameters.named()["fc.bias"]), before);
     Ok(())
 }
+
+#[test]
+fn a_network_in_training_mode_is_asked_for_nothing() -> Result<()> {
+    use isopath::attacks::{PgdParams, gradient, pgd};
+    use isopath::losses::{CrossEntropy, Representation};
+    use isopath::{lipschitz, metrics};
+
+    let parameters = Parameters::new();
+    let params = ResNetParams { classes: 2, ..ResNetParams::cifar10(18, 2)? };
+    let network = ResNet::new(params, parameters.builder(&Rng::new(0), DType::F32, CPU))?;
+    let x = ((wave(&[4, 3, 8, 8], 0.)? + 1.)? * 0.5)?.to_dtype(DType::F32)?;
+    let labels = Tensor::new(&[0u32, 1, 0, 1], CPU)?;
+    let statistics = || -> Vec<f64> {
+        let named = parameters.named();
+        named.iter().filter(|(name, _)| name.contains("running")).flat_map(|(_, var)| values(var)).collect()
+    };
+    let before = statistics();
+    let features = Representation::Stage(5);
+    for refused in [
+        message(metrics::accuracy(&network, &x, &labels, 2)),
+        message(gradient(&network, &CrossEntropy, &x, &labels)),
+        message(pgd(&network, &CrossEntropy, &x, &labels, 0.1, &PgdParams::default())),
+        message(lipschitz::jacobian_norms(&network, features, &x)),
+        message(lipschitz::cross_entropy_gradient(&network, features, &x, &labels)),
+        message(network.digest()),
+    ] {
+        assert_eq!(refused, "network is in training mode; expected one in evaluation mode, as freeze() gives it");
+    }
+    assert_eq!(statistics(), before);
+
+    // Frozen it is taken, its representations of any shape; another weight is another digest.
+    let frozen = network.freeze()?;
+    for stage in 0..7 {
+        let found = lipschitz::cross_entropy_gradient(&frozen, Representation::Stage(stage), &x, &labels)?;
+        for sides in found.sides {
+            assert!(sides.gradient > 0. && sides.gradient <= sides.bound * (1. + 1e-4), "{stage}: {sides:?}");
+        }
+    }
+    assert_eq!(frozen.digest()?, network.freeze()?.digest()?);
+    let bias = &parameters.named()["layer4.1.bn2.bias"];
+    bias.set(&(bias.as_tensor() + 1e-3)?)?;
+    assert_ne!(frozen.digest()?, network.freeze()?.digest()?);
+    Ok(())
+}

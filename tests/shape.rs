@@ -136,6 +136,11 @@ fn bad_input_is_refused() -> Result<()> {
     let cells = Tensor::new(&[0u32, 1, 0], CPU)?;
     let expected = "members: cells has shape [3]; expected (4,) of U32, one for each point";
     assert_eq!(message(distances_within(&x, &cells)), expected);
+    for wild in [4, u32::MAX] {
+        let cells = Tensor::new(&[0u32, 1, 0, wild], CPU)?;
+        let expected = format!("cells is {wild}; expected below 4, the number of points");
+        assert_eq!(message(distances_within(&x, &cells)), expected);
+    }
     assert_eq!(message(stress(&[0., 0.], &[1., 1.])), "given distances is 0; expected at least one above 0");
     for (a, b) in [(vec![], vec![]), (vec![1., 2.], vec![1.])] {
         assert!(stress(&a, &b).is_err() && correlation(&a, &b).is_err());

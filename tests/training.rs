@@ -371,6 +371,8 @@ fn scores_count_right_answers() -> Result<()> {
     assert_eq!(message(metrics::accuracy(&Same, &logits, &labels, 0)), "batch_size is 0; expected at least 1");
     assert!(message(metrics::accuracy(&Same, &logits, &labels.narrow(0, 0, 4)?, 2)).contains("labels has shape [4]"));
     assert!(message(metrics::predictions(&Same, &logits.narrow(0, 0, 0)?, 2)).contains("images has shape [0, 3]"));
+    let hole = Tensor::new(&[[0f32, 1., 0.], [f32::NAN; 3]], CPU)?;
+    assert_eq!(message(metrics::predictions(&Same, &hole, 1)), "logits is NaN; expected numbers");
     Ok(())
 }
 

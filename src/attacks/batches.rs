@@ -6,8 +6,8 @@ use rayon::prelude::*;
 use super::params::Goal;
 use crate::bounds::Bounds;
 use crate::error::{Error, Result};
-use crate::metrics::classes;
-use crate::models::Network;
+use crate::metrics::decided;
+use crate::models::{Network, check_evaluation};
 
 /// Consecutive rows of the images, attacked together.
 pub(super) struct Batch {
@@ -71,17 +71,13 @@ pub(super) fn in_parallel<T: Send>(batches: &[Batch], f: impl Fn(&Batch) -> Resu
 /// The label of the largest logit of each image.
 ///
 /// # Errors
-/// The network refuses the images, or its logits are not (N, classes) or not numbers.
+/// The network is in training mode, refuses the images, or its logits are not (N, classes) or not numbers.
 pub(super) fn predictions(network: &dyn Network, images: &Tensor) -> Result<Vec<u32>> {
-    let logits = logits(network, images)?;
-    let sum = logits.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-    if sum.is_nan() {
-        return Err(Error::argument("logits", "numbers", sum));
-    }
-    Ok(classes(&logits)?.to_vec1()?)
+    Ok(decided(&logits(network, images)?)?.to_vec1()?)
 }
 
 fn logits(network: &dyn Network, images: &Tensor) -> Result<Tensor> {
+    check_evaluation(network)?;
     let logits = network.forward(images)?.detach();
     let rows = images.dim(0)?;
     match logits.dims() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ball::row_norms;
 use crate::error::{Error, Result};
 use crate::losses::Loss;
-use crate::models::Network;
+use crate::models::{Network, check_evaluation};
 
 /// ∇ₓ L(x, t), the gradient that an attacker follows.
 ///
@@ -14,11 +14,12 @@ use crate::models::Network;
 /// `x` (N, …) is one batch, `labels` (N,) of `u32`; the gradient has the shape of `x`.
 ///
 /// # Errors
-/// What [`Loss::loss`] refuses; a loss that is not a scalar; a gradient that is missing (an operation without a
+/// A network in training mode; what [`Loss::loss`] refuses; a loss that is not a scalar; a gradient that is missing (an operation without a
 /// backward pass lies between the loss and the input) or not finite.
 ///
 /// Paper: *isometry*, section 3.2.
 pub fn gradient(network: &dyn Network, loss: &dyn Loss, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    check_evaluation(network)?;
     let x = Var::from_tensor(x)?;
     let value = loss.loss(network, x.as_tensor(), labels)?;
     if value.rank() != 0 {

@@ -127,7 +127,7 @@ fn evcxr_jupyter(environment: &Environment) -> Finding {
 fn spec(project: &Project, environment: &Environment) -> Finding {
     let path = kernelspec(environment);
     match std::fs::read_to_string(&path) {
-        Ok(text) if text == kernelspec_text(project) => Ok(path.display().to_string()),
+        Ok(text) if text == kernelspec_text(project, environment) => Ok(path.display().to_string()),
         Ok(_) => Err(Problem::new(format!("{} starts another binary", path.display()), SETUP)),
         Err(error) => Err(Problem::new(format!("{}: {error}", path.display()), SETUP)),
     }

@@ -35,6 +35,11 @@ impl Environment {
         active.unwrap_or_else(|| Self { prefix: project.venv(), own: true })
     }
 
+    /// The environment in a folder, as it is.
+    pub fn at(prefix: PathBuf) -> Self {
+        Self { prefix, own: false }
+    }
+
     fn has_jupyter_lab(&self) -> bool {
         output(command(self.python()).args(["-c", "import jupyterlab"])).is_ok()
     }
@@ -69,16 +74,18 @@ for requirement in sys.argv[1:]:
     /// # Errors
     /// No suitable Python, or pip fails.
     pub fn complete(&self, required: &[String]) -> Result<Vec<String>> {
+        const NO_VENV: &str = "on Debian and Ubuntu: apt-get install python3-venv";
         if !self.python().is_file() {
             let python = system_python()?;
             println!("making {}", self.prefix.display());
-            run(
-                command(python).args(["-m", "venv"]).arg(&self.prefix),
-                "on Debian and Ubuntu: apt-get install python3-venv",
-            )?;
+            run(command(python).args(["-m", "venv"]).arg(&self.prefix), NO_VENV)?;
         }
         let missing = self.missing(required)?;
         if !missing.is_empty() {
+            // A venv whose making was interrupted, or that lacked the system's package for it, has no pip.
+            if output(command(self.python()).args(["-m", "pip", "--version"])).is_err() {
+                run(command(self.python()).args(["-m", "ensurepip", "--upgrade"]), NO_VENV)?;
+            }
             println!("installing {}", missing.join(", "));
             run(
                 command(self.python())

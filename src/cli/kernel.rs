@@ -7,7 +7,7 @@ mod folder;
 pub mod units;
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::command::command;
 use super::environment::Environment;
@@ -24,12 +24,13 @@ const MEMORY: [(&str, &str); 4] = [
     ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
 ];
 
-/// Becomes evcxr_jupyter, in a folder of the pool.
+/// Becomes evcxr_jupyter of the environment in the folder `environment` (else of the one that is active), in a folder of
+/// the pool.
 ///
 /// # Errors
 /// evcxr_jupyter is not installed, or no folder can be prepared. On success it does not return.
-pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
-    let environment = Environment::locate(project);
+pub fn kernel(project: &Project, environment: Option<PathBuf>, connection_file: &Path) -> Result<()> {
+    let environment = environment.map_or_else(|| Environment::locate(project), Environment::at);
     let evcxr = evcxr::find(&environment).ok_or_else(|| {
         Failure(format!("evcxr_jupyter {} is not installed; run `cargo run -- setup`", evcxr::VERSION))
     })?;

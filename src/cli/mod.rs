@@ -85,6 +85,9 @@ enum Verb {
     /// What the kernelspec starts: evcxr_jupyter in a build folder that no other kernel uses
     #[command(hide = true)]
     Kernel {
+        /// The folder of the environment that holds evcxr_jupyter
+        #[arg(long)]
+        environment: Option<PathBuf>,
         /// The connection file that Jupyter wrote
         connection_file: PathBuf,
     },
@@ -104,6 +107,6 @@ pub fn run() -> Result<()> {
         Verb::Render(arguments) => render::verb::run(&project, arguments),
         Verb::Train(what) => train::train(what),
         Verb::Doctor => doctor::doctor(&project),
-        Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),
+        Verb::Kernel { environment, connection_file } => kernel::kernel(&project, environment, &connection_file),
     }
 }

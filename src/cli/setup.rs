@@ -49,9 +49,11 @@ pub fn kernelspec(environment: &Environment) -> PathBuf {
 }
 
 /// What the kernelspec must hold for this checkout.
-pub fn kernelspec_text(project: &Project) -> String {
+///
+/// It names the environment, which may not be the active one where Jupyter is started.
+pub fn kernelspec_text(project: &Project, environment: &Environment) -> String {
     let spec = json!({
-        "argv": [project.binary, "kernel", "{connection_file}"],
+        "argv": [project.binary, "kernel", "--environment", environment.prefix, "{connection_file}"],
         "display_name": "Rust (isopath)",
         "language": "rust",
         "interrupt_mode": "message",
@@ -61,7 +63,7 @@ pub fn kernelspec_text(project: &Project) -> String {
 
 fn register(project: &Project, environment: &Environment) -> Result<PathBuf> {
     let path = kernelspec(environment);
-    let text = kernelspec_text(project);
+    let text = kernelspec_text(project, environment);
     write_if_changed(&path, &text)?;
     Ok(path)
 }

@@ -1,7 +1,7 @@
 //! The Hugging Face hub, as candle-datasets reads it.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,8 +62,11 @@ impl Hub {
             let address = address.clone();
             move || {
                 let mut last = io::Error::other("the name has no address");
-                for address in address.to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&address, patience) {
+                let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+                // The first may be one of a network that swallows everything, as a broken route for IPv6 does.
+                let share = patience / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+                for address in addresses {
+                    match TcpStream::connect_timeout(&address, share) {
                         Ok(_) => return Ok(()),
                         Err(error) => last = error,
                     }

@@ -337,6 +337,8 @@ pub struct Results {
     pub beta: Vec<f64>,
     /// `[beta][seed]`, without an attack.
     pub test_accuracy: Vec<Vec<f64>>,
+    /// `[beta][seed]`: table 1's L_ISO.
+    pub isometric_loss: Vec<Vec<f64>>,
     /// Figure 3A.
     pub fgsm: FgsmResults,
     /// Figure 3B.
@@ -404,6 +406,7 @@ impl Results {
             seeds: settings.seeds.clone(),
             beta: settings.betas.clone(),
             test_accuracy: networks.iter().map(|runs| runs.iter().map(|t| t.test_accuracy).collect()).collect(),
+            isometric_loss: networks.iter().map(|runs| runs.iter().map(|t| t.isometric_loss).collect()).collect(),
             fgsm: fgsm_results,
             pgd: pgd_results,
             lipschitz: lipschitz.to_vec(),

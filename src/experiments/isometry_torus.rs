@@ -227,7 +227,8 @@ pub fn train_stacks(settings: &Settings, report: impl Fn(&str) + Sync) -> Result
     let pairs = [with(&settings.seeds, Gradient::Cut), with(&settings.through_seeds, Gradient::Through)].concat();
     in_parallel(&pairs, |(gradient, seed)| {
         let mut progress = |progress: &Progress| {
-            if (4 * progress.epoch).is_multiple_of(settings.epochs) && progress.epoch < settings.epochs {
+            let quarters = |epochs: usize| 4 * epochs / settings.epochs;
+            if quarters(progress.epoch) > quarters(progress.epoch - 1) && progress.epoch < settings.epochs {
                 let Progress { epoch, means, seconds_left, .. } = progress;
                 let (loss, accuracy) = (means.loss, means.accuracy.unwrap_or(f64::NAN));
                 report(&format!(

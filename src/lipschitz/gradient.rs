@@ -11,7 +11,7 @@ use super::{distance, host_rows, jacobian, norm, represent};
 use crate::distances::Euclidean;
 use crate::error::{Error, Result};
 use crate::losses::{Lil, Representation, cross_entropy};
-use crate::models::Network;
+use crate::models::{Network, check_evaluation};
 
 /// Both sides of an inequality.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -137,6 +137,7 @@ pub fn cross_entropy_gradient(
     labels: &Tensor,
 ) -> Result<CrossEntropyGradient> {
     host_rows("x", x, 1)?;
+    check_evaluation(network)?;
     let above = representation.stage(network.stages())? + 1;
     let lengths = |from: usize, input: &Tensor| -> Result<Vec<f64>> {
         let input = Var::from_tensor(&input.detach())?;
@@ -146,7 +147,7 @@ pub fn cross_entropy_gradient(
         let gradient = gradient.map_or_else(|| input.zeros_like(), Ok)?;
         Ok(host_rows("gradient", &gradient, 1)?.iter().map(|row| norm(row)).collect())
     };
-    let phi = represent(network, representation, x)?;
+    let phi = network.forward_to(above, x)?;
     let jacobian_norms = super::jacobian_norms(network, representation, x)?;
     let lengths = lengths(0, x)?.into_iter().zip(lengths(above, &phi)?);
     let sides = lengths.zip(&jacobian_norms).map(|((gradient, of_phi), k)| Sides { gradient, bound: of_phi * k });

@@ -16,11 +16,10 @@ const BATCH: usize = 50;
 ///
 /// One backward pass for each of the E outputs, which serves all rows at once: exact for every network whose operations
 /// have a gradient. (candle differentiates once only, and a difference quotient would leave a product J·v three digits in
-/// f32.) The rows must not depend on each other, as they would in a batch normalisation that is being trained. Give a
-/// frozen network, or the gradients of its weights are computed in vain.
+/// f32.) Give a frozen network, or the gradients of its weights are computed in vain.
 ///
 /// # Errors
-/// No points, numbers that are not finite, or an input or a representation that the network does not have.
+/// A network in training mode, in which rows depend on each other; no points, numbers that are not finite, or an input or a representation that the network does not have.
 pub fn jacobian(network: &dyn Network, representation: Representation, x: &Tensor) -> Result<Tensor> {
     host_rows("x", x, 1)?;
     let n = x.dim(0)?;

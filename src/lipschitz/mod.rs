@@ -25,10 +25,11 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::losses::Representation;
-use crate::models::Network;
+use crate::models::{Network, check_evaluation};
 
 /// F(x) (N, E): the representation of a batch of inputs.
 fn represent(network: &dyn Network, representation: Representation, x: &Tensor) -> Result<Tensor> {
+    check_evaluation(network)?;
     let last = representation.stage(network.stages())?;
     rows(network.forward_to(last + 1, x)?)
 }

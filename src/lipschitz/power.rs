@@ -38,7 +38,7 @@ pub fn largest_eigenvalue(matrix: &[f64], n: usize) -> Result<f64> {
 
 /// ‖A‖₂ of each matrix of (N, rows, columns): the root of the largest eigenvalue of A·Aᵀ or Aᵀ·A, the smaller of both.
 ///
-/// The product is formed in the matrices' own precision, all else in f64.
+/// All in f64.
 pub fn spectral_norms(matrices: &Tensor) -> Result<Vec<f64>> {
     let (count, rows, columns) = matrices.dims3()?;
     let matrices = matrices.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous()?;

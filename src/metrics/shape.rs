@@ -24,7 +24,7 @@ pub fn pair_distances(points: &Tensor) -> Result<Vec<f64>> {
 /// The pairs of [`pair_distances`] in each of the cells 0, 1, …: `cells` (N,) of u32 names the cell of each row.
 ///
 /// # Errors
-/// As [`pair_distances`], or cells of another number or dtype.
+/// As [`pair_distances`] and [`members`].
 pub fn distances_within(points: &Tensor, cells: &Tensor) -> Result<Vec<Vec<f64>>> {
     members(points, cells)?.iter().map(|index| pair_distances(&points.index_select(index, 0)?)).collect()
 }
@@ -32,7 +32,7 @@ pub fn distances_within(points: &Tensor, cells: &Tensor) -> Result<Vec<Vec<f64>>
 /// The rows of each of the cells 0, 1, …, as indices (n,) of u32.
 ///
 /// # Errors
-/// Cells that are not (N,) of u32, one for each row of `points`.
+/// Cells that are not (N,) of u32, one for each row of `points`, or not below N.
 pub fn members(points: &Tensor, cells: &Tensor) -> Result<Vec<Tensor>> {
     let n = points.dims().first().copied().unwrap_or(0);
     if cells.dims() != [n] || cells.dtype() != DType::U32 {
@@ -40,7 +40,12 @@ pub fn members(points: &Tensor, cells: &Tensor) -> Result<Vec<Tensor>> {
         return Err(Error::shape("members", "cells", expected, cells.dims()));
     }
     let cells = cells.to_vec1::<u32>()?;
-    let count = cells.iter().max().map_or(0, |most| most + 1);
+    let count = match cells.iter().max() {
+        Some(&most) if most as usize >= n => {
+            return Err(Error::argument("cells", format!("below {n}, the number of points"), most));
+        }
+        most => most.map_or(0, |most| most + 1),
+    };
     let of = |cell: u32| (0..).zip(&cells).filter_map(move |(row, own)| (*own == cell).then_some(row));
     let tensor = |cell| Ok(Tensor::from_iter(of(cell).collect::<Vec<u32>>(), points.device())?);
     (0..count).map(tensor).collect()
@@ -101,8 +106,7 @@ impl Loop {
         if self.death > 0. { 1. - self.birth / self.death } else { 0. }
     }
 
-    /// Whether the loop is at least twice as wide as its largest gap: a circle that misses more than a seventh counts as
-    /// broken.
+    /// Whether death is at least twice birth: a circle that misses more than a seventh counts as broken.
     pub fn kept(&self) -> bool {
         self.prominence() >= 0.5
     }

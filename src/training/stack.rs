@@ -9,7 +9,7 @@ use candle_core::backprop::GradStore;
 use crate::error::{Error, Result};
 use crate::losses::{Lil, Terms, labels_of};
 use crate::models::{Gradient, LayerOutput, LocallyIsometric, Parameters};
-use crate::training::train::Sums;
+use crate::training::train::{Sums, check_finite};
 use crate::training::{Adam, AdamParams, Epoch, History, Progress};
 
 /// The parameters of [`train_stack`]; the defaults are the *isometry* paper's for toy sets (section 2.2).
@@ -41,7 +41,7 @@ impl Default for StackParams {
 ///
 /// # Errors
 /// A parameter out of its range, not as many labels as layers, labels that do not nest or are out of range, shapes that
-/// do not fit, or a loss that is no longer finite.
+/// do not fit, or a loss or weights that are no longer finite.
 pub fn train_stack(
     stack: &LocallyIsometric,
     parameters: &Parameters,
@@ -78,6 +78,7 @@ pub fn train_stack(
         let epochs = params.epochs;
         progress(&Progress { epoch, epochs, batch: 1, batches: 1, means, images_per_second, seconds_left });
     }
+    check_finite(parameters, params.epochs)?;
     Ok(histories)
 }
 

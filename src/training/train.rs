@@ -160,11 +160,7 @@ pub fn train(
                 return Err(Error::argument("loss", expected, means.loss));
             }
             if last {
-                // The losses are those before each step, so they do not tell of the last one.
-                if !parameters.are_finite()? {
-                    let expected = format!("finite after epoch {} (a smaller learning rate may help)", epoch + 1);
-                    return Err(Error::argument("weights", expected, "NaN or ∞"));
-                }
+                check_finite(parameters, epoch + 1)?;
                 history.epochs.push(means.clone());
                 if let Some((path, run)) = &checkpoint {
                     checkpoint::save(path, run, parameters, &state, average.as_ref(), &history)?;
@@ -188,6 +184,20 @@ pub fn train(
         }
     }
     Ok(history)
+}
+
+/// The losses are those before each step, so they do not tell of the last one.
+///
+/// # Errors
+/// A weight is NaN or infinite after so many epochs.
+pub(super) fn check_finite(parameters: &Parameters, epochs: usize) -> Result<()> {
+    match parameters.are_finite()? {
+        true => Ok(()),
+        false => {
+            let expected = format!("finite after epoch {epochs} (a smaller learning rate may help)");
+            Err(Error::argument("weights", expected, "NaN or ∞"))
+        }
+    }
 }
 
 /// Images and labels of a batch.

@@ -30,6 +30,8 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # How long the kernel must be silent after `idle` before the next cell starts, and after the last cell, in seconds.
 SILENCE, LAST_SILENCE = 0.2, 0.5
 SECONDS_TO_REPLY = 30
+# How long a cell's threads may go on printing after its end; never longer than a cell's time-out.
+SECONDS_TO_FALL_SILENT = 30
 NO_NEWLINE_HINT = (
     "It runs for ever, waits for something, or printed text without a final newline: the kernel hears nothing more\n"
     "of such a cell, so end every print! with \\n. A cell that needs longer: --cell-timeout SECONDS."
@@ -112,12 +114,16 @@ class Kernel:
             raise SystemExit(f"the Jupyter environment {sys.prefix} has no kernel called {name!r}") from None
         except OSError as error:
             raise SystemExit(f"the kernel {name!r} does not start: {error}") from None
-        self.client = self.manager.blocking_client()
-        self.client.start_channels()
         try:
+            self.client = self.manager.blocking_client()
+            self.client.start_channels()
             self.client.wait_for_ready(timeout=startup_timeout)
-        except RuntimeError as error:
-            raise SystemExit(f"the kernel {name!r} does not start: {error}{self.last_words()}") from None
+        except BaseException as error:
+            # Nobody else would: the kernel is in a session of its own.
+            self.manager.shutdown_kernel(now=True)
+            if isinstance(error, RuntimeError):
+                raise SystemExit(f"the kernel {name!r} does not start: {error}{self.last_words()}") from None
+            raise
 
     def last_words(self):
         """What the kernel's process wrote on its own standard output and error, the last 20 lines."""
@@ -125,9 +131,12 @@ class Kernel:
         lines = plain(self.log.read().decode(errors="replace")).splitlines()[-20:]
         return "".join(f"\n{line}" for line in lines)
 
-    def check_alive(self):
+    def check_owner(self):
         if os.getppid() != self.parent:
             raise SystemExit("whoever started this is gone")
+
+    def check_alive(self):
+        self.check_owner()
         if not self.manager.is_alive():
             raise Broken("died", f"the kernel died{self.last_words()}")
 
@@ -142,6 +151,7 @@ class Kernel:
         deadline = time.monotonic() + timeout
         request = self.client.execute(source, allow_stdin=False)
         idle = False
+        # What a cell says does not put off its end, nor hide that the kernel's owner is gone.
         while not idle:
             message = self.next_message(min(1.0, max(0.0, deadline - time.monotonic())))
             if message is not None:
@@ -151,13 +161,19 @@ class Kernel:
                     and message["content"]["execution_state"] == "idle"
                     and message["parent_header"].get("msg_id") == request
                 )
-            elif time.monotonic() >= deadline:
+            if not idle and time.monotonic() >= deadline:
                 said = plain(outputs.stderr)
                 raise Broken("timeout", f"no end after {timeout:g} s\n{NO_NEWLINE_HINT}" + (f"\n{said}" if said else ""))
-            else:
+            self.check_owner()
+            if message is None:
                 self.check_alive()
+        limit = min(timeout, SECONDS_TO_FALL_SILENT)
+        deadline = time.monotonic() + limit
         while (message := self.next_message(silence)) is not None:
             outputs.add(message)
+            self.check_owner()
+            if time.monotonic() >= deadline:
+                raise Broken("timeout", f"a thread of the cell still prints {limit:g} s after its end")
         return self.count(request, outputs)
 
     def count(self, request, outputs):

@@ -11,7 +11,7 @@ mod site;
 mod tell;
 pub mod verb;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +69,7 @@ pub fn default_cell_timeout(scale: Scale) -> Duration {
 /// What [`render`] would refuse at once; worth asking before a long set-up. Returns the notebooks that are meant.
 ///
 /// # Errors
-/// An unknown notebook, two of one name, 0 jobs, a time-out of 0.
+/// An unknown notebook, two of one name, a site in the folder of a notebook, 0 jobs, a time-out of 0.
 pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     if options.jobs == 0 {
         return Err(Error::argument("jobs", "at least 1", 0));
@@ -77,7 +77,20 @@ pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     if options.cell_timeout.is_zero() {
         return Err(Error::argument("cell-timeout", "more than 0 seconds", 0));
     }
-    notebooks::find(&options.notebooks, &options.notebooks_dir)
+    let notebooks = notebooks::find(&options.notebooks, &options.notebooks_dir)?;
+    for notebook in &notebooks {
+        let executed = options.site_dir.join(format!("{}.ipynb", notebook.name));
+        // Of a file that is not there, none is the source.
+        if std::fs::canonicalize(executed).is_ok_and(|executed| is_same(&executed, &notebook.path)) {
+            let expected = "another folder than the notebook's, whose executed copy would replace it";
+            return Err(Error::argument("site", expected, options.site_dir.display()));
+        }
+    }
+    Ok(notebooks)
+}
+
+fn is_same(canonical: &Path, other: &Path) -> bool {
+    std::fs::canonicalize(other).is_ok_and(|other| other == canonical)
 }
 
 /// Executes the notebooks, writes their pages and the index, and tells on standard output how each cell went.
@@ -109,7 +122,9 @@ pub fn render(options: &Options) -> Result<Report> {
 
 /// Executes one notebook and writes its page; otherwise the reason, and no page.
 fn one(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBuf, String> {
-    let page = run::execute(notebook, options, assets).and_then(|executed| {
+    let checked = site::check_words(notebook, options, assets);
+    let page = checked.inspect_err(|reason| tell::line(&notebook.name, reason)).and_then(|()| {
+        let executed = run::execute(notebook, options, assets)?;
         let page = site::write_page(notebook, &executed, options, assets)?;
         tell::line(&notebook.name, &format!("page: {}", page.display()));
         Ok(page)

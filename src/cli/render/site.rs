@@ -11,12 +11,23 @@ use super::notebooks::Notebook;
 use super::run::{last_line, python};
 use super::{Failure, Options};
 
+/// Reads the words of a notebook that is to be executed as its page will; in one line what is wrong with them.
+pub fn check_words(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<(), String> {
+    let mut command = python(options, assets, "page.py");
+    command.arg("check").arg(&notebook.path).arg("--folder").arg(folder(notebook));
+    finish(command).map_err(|reason| format!("its page cannot be written: {reason}"))
+}
+
+/// Where the notebook's images lie.
+fn folder(notebook: &Notebook) -> &Path {
+    notebook.path.parent().unwrap_or(Path::new("."))
+}
+
 /// Writes the page of an executed notebook; returns where it is, or in one line why there is none.
 pub fn write_page(notebook: &Notebook, executed: &Path, options: &Options, assets: &Assets) -> Result<PathBuf, String> {
-    let folder = notebook.path.parent().unwrap_or(Path::new("."));
     let mut command = python(options, assets, "page.py");
     command.arg("notebook").arg(executed).arg(format!("--name={}", notebook.name));
-    command.arg("--folder").arg(folder).arg("--site").arg(&options.site_dir);
+    command.arg("--folder").arg(folder(notebook)).arg("--site").arg(&options.site_dir);
     finish(command).map_err(|reason| format!("its page cannot be written: {reason}"))?;
     Ok(options.site_dir.join(format!("{}.html", notebook.name)))
 }

@@ -1,4 +1,4 @@
-"""Writes the web pages of executed notebooks: `page.py notebook …` and `page.py index …`.
+"""Writes the web pages of executed notebooks: `page.py check …`, `page.py notebook …` and `page.py index …`.
 
 A page is one file that asks nothing of the network: styles, figures and formulas are inside it.
 """
@@ -115,6 +115,18 @@ def write(path, text):
             raise
 
 
+def check_notebook(options):
+    """Reads the words of a notebook as its page will, so that no formula is found wanting after hours of execution."""
+    try:
+        notebook = nbformat.read(options.source, as_version=4)
+    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError):
+        return  # Its execution says what is wrong with it.
+    outline, formulas = prose.Outline(), Formulas()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            prose.to_html(cell.source, outline, formulas, options.folder, cell.get("attachments"))
+
+
 def write_notebook(options):
     """The page of one notebook, and beside it the executed notebook for download."""
     page = Page(options.executed, options.folder)
@@ -152,6 +164,10 @@ def write_index(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
+    check = commands.add_parser("check")
+    check.add_argument("source", type=pathlib.Path)
+    check.add_argument("--folder", type=pathlib.Path, required=True, help="where the notebook's images lie")
+    check.set_defaults(run=check_notebook)
     notebook = commands.add_parser("notebook")
     notebook.add_argument("executed", type=pathlib.Path)
     notebook.add_argument("--name", required=True)

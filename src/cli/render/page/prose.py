@@ -25,7 +25,7 @@ class Outline:
     """The page's title and headings, each with an id of its own."""
 
     def __init__(self):
-        self.title, self.headings, self.ids = None, [], {"top", "contents", "run"}
+        self.title, self.headings, self.ids = None, [], {"top", "contents", "run", "text"}
 
     def name(self, text):
         """An id made of the heading's words."""
