@@ -206,12 +206,12 @@ fn two_at_once_fetch_once() {
     let dir = tempdir().unwrap();
     let run = |waits: bool| {
         let mut shelf = Shelf::new("full", &[("a", A), ("b", B)]);
-        shelf.pause = Duration::from_millis(300);
+        shelf.pause = Duration::from_millis(1500);
         if waits {
             while !dir.path().join(".lock").exists() {
                 thread::sleep(Duration::from_millis(5));
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(300));
         }
         let (fetched, lines) = fetch(dir.path(), &[&shelf]);
         (fetched.unwrap().brought.len(), lines)

@@ -196,11 +196,26 @@ fn an_isometry_has_the_constant_one() -> Result<()> {
         assert_close(&[found.largest, found.smallest, found.mean], &[a; 3], 1e-12);
         assert_close(&jacobian_norms(&network, logits, &x)?, &[a; 40], 1e-12);
         assert_close(&layer_norms(&network, logits)?, &[a], 1e-12);
-        // Distances that are kept leave nothing to descend.
+        // Every distance d of a class is |1 − a|·d wrong, and K is a. Distances that are kept leave nothing to descend.
+        let loss = Lil { beta: 10., representation: logits, ..Lil::default() };
+        let found = isometric_gradient(&network, &loss, &x, &labels)?;
+        let (rows, names) = (x.to_vec2::<f64>()?, labels.to_vec1::<u32>()?);
+        let wrong = |i: usize| -> f64 {
+            let same = (0..40).filter(|j| names[*j] == names[i]);
+            let square = |j: usize| rows[i].iter().zip(&rows[j]).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+            same.map(|j| (1. - a).abs() * square(j).sqrt()).sum()
+        };
+        let wrong: Vec<f64> = (0..40).map(wrong).collect();
+        let factor = 4. * 10. / (40. * 40.);
+        let bounds: Vec<f64> = found.point_sides.iter().map(|sides| sides.bound).collect();
+        assert_close(&bounds, &wrong.iter().map(|wrong| factor * wrong * (1. + a)).collect::<Vec<_>>(), 1e-12);
+        assert_close(&[found.together_sides.bound], &[factor * wrong.iter().sum::<f64>() * a], 1e-11);
         if a == 1. {
-            let loss = Lil { beta: 10., representation: logits, ..Lil::default() };
-            let found = isometric_gradient(&network, &loss, &x, &labels)?;
             assert!(found.point_sides.iter().all(|sides| sides.gradient < 1e-12 && sides.bound < 1e-12));
+        }
+        // A rotation turns the gradient and stretches it by a, so the bound is reached.
+        for sides in cross_entropy_gradient(&network, logits, &x, &labels)?.sides {
+            assert!(sides.gradient > 1e-3 && (sides.gradient - sides.bound).abs() < 1e-12, "{sides:?}");
         }
     }
     Ok(())

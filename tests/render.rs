@@ -14,9 +14,14 @@ use tempfile::TempDir;
 /// Long enough for a small cell on a busy machine: only the cells that hang are to reach it.
 const CELL_TIMEOUT_SECONDS: u64 = 30;
 
+/// The Python that `setup` takes: of an active environment that has JupyterLab, else of .venv.
 fn python() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
-    let python = std::env::var_os("ISOPATH_PYTHON").map_or(own, PathBuf::from);
+    let active = ["CONDA_PREFIX", "VIRTUAL_ENV"].into_iter().filter_map(std::env::var_os);
+    let mut active = active.map(|prefix| PathBuf::from(prefix).join("bin/python")).filter(|python| {
+        Command::new(python).args(["-c", "import jupyterlab"]).output().is_ok_and(|output| output.status.success())
+    });
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    let python = active.next().unwrap_or_else(own);
     assert!(python.is_file(), "no Jupyter environment at {}: run `cargo run -- setup` first", python.display());
     python
 }
@@ -66,7 +71,6 @@ impl Site {
         command.arg("render").args(arguments);
         command.arg("--notebooks").arg(self.notebooks()).arg("--site").arg(self.pages());
         command.env("VIRTUAL_ENV", python.ancestors().nth(2).unwrap()).env_remove("CONDA_PREFIX");
-        command.env("ISOPATH_PYTHON", python);
         command
     }
 
@@ -103,7 +107,7 @@ fn run() -> &'static Run {
         broken("no_newline", "use std::io::Write;\nprint!(\"half a line\");\nstd::io::stdout().flush().unwrap();");
         broken("aborts", "std::process::abort();");
         let kill = "let kernel = std::os::unix::process::parent_id().to_string();\n\
-                    std::process::Command::new(\"kill\").args([\"-9\", &kernel]).status().unwrap();\n\
+                    std::process::Command::new(\"sh\").args([\"-c\", &format!(\"kill -9 {kernel}\")]).status().unwrap();\n\
                     std::thread::sleep(std::time::Duration::from_secs(60));";
         broken("dies", kill);
         let late = "std::thread::spawn(|| {\n    std::thread::sleep(std::time::Duration::from_millis(150));\n    \
@@ -111,7 +115,7 @@ fn run() -> &'static Run {
         site.add("late", &[code(GREETING), code(late)]);
         let for_ever = "std::thread::spawn(|| for _ in 0..u64::MAX {\n    eprintln!(\"more\");\n    \
                         std::thread::sleep(std::time::Duration::from_millis(50));\n});";
-        site.add("for_ever", &[code(for_ever), code(GREETING)]);
+        site.add("for_ever", &[code(GREETING), code(for_ever)]);
         site.add("formula", &[markdown("# Unknown\n\nA formula: $\\unknowable{x}$."), code(GREETING)]);
         std::fs::write(site.notebooks().join("not_one.ipynb"), "{\"cells\": [").unwrap();
 
@@ -367,7 +371,7 @@ fn wait(limit: Duration, condition: impl Fn() -> bool) -> bool {
 
 /// No such process, or nothing but its exit status is left.
 fn is_gone(pid: &str) -> bool {
-    let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
-    let state = String::from_utf8_lossy(&output.stdout).trim().to_string();
-    state.is_empty() || state.starts_with('Z')
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    // The state stands behind the name, which is in brackets.
+    stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
 }

@@ -341,8 +341,14 @@ fn networks_side_by_side_are_those_trained_alone() -> Result<()> {
     assert_eq!(in_parallel(&betas, one)?, alone);
     assert_eq!(in_parallel(&[] as &[f64], one)?, Vec::<Vec<f64>>::new());
     // The first error, and the rest is left alone.
-    let failing: Result<Vec<()>> = in_parallel(&[0; 1000], |_| Err(Error::argument("item", "good", "bad")));
-    assert_eq!(message(failing), "item is bad; expected good");
+    let (items, begun) = ((0..1000).collect::<Vec<usize>>(), std::sync::atomic::AtomicUsize::new(0));
+    let failing: Result<Vec<()>> = in_parallel(&items, |item| {
+        begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if *item < 10 { Ok(()) } else { Err(Error::argument("item", "below 10", item)) }
+    });
+    assert_eq!(message(failing), "item is 10; expected below 10");
+    // At most one more on each thread that is under way.
+    assert!(begun.into_inner() <= 10 + 2 * rayon::current_num_threads(), "the rest is begun all the same");
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use super::{Failure, Result, data};
 pub enum What {
     /// A residual network on CIFAR-10; about six hours on two cores at the defaults
     Cifar10(Network),
-    /// A decoder of such a network's first stage or pooled features; up to half an hour on two cores
+    /// A decoder of such a network's first stage or pooled features; ten to forty minutes on two cores
     Decoder(Decoder),
 }
 
@@ -102,8 +102,8 @@ fn network(arguments: Network) -> Result<()> {
     let run = begin(&settings, &name, &out);
     let device = device::best();
     let trained = cifar10::run(&images, &settings, &device, Some(&run), &mut training::printer("train   "))?;
-    let record = Record::new(&settings, trained.history, Score::TestAccuracy(trained.test_accuracy));
-    end(&trained.parameters, &record, &name, &out)
+    let score = Score::TestAccuracy(trained.test_accuracy);
+    end(&trained.parameters, &settings, trained.history, score, &out.join(format!("{name}.safetensors")))
 }
 
 fn settings(arguments: &Network) -> Result<cifar10::Settings> {
@@ -163,8 +163,8 @@ fn decoder(arguments: Decoder) -> Result<()> {
     let run = begin(&settings, &name, &out);
     let mut printer = training::printer("train   ");
     let trained = decoders::run(&network, &images, &settings, &device, Some(&run), &mut printer)?;
-    let record = Record::new(&settings, trained.history, Score::TestError(trained.test_error));
-    end(&trained.parameters, &record, &name, &out)
+    let score = Score::TestError(trained.test_error);
+    end(&trained.parameters, &settings, trained.history, score, &out.join(format!("{name}.safetensors")))
 }
 
 fn images() -> Result<Images> {
@@ -186,6 +186,8 @@ struct Record<'a, S> {
     settings: &'a S,
     #[serde(flatten)]
     score: Score,
+    /// Of the file of weights.
+    sha256: String,
     seconds: f64,
     history: History,
 }
@@ -200,17 +202,26 @@ enum Score {
 }
 
 impl<'a, S> Record<'a, S> {
-    fn new(settings: &'a S, history: History, score: Score) -> Self {
+    /// Of a training whose weights lie in a file.
+    fn new(settings: &'a S, history: History, score: Score, weights: &Path) -> Result<Self> {
         let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
         let seconds = history.epochs.iter().map(|epoch| epoch.seconds).sum();
-        Self { command: format!("cargo run -- {command}"), settings, score, seconds, history }
+        let (command, sha256) = (format!("cargo run -- {command}"), files::sha256(weights)?);
+        Ok(Self { command, settings, score, sha256, seconds, history })
     }
 }
 
-fn end<S: Serialize>(parameters: &Parameters, record: &Record<S>, name: &str, out: &Path) -> Result<()> {
-    let weights = out.join(format!("{name}.safetensors"));
-    parameters.save_as(&weights, DType::F16)?;
-    let text = serde_json::to_string_pretty(record).map_err(|error| Failure(error.to_string()))?;
+/// Writes the weights and, beside them, their record.
+fn end<S: Serialize>(
+    parameters: &Parameters,
+    settings: &S,
+    history: History,
+    score: Score,
+    weights: &Path,
+) -> Result<()> {
+    parameters.save_as(weights, DType::F16)?;
+    let record = Record::new(settings, history, score, weights)?;
+    let text = serde_json::to_string_pretty(&record).map_err(|error| Failure(error.to_string()))?;
     files::write_whole(&weights.with_extension("json"), format!("{text}\n").as_bytes())?;
     match record.score {
         Score::TestAccuracy(accuracy) => {

@@ -1,10 +1,9 @@
 //! A set's folder on the disk: what is there, what is right, and how a file gets in whole or not at all.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::set::DataFile;
@@ -31,7 +30,7 @@ pub(super) fn fault(file: &DataFile, folder: &Path) -> Result<Option<String>> {
     if bytes != file.bytes {
         return Ok(Some(format!("{bytes} bytes; expected {}", file.bytes)));
     }
-    let found = File::open(&path).and_then(sha256).map_err(Error::io(path))?;
+    let found = files::sha256(&path)?;
     Ok((found != file.sha256).then(|| wrong_sha256(&found, file)))
 }
 
@@ -39,22 +38,9 @@ fn wrong_sha256(found: &str, file: &DataFile) -> String {
     format!("SHA-256 {found}; expected {}", file.sha256)
 }
 
-fn sha256(mut from: impl Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 /// Refuses bytes that are not those of the file.
 pub(super) fn verify(file: &DataFile, bytes: &[u8]) -> Result<()> {
-    let found = sha256(bytes).map_err(Error::io(file.name))?;
+    let found = files::sha256_of(bytes).map_err(Error::io(file.name))?;
     if found == file.sha256 {
         return Ok(());
     }

@@ -78,8 +78,25 @@ mod tests {
         address
     }
 
+    /// In a process of its own, which asks no proxy for this machine.
     #[test]
     fn weights_come_from_a_hub_and_then_from_its_cache() {
+        const CHILD: &str = "ISOPATH_TEST_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            return bring_from_a_hub_and_from_its_cache();
+        }
+        let name = "models::pretrained::tests::weights_come_from_a_hub_and_then_from_its_cache";
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", name, "--nocapture"]).env(CHILD, "1");
+        for no_proxy in ["NO_PROXY", "no_proxy"] {
+            child.env(no_proxy, "127.0.0.1");
+        }
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    fn bring_from_a_hub_and_from_its_cache() {
         let folder = tempfile::tempdir().unwrap();
         let build = |seed, classes| {
             let parameters = Parameters::new();

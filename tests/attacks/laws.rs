@@ -113,6 +113,20 @@ fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
         let params = PgdParams { norm, alpha: 0.05, ..Default::default() };
         let found = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &params)?;
         assert!(found.loss_after > found.loss_before + 0.1, "{found:?}");
+        // Of all images, in batches of whatever size: the last of 40 by 7 is a smaller one.
+        let parts = PgdParams { batch_size: 7, ..params.clone() };
+        let parts = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &parts)?;
+        for (images, losses) in
+            [(&images, [found.loss_before, parts.loss_before]), (&parts.images, [parts.loss_after; 2])]
+        {
+            let logits = network.forward(images)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+            let each = logits
+                .iter()
+                .zip(labels.to_vec1::<u32>()?)
+                .map(|(row, label)| row.iter().map(|logit| logit.exp()).sum::<f64>().ln() - row[label as usize]);
+            let mean = each.sum::<f64>() / 40.;
+            assert!(losses.iter().all(|loss| (loss - mean).abs() < 1e-6), "{losses:?} {mean}");
+        }
         let params = PgdParams { goal: Goal::Targeted(targets.clone()), ..params };
         let found = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &params)?;
         assert!(found.loss_after < found.loss_before - 0.1, "{found:?}");

@@ -12,6 +12,11 @@ use isopath::paths::{
 use crate::common::{assert_close, values};
 use crate::fixtures::{Plane, descent, hill, params, path, points};
 
+/// Of [`hill`].
+fn height(x: f64, y: f64) -> f64 {
+    (-(x * x + y * y) / 2.).exp()
+}
+
 #[test]
 fn a_hill_is_walked_around() -> Result<()> {
     // The line y = 0.1 passes the hill's top, 0.99 high; a path around it needs to stay below 0.5, |z| > 1.18.
@@ -22,6 +27,9 @@ fn a_hill_is_walked_around() -> Result<()> {
         assert_eq!([found[0].verdict, found[1].verdict], [Verdict::Nonlinear, Verdict::Linear]);
         let around = &found[0];
         assert!(around.before.barrier() > 0.97 && around.after.barrier() < 0.5);
+        let along: Vec<f64> = (0..91).map(|i| height(-3. + 6. * f64::from(i) / 90., 0.1)).collect();
+        assert_close(&around.before.energy, &along, 1e-12);
+        assert!((around.before.barrier() - (height(0., 0.1) - height(3., 0.1))).abs() < 1e-12);
         assert!(around.before.margin() < -0.48 && around.after.margin() > 0.);
         // The shortest way around a circle of radius 1.18 from so far is 1.19 times the line.
         assert!((1.08..1.6).contains(&around.length_ratio()), "{}", around.length_ratio());
@@ -58,6 +66,18 @@ fn a_given_path_is_held_against_the_straight_line() -> Result<()> {
             assert!(!info.before.is_connected() && info.length_ratio() > 0.999, "{}", info.length_ratio());
         }
         assert_eq!(found[1].verdict, Verdict::NoneFound);
+        if stop == Stop::Connected {
+            // Nothing moved: lengths and energies of the given corners and of the samples between them.
+            let sides = 2. * 1.5f64.hypot(1.9) + 3.;
+            assert!((found[0].length_ratio() - sides / 6.).abs() < 1e-12);
+            let corners = values(&paths.get(0)?);
+            let sample = |i: usize| {
+                let (segment, share) = (i.min(39) / 10, (i - i.min(39) / 10 * 10) as f64 / 10.);
+                let at = |axis| corners[2 * segment + axis] * (1. - share) + corners[2 * segment + 2 + axis] * share;
+                height(at(0), at(1))
+            };
+            assert_close(&found[0].after.energy, &(0..41).map(sample).collect::<Vec<_>>(), 1e-12);
+        }
     }
     Ok(())
 }
