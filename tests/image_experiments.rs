@@ -13,7 +13,7 @@ use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
 use isopath::losses::{Loss as _, Reconstruction};
 use isopath::models::resnet::Stem;
-use isopath::models::{DecoderParams, Network as _, enlarge};
+use isopath::models::{Decoder, DecoderParams, Network as _, Parameters, ResNet, ResNetParams, enlarge};
 use isopath::rng::Rng;
 use isopath::scale::Scale;
 
@@ -169,7 +169,7 @@ fn decoders_learn_what_images_look_like() -> Result<()> {
         };
         let (before, after) = (error(1)?, error(16)?);
         // The run of one network's decoder is not gone on with for another network.
-        let begun = |encoder: &isopath::models::ResNet| {
+        let begun = |encoder: &ResNet| {
             let run = folder.path().join(format!("{} of 16", settings.name()));
             let settings = decoders::Settings { epochs: 16, ..settings.clone() };
             decoders::run(encoder, &images, &settings, CPU, Some(&run), &mut |_| panic!("nothing is left"))
@@ -192,9 +192,9 @@ fn the_error_is_the_mean_of_squared_differences() -> Result<()> {
     };
     let (encoder, _) = cifar10::build(&settings.network, CPU)?;
     let encoder = cifar10::on_images(&encoder.freeze()?, &settings.network);
-    let parameters = isopath::models::Parameters::new();
+    let parameters = Parameters::new();
     let builder = parameters.builder(&Rng::new(0), DType::F32, CPU);
-    let decoder = isopath::models::Decoder::new(settings.decoder()?, builder)?.freeze()?;
+    let decoder = Decoder::new(settings.decoder()?, builder)?.freeze()?;
     let loss = Reconstruction { encoder: &encoder, stage: settings.space.stage() };
     // 64×64 pixels come out, and that is what the images are enlarged to.
     let (decoded, large) = (values(&loss.decoded(&decoder, &images)?), values(&enlarge(&images, 64)?));
@@ -208,6 +208,39 @@ fn the_error_is_the_mean_of_squared_differences() -> Result<()> {
     let labels = Tensor::zeros(3, DType::U32, CPU)?;
     let all = values(&loss.loss(&decoder, &images, &labels)?)[0];
     assert!((all - mean(&squares)).abs() < 1e-6);
+    Ok(())
+}
+
+#[test]
+fn the_error_s_gradient_is_its_slope() -> Result<()> {
+    let (rng, parameters) = (Rng::new(3), Parameters::new());
+    let own = Parameters::new();
+    let encoder = ResNet::new(ResNetParams::cifar10(18, 2)?, own.builder(&rng, DType::F64, CPU))?.freeze()?;
+    let params = DecoderParams::FirstStage { channels: 2, filters: 2, doublings: 0 };
+    let decoder = Decoder::new(params, parameters.builder(&rng, DType::F64, CPU))?;
+    let images = images()?.test_images.narrow(0, 0, 2)?.to_dtype(DType::F64)?;
+    let labels = Tensor::zeros(2, DType::U32, CPU)?;
+    let reconstruction = Reconstruction { encoder: &encoder, stage: Space::FirstStage.stage() };
+    let loss = || reconstruction.loss(&decoder, &images, &labels);
+    let gradients = loss()?.backward()?;
+    let (h, mut largest) = (1e-6, 0f64);
+    for (name, var) in parameters.named().iter().filter(|(name, _)| !name.contains("running")) {
+        let gradient = values(gradients.get(var.as_tensor()).unwrap());
+        let start = var.as_detached_tensor().copy()?;
+        for index in [0, start.elem_count() / 2, start.elem_count() - 1] {
+            let at = |step: f64| -> Result<f64> {
+                let mut numbers = values(&start);
+                numbers[index] += step;
+                var.set(&Tensor::from_vec(numbers, start.shape(), CPU)?)?;
+                Ok(loss()?.to_scalar()?)
+            };
+            let slope = (at(h)? - at(-h)?) / (2. * h);
+            assert!((slope - gradient[index]).abs() < 1e-8, "{name}[{index}]: {} is no slope {slope}", gradient[index]);
+            largest = largest.max(slope.abs());
+        }
+        var.set(&start)?;
+    }
+    assert!(largest > 1e-3, "{largest}");
     Ok(())
 }
 
