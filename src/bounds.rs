@@ -1,4 +1,4 @@
-//! The range of a pixel.
+//! The range of a pixel, and of all numbers.
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -50,4 +50,10 @@ impl Bounds {
         }
         Ok(())
     }
+}
+
+/// Whether no number is NaN or ±∞.
+pub(crate) fn is_finite(tensor: &Tensor) -> Result<bool> {
+    // A sum of finite f32 cannot overflow in f64, and NaN and ±∞ survive it.
+    Ok(tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite())
 }

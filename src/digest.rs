@@ -1,18 +1,48 @@
-//! Digests, by which one set of numbers is told from another.
+//! SHA-256, in hexadecimal digits: by it one file, or one set of numbers, is told from another.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 
 use candle_core::{DType, Tensor};
 use sha2::{Digest, Sha256};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// The SHA-256 of numbers, in hexadecimal digits.
-pub(crate) fn digest(numbers: impl IntoIterator<Item = f64>) -> String {
-    let mut hash = Sha256::new();
-    numbers.into_iter().for_each(|number| hash.update(number.to_le_bytes()));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// Of a file.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn of_file(path: &Path) -> Result<String> {
+    File::open(path).and_then(of_bytes).map_err(Error::io(path))
 }
 
-/// The numbers of a tensor, for [`digest`].
+/// Of what is read.
+pub(crate) fn of_bytes(mut from: impl Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(hex(hash)),
+            Ok(n) => hash.update(&buffer[..n]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Of numbers.
+pub(crate) fn of_numbers(numbers: impl IntoIterator<Item = f64>) -> String {
+    let mut hash = Sha256::new();
+    numbers.into_iter().for_each(|number| hash.update(number.to_le_bytes()));
+    hex(hash)
+}
+
+/// The numbers of a tensor, for [`of_numbers`].
 pub(crate) fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
     Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

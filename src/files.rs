@@ -1,11 +1,9 @@
-//! Files that are written whole or not at all, and their digests.
+//! Files that are written whole or not at all.
 
-use std::fs::{File, Permissions};
-use std::io::{self, ErrorKind, Read, Write as _};
+use std::fs::Permissions;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
@@ -35,26 +33,4 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     file.as_file().sync_all().map_err(Error::io(path))?;
     file.persist(path).map_err(|error| Error::io(path)(error.error))?;
     Ok(())
-}
-
-/// The SHA-256 of a file, in hexadecimal digits.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn sha256(path: &Path) -> Result<String> {
-    File::open(path).and_then(sha256_of).map_err(Error::io(path))
-}
-
-/// The same of what is read.
-pub(crate) fn sha256_of(mut from: impl Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -16,7 +16,7 @@
 
 pub mod bounds;
 pub mod device;
-mod digest;
+pub mod digest;
 pub mod error;
 pub mod files;
 pub mod rng;

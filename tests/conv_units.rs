@@ -101,9 +101,10 @@ fn gradients_are_slopes() -> Result<()> {
                     Ok((y * &along)?.sum_all()?.to_scalar()?)
                 };
                 let (above, here, below) = (at(h)?, at(0.)?, at(-h)?);
-                let off = ((above - below) / (2. * h) - gradient[index]).abs() / gradient[index].abs().max(1.);
+                let scale = gradient[index].abs().max(1.);
+                let off = ((above - below) / (2. * h) - gradient[index]).abs() / scale;
                 // A ReLU that the step crosses has no slope: its sides differ by as much.
-                let sides = (above - 2. * here + below).abs() / h;
+                let sides = (above - 2. * here + below).abs() / (h * scale);
                 assert!(off < 1e-6 || off < sides, "{index}: off by {off}, the sides by {sides}");
                 kinks += usize::from(off >= 1e-6);
                 all += 1;

@@ -14,8 +14,8 @@ use crate::models::{Network, check_evaluation};
 /// `x` (N, …) is one batch, `labels` (N,) of `u32`; the gradient has the shape of `x`.
 ///
 /// # Errors
-/// A network in training mode; what [`Loss::loss`] refuses; a loss that is not a scalar; a gradient that is missing (an operation without a
-/// backward pass lies between the loss and the input) or not finite.
+/// A network in training mode; what [`Loss::loss`] refuses; a loss that is not a scalar; a gradient that is missing (an
+/// operation without a backward pass lies between the loss and the input) or not finite.
 ///
 /// Paper: *isometry*, section 3.2.
 pub fn gradient(network: &dyn Network, loss: &dyn Loss, x: &Tensor, labels: &Tensor) -> Result<Tensor> {

@@ -10,7 +10,7 @@ use isopath::experiments::decoders;
 use isopath::models::Parameters;
 use isopath::scale::Scale;
 use isopath::training::{self, History};
-use isopath::{device, files};
+use isopath::{device, digest, files};
 use serde::Serialize;
 
 use super::{Failure, Result, data};
@@ -201,16 +201,6 @@ enum Score {
     TestError(f64),
 }
 
-impl<'a, S> Record<'a, S> {
-    /// Of a training whose weights lie in a file.
-    fn new(settings: &'a S, history: History, score: Score, weights: &Path) -> Result<Self> {
-        let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-        let seconds = history.epochs.iter().map(|epoch| epoch.seconds).sum();
-        let (command, sha256) = (format!("cargo run -- {command}"), files::sha256(weights)?);
-        Ok(Self { command, settings, score, sha256, seconds, history })
-    }
-}
-
 /// Writes the weights and, beside them, their record.
 fn end<S: Serialize>(
     parameters: &Parameters,
@@ -220,7 +210,14 @@ fn end<S: Serialize>(
     weights: &Path,
 ) -> Result<()> {
     parameters.save_as(weights, DType::F16)?;
-    let record = Record::new(settings, history, score, weights)?;
+    let record = Record {
+        command: format!("cargo run -- {}", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
+        settings,
+        score,
+        sha256: digest::of_file(weights)?,
+        seconds: history.epochs.iter().map(|epoch| epoch.seconds).sum(),
+        history,
+    };
     let text = serde_json::to_string_pretty(&record).map_err(|error| Failure(error.to_string()))?;
     files::write_whole(&weights.with_extension("json"), format!("{text}\n").as_bytes())?;
     match record.score {

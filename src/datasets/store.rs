@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::set::DataFile;
 use super::source::Report;
+use crate::digest;
 use crate::error::{Error, Result};
 use crate::files::{self, UNFINISHED};
 
@@ -30,7 +31,7 @@ pub(super) fn fault(file: &DataFile, folder: &Path) -> Result<Option<String>> {
     if bytes != file.bytes {
         return Ok(Some(format!("{bytes} bytes; expected {}", file.bytes)));
     }
-    let found = files::sha256(&path)?;
+    let found = digest::of_file(&path)?;
     Ok((found != file.sha256).then(|| wrong_sha256(&found, file)))
 }
 
@@ -40,7 +41,7 @@ fn wrong_sha256(found: &str, file: &DataFile) -> String {
 
 /// Refuses bytes that are not those of the file.
 pub(super) fn verify(file: &DataFile, bytes: &[u8]) -> Result<()> {
-    let found = files::sha256_of(bytes).map_err(Error::io(file.name))?;
+    let found = digest::of_bytes(bytes).map_err(Error::io(file.name))?;
     if found == file.sha256 {
         return Ok(());
     }

@@ -274,24 +274,11 @@ fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainPar
         return Err(Error::argument("phases", "at least one phase", "none"));
     }
     let mut phases = Vec::with_capacity(settings.phases.len());
-    let mut absent: Option<PathBuf> = None;
     for (index, phase) in settings.phases.iter().enumerate() {
         let (schedule, average) = match phase.rate {
             Rate::Cycle => (Schedule::ONE_CYCLE, false),
             Rate::Mean => (Schedule::Constant, true),
         };
-        let checkpoint = checkpoint.map(|path| checkpoint_of(index, path));
-        if let Some(path) = &checkpoint {
-            match (&absent, path.exists()) {
-                (Some(absent), true) => {
-                    let expected =
-                        format!("no file, since {} is absent (move it away to begin anew)", absent.display());
-                    return Err(Error::file(path, expected, "the run of a later phase"));
-                }
-                (None, false) => absent = Some(path.clone()),
-                _ => {}
-            }
-        }
         let params = TrainParams {
             epochs: phase.epochs,
             batch_size: settings.batch_size,
@@ -304,10 +291,19 @@ fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainPar
                 SIDE => String::new(),
                 side => format!("images enlarged to {side} pixels"),
             },
-            checkpoint,
+            checkpoint: checkpoint.map(|path| checkpoint_of(index, path)),
         };
         params.validate()?;
         phases.push(params);
+    }
+    for (phase, next) in phases.iter().zip(phases.iter().skip(1)) {
+        if let (Some(path), Some(later)) = (&phase.checkpoint, &next.checkpoint)
+            && !path.exists()
+            && later.exists()
+        {
+            let expected = format!("no file, since {} is absent (move it away to begin anew)", path.display());
+            return Err(Error::file(later, expected, "the run of a later phase"));
+        }
     }
     Ok(phases)
 }

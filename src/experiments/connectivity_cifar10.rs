@@ -178,11 +178,12 @@ impl Connection {
 
 /// A verdict on every pair in `space`, in the order of the pairs; `report` gets a line for every group of bands.
 ///
-/// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is frozen, with the stages of a [`ResNet`].
+/// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is frozen, with the stages of
+/// a [`ResNet`].
 ///
 /// # Errors
-/// A network in training mode, no pairs, an index or a class that there is not, a setting out of its range, a pair whose ends the network does not both give
-/// the pair's class, or images that it does not take.
+/// A network in training mode, no pairs, an index or a class that there is not, a setting out of its range, a pair whose
+/// ends the network does not both give the pair's class, or images that it does not take.
 ///
 /// Paper: *connectivity*, sections 3 and 4.
 pub fn connect(

@@ -9,6 +9,7 @@ use candle_nn::init::{Init, NormalOrUniform};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{VarBuilder, init};
 
+use crate::bounds::is_finite;
 use crate::error::{Error, Result};
 use crate::models::store;
 use crate::rng::Rng;
@@ -133,12 +134,6 @@ impl Parameters {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
         self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether no number is NaN or ±∞.
-fn is_finite(tensor: &Tensor) -> Result<bool> {
-    // A sum of finite f32 cannot overflow in f64, and NaN and ±∞ survive it.
-    Ok(tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite())
 }
 
 /// `tensor` as `like` needs it: the same shape, finite, its dtype, its device.

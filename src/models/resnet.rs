@@ -11,7 +11,7 @@ use candle_core::{DType, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use self::layers::{Chain, Layers};
-use crate::digest::{digest, numbers};
+use crate::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
 use crate::models::{Network, check_evaluation};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
@@ -104,15 +104,9 @@ impl ResNet {
     /// A network in training mode.
     pub fn digest(&self) -> Result<String> {
         check_evaluation(self)?;
-        let mut all = Vec::new();
-        for chain in std::iter::once(&self.stem).chain(&self.layers) {
-            for tensor in chain.tensors() {
-                all.extend(numbers(tensor)?);
-            }
-        }
-        all.extend(numbers(&self.fc.0)?);
-        all.extend(numbers(&self.fc.1)?);
-        Ok(digest(all))
+        let chains = std::iter::once(&self.stem).chain(&self.layers);
+        let tensors = chains.flat_map(Chain::tensors).chain([&self.fc.0, &self.fc.1]);
+        Ok(of_numbers(tensors.map(numbers).collect::<Result<Vec<_>>>()?.concat()))
     }
 
     /// The dtype of the weights.

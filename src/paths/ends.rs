@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::band;
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, is_finite};
 use crate::error::{Error, Result};
 
 /// Pairs of points (B, D), none of a point and itself.
@@ -66,8 +66,7 @@ impl Ends {
 /// # Errors
 /// Not finite, or outside the bounds.
 pub(super) fn check_range(name: &'static str, points: &Tensor, bounds: Option<Bounds>) -> Result<()> {
-    // In f64 a sum of finite numbers stays finite, and NaN and ±∞ survive it.
-    if !points.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite() {
+    if !is_finite(points)? {
         return Err(Error::argument(name, "finite numbers", "not finite"));
     }
     bounds.map_or(Ok(()), |bounds| bounds.check(name, "points", points))

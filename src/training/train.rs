@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
 use crate::datasets::Augmentation;
-use crate::digest::{digest, numbers};
+use crate::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
 use crate::losses::{Loss, Terms};
 use crate::metrics;
@@ -272,9 +272,9 @@ fn describe(
         "augmentation": format!("{:?}", params.augmentation),
         "seed": params.seed,
         "shape of the images": images.dims(),
-        "digest of the images": digest(numbers(&some)?),
-        "digest of the labels": digest(numbers(labels)?),
-        "digest of the initial weights": digest(weights),
+        "digest of the images": of_numbers(numbers(&some)?),
+        "digest of the labels": of_numbers(numbers(labels)?),
+        "digest of the initial weights": of_numbers(weights),
     });
     if params.average {
         run["average"] = true.into();

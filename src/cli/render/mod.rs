@@ -80,8 +80,7 @@ pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     let notebooks = notebooks::find(&options.notebooks, &options.notebooks_dir)?;
     for notebook in &notebooks {
         let executed = options.site_dir.join(format!("{}.ipynb", notebook.name));
-        // Of a file that is not there, none is the source.
-        if std::fs::canonicalize(executed).is_ok_and(|executed| is_same(&executed, &notebook.path)) {
+        if is_same(&executed, &notebook.path) {
             let expected = "another folder than the notebook's, whose executed copy would replace it";
             return Err(Error::argument("site", expected, options.site_dir.display()));
         }
@@ -89,8 +88,9 @@ pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     Ok(notebooks)
 }
 
-fn is_same(canonical: &Path, other: &Path) -> bool {
-    std::fs::canonicalize(other).is_ok_and(|other| other == canonical)
+/// Whether both are there, and one file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Executes the notebooks, writes their pages and the index, and tells on standard output how each cell went.
