@@ -11,10 +11,12 @@ use serde_json::json;
 use super::command::{command, find, output};
 use super::environment::{Environment, required_packages, system_python};
 use super::files::{entries, free_gigabytes, write_if_changed};
+use super::kernel::program;
+use super::kernel::toolchain::Toolchain;
 use super::package::quoted;
 use super::project::Project;
 use super::setup::{DISK_NEEDED_GB, KERNEL_NAME, kernelspec, kernelspec_text};
-use super::{Failure, Result, evcxr, render};
+use super::{Failure, Result, render};
 
 /// The remedy for most of what is missing.
 const SETUP: &str = "run `cargo run -- setup`";
@@ -50,7 +52,7 @@ pub fn doctor(project: &Project) -> Result<()> {
         ("rust-src", rust_src()),
         ("python", python()),
         ("jupyter", jupyter(project, &environment)),
-        ("evcxr", evcxr_jupyter(&environment)),
+        ("evcxr", evcxr_jupyter(project)),
         ("kernelspec", spec(project, &environment)),
         ("kernels", kernels(project)),
         ("disk", disk(&project.target)),
@@ -117,17 +119,17 @@ fn jupyter(project: &Project, environment: &Environment) -> Finding {
     Err(Problem::new(format!("{} lacks {}", environment.prefix.display(), missing.join(", ")), SETUP))
 }
 
-fn evcxr_jupyter(environment: &Environment) -> Finding {
-    match evcxr::find(environment) {
-        Some(binary) => Ok(format!("{} ({})", binary.display(), evcxr::VERSION)),
-        None => Err(Problem::new(format!("evcxr_jupyter {} is not installed", evcxr::VERSION), SETUP)),
+fn evcxr_jupyter(project: &Project) -> Finding {
+    match program::find(project) {
+        Some(program) => Ok(format!("{} in {}", program::EVCXR, program.display())),
+        None => Err(Problem::new("the kernel is not compiled, or older than its sources", SETUP)),
     }
 }
 
 fn spec(project: &Project, environment: &Environment) -> Finding {
     let path = kernelspec(environment);
     match std::fs::read_to_string(&path) {
-        Ok(text) if text == kernelspec_text(project, environment) => Ok(path.display().to_string()),
+        Ok(text) if text == kernelspec_text(project) => Ok(path.display().to_string()),
         Ok(_) => Err(Problem::new(format!("{} starts another binary", path.display()), SETUP)),
         Err(error) => Err(Problem::new(format!("{}: {error}", path.display()), SETUP)),
     }
@@ -139,6 +141,10 @@ fn kernels(project: &Project) -> Finding {
     let compiled = entries(&library).map_err(|error| Problem::new(error, SETUP))?;
     if !compiled.iter().any(|path| path.file_stem().is_some_and(|stem| stem == "libisopath")) {
         return Err(Problem::new(format!("the library is not compiled for cells in {}", library.display()), SETUP));
+    }
+    let broken = |error| Problem::new(error, SETUP);
+    if !Toolchain::locate().and_then(|toolchain| toolchain.made(&project.seed())).map_err(broken)? {
+        return Err(Problem::new("the library was compiled for cells by another compiler", SETUP));
     }
     let pool = project.kernels();
     let folders = entries(&pool).map_err(|error| Problem::new(error, "check the folder's permissions"))?;

@@ -35,11 +35,6 @@ impl Environment {
         active.unwrap_or_else(|| Self { prefix: project.venv(), own: true })
     }
 
-    /// The environment in a folder, as it is.
-    pub fn at(prefix: PathBuf) -> Self {
-        Self { prefix, own: false }
-    }
-
     fn has_jupyter_lab(&self) -> bool {
         output(command(self.python()).args(["-c", "import jupyterlab"])).is_ok()
     }

@@ -1,20 +1,25 @@
 //! `kernel`: what the kernelspec starts.
 //!
-//! evcxr's own kernel would compile candle anew for every notebook. This one gives evcxr a build folder that is kept,
-//! that holds the dependencies as cargo compiled them for the crate, and that no other running kernel uses.
+//! evcxr's own kernel would compile candle anew for every notebook, and let rust-analyzer load the source of every package
+//! in its tree. This one gives the kernel's program (`src/kernel`) a build folder that is kept, that holds the dependencies as
+//! cargo compiled them for the crate, and that no other running kernel uses.
 
 mod folder;
+mod home;
+pub mod program;
+pub mod toolchain;
 pub mod units;
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::command::command;
-use super::environment::Environment;
 use super::project::Project;
-use super::{Failure, Result, evcxr};
+use super::{Failure, Result};
 
 use folder::Folder;
+use toolchain::Toolchain;
 
 /// How the C library keeps memory: as for `cargo run`, for the reason that `.cargo/config.toml` gives.
 const MEMORY: [(&str, &str); 4] = [
@@ -24,30 +29,80 @@ const MEMORY: [(&str, &str); 4] = [
     ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
 ];
 
-/// Becomes evcxr_jupyter of the environment in the folder `environment` (else of the one that is active), in a folder of
-/// the pool.
+/// The packages whose types a cell can name; rust-analyzer loads no others. Besides those that a cell asks for itself.
+const PACKAGES: [&str; 8] =
+    ["isopath", "candle-core", "candle-nn", "ndarray", "half", "num-traits", "num-complex", "float8"];
+
+/// Starts evcxr_jupyter bare, in the same folder, to compare with.
+const STOCK: &str = "ISOPATH_KERNEL_STOCK";
+
+/// Becomes the kernel's program, in a folder of the pool. Where no folder can be prepared the program is told why, and so is
+/// whoever runs a cell.
 ///
 /// # Errors
-/// evcxr_jupyter is not installed, or no folder can be prepared. On success it does not return.
-pub fn kernel(project: &Project, environment: Option<PathBuf>, connection_file: &Path) -> Result<()> {
-    let environment = environment.map_or_else(|| Environment::locate(project), Environment::at);
-    let evcxr = evcxr::find(&environment).ok_or_else(|| {
-        Failure(format!("evcxr_jupyter {} is not installed; run `cargo run -- setup`", evcxr::VERSION))
-    })?;
-    let folder = Folder::claim(&project.kernels())?;
-    folder.prepare(project)?;
-    folder.keep_lock_across_exec()?;
-    let error = command(evcxr)
-        .arg("--control_file")
+/// The program is not there. On success it does not return.
+pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
+    let program = program::path(project);
+    if !program.is_file() {
+        return Err(Failure(format!("{} is not there; run `cargo run -- setup`", program.display())));
+    }
+    let mut kernel = command(&program);
+    let folder = match prepare(project) {
+        Ok((folder, variables)) => {
+            kernel.envs(variables);
+            Some(folder)
+        }
+        Err(Failure(reason)) => {
+            kernel.env("ISOPATH_KERNEL_REFUSAL", reason);
+            None
+        }
+    };
+    if std::env::var_os(STOCK).is_some() {
+        kernel.arg("--control_file");
+    }
+    let error = kernel
         .arg(connection_file)
         .envs(threads())
         .envs(MEMORY.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()))
-        .env("EVCXR_TMPDIR", folder.cells())
-        .env("EVCXR_CONFIG_DIR", folder.config())
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("CARGO_BUILD_TARGET_DIR")
         .exec();
-    Err(Failure(format!("evcxr_jupyter cannot be started: {error}")))
+    drop(folder);
+    Err(Failure(format!("{} cannot be started: {error}", program.display())))
+}
+
+/// Claims and prepares a folder; gives it with the variables that tell the program about it.
+fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)> {
+    const SETUP: &str = "run `cargo run -- setup`";
+    let toolchain = Toolchain::locate()?;
+    let cells = program::cells(project);
+    if !cells.is_file() {
+        return Err(Failure(format!("the crate is not compiled for cells; {SETUP}, then restart the kernel")));
+    }
+    if !toolchain.made(&project.seed())? {
+        return Err(Failure(format!(
+            "the crate was compiled by another compiler than {}; {SETUP}, then restart the kernel",
+            toolchain.rustc.display()
+        )));
+    }
+    let folder = Folder::claim(&project.kernels())?;
+    let is_stock = std::env::var_os(STOCK).is_some();
+    folder.prepare(project, &toolchain, is_stock)?;
+    folder.keep_lock_across_exec()?;
+    let home = home::prepare(&folder.path().join("home"), &program::path(project))?;
+    let variables = vec![
+        ("EVCXR_TMPDIR", folder.cells().into()),
+        ("EVCXR_CONFIG_DIR", folder.config().into()),
+        ("ISOPATH_KERNEL_CELLS", cells.into()),
+        ("ISOPATH_KERNEL_ANALYSIS_HOME", home.into()),
+        ("ISOPATH_KERNEL_CARGO", toolchain.cargo.into()),
+        ("ISOPATH_KERNEL_RUSTC", toolchain.rustc.into()),
+        ("ISOPATH_KERNEL_CARGO_HOME", std::env::var_os("CARGO_HOME").unwrap_or_default()),
+        ("ISOPATH_KERNEL_PACKAGES", PACKAGES.join(",").into()),
+        ("ISOPATH_KERNEL_LIBRARY", project.root.clone().into()),
+        ("ISOPATH_KERNEL_FOLDER", folder.path().into()),
+    ];
+    Ok((folder, variables))
 }
 
 /// How candle uses the processors, for what the user has not set.

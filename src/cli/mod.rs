@@ -4,7 +4,6 @@ mod command;
 mod data;
 mod doctor;
 mod environment;
-mod evcxr;
 mod files;
 mod kernel;
 mod lab;
@@ -50,8 +49,8 @@ enum Verb {
     /// Find or make the Jupyter environment, install the Rust kernel, compile the crate for the notebooks
     ///
     /// An active conda or virtual environment that has JupyterLab is used (what it lacks of environment.yml is added
-    /// to it); otherwise .venv is made beside Cargo.toml. The kernel, evcxr_jupyter, is compiled once (about 10 to 20
-    /// minutes on two cores). A second call takes seconds and says what it found.
+    /// to it); otherwise .venv is made beside Cargo.toml. The kernel, evcxr_jupyter within the program of src/kernel, is
+    /// compiled once (5 to 20 minutes on two cores). A second call takes seconds and says what it found.
     Setup,
     /// Bring and verify a data set
     ///
@@ -82,12 +81,9 @@ enum Verb {
     ///
     /// Ends by running a notebook of one cell. Exits with 1 when something is missing.
     Doctor,
-    /// What the kernelspec starts: evcxr_jupyter in a build folder that no other kernel uses
+    /// What the kernelspec starts: the kernel in a build folder that no other one uses
     #[command(hide = true)]
     Kernel {
-        /// The folder of the environment that holds evcxr_jupyter
-        #[arg(long)]
-        environment: Option<PathBuf>,
         /// The connection file that Jupyter wrote
         connection_file: PathBuf,
     },
@@ -107,6 +103,6 @@ pub fn run() -> Result<()> {
         Verb::Render(arguments) => render::verb::run(&project, arguments),
         Verb::Train(what) => train::train(what),
         Verb::Doctor => doctor::doctor(&project),
-        Verb::Kernel { environment, connection_file } => kernel::kernel(&project, environment, &connection_file),
+        Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),
     }
 }

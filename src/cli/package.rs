@@ -12,13 +12,22 @@ use super::{Failure, Result};
 /// A file cannot be written.
 pub fn write_package(project: &Project, folder: &Path, sections: &str) -> Result<()> {
     let name = folder.file_name().unwrap_or_default();
-    let features: &[&str] = if cfg!(feature = "cuda") { &["cuda"] } else { &[] };
-    let root = quoted(&project.root)?;
+    let dependency = dependency(project)?;
     let manifest = format!(
-        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\nisopath = {{ path = {root}, features = {features:?} }}\n\n{sections}",
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n\n{sections}",
     );
     write_if_changed(&folder.join("Cargo.toml"), &manifest)?;
     write_if_changed(&folder.join("src/lib.rs"), "")
+}
+
+/// The library as a manifest and a cell's `:dep` name it.
+///
+/// # Errors
+/// The checkout's path is not UTF-8.
+pub fn dependency(project: &Project) -> Result<String> {
+    let root = quoted(&project.root)?;
+    let features = if cfg!(feature = "cuda") { ", features = [\"cuda\"]" } else { "" };
+    Ok(format!("isopath = {{ path = {root}{features} }}"))
 }
 
 /// A path as a string of TOML.

@@ -7,10 +7,12 @@ use serde_json::json;
 use super::command::{command, run};
 use super::environment::{Environment, required_packages};
 use super::files::{free_gigabytes, write_if_changed};
+use super::kernel::program;
+use super::kernel::toolchain::Toolchain;
 use super::kernel::units::{Own, bring_units};
-use super::package::{copy_lock_file, profile, write_package};
+use super::package::{copy_lock_file, profile, quoted, write_package};
 use super::project::Project;
-use super::{Failure, Result, evcxr};
+use super::{Failure, Result};
 
 /// The kernelspec's name, which the notebooks ask for.
 pub const KERNEL_NAME: &str = "isopath";
@@ -25,7 +27,7 @@ pub const DISK_NEEDED_GB: f64 = 6.;
 pub fn setup(project: &Project) -> Result<Environment> {
     let environment = Environment::locate(project);
     let free = free_gigabytes(&project.target)?;
-    if evcxr::find(&environment).is_none() && free < DISK_NEEDED_GB {
+    if program::find(project).is_none() && free < DISK_NEEDED_GB {
         return Err(Failure(format!(
             "{free:.1} GB are free for {}; expected at least {DISK_NEEDED_GB} GB: free some, or set CARGO_TARGET_DIR",
             project.target.display()
@@ -34,8 +36,8 @@ pub fn setup(project: &Project) -> Result<Environment> {
     let installed = environment.complete(&required_packages(&project.root)?)?;
     let news = if installed.is_empty() { "complete" } else { "completed" };
     println!("jupyter  {} ({news})", environment.prefix.display());
-    let evcxr = evcxr::find_or_install(project, &environment)?;
-    println!("evcxr    {} ({})", evcxr.display(), evcxr::VERSION);
+    let program = program::find_or_build(project)?;
+    println!("evcxr    {} in {}", program::EVCXR, program.display());
     let spec = register(project, &environment)?;
     println!("kernel   {}", spec.display());
     compile(project)?;
@@ -49,11 +51,9 @@ pub fn kernelspec(environment: &Environment) -> PathBuf {
 }
 
 /// What the kernelspec must hold for this checkout.
-///
-/// It names the environment, which may not be the active one where Jupyter is started.
-pub fn kernelspec_text(project: &Project, environment: &Environment) -> String {
+pub fn kernelspec_text(project: &Project) -> String {
     let spec = json!({
-        "argv": [project.binary, "kernel", "--environment", environment.prefix, "{connection_file}"],
+        "argv": [project.binary, "kernel", "{connection_file}"],
         "display_name": "Rust (isopath)",
         "language": "rust",
         "interrupt_mode": "message",
@@ -63,7 +63,7 @@ pub fn kernelspec_text(project: &Project, environment: &Environment) -> String {
 
 fn register(project: &Project, environment: &Environment) -> Result<PathBuf> {
     let path = kernelspec(environment);
-    let text = kernelspec_text(project, environment);
+    let text = kernelspec_text(project);
     write_if_changed(&path, &text)?;
     Ok(path)
 }
@@ -73,8 +73,11 @@ fn register(project: &Project, environment: &Environment) -> Result<PathBuf> {
 fn compile(project: &Project) -> Result<()> {
     let seed = project.seed();
     let target = seed.join("target");
+    let toolchain = Toolchain::locate()?;
     bring_units(&project.target, &target, &project.triple, Own::Leave)?;
-    write_package(project, &seed, &profile(&project.root)?)?;
+    let cells = quoted(&program::cells_source(project))?;
+    let sections = format!("[[bin]]\nname = \"cells\"\npath = {cells}\n\n{}", profile(&project.root)?);
+    write_package(project, &seed, &sections)?;
     copy_lock_file(project, &seed)?;
     run(
         command("cargo")
@@ -83,5 +86,6 @@ fn compile(project: &Project) -> Result<()> {
             .args(["build", "--quiet", "--target", &project.triple, "--target-dir"])
             .arg(&target),
         "see the compiler's message above",
-    )
+    )?;
+    toolchain.note(&seed)
 }

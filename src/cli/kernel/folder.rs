@@ -4,17 +4,18 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::super::files::{at, entries, write_if_changed};
-use super::super::package::{copy_lock_file, profile, write_package};
+use super::super::package::{copy_lock_file, dependency, profile, write_package};
 use super::super::project::Project;
 use super::super::{Failure, Result};
+use super::toolchain::Toolchain;
 use super::units::{Own, bring_units};
 
 /// What makes the folder a workspace, before the crate's own `[profile.dev]`: cargo takes the profile from here, not from
 /// the package that evcxr writes, so that code in a cell is as fast as in a release binary and nothing is compiled twice.
 const WORKSPACE: &str = "[workspace]\nmembers = [\"ctx\", \"pins\"]\nresolver = \"3\"\n\n";
 
-/// evcxr would link with lld where it finds it, which changes the flags and so compiles everything again.
-const INIT: &str = ":linker system\n";
+/// Lies in a folder whose last kernel compiled something in it: its build is whole.
+const GOOD: &str = "good";
 
 /// A build folder, claimed: its lock is held until this value, and every process that inherits it, is gone. A killed
 /// kernel therefore leaves no stale lock behind.
@@ -42,6 +43,12 @@ impl Folder {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path, lock }),
                 Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+                    return Err(Failure(format!(
+                        "{} lies on a file system without locks; set ISOPATH_KERNELS to a folder on a local disk",
+                        pool.display()
+                    )));
+                }
                 Err(TryLockError::Error(error)) => return Err(at(&lock_path)(error)),
             }
         }
@@ -58,18 +65,36 @@ impl Folder {
         self.path.join("config")
     }
 
-    /// Brings what `setup` compiled since the last time, and clears what the last kernel left.
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Brings what `setup` compiled since the last time, and clears what the last kernel left. A build that no kernel was seen to
+    /// use, or that another compiler made, is replaced: cargo would compile everything in it, for a quarter of an hour.
+    ///
+    /// `is_stock` leaves everything to evcxr: the library comes with the first cell that asks for it.
     ///
     /// # Errors
     /// A file cannot be read or written.
-    pub fn prepare(&self, project: &Project) -> Result<()> {
+    pub fn prepare(&self, project: &Project, toolchain: &Toolchain, is_stock: bool) -> Result<()> {
         let target = self.cells().join("target");
+        let good = self.path.join(GOOD);
+        if !(good.is_file() && toolchain.made(&self.path)?) && target.exists() {
+            std::fs::remove_dir_all(&target).map_err(at(&target))?;
+        }
+        toolchain.note(&self.path)?;
+        // The program writes it when the first compilation has gone well.
+        if good.exists() {
+            std::fs::remove_file(&good).map_err(at(&good))?;
+        }
         let cells = target.join(&project.triple).join("debug");
         remove(&cells, "libcode_", |cell| std::fs::remove_file(cell))?;
         // Else a cell of the last kernel, compiled with a library older than the one brought now, could pass for fresh.
         remove(&cells.join(".fingerprint"), "ctx-", |cell| std::fs::remove_dir_all(cell))?;
         bring_units(&project.seed().join("target"), &target, &project.triple, Own::Bring)?;
-        write_if_changed(&self.config().join("init.evcxr"), INIT)?;
+        let init = if is_stock { init("", "") } else { init(&cargo_home(), &dependency(project)?) };
+        write_if_changed(&self.config().join("init.evcxr"), &init)?;
         write_if_changed(&self.path.join("Cargo.toml"), &format!("{WORKSPACE}{}", profile(&project.root)?))?;
         write_package(project, &self.path.join("pins"), "")?;
         copy_lock_file(project, &self.path)
@@ -83,6 +108,27 @@ impl Folder {
         rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())
             .map_err(|error| Failure(format!("the lock of {} cannot be kept: {error}", self.path.display())))
     }
+}
+
+/// What evcxr does before the first cell. It would link with lld where it finds it, which changes the flags and so compiles
+/// everything again. The library is loaded ahead, and so is evcxr's way to understand `?`: it would else show the first value
+/// that comes by `?` in its `Debug` form.
+fn init(cargo_home: &str, dependency: &str) -> String {
+    let mut init = ":linker system\n".to_owned();
+    if !cargo_home.is_empty() {
+        init.push_str(&format!(":build_env CARGO_HOME={cargo_home}\n"));
+    }
+    if !dependency.is_empty() {
+        init.push_str(&format!(":dep {dependency}\nOk::<(), std::fmt::Error>(())?;\n"));
+    }
+    init
+}
+
+/// The user's, for the compiler: the engine's own environment names another, for rust-analyzer.
+fn cargo_home() -> String {
+    let default = || std::env::home_dir().map(|home| home.join(".cargo"));
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default).unwrap_or_default();
+    home.to_string_lossy().into_owned()
 }
 
 /// Removes what begins with `prefix` in `folder`.

@@ -1,0 +1,67 @@
+//! The compiler and cargo that cells are compiled with.
+
+use std::path::{Path, PathBuf};
+
+use super::super::command::{command, find, output};
+use super::super::files::{at, write_if_changed};
+use super::super::{Failure, Result};
+
+/// Which compiler and which cargo.
+#[derive(Debug, PartialEq)]
+pub struct Toolchain {
+    /// The compiler itself, not rustup's stand-in, which would choose anew at each call.
+    pub rustc: PathBuf,
+    /// The cargo beside it.
+    pub cargo: PathBuf,
+}
+
+impl Toolchain {
+    /// What rustup chooses, or what is on `PATH`: as evcxr looks for it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn locate() -> Result<Self> {
+        Ok(Self { rustc: locate("rustc")?, cargo: locate("cargo")? })
+    }
+
+    /// The compiler's version in full, by which compiled code is told from that of another compiler.
+    ///
+    /// # Errors
+    /// The compiler does not run.
+    pub fn version(&self) -> Result<String> {
+        Ok(format!("{}\n", output(command(&self.rustc).arg("-Vv"))?))
+    }
+
+    /// Notes that the folder `of` holds this compiler's code.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn note(&self, of: &Path) -> Result<()> {
+        write_if_changed(&note(of), &self.version()?)
+    }
+
+    /// Whether the folder `of` holds this compiler's code.
+    ///
+    /// # Errors
+    /// The compiler does not run.
+    pub fn made(&self, of: &Path) -> Result<bool> {
+        match std::fs::read_to_string(note(of)) {
+            Ok(text) => Ok(text == self.version()?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(at(&note(of))(error)),
+        }
+    }
+}
+
+fn note(folder: &Path) -> PathBuf {
+    folder.join("rustc.txt")
+}
+
+fn locate(program: &str) -> Result<PathBuf> {
+    if find("rustup").is_some()
+        && let Ok(path) = output(command("rustup").args(["which", program]))
+    {
+        return Ok(path.into());
+    }
+    find(program).ok_or_else(|| Failure(format!("{program} is not on PATH; install Rust with rustup")))
+}

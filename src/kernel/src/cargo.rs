@@ -1,0 +1,228 @@
+//! The cargo that rust-analyzer asks about the cells' package.
+//!
+//! rust-analyzer loads the source of every package that `cargo metadata` lists, and most of those that the library needs are
+//! never named in a cell. The answer here lists only those whose types a cell can name; every other question goes to cargo.
+//! Answers are kept in the kernel's folder until something that they depend on changes, since the same dozen questions come
+//! at every start, each answered by a process or two.
+//!
+//! The compiler does not pass here: evcxr calls cargo itself.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::names;
+
+/// The package beside the cells' in a kernel's folder.
+const PINS: &str = "pins";
+
+/// Answers like cargo.
+///
+/// # Errors
+/// cargo cannot be started, or its answer cannot be understood.
+pub fn run() -> Result<(), String> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut cargo = cargo()?;
+    cargo.args(&arguments);
+    let is_question = |argument: &OsString| {
+        ["metadata", "locate-project", "config", "rustc", "--version", "-V"].iter().any(|known| argument == known)
+    };
+    if !arguments.first().is_some_and(is_question) {
+        return Err(format!("cargo cannot be started: {}", cargo.exec()));
+    }
+    let kept = kept(&arguments);
+    if let Some(answer) = kept.as_ref().and_then(|path| std::fs::read(path).ok()) {
+        return print(&answer);
+    }
+    let output = cargo
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if !output.status.success() {
+        std::process::exit(output.status.code().unwrap_or(1));
+    }
+    let answer = if arguments.first().is_some_and(|first| first == "metadata") {
+        nameable(&output.stdout).unwrap_or(output.stdout)
+    } else {
+        output.stdout
+    };
+    if let Some(path) = kept {
+        // Only a convenience: what cannot be kept is asked again.
+        let _ = write_whole(&path, &answer);
+    }
+    print(&answer)
+}
+
+/// The cargo that compiles, with the user's own home.
+fn cargo() -> Result<Command, String> {
+    let path = std::env::var_os(names::CARGO).ok_or(format!("{} is not set", names::CARGO))?;
+    let mut cargo = Command::new(path);
+    match std::env::var_os(names::CARGO_HOME) {
+        Some(home) if !home.is_empty() => cargo.env("CARGO_HOME", home),
+        _ => cargo.env_remove("CARGO_HOME"),
+    };
+    Ok(cargo)
+}
+
+fn print(answer: &[u8]) -> Result<(), String> {
+    std::io::stdout().write_all(answer).map_err(|error| error.to_string())
+}
+
+/// Where the answer to these arguments is kept: named by everything that it depends on. None where nothing is kept.
+fn kept(arguments: &[OsString]) -> Option<PathBuf> {
+    let home = PathBuf::from(std::env::var_os(names::ANALYSIS_HOME)?);
+    let mut hasher = DefaultHasher::new();
+    // rust-analyzer copies the lock file to a new place each time.
+    let mut is_place = false;
+    for argument in arguments {
+        let is_copy = std::mem::replace(&mut is_place, argument == "--lockfile-path");
+        if !is_copy {
+            argument.hash(&mut hasher);
+        }
+    }
+    std::env::current_dir().ok()?.hash(&mut hasher);
+    for name in [names::PACKAGES, "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
+        std::env::var_os(name).hash(&mut hasher);
+    }
+    for name in [names::CARGO, names::RUSTC] {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        let program = path.metadata().ok()?;
+        (&path, program.len(), program.modified().ok()).hash(&mut hasher);
+    }
+    let manifest = arguments.iter().position(|argument| argument == "--manifest-path");
+    let manifest = manifest.and_then(|at| arguments.get(at + 1)).map(PathBuf::from);
+    let folder = manifest.as_deref().and_then(Path::parent).map_or_else(std::env::current_dir, |path| Ok(path.into()));
+    let library = std::env::var_os(names::LIBRARY).map(PathBuf::from).unwrap_or_default();
+    // The manifests of the package and of the workspace around it, and their versions.
+    for folder in folder.ok()?.ancestors().take(2).chain([library.as_path()]) {
+        for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+            std::fs::read(folder.join(file)).ok().hash(&mut hasher);
+        }
+    }
+    Some(home.join("answers").join(format!("{:016x}", hasher.finish())))
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// cargo's description of the packages, of which only those stay that a cell can name: the workspace's own, the ones that
+/// [`names::PACKAGES`] lists, and direct dependencies that a cell asked for itself. None if it is no such description.
+fn nameable(metadata: &[u8]) -> Option<Vec<u8>> {
+    let listed = std::env::var(names::PACKAGES).ok()?;
+    let listed: HashSet<&str> = listed.split(',').collect();
+    let mut metadata: Value = serde_json::from_slice(metadata).ok()?;
+    keep_nameable(&mut metadata, &listed)?;
+    serde_json::to_vec(&metadata).ok()
+}
+
+fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>) -> Option<()> {
+    let mut members: HashSet<String> = ids(metadata.get("workspace_members")?);
+    // The standard library describes itself by the same command, and is needed whole.
+    let packages = metadata.get("packages")?.as_array()?;
+    if packages.iter().any(|package| package["name"] == "core") {
+        return None;
+    }
+    // The folder's other member, which only holds the library's dependencies in place.
+    let pins = packages.iter().find(|package| package["name"] == PINS).and_then(|package| package["id"].as_str());
+    if let Some(pins) = pins {
+        members.remove(pins);
+    }
+    let nodes = metadata.pointer("/resolve/nodes").and_then(Value::as_array);
+    let dependencies: HashMap<&str, HashSet<String>> = nodes
+        .into_iter()
+        .flatten()
+        .filter_map(|node| Some((node["id"].as_str()?, ids(&node["dependencies"]))))
+        .collect();
+    let asked: HashSet<String> = members.iter().filter_map(|id| dependencies.get(id.as_str())).flatten().cloned().collect();
+    let mut reached = members.clone();
+    let mut next: Vec<String> = members.iter().cloned().collect();
+    while let Some(id) = next.pop() {
+        for dependency in dependencies.get(id.as_str()).into_iter().flatten() {
+            if reached.insert(dependency.clone()) {
+                next.push(dependency.clone());
+            }
+        }
+    }
+    let is_listed = |package: &&Value| package["name"].as_str().is_some_and(|name| listed.contains(name));
+    let named = packages.iter().filter(is_listed).filter_map(|package| package["id"].as_str().map(str::to_owned));
+    let kept: HashSet<String> = named.filter(|id| reached.contains(id)).chain(members.clone()).chain(asked).collect();
+    let is_kept = |id: &Value| id.as_str().is_some_and(|id| kept.contains(id));
+    metadata.get_mut("workspace_members")?.as_array_mut()?.retain(is_kept);
+    if let Some(defaults) = metadata.get_mut("workspace_default_members").and_then(Value::as_array_mut) {
+        defaults.retain(is_kept);
+    }
+    metadata.get_mut("packages")?.as_array_mut()?.retain(|package| is_kept(&package["id"]));
+    if let Some(nodes) = metadata.pointer_mut("/resolve/nodes").and_then(Value::as_array_mut) {
+        nodes.retain(|node| is_kept(&node["id"]));
+        for node in nodes {
+            if let Some(dependencies) = node["dependencies"].as_array_mut() {
+                dependencies.retain(is_kept);
+            }
+            if let Some(dependencies) = node["deps"].as_array_mut() {
+                dependencies.retain(|dependency| is_kept(&dependency["pkg"]));
+            }
+        }
+    }
+    Some(())
+}
+
+fn ids(list: &Value) -> HashSet<String> {
+    list.as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_a_cell_can_name_stays() {
+        let package = |name: &str| json!({"name": name, "id": name});
+        let node = |name: &str, on: &[&str]| {
+            let deps: Vec<Value> = on.iter().map(|on| json!({"pkg": on})).collect();
+            json!({"id": name, "dependencies": on, "deps": deps})
+        };
+        let mut metadata = json!({
+            "packages": [package("ctx"), package("pins"), package("library"), package("tensors"), package("gemm"),
+                package("asked"), package("far")],
+            "workspace_members": ["ctx", "pins"],
+            "resolve": {"nodes": [
+                node("ctx", &["library", "asked"]),
+                node("pins", &["far"]),
+                node("library", &["tensors", "gemm"]),
+                node("tensors", &["gemm"]),
+                node("gemm", &[]),
+                node("asked", &[]),
+            ]},
+        });
+        keep_nameable(&mut metadata, &HashSet::from(["library", "tensors", "far"])).unwrap();
+        let names = ids(&Value::Array(
+            metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].clone()).collect(),
+        ));
+        assert_eq!(names, HashSet::from(["ctx", "library", "tensors", "asked"].map(str::to_owned)));
+        let library = &metadata["resolve"]["nodes"][1];
+        assert_eq!(library["dependencies"], json!(["tensors"]));
+        assert_eq!(library["deps"], json!([{"pkg": "tensors"}]));
+    }
+
+    #[test]
+    fn the_standard_library_and_other_answers_stay_as_they_are() {
+        let mut library = json!({"packages": [{"name": "core", "id": "core"}], "workspace_members": []});
+        assert!(keep_nameable(&mut library, &HashSet::new()).is_none());
+        assert!(keep_nameable(&mut json!({"root": "/"}), &HashSet::new()).is_none());
+    }
+}
