@@ -13,9 +13,8 @@ use super::{Failure, Result};
 pub fn write_package(project: &Project, folder: &Path, sections: &str) -> Result<()> {
     let name = folder.file_name().unwrap_or_default();
     let dependency = dependency(project)?;
-    let manifest = format!(
-        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n\n{sections}",
-    );
+    let manifest =
+        format!("[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n\n{sections}",);
     write_if_changed(&folder.join("Cargo.toml"), &manifest)?;
     write_if_changed(&folder.join("src/lib.rs"), "")
 }

@@ -93,7 +93,7 @@ impl Folder {
         // Else a cell of the last kernel, compiled with a library older than the one brought now, could pass for fresh.
         remove(&cells.join(".fingerprint"), "ctx-", |cell| std::fs::remove_dir_all(cell))?;
         bring_units(&project.seed().join("target"), &target, &project.triple, Own::Bring)?;
-        let init = if is_stock { init("", "") } else { init(&cargo_home(), &dependency(project)?) };
+        let init = if is_stock { init("") } else { init(&dependency(project)?) };
         write_if_changed(&self.config().join("init.evcxr"), &init)?;
         write_if_changed(&self.path.join("Cargo.toml"), &format!("{WORKSPACE}{}", profile(&project.root)?))?;
         write_package(project, &self.path.join("pins"), "")?;
@@ -113,22 +113,12 @@ impl Folder {
 /// What evcxr does before the first cell. It would link with lld where it finds it, which changes the flags and so compiles
 /// everything again. The library is loaded ahead, and so is evcxr's way to understand `?`: it would else show the first value
 /// that comes by `?` in its `Debug` form.
-fn init(cargo_home: &str, dependency: &str) -> String {
+fn init(dependency: &str) -> String {
     let mut init = ":linker system\n".to_owned();
-    if !cargo_home.is_empty() {
-        init.push_str(&format!(":build_env CARGO_HOME={cargo_home}\n"));
-    }
     if !dependency.is_empty() {
         init.push_str(&format!(":dep {dependency}\nOk::<(), std::fmt::Error>(())?;\n"));
     }
     init
-}
-
-/// The user's, for the compiler: the engine's own environment names another, for rust-analyzer.
-fn cargo_home() -> String {
-    let default = || std::env::home_dir().map(|home| home.join(".cargo"));
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default).unwrap_or_default();
-    home.to_string_lossy().into_owned()
 }
 
 /// Removes what begins with `prefix` in `folder`.

@@ -1,7 +1,7 @@
-//! A folder that stands for cargo's home where rust-analyzer looks for cargo.
+//! A folder that stands for cargo's home where the engine looks for cargo.
 //!
-//! rust-analyzer asks `$CARGO_HOME/bin/cargo` first. Here that is the kernel's program, which describes only the packages that
-//! a cell can name; everything else is a link to what the user has.
+//! rust-analyzer asks `$CARGO_HOME/bin/cargo` first, evcxr asks `rustup`. Here both are the kernel's program, which describes
+//! only the packages that a cell can name; everything else is a link to what the user has.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,9 @@ use super::super::files::{at, entries};
 pub fn prepare(home: &Path, program: &Path) -> Result<PathBuf> {
     let bin = home.join("bin");
     std::fs::create_dir_all(&bin).map_err(at(&bin))?;
-    link(program, &bin.join("cargo"))?;
+    for name in ["cargo", "rustup"] {
+        link(program, &bin.join(name))?;
+    }
     if let Some(real) = real() {
         for path in entries(&real)? {
             if let Some(name) = path.file_name().filter(|name| *name != "bin" && *name != "answers") {

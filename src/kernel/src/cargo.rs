@@ -5,7 +5,7 @@
 //! Answers are kept in the kernel's folder until something that they depend on changes, since the same dozen questions come
 //! at every start, each answered by a process or two.
 //!
-//! The compiler does not pass here: evcxr calls cargo itself.
+//! evcxr asks the same cargo, to which compiling is passed on as it is.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -21,6 +21,18 @@ use crate::names;
 
 /// The package beside the cells' in a kernel's folder.
 const PINS: &str = "pins";
+
+/// Of the packages that the standard library is made of, those that a cell can name, and what they cannot be read without.
+const STANDARD_LIBRARY: [&str; 8] = [
+    "core",
+    "alloc",
+    "std",
+    "proc_macro",
+    "cfg-if",
+    "rustc-std-workspace-core",
+    "rustc-std-workspace-alloc",
+    "rustc-std-workspace-std",
+];
 
 /// Answers like cargo.
 ///
@@ -60,10 +72,30 @@ pub fn run() -> Result<(), String> {
     print(&answer)
 }
 
-/// The cargo that compiles, with the user's own home.
+/// Answers like `rustup which cargo` and `rustup which rustc`, by which evcxr looks for both.
+///
+/// # Errors
+/// Anything else is asked.
+pub fn run_rustup() -> Result<(), String> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let found = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["which", "cargo"] => std::env::var_os(names::ANALYSIS_HOME).map(|home| Path::new(&home).join("bin/cargo")),
+        ["which", "rustc"] => std::env::var_os(names::RUSTC).map(PathBuf::from),
+        _ => None,
+    };
+    println!("{}", found.ok_or("only `which cargo` and `which rustc` are answered")?.display());
+    Ok(())
+}
+
+/// The cargo that compiles, in the user's own environment.
 fn cargo() -> Result<Command, String> {
     let path = std::env::var_os(names::CARGO).ok_or(format!("{} is not set", names::CARGO))?;
     let mut cargo = Command::new(path);
+    if let (Some(path), Some(home)) = (std::env::var_os("PATH"), std::env::var_os(names::ANALYSIS_HOME)) {
+        let bin = Path::new(&home).join("bin");
+        let others = std::env::split_paths(&path).filter(|folder| *folder != bin);
+        cargo.env("PATH", std::env::join_paths(others).map_err(|error| error.to_string())?);
+    }
     match std::env::var_os(names::CARGO_HOME) {
         Some(home) if !home.is_empty() => cargo.env("CARGO_HOME", home),
         _ => cargo.env_remove("CARGO_HOME"),
@@ -98,6 +130,7 @@ fn kept(arguments: &[OsString]) -> Option<PathBuf> {
     }
     let manifest = arguments.iter().position(|argument| argument == "--manifest-path");
     let manifest = manifest.and_then(|at| arguments.get(at + 1)).map(PathBuf::from);
+    is_first_look().hash(&mut hasher);
     let folder = manifest.as_deref().and_then(Path::parent).map_or_else(std::env::current_dir, |path| Ok(path.into()));
     let library = std::env::var_os(names::LIBRARY).map(PathBuf::from).unwrap_or_default();
     // The manifests of the package and of the workspace around it, and their versions.
@@ -124,16 +157,24 @@ fn nameable(metadata: &[u8]) -> Option<Vec<u8>> {
     let listed = std::env::var(names::PACKAGES).ok()?;
     let listed: HashSet<&str> = listed.split(',').collect();
     let mut metadata: Value = serde_json::from_slice(metadata).ok()?;
-    keep_nameable(&mut metadata, &listed)?;
+    keep_nameable(&mut metadata, &listed, is_first_look())?;
     serde_json::to_vec(&metadata).ok()
 }
 
-fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>) -> Option<()> {
+/// Whether the cells' package has no dependencies yet. evcxr evaluates `42` in it before anything else, which needs to know no
+/// type; what rust-analyzer loads for that it would load again for the library.
+fn is_first_look() -> bool {
+    let folder = std::env::var_os("EVCXR_TMPDIR").map(PathBuf::from).unwrap_or_default();
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    manifest.split_once("[dependencies]").is_some_and(|(_, dependencies)| dependencies.trim().is_empty())
+}
+
+fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>, is_first_look: bool) -> Option<()> {
     let mut members: HashSet<String> = ids(metadata.get("workspace_members")?);
-    // The standard library describes itself by the same command, and is needed whole.
     let packages = metadata.get("packages")?.as_array()?;
     if packages.iter().any(|package| package["name"] == "core") {
-        return None;
+        let needed = if is_first_look { HashSet::new() } else { HashSet::from(STANDARD_LIBRARY) };
+        return keep(metadata, &named(packages, &needed));
     }
     // The folder's other member, which only holds the library's dependencies in place.
     let pins = packages.iter().find(|package| package["name"] == PINS).and_then(|package| package["id"].as_str());
@@ -146,7 +187,8 @@ fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>) -> Option<()> {
         .flatten()
         .filter_map(|node| Some((node["id"].as_str()?, ids(&node["dependencies"]))))
         .collect();
-    let asked: HashSet<String> = members.iter().filter_map(|id| dependencies.get(id.as_str())).flatten().cloned().collect();
+    let asked: HashSet<String> =
+        members.iter().filter_map(|id| dependencies.get(id.as_str())).flatten().cloned().collect();
     let mut reached = members.clone();
     let mut next: Vec<String> = members.iter().cloned().collect();
     while let Some(id) = next.pop() {
@@ -156,13 +198,26 @@ fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>) -> Option<()> {
             }
         }
     }
-    let is_listed = |package: &&Value| package["name"].as_str().is_some_and(|name| listed.contains(name));
-    let named = packages.iter().filter(is_listed).filter_map(|package| package["id"].as_str().map(str::to_owned));
-    let kept: HashSet<String> = named.filter(|id| reached.contains(id)).chain(members.clone()).chain(asked).collect();
+    let mut kept = named(packages, listed);
+    kept.retain(|id| reached.contains(id));
+    kept.extend(members);
+    kept.extend(asked);
+    keep(metadata, &kept)
+}
+
+/// The ids of the packages that have one of these names.
+fn named(packages: &[Value], names: &HashSet<&str>) -> HashSet<String> {
+    let is_named = |package: &&Value| package["name"].as_str().is_some_and(|name| names.contains(name));
+    packages.iter().filter(is_named).filter_map(|package| package["id"].as_str().map(str::to_owned)).collect()
+}
+
+/// Leaves out every package but these, and every mention of it.
+fn keep(metadata: &mut Value, kept: &HashSet<String>) -> Option<()> {
     let is_kept = |id: &Value| id.as_str().is_some_and(|id| kept.contains(id));
-    metadata.get_mut("workspace_members")?.as_array_mut()?.retain(is_kept);
-    if let Some(defaults) = metadata.get_mut("workspace_default_members").and_then(Value::as_array_mut) {
-        defaults.retain(is_kept);
+    for list in ["workspace_members", "workspace_default_members"] {
+        if let Some(members) = metadata.get_mut(list).and_then(Value::as_array_mut) {
+            members.retain(is_kept);
+        }
     }
     metadata.get_mut("packages")?.as_array_mut()?.retain(|package| is_kept(&package["id"]));
     if let Some(nodes) = metadata.pointer_mut("/resolve/nodes").and_then(Value::as_array_mut) {
@@ -209,7 +264,7 @@ mod tests {
                 node("asked", &[]),
             ]},
         });
-        keep_nameable(&mut metadata, &HashSet::from(["library", "tensors", "far"])).unwrap();
+        keep_nameable(&mut metadata, &HashSet::from(["library", "tensors", "far"]), false).unwrap();
         let names = ids(&Value::Array(
             metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].clone()).collect(),
         ));
@@ -220,9 +275,15 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_library_and_other_answers_stay_as_they_are() {
-        let mut library = json!({"packages": [{"name": "core", "id": "core"}], "workspace_members": []});
-        assert!(keep_nameable(&mut library, &HashSet::new()).is_none());
-        assert!(keep_nameable(&mut json!({"root": "/"}), &HashSet::new()).is_none());
+    fn the_standard_library_is_what_it_shows_and_other_answers_stay_as_they_are() {
+        let mut library = json!({
+            "packages": [{"name": "core", "id": "1"}, {"name": "std", "id": "2"}, {"name": "libc", "id": "3"}],
+            "workspace_members": ["1", "2"],
+            "resolve": {"nodes": [{"id": "2", "dependencies": ["1", "3"], "deps": [{"pkg": "1"}, {"pkg": "3"}]}]},
+        });
+        keep_nameable(&mut library, &HashSet::new(), false).unwrap();
+        assert_eq!(library["packages"].as_array().unwrap().len(), 2);
+        assert_eq!(library["resolve"]["nodes"][0]["dependencies"], json!(["1"]));
+        assert!(keep_nameable(&mut json!({"root": "/"}), &HashSet::new(), false).is_none());
     }
 }

@@ -14,7 +14,7 @@
 //! | called | part |
 //! |---|---|
 //! | by evcxr_jupyter, for the process of the cells | [`bridge`]: connects evcxr to the process that the relay keeps |
-//! | as `cargo`, by rust-analyzer | [`cargo`]: describes only the packages that a cell can name |
+//! | as `cargo` or `rustup`, by evcxr and rust-analyzer | [`cargo`]: describes only the packages that a cell can name |
 //! | by the relay, with `--control_file` | evcxr_jupyter itself |
 //! | otherwise, with a connection file | [`relay`]: what Jupyter talks to |
 //!
@@ -33,13 +33,16 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
     let first = arguments.next();
+    let is_called = |name| Path::new(&program).file_stem().is_some_and(|stem| stem == name);
     let is_set = |name| std::env::var_os(name).is_some();
     let result = if is_set(names::STOCK) {
         engine()
     } else if is_set(names::EVCXR_IS_RUNTIME) {
         bridge::run()
-    } else if Path::new(&program).file_stem().is_some_and(|name| name == "cargo") {
+    } else if is_called("cargo") {
         cargo::run()
+    } else if is_called("rustup") {
+        cargo::run_rustup()
     } else if is_set(names::EVCXR_RUSTC_WRAPPER) {
         engine()
     } else if first.as_ref().is_some_and(|first| first == "--control_file") {

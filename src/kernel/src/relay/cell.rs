@@ -81,7 +81,9 @@ impl Cell {
             return Some(Failure::ended(status, ""));
         }
         if self.skipped {
-            return Some(Failure::interrupted("stopped by the user before it ran; everything from earlier cells is kept"));
+            return Some(Failure::interrupted(
+                "stopped by the user before it ran; everything from earlier cells is kept",
+            ));
         }
         if self.panicked {
             let unknown = Panic { message: "no message".into(), ..Panic::default() };

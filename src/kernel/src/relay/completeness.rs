@@ -54,9 +54,9 @@ fn is_terminated(kind: &LiteralKind) -> bool {
         | LiteralKind::Str { terminated }
         | LiteralKind::ByteStr { terminated }
         | LiteralKind::CStr { terminated } => *terminated,
-        LiteralKind::RawStr { n_hashes }
-        | LiteralKind::RawByteStr { n_hashes }
-        | LiteralKind::RawCStr { n_hashes } => n_hashes.is_some(),
+        LiteralKind::RawStr { n_hashes } | LiteralKind::RawByteStr { n_hashes } | LiteralKind::RawCStr { n_hashes } => {
+            n_hashes.is_some()
+        }
         LiteralKind::Int { .. } | LiteralKind::Float { .. } => true,
     }
 }
@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn what_is_open_is_incomplete() {
         let status = |code: &str| of(code)["status"].as_str().unwrap().to_owned();
-        for code in ["", "1 + 2", "let a = (1, 2);", "'a'", "fn f<'a>() {}", ":dep isopath = { path = \"..\" }", "// {"] {
+        for code in ["", "1 + 2", "let a = (1, 2);", "'a'", "fn f<'a>() {}", ":dep isopath = { path = \"..\" }", "// {"]
+        {
             assert_eq!(status(code), "complete", "{code}");
         }
         for code in ["fn f() {", "vec![1,", "\"text", "r#\"raw\"", "/* /* */", "let a =", "a.b() +", "x."] {

@@ -70,7 +70,11 @@ impl Engine {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         if let Some(home) = std::env::var_os(names::ANALYSIS_HOME) {
-            command.env("CARGO_HOME", home);
+            command.env("CARGO_HOME", &home);
+            let own = std::path::PathBuf::from(home).join("bin");
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let all = std::iter::once(own).chain(std::env::split_paths(&path));
+            command.env("PATH", std::env::join_paths(all).map_err(|error| error.to_string())?);
         }
         if let Some(rustc) = std::env::var_os(names::RUSTC) {
             command.env("RUSTC", rustc);

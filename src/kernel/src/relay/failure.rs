@@ -74,7 +74,8 @@ impl Failure {
     /// What evcxr reports: compilation errors, or a refusal. Its messages become one.
     pub fn reported(errors: &[Value]) -> Self {
         let texts: Vec<&str> = errors.iter().filter_map(|error| error["evalue"].as_str()).collect();
-        let is_compilation = errors.iter().any(|error| error["traceback"].as_array().is_some_and(|lines| lines.len() > 1));
+        let is_compilation =
+            errors.iter().any(|error| error["traceback"].as_array().is_some_and(|lines| lines.len() > 1));
         let mut value = texts.first().copied().unwrap_or("the cell was refused").trim().to_owned();
         if texts.len() > 1 {
             value.push_str(&format!(" (and {} more)", texts.len() - 1));
@@ -110,7 +111,8 @@ fn place(panic: &Panic, code: &str, package: &Path) -> String {
     };
     // Where the cell has the same line more than once, they come in the same order.
     let earlier = compiled[..panic.line - 1].iter().filter(|other| **other == line).count();
-    let of_cell: Vec<usize> = (0..).zip(code.lines()).filter(|(_, other)| other.trim() == line).map(|(at, _)| at).collect();
+    let of_cell: Vec<usize> =
+        (0..).zip(code.lines()).filter(|(_, other)| other.trim() == line).map(|(at, _)| at).collect();
     match of_cell.get(earlier).or(of_cell.first()) {
         Some(at) => format!("  in line {} of the cell: {line}", at + 1),
         None => format!("  in an earlier cell's line: {line}"),
@@ -146,7 +148,8 @@ mod tests {
         std::fs::create_dir(package.path().join("src")).unwrap();
         let compiled = "fn earlier() { panic!() }\nlet _ = {\nlet a = v[5];\nok();\nlet a = v[5];\n}\n";
         std::fs::write(package.path().join("src/lib.rs"), compiled).unwrap();
-        let panic = |line| Panic { message: "no".into(), file: "src/lib.rs".into(), line, column: 9, thread: "main".into() };
+        let panic =
+            |line| Panic { message: "no".into(), file: "src/lib.rs".into(), line, column: 9, thread: "main".into() };
         let code = "// a comment\nlet a = v[5];\nok();\n  let a = v[5];";
         let shown = |line| Failure::panic(&panic(line), code, package.path()).traceback[1].clone();
         assert_eq!(shown(3), "  in line 2 of the cell: let a = v[5];");

@@ -19,7 +19,8 @@ impl History {
     /// The content of a `history_reply`: the `tail` (last `n`), a `range` (`start` to before `stop`) or a `search` (a
     /// pattern with `*` and `?`). Only this session is known, as session 0.
     pub fn answer(&self, request: &Message) -> Value {
-        let number = |name: &str| request.content[name].as_u64().map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        let number =
+            |name: &str| request.content[name].as_u64().map(|number| usize::try_from(number).unwrap_or(usize::MAX));
         let n = number("n").unwrap_or(usize::MAX);
         let found: Vec<&(u32, String)> = match request.text("hist_access_type") {
             "range" => {

@@ -298,8 +298,7 @@ impl Kernel {
                 if let Some((value, _)) = self.value.take()
                     && !silent
                 {
-                    let content =
-                        json!({"execution_count": cell.count, "data": value.into_forms(), "metadata": {}});
+                    let content = json!({"execution_count": cell.count, "data": value.into_forms(), "metadata": {}});
                     self.sockets.publish(cell.request.news("execute_result", content));
                 }
                 let reply = json!({

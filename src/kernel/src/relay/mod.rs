@@ -50,7 +50,8 @@ pub fn run(connection_file: &Path) -> Result<(), String> {
 async fn serve(info: ConnectionInfo) -> Result<(), String> {
     let folder = folder()?;
     let (requests_in, mut requests) = unbounded_channel();
-    let sockets = Sockets::open(&info, &message::request("session", serde_json::json!({})).header.msg_id, requests_in).await?;
+    let sockets =
+        Sockets::open(&info, &message::request("session", serde_json::json!({})).header.msg_id, requests_in).await?;
     let interrupt = folder.path().join("interrupt");
     let (cell_events_in, mut cell_events) = cells::events();
     cells::serve(folder.path(), &interrupt, sockets.waiting(), cell_events_in)?;

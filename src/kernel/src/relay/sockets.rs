@@ -130,9 +130,8 @@ async fn listen(
     requests: UnboundedSender<(Channel, Message)>,
 ) {
     while let Ok(parts) = socket.socket.recv().await {
-        let message = RawMessage::from_multipart(parts, &socket.mac)
-            .map_err(|error| error.to_string())
-            .and_then(Message::read);
+        let message =
+            RawMessage::from_multipart(parts, &socket.mac).map_err(|error| error.to_string()).and_then(Message::read);
         match message {
             Ok(message) => {
                 if requests.send((channel, message)).is_err() {
