@@ -12,13 +12,14 @@
 //! | 3 | [`training`], [`attacks`], [`paths`], [`lipschitz`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
 //! | 1 | [`ops`], [`datasets`], [`distances`], [`embedding`] | differentiable kernels, data, distances, points in the plane |
-//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`], [`bounds`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel |
+//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`], [`bounds`], [`interrupt`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel, the wish to stop |
 
 pub mod bounds;
 pub mod device;
 pub mod digest;
 pub mod error;
 pub mod files;
+pub mod interrupt;
 pub mod rng;
 pub mod scale;
 

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::embedding::{distances_from, others_by_distance, points};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::models::{Network, check_evaluation};
 
 /// The class of the largest logit in every row, the first of equals: `logits` (N, classes) give (N,) of u32.
@@ -51,7 +52,10 @@ pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) ->
     check_evaluation(network)?;
     let answers = (0..n)
         .step_by(batch_size)
-        .map(|start| decided(&network.forward(&images.narrow(0, start, batch_size.min(n - start))?)?))
+        .map(|start| {
+            interrupt::check()?;
+            decided(&network.forward(&images.narrow(0, start, batch_size.min(n - start))?)?)
+        })
         .collect::<Result<Vec<_>>>()?;
     Ok(Tensor::cat(&answers, 0)?)
 }

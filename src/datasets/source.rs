@@ -1,13 +1,11 @@
 //! Where a set may come from, and the one procedure that tries the sources in order.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
-use std::{io, thread};
 
 use super::set::DataFile;
 use super::store::{self, Store};
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// Receives a line of progress.
 pub type Report<'a> = &'a mut dyn FnMut(&str);
@@ -45,8 +43,8 @@ pub struct Fetched {
 /// the right one replaces it.
 ///
 /// # Errors
-/// No source had all that is missing ([`Error::Fetch`], one line a source), or the folder cannot be written or has too
-/// little space ([`Error::Io`]).
+/// No source had all that is missing ([`Error::Fetch`], one line a source), the folder cannot be written or has too little
+/// space ([`Error::Io`]), or the user asks to stop ([`Error::Interrupted`]); whole files that were brought stay.
 pub fn fetch_from(
     set: &'static str,
     files: &[DataFile],
@@ -82,6 +80,7 @@ pub fn fetch_from(
         let scratch = store.scratch()?;
         let mut disk_failed = false;
         let result = source.bring(scratch.path(), &mut |file_name, bytes| {
+            interrupt::check()?;
             let Some(index) = missing.iter().position(|file| file.name == file_name) else {
                 return Ok(());
             };
@@ -94,8 +93,8 @@ pub fn fetch_from(
             Ok(())
         });
         let reason = match result {
-            // No other source would do better.
-            Err(error) if disk_failed => return Err(error),
+            // No other source would do better, or none is wanted.
+            Err(error) if disk_failed || matches!(error, Error::Interrupted) => return Err(error),
             Err(error) => first_line(&error.to_string()).to_string(),
             Ok(()) => "did not bring every file".to_string(),
         };
@@ -111,22 +110,4 @@ pub fn fetch_from(
 /// An error of another library may carry a backtrace.
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-/// The result of `work` if it comes within `limit`; else the work goes on in its thread and its result is dropped.
-pub(super) fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    let (sender, receiver) = mpsc::channel();
-    thread::Builder::new().spawn(move || {
-        // Nobody listens any more once the limit has passed.
-        let _ = sender.send(work());
-    })?;
-    receiver.recv_timeout(limit).map_err(|error| match error {
-        RecvTimeoutError::Timeout => timed_out(limit),
-        RecvTimeoutError::Disconnected => io::Error::other("the reader panicked"),
-    })
-}
-
-/// The error of a peer that did not answer in time.
-pub(super) fn timed_out(limit: Duration) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs_f32()))
 }

@@ -17,6 +17,7 @@ use serde::{Serialize, Serializer};
 use crate::attacks::{Bounds, FgsmParams, PgdParams, fgsm_sweep, pgd_sweep};
 use crate::datasets::Images;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::{CrossEntropy, Lil, Loss, Representation};
 use crate::metrics::accuracy;
 use crate::models::{Activation, Mlp, Network as _, Parameters};
@@ -149,6 +150,7 @@ fn isometric_loss(network: &Mlp, settings: &Settings, x: &Tensor, labels: &Tenso
     let batches = x.dim(0)? / size;
     let mut sum = 0.;
     for batch in 0..batches {
+        interrupt::check()?;
         let (x, labels) = (x.narrow(0, batch * size, size)?, labels.narrow(0, batch * size, size)?);
         let term = settings.loss(0.).terms(network, &x, &labels)?.isometric;
         sum += term.map_or(Ok(0.), |term| term.to_dtype(DType::F64)?.to_scalar::<f64>())?;

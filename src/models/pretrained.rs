@@ -1,10 +1,12 @@
 //! Weights that others trained.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hf_hub::{HFClient, HFClientSync, HFError};
 
 use crate::error::{Error, Result};
+use crate::interrupt::within;
 use crate::models::ResNetParams;
 
 const FILE: &str = "model.safetensors";
@@ -29,10 +31,13 @@ fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
         Error::io(format!("{FILE} of timm/{name} on the Hugging Face hub"))(error)
     };
     let client: HFClientSync = builder.build_sync().map_err(refused)?;
-    let download = client.model("timm", &name);
-    let download = download.download_file().filename(FILE);
-    match download.clone().local_files_only(true).send() {
-        Err(HFError::LocalEntryNotFound { .. }) => download.send().map_err(refused),
+    let model = client.model("timm", &name);
+    match model.download_file().filename(FILE).local_files_only(true).send() {
+        // In a thread of its own, which goes on to fill the cache if the user stops waiting.
+        Err(HFError::LocalEntryNotFound { .. }) => {
+            let download = move || model.download_file().filename(FILE).send();
+            within("the Hugging Face hub", Duration::MAX, download)?.map_err(refused)
+        }
         cached => cached.map_err(refused),
     }
 }
@@ -41,7 +46,6 @@ fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
-    use std::time::Duration;
 
     use candle_core::{DType, Device};
 

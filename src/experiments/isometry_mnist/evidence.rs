@@ -7,6 +7,7 @@ use super::{Curves, Settings, Trained};
 use crate::attacks::{PgdParams, gradient, gradient_cosine, pgd, transfer};
 use crate::error::{Error, Result};
 use crate::experiments::median;
+use crate::interrupt;
 use crate::losses::{CrossEntropy, Loss};
 
 /// How the gradients of both losses compare, for one network.
@@ -42,6 +43,7 @@ fn angle(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor) ->
     let (mut cosines, mut cross_entropy, mut isometric) = (Vec::new(), Vec::new(), Vec::new());
     let rows = x.dim(0)?;
     for first in (0..rows).step_by(settings.batch_size.max(1)) {
+        interrupt::check()?;
         let size = settings.batch_size.max(1).min(rows - first);
         let (x, labels) = (x.narrow(0, first, size)?, labels.narrow(0, first, size)?);
         let cosine = gradient_cosine(&trained.network, &CrossEntropy, &loss, &x, &labels)?;
