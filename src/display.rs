@@ -43,6 +43,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(test)]
+pub(crate) use screen::testing::Written;
 pub(crate) use screen::{Kind, Screen};
 use serde_json::{Map, Value};
 

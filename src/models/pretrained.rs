@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler};
 use hf_hub::{HFClient, HFClientSync, HFError};
 
 use crate::error::{Error, Result};
 use crate::interrupt::within;
 use crate::models::ResNetParams;
+use crate::progress::Bar;
 
 const FILE: &str = "model.safetensors";
 
@@ -35,10 +37,28 @@ fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
     match model.download_file().filename(FILE).local_files_only(true).send() {
         // In a thread of its own, which goes on to fill the cache if the user stops waiting.
         Err(HFError::LocalEntryNotFound { .. }) => {
-            let download = move || model.download_file().filename(FILE).send();
+            let bar = Downloaded(Bar::new(name.as_str()));
+            let download = move || model.download_file().filename(FILE).progress(bar).send();
             within("the Hugging Face hub", Duration::MAX, download)?.map_err(refused)
         }
         cached => cached.map_err(refused),
+    }
+}
+
+/// A bar that counts the bytes of a download of one file.
+struct Downloaded(Bar);
+
+impl ProgressHandler for Downloaded {
+    fn on_progress(&self, event: &ProgressEvent) {
+        let ProgressEvent::Download(event) = event else { return };
+        match event {
+            DownloadEvent::Start { total_bytes, .. } => self.0.begin_bytes(*total_bytes),
+            DownloadEvent::Progress { files } => {
+                self.0.set(files.iter().map(|file| file.bytes_completed as f64).sum());
+            }
+            DownloadEvent::AggregateProgress { bytes_completed, .. } => self.0.set(*bytes_completed as f64),
+            DownloadEvent::Complete => {}
+        }
     }
 }
 

@@ -32,6 +32,11 @@ impl Line {
         (self.total, self.unit, self.before, self.position) = (total, unit, 0., 0.);
     }
 
+    /// Whether all steps are done.
+    pub fn is_complete(&self) -> bool {
+        self.total.is_some_and(|total| self.position + ROUNDING >= total)
+    }
+
     /// The line, `elapsed` after the time began.
     pub fn text(&self, elapsed: Duration) -> String {
         let done = self.position - self.before;

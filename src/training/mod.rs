@@ -14,7 +14,7 @@ pub use crate::models::{Epoch, History};
 pub use adam::{Adam, AdamParams};
 pub use optimizer::{Optimizer, Schedule};
 pub use parallel::in_parallel;
-pub use progress::{Progress, printer, printer_every};
+pub use progress::{Progress, printer};
 pub use sgd::{Sgd, SgdParams};
 pub use stack::{StackParams, check_nested, stack_terms, step_stack, train_stack};
 pub use train::{TrainParams, step, train};
