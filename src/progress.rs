@@ -23,6 +23,7 @@
 mod line;
 mod output;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -221,6 +222,12 @@ impl State {
     }
 }
 
+impl fmt::Debug for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bar").field(&self.lock().text()).finish()
+    }
+}
+
 /// The last state stays.
 impl Drop for Bar {
     fn drop(&mut self) {
@@ -234,6 +241,7 @@ impl Drop for Bar {
 }
 
 /// A step of a [`Bar`] under way, or several together.
+#[derive(Debug)]
 pub struct Part<'a> {
     bar: &'a Bar,
     steps: f64,
@@ -313,7 +321,7 @@ mod tests {
             .map(|line| serde_json::from_str(line.split_once("DISPLAY ").unwrap().1).unwrap())
             .collect();
         // The end was shown before the bars were dropped.
-        assert_eq!(before_the_end, messages.len() - 2);
+        assert_eq!(before_the_end, messages.len());
         let of = |label: &str| -> Vec<&serde_json::Value> {
             let own = |m: &&serde_json::Value| m["data"]["text/plain"].as_str().unwrap().starts_with(label);
             messages.iter().filter(own).collect()
@@ -352,6 +360,7 @@ mod tests {
         let bar = Bar::hidden().of(2, "steps");
         bar.report(1., "half");
         bar.make_room();
+        assert_eq!(without_time(&format!("{bar:?}")), "Bar(\" 50 %|█████     | 1/2 half\")");
         let mut pace = Pace::new(Duration::from_secs(3_600));
         assert!(pace.is_due() && !pace.is_due());
     }

@@ -131,3 +131,39 @@ pub(super) fn fetch_moving(
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Shelf;
+
+    impl Source for Shelf {
+        fn name(&self) -> String {
+            "a shelf".into()
+        }
+
+        fn bring(&self, _scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+            deliver("a", &[0; 2_500_000])
+        }
+    }
+
+    #[test]
+    fn a_bar_counts_the_bytes_that_are_right() -> Result<()> {
+        let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
+        let sha256 = crate::digest::of_bytes(&[0; 2_500_000][..]).map_err(Error::io("a"))?.leak();
+        let file = DataFile { name: "a", bytes: 2_500_000, sha256 };
+        let (bar, written) = Bar::in_memory("tiny");
+        fetch_moving("tiny", &[file], folder.path(), &[&Shelf], &bar, &mut |_| ())?;
+        drop(bar);
+        let text = written.text();
+        assert!(text.starts_with("tiny: 100 %|██████████| 2/2 MB [0:0"), "{text}");
+        assert!(text.ends_with(" MB/s] a shelf\n"), "{text}");
+        // A set that is complete has nothing to show.
+        let (bar, written) = Bar::in_memory("tiny");
+        fetch_moving("tiny", &[file], folder.path(), &[], &bar, &mut |_| ())?;
+        drop(bar);
+        assert_eq!(written.text(), "");
+        Ok(())
+    }
+}

@@ -17,7 +17,7 @@ const POINTS: usize = 300;
 /// has any, in one figure that grows while they run, at most twice a second. Its last state stays, also after a stop.
 ///
 /// Each point is the mean over an epoch, the last one that over the part that is done. Where
-/// [nothing can change in place](crate::display#without-the-kernel-of-isopath), only the last state is shown, in words.
+/// [nothing can change in place](mod@crate::display#without-the-kernel-of-isopath), only the last state is shown, in words.
 ///
 /// ```no_run
 /// # use isopath::candle::Tensor;

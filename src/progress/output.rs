@@ -9,8 +9,8 @@ use crate::display::{Bundle, Handle, Kind, Screen};
 
 /// The place of one line.
 pub(super) enum Output {
-    /// A kernel that can change a display; none before the first state.
-    Live { screen: Screen, handle: Option<Handle> },
+    /// A kernel that can change a display; none before the first state. And what it shows.
+    Live { screen: Screen, handle: Option<Handle>, shown: String },
     /// A terminal, and the line's number there.
     Terminal { terminal: Terminal, number: u64 },
     /// A file or another kernel: only the end is printed.
@@ -33,7 +33,7 @@ impl Output {
     }
 
     pub fn on(screen: Screen) -> Self {
-        if screen.is_live() { Self::Live { screen, handle: None } } else { Self::Stream(screen) }
+        if screen.is_live() { Self::Live { screen, handle: None, shown: String::new() } } else { Self::Stream(screen) }
     }
 
     /// Whether states before the last are shown.
@@ -44,10 +44,14 @@ impl Output {
     /// Shows a state in the place of the one before.
     pub fn show(&mut self, text: &str) {
         match self {
-            Self::Live { screen, handle } => match handle {
-                Some(handle) => handle.update(text),
-                None => *handle = Some(Handle::new(screen.clone(), &Bundle::text(text))),
-            },
+            Self::Live { shown, .. } if shown == text => {}
+            Self::Live { screen, handle, shown } => {
+                match handle {
+                    Some(handle) => handle.update(text),
+                    None => *handle = Some(Handle::new(screen.clone(), &Bundle::text(text))),
+                }
+                text.clone_into(shown);
+            }
             Self::Terminal { terminal, number } => terminal.show(*number, text),
             Self::Stream(_) | Self::Nowhere => {}
         }

@@ -96,7 +96,9 @@ impl TrainParams {
 ///
 /// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the steps that were done,
 /// [`Parameters::history`] the epochs that were finished, and the checkpoint, if there is one, the last of them: the same
-/// call then goes on from there. With [`TrainParams::average`] the weights are those of the last step, not yet their mean.
+/// call then goes on from there. (Before the end of the first epoch there is no file yet, and the same call begins with the
+/// weights as they are; a network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
+/// step, not yet their mean.
 ///
 /// *isometry* paper, section 2.2: five epochs, batches of 100, Adam.
 ///
@@ -126,11 +128,9 @@ pub fn train(
     let (mut checkpoint, mut _origin) = (None, None);
     if let Some(path) = &params.checkpoint {
         let begun = begun(parameters, path)?;
-        checkpoint = Some((path, describe(&begun, loss, images, labels, params)?));
-        _origin = Some(KeepOrigin { parameters, path, begun });
-    }
-    if let Some((path, run)) = &checkpoint {
-        history = checkpoint::load(path, run, parameters, &mut state, average.as_ref())?.unwrap_or_default();
+        let run = describe(&begun, loss, images, labels, params)?;
+        history = checkpoint::load(path, &run, parameters, &mut state, average.as_ref())?.unwrap_or_default();
+        (checkpoint, _origin) = (Some((path, run)), Some(KeepOrigin { parameters, path, begun }));
         if history.epochs.len() > params.epochs {
             let expected = format!("at most {} epochs", params.epochs);
             return Err(Error::file(path, expected, format!("{} epochs", history.epochs.len())));
