@@ -61,6 +61,9 @@ pub enum Error {
     /// A tensor operation failed. Shown without candle's backtrace, which a notebook's kernel always asks for.
     #[error("{}", first_line(.0))]
     Candle(#[from] candle_core::Error),
+    /// The user asked to stop ([`interrupt`](crate::interrupt)).
+    #[error("stopped by the user; everything from earlier cells is kept")]
+    Interrupted,
     /// A figure could not be drawn.
     #[error("figure: {0}")]
     Figure(String),

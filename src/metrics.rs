@@ -10,7 +10,9 @@ use rayon::prelude::*;
 
 use crate::embedding::{distances_from, others_by_distance, points};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::models::{Network, check_evaluation};
+use crate::progress::Bar;
 
 /// The class of the largest logit in every row, the first of equals: `logits` (N, classes) give (N,) of u32.
 ///
@@ -41,6 +43,14 @@ pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// No images, `batch_size` 0, a network in training mode, images that it does not take, or logits that are NaN.
 pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) -> Result<Tensor> {
+    predictions_with(network, images, batch_size, &Bar::hidden())
+}
+
+/// [`predictions`]; `bar` counts the images.
+///
+/// # Errors
+/// As [`predictions`].
+pub fn predictions_with(network: &dyn Network, images: &Tensor, batch_size: usize, bar: &Bar) -> Result<Tensor> {
     let n = match images.dims().first() {
         Some(&n) if n > 0 => n,
         _ => return Err(Error::shape("predictions", "images", "(N, …), N at least 1", images.dims())),
@@ -49,9 +59,16 @@ pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) ->
         return Err(Error::argument("batch_size", "at least 1", batch_size));
     }
     check_evaluation(network)?;
+    bar.begin(n, "images");
     let answers = (0..n)
         .step_by(batch_size)
-        .map(|start| decided(&network.forward(&images.narrow(0, start, batch_size.min(n - start))?)?))
+        .map(|start| {
+            interrupt::check()?;
+            let size = batch_size.min(n - start);
+            let found = decided(&network.forward(&images.narrow(0, start, size)?)?)?;
+            bar.add(size as f64);
+            Ok(found)
+        })
         .collect::<Result<Vec<_>>>()?;
     Ok(Tensor::cat(&answers, 0)?)
 }

@@ -12,6 +12,7 @@ use isopath::experiments::connectivity_cifar10::{
 use isopath::metrics::predictions;
 use isopath::models::{Network, Parameters, ResNet, ResNetParams};
 use isopath::paths::{Outcome, Verdict};
+use isopath::progress::Bar;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
 
@@ -49,10 +50,8 @@ fn every_space_has_a_verdict_on_every_pair() -> Result<()> {
     let pairs = choose_pairs(&labels, &answers, settings.pairs, settings.seed)?;
     let mut all: Vec<Connection> = Vec::new();
     for space in Space::ALL {
-        let mut lines = Vec::new();
-        let found = connect(&network, &images, &pairs, space, &settings, |line| lines.push(line.to_string()))?;
-        assert_eq!(lines.len(), 3);
-        assert!(lines[2].starts_with(&format!("{}: 12 of 12: ", space.name())), "{}", lines[2]);
+        let found = connect(&network, &images, &pairs, space, &settings, &Bar::hidden())?;
+        assert_eq!(found.len(), pairs.len());
         for (at, (found, pair)) in found.iter().zip(&pairs).enumerate() {
             assert_eq!((found.pair, found.space), (*pair, space));
             assert_eq!(found.info.is_some(), at < 3);
@@ -125,8 +124,9 @@ fn the_same_seed_gives_the_same_verdicts() -> Result<()> {
     let pairs = choose_pairs(&answers, &answers, 6, 1)?;
     let run = |threads, bands_at_once| -> Result<Vec<(Verdict, usize, u64)>> {
         let settings = Settings { bands_at_once, ..settings() };
-        let found =
-            common::with_threads(threads, || connect(&network, &images, &pairs, Space::Input, &settings, |_| ()))?;
+        let found = common::with_threads(threads, || {
+            connect(&network, &images, &pairs, Space::Input, &settings, &Bar::hidden())
+        })?;
         Ok(found.iter().map(|found| (found.verdict, found.iterations, found.path.barrier().to_bits())).collect())
     };
     assert_eq!(run(1, 6)?, run(3, 6)?);
@@ -179,7 +179,7 @@ fn bad_input_is_refused() -> Result<()> {
     let (network, images, answers) = setting()?;
     let pairs = choose_pairs(&answers, &answers, 2, 0)?;
     let with = |pairs: &[Pair], settings: Settings| {
-        message(connect(&network, &images, pairs, Space::Input, &settings, |_| ()))
+        message(connect(&network, &images, pairs, Space::Input, &settings, &Bar::hidden()))
     };
     assert_eq!(with(&[], settings()), "pairs is none; expected at least one");
     let far = Pair { class: 0, test_index: [0, 80] };
@@ -229,7 +229,7 @@ fn agreement_counts_lines_and_correlates_them() -> Result<()> {
 
     let (network, images, answers) = setting()?;
     let pairs = choose_pairs(&labels(&answers), &answers, 12, settings().seed)?;
-    let of = |space| connect(&network, &images, &pairs, space, &settings(), |_| ());
+    let of = |space| connect(&network, &images, &pairs, space, &settings(), &Bar::hidden());
     let (input, last) = (of(Space::Input)?, of(Space::Last)?);
     let Counts { linear, nonlinear, .. } = counts(&input);
     let own = Agreement::new(&input, &input)?;
@@ -269,7 +269,7 @@ fn misled_pairs_look_the_same_and_have_the_wrong_class() -> Result<()> {
         assert_eq!(made_of.len(), 1);
         assert_eq!((made_of[0].class + 2) % 4, pair.class);
     }
-    let found = connect(&network, &misled.images, &misled.pairs, Space::Last, &settings, |_| ())?;
+    let found = connect(&network, &misled.images, &misled.pairs, Space::Last, &settings, &Bar::hidden())?;
     assert!(found.iter().all(|found| found.verdict == Verdict::Linear && found.departure < 1e-5 * found.line.length()));
 
     let eps = Settings { eps: 0., ..settings.clone() };

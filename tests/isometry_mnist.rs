@@ -8,6 +8,7 @@ use isopath::experiments::isometry_mnist::{
     stretch, train_networks, values,
 };
 use isopath::models::Network as _;
+use isopath::progress::Bar;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
 use isopath::{Error, Result};
@@ -46,15 +47,15 @@ fn settings() -> Settings {
 #[test]
 fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
     let (images, settings) = (images()?, settings());
-    let networks = train_networks(&images, &settings, |_| ())?;
+    let networks = train_networks(&images, &settings, &Bar::hidden())?;
     let order: Vec<_> = networks.iter().flatten().map(|trained| (trained.beta, trained.seed)).collect();
     assert_eq!(order, [(0., 3), (0., 5), (1., 3), (1., 5)]);
     // The classes are far apart, and β pulls the representation towards an isometry.
     assert!(networks.iter().flatten().all(|trained| trained.test_accuracy == 1.));
     assert!(networks[1][0].isometric_loss < networks[0][0].isometric_loss);
 
-    let fgsm = attack_networks(&networks, &images, &settings, Attack::Fgsm, Some(Bounds::default()), |_| ())?;
-    let pgd = attack_networks(&networks, &images, &settings, Attack::Pgd, None, |_| ())?;
+    let fgsm = attack_networks(&networks, &images, &settings, Attack::Fgsm, Some(Bounds::default()), &Bar::hidden())?;
+    let pgd = attack_networks(&networks, &images, &settings, Attack::Pgd, None, &Bar::hidden())?;
     for curves in [&fgsm, &pgd] {
         for runs in [&curves.accuracy.cross_entropy, &curves.accuracy.training_loss] {
             assert_eq!(runs.dim(), (2, 2, 3));
@@ -98,7 +99,8 @@ fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
 #[test]
 fn the_same_seed_gives_the_same_network_and_its_weights_are_saved_by_name() -> Result<()> {
     let (images, settings) = (images()?, Settings { epochs: 2, ..settings() });
-    let (a, b) = (train_networks(&images, &settings, |_| ())?, train_networks(&images, &settings, |_| ())?);
+    let (a, b) =
+        (train_networks(&images, &settings, &Bar::hidden())?, train_networks(&images, &settings, &Bar::hidden())?);
     let logits = |networks| -> Result<Vec<Vec<f32>>> {
         Ok(pick(networks, 1., 5)?.network.forward(&images.test_images)?.to_vec2::<f32>()?)
     };
@@ -119,14 +121,14 @@ fn the_same_seed_gives_the_same_network_and_its_weights_are_saved_by_name() -> R
 #[test]
 fn evidence_covers_every_beta() -> Result<()> {
     let (images, settings) = (images()?, Settings { epochs: 2, ..settings() });
-    let networks = train_networks(&images, &settings, |_| ())?;
+    let networks = train_networks(&images, &settings, &Bar::hidden())?;
     let (x, labels) = settings.test(&images, 20)?;
     let angles = gradient_angles(&networks, &settings, &x, &labels)?;
     assert_eq!(angles.iter().map(|angle| angle.beta).collect::<Vec<_>>(), [0., 1.]);
     // At β = 0 both losses are one.
     assert!((angles[0].cosine - 1.).abs() < 1e-6 && angles[0].isometric == 0.);
     assert!(angles[1].cosine < 1. && angles[1].isometric > 0.);
-    let strength = attack_strength(&networks, &settings, &x, &labels, 0.5, |_| ())?;
+    let strength = attack_strength(&networks, &settings, &x, &labels, 0.5, &Bar::hidden())?;
     assert_eq!(strength.len(), 7);
     assert!(strength.iter().all(|found| found.accuracy.len() == 2));
     Ok(())
@@ -135,7 +137,7 @@ fn evidence_covers_every_beta() -> Result<()> {
 #[test]
 fn estimates_of_the_lipschitz_constant_are_ordered() -> Result<()> {
     let (images, settings) = (images()?, Settings { epochs: 2, ..settings() });
-    let networks = train_networks(&images, &settings, |_| ())?;
+    let networks = train_networks(&images, &settings, &Bar::hidden())?;
     let (x, labels) = settings.test(&images, 20)?;
     let found = stretch(&networks, &settings, &x, &labels, 7)?;
     let order: Vec<_> = found.iter().flatten().map(|stretch| (stretch.beta, stretch.seed)).collect();
@@ -175,7 +177,7 @@ fn bad_settings_are_refused() -> Result<()> {
         Settings { batch_size: 0, ..settings() },
         Settings { test_images: 0, ..settings() },
     ] {
-        assert!(train_networks(&images, &settings, |_| ()).is_err(), "{settings:?}");
+        assert!(train_networks(&images, &settings, &Bar::hidden()).is_err(), "{settings:?}");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use isopath::Result;
 use isopath::datasets::{RingsParams, TorusParams};
 use isopath::losses::Partition;
 use isopath::models::Gradient;
+use isopath::progress::Bar;
 use isopath::scale::Scale;
 use isopath::{Error, experiments::isometry_rings as rings, experiments::isometry_torus as torus};
 use serde_json::Value;
@@ -44,7 +45,7 @@ fn few_rings() -> rings::Settings {
 #[test]
 fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<()> {
     let settings = few_rings();
-    let networks = rings::train_networks(&settings, |_| ())?;
+    let networks = rings::train_networks(&settings, &Bar::hidden())?;
     let order: Vec<_> = networks.iter().flatten().map(|trained| (trained.mapping, trained.seed)).collect();
     let mappings = [Partition::None, Partition::Local, Partition::Global];
     assert_eq!(order, mappings.iter().flat_map(|mapping| [(*mapping, 2), (*mapping, 7)]).collect::<Vec<_>>());
@@ -84,7 +85,7 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
     assert_eq!(quantiles.as_array().map(Vec::len), Some(21));
     assert!(quantiles[10].as_f64() > quantiles[9].as_f64() && quantiles[20].as_f64() < Some(2.5));
     assert_eq!(without_times(&mut numbers), 7);
-    let again = rings::train_networks(&settings, |_| ())?;
+    let again = rings::train_networks(&settings, &Bar::hidden())?;
     let mut again = json(&rings::Results::new(Scale::Quick, &settings, &again))?;
     without_times(&mut again);
     assert_eq!(numbers, again);
@@ -97,7 +98,7 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
 
 #[test]
 fn bad_settings_of_the_rings_are_refused() {
-    let refused = |settings: rings::Settings| message(rings::train_networks(&settings, |_| ()));
+    let refused = |settings: rings::Settings| message(rings::train_networks(&settings, &Bar::hidden()));
     assert_eq!(
         refused(rings::Settings { seeds: vec![], ..few_rings() }),
         "mappings and seeds is 3 and 0; expected at least one each"
@@ -132,7 +133,7 @@ fn small_torus() -> torus::Settings {
 #[test]
 fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()> {
     let settings = small_torus();
-    let stacks = torus::train_stacks(&settings, |_| ())?;
+    let stacks = torus::train_stacks(&settings, &Bar::hidden())?;
     let order: Vec<_> = stacks.iter().map(|trained| (trained.gradient, trained.seed)).collect();
     assert_eq!(order, [(Gradient::Cut, 1), (Gradient::Cut, 4), (Gradient::Through, 4)]);
     for trained in &stacks {
@@ -163,7 +164,8 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
         assert_eq!(reaches("through", loss, layer), Some(layer <= loss));
     }
     assert_eq!(without_times(&mut numbers), 4);
-    let mut again = json(&torus::Results::new(Scale::Quick, &settings, &torus::train_stacks(&settings, |_| ())?)?)?;
+    let mut again =
+        json(&torus::Results::new(Scale::Quick, &settings, &torus::train_stacks(&settings, &Bar::hidden())?)?)?;
     without_times(&mut again);
     assert_eq!(numbers, again);
 
@@ -175,7 +177,7 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
 
 #[test]
 fn bad_settings_of_the_torus_are_refused() {
-    let refused = |settings: torus::Settings| message(torus::train_stacks(&settings, |_| ()));
+    let refused = |settings: torus::Settings| message(torus::train_stacks(&settings, &Bar::hidden()));
     assert_eq!(refused(torus::Settings { seeds: vec![], ..small_torus() }), "seeds is empty; expected at least one");
     let crossing = TorusParams { regions: vec![2, 3], ..small_torus().torus };
     assert_eq!(

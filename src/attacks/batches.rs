@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::params::Goal;
 use crate::bounds::Bounds;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::metrics::decided;
 use crate::models::{Network, check_evaluation};
 
@@ -65,6 +66,10 @@ pub(super) fn batches(
 
 /// `f` on every batch, in parallel; results in the order of the batches, and of several errors the first batch's.
 pub(super) fn in_parallel<T: Send>(batches: &[Batch], f: impl Fn(&Batch) -> Result<T> + Send + Sync) -> Result<Vec<T>> {
+    let f = |batch| {
+        interrupt::check()?;
+        f(batch)
+    };
     batches.par_iter().map(f).collect::<Vec<Result<T>>>().into_iter().collect()
 }
 

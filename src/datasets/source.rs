@@ -1,13 +1,12 @@
 //! Where a set may come from, and the one procedure that tries the sources in order.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
-use std::{io, thread};
 
 use super::set::DataFile;
 use super::store::{self, Store};
 use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::progress::Bar;
 
 /// Receives a line of progress.
 pub type Report<'a> = &'a mut dyn FnMut(&str);
@@ -45,8 +44,8 @@ pub struct Fetched {
 /// the right one replaces it.
 ///
 /// # Errors
-/// No source had all that is missing ([`Error::Fetch`], one line a source), or the folder cannot be written or has too
-/// little space ([`Error::Io`]).
+/// No source had all that is missing ([`Error::Fetch`], one line a source), the folder cannot be written or has too little
+/// space ([`Error::Io`]), or the user asks to stop ([`Error::Interrupted`]); whole files that were brought stay.
 pub fn fetch_from(
     set: &'static str,
     files: &[DataFile],
@@ -54,12 +53,28 @@ pub fn fetch_from(
     sources: &[&dyn Source],
     report: Report<'_>,
 ) -> Result<Fetched> {
+    fetch_moving(set, files, folder, sources, &Bar::hidden(), report)
+}
+
+/// [`fetch_from`]; `bar` counts the bytes.
+pub(super) fn fetch_moving(
+    set: &'static str,
+    files: &[DataFile],
+    folder: &Path,
+    sources: &[&dyn Source],
+    bar: &Bar,
+    report: Report<'_>,
+) -> Result<Fetched> {
+    let mut report = |line: &str| {
+        bar.make_room();
+        report(line);
+    };
     let mut fetched = Fetched { folder: folder.to_path_buf(), brought: Vec::new() };
     // Without the lock first: a complete folder may be read-only.
     if store::missing(files, folder)?.is_empty() {
         return Ok(fetched);
     }
-    let store = Store::lock(folder, report)?;
+    let store = Store::lock(folder, &mut report)?;
     let mut missing = Vec::new();
     for file in files {
         if let Some(fault) = store::fault(file, folder)? {
@@ -71,6 +86,7 @@ pub fn fetch_from(
     // The files and a download of at most their size.
     store.require_space(bytes_of(&missing).saturating_mul(2))?;
 
+    bar.begin_bytes(bytes_of(&missing));
     let mut attempts = Vec::new();
     for source in sources {
         if missing.is_empty() {
@@ -79,9 +95,11 @@ pub fn fetch_from(
         let name = source.name();
         let megabytes = bytes_of(&missing).div_ceil(1_000_000);
         report(&format!("{set}: asking {name} for {} files, {megabytes} MB", missing.len()));
+        bar.note(name.as_str());
         let scratch = store.scratch()?;
         let mut disk_failed = false;
         let result = source.bring(scratch.path(), &mut |file_name, bytes| {
+            interrupt::check()?;
             let Some(index) = missing.iter().position(|file| file.name == file_name) else {
                 return Ok(());
             };
@@ -89,13 +107,14 @@ pub fn fetch_from(
             store::verify(&file, bytes)?;
             store.write(file.name, bytes).inspect_err(|_| disk_failed = true)?;
             missing.remove(index);
+            bar.add(file.bytes as f64);
             fetched.brought.push((file.name, name.clone()));
             report(&format!("{set}: {}: {} bytes, SHA-256 right", file.name, file.bytes));
             Ok(())
         });
         let reason = match result {
-            // No other source would do better.
-            Err(error) if disk_failed => return Err(error),
+            // No other source would do better, or none is wanted.
+            Err(error) if disk_failed || matches!(error, Error::Interrupted) => return Err(error),
             Err(error) => first_line(&error.to_string()).to_string(),
             Ok(()) => "did not bring every file".to_string(),
         };
@@ -113,20 +132,38 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// The result of `work` if it comes within `limit`; else the work goes on in its thread and its result is dropped.
-pub(super) fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    let (sender, receiver) = mpsc::channel();
-    thread::Builder::new().spawn(move || {
-        // Nobody listens any more once the limit has passed.
-        let _ = sender.send(work());
-    })?;
-    receiver.recv_timeout(limit).map_err(|error| match error {
-        RecvTimeoutError::Timeout => timed_out(limit),
-        RecvTimeoutError::Disconnected => io::Error::other("the reader panicked"),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The error of a peer that did not answer in time.
-pub(super) fn timed_out(limit: Duration) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs_f32()))
+    struct Shelf;
+
+    impl Source for Shelf {
+        fn name(&self) -> String {
+            "a shelf".into()
+        }
+
+        fn bring(&self, _scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+            deliver("a", &[0; 2_500_000])
+        }
+    }
+
+    #[test]
+    fn a_bar_counts_the_bytes_that_are_right() -> Result<()> {
+        let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
+        let sha256 = crate::digest::of_bytes(&[0; 2_500_000][..]).map_err(Error::io("a"))?.leak();
+        let file = DataFile { name: "a", bytes: 2_500_000, sha256 };
+        let (bar, written) = Bar::in_memory("tiny");
+        fetch_moving("tiny", &[file], folder.path(), &[&Shelf], &bar, &mut |_| ())?;
+        drop(bar);
+        let text = written.text();
+        assert!(text.starts_with("tiny: 100 %|██████████| 2/2 MB [0:0"), "{text}");
+        assert!(text.ends_with(" MB/s] a shelf\n"), "{text}");
+        // A set that is complete has nothing to show.
+        let (bar, written) = Bar::in_memory("tiny");
+        fetch_moving("tiny", &[file], folder.path(), &[], &bar, &mut |_| ())?;
+        drop(bar);
+        assert_eq!(written.text(), "");
+        Ok(())
+    }
 }

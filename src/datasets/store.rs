@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -11,6 +12,7 @@ use super::source::Report;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::files::{self, UNFINISHED};
+use crate::interrupt;
 
 /// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong. Uses no network.
 ///
@@ -23,6 +25,7 @@ pub fn missing(files: &[DataFile], folder: &Path) -> Result<Vec<DataFile>> {
 /// What is wrong with a file, if anything.
 pub(super) fn fault(file: &DataFile, folder: &Path) -> Result<Option<String>> {
     let path = folder.join(file.name);
+    interrupt::check()?;
     let bytes = match fs::metadata(&path) {
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some("missing".into())),
@@ -68,7 +71,7 @@ impl<'a> Store<'a> {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 report(&format!("{}: another process is fetching; waiting for it", folder.display()));
-                lock.lock().map_err(Error::io(&path))?;
+                wait_for(&lock, &path)?;
             }
             Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
         }
@@ -111,6 +114,18 @@ impl<'a> Store<'a> {
     /// Writes a file of the set, whole or not at all.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         files::write_whole(&self.folder.join(name), bytes)
+    }
+}
+
+/// Takes a lock as soon as it is free.
+fn wait_for(lock: &File, path: &Path) -> Result<()> {
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => interrupt::check()?,
+            Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
+        }
+        thread::sleep(interrupt::PAUSE);
     }
 }
 

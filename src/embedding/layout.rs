@@ -4,6 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::graph::Edge;
 use crate::error::Result;
+use crate::interrupt;
 use crate::rng::Rng;
 
 /// The width of the layout before it is optimised.
@@ -27,6 +28,7 @@ pub(super) fn principal_components(x: &Tensor, rng: &mut Rng) -> Result<Vec<Plac
     let centred = x.broadcast_sub(&x.mean_keepdim(0)?)?;
     let mut axes = rng.normal((d, 2), 0., 1., DType::F64, x.device())?;
     for _ in 0..ROUNDS {
+        interrupt::check()?;
         axes = orthonormal(&centred.t()?.matmul(&centred.matmul(&axes)?)?)?;
     }
     let scores = centred.matmul(&axes)?;
@@ -80,6 +82,7 @@ pub(super) fn optimise(
     // Edges that would have no turn at all are left out.
     let mut turns: Vec<Turn> = edges.iter().filter(|edge| edge.2 * epochs as f64 >= heaviest).map(turn).collect();
     for epoch in 0..epochs {
+        interrupt::check()?;
         let step = LEARNING_RATE * (1. - epoch as f32 / epochs as f32);
         let epoch = epoch as f64;
         for turn in &mut turns {

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::distances::{Euclidean, Metric as _};
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// The nearest of the other points, for every point; the nearest first, of equally near ones the first in the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +59,9 @@ pub(crate) fn points(x: &Tensor) -> Result<Tensor> {
 /// d(x_point, x_j) of all j.
 ///
 /// # Errors
-/// A distance that overflows.
+/// A distance that overflows, or the user asks to stop.
 pub(crate) fn distances_from(x: &Tensor, point: usize) -> Result<Vec<f64>> {
+    interrupt::check()?;
     let distances = Euclidean.distance(&x.narrow(0, point, 1)?, x)?.to_vec1::<f64>()?;
     match distances.iter().find(|distance| !distance.is_finite()) {
         Some(distance) => Err(Error::argument("distance", "a finite number", distance)),

@@ -7,6 +7,8 @@ mod misled;
 mod pairs;
 mod results;
 
+use std::sync::{Mutex, PoisonError};
+
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +17,9 @@ use crate::error::{Error, Result};
 use crate::experiments::cifar10;
 use crate::models::{Network, ResNet, check_evaluation, enlarge};
 use crate::paths::{
-    Evaluations, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Profile, Spacing, Verdict, neb,
+    Energy, Evaluations, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Profile, Spacing, Values, Verdict, neb,
 };
+use crate::progress::{Bar, Part};
 use crate::scale::Scale;
 
 pub use misled::{Misled, mislead};
@@ -176,7 +179,7 @@ impl Connection {
     }
 }
 
-/// A verdict on every pair in `space`, in the order of the pairs; `report` gets a line for every group of bands.
+/// A verdict on every pair in `space`, in the order of the pairs; `bar` counts them, and the verdicts.
 ///
 /// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is frozen, with the stages of
 /// a [`ResNet`].
@@ -192,7 +195,7 @@ pub fn connect(
     pairs: &[Pair],
     space: Space,
     settings: &Settings,
-    mut report: impl FnMut(&str),
+    bar: &Bar,
 ) -> Result<Vec<Connection>> {
     if pairs.is_empty() {
         return Err(Error::argument("pairs", "at least one", "none"));
@@ -200,6 +203,7 @@ pub fn connect(
     check_evaluation(network)?;
     let params = settings.neb(space);
     params.validate()?;
+    bar.begin(pairs.len(), "pairs");
     let mut found: Vec<Connection> = Vec::with_capacity(pairs.len());
     for group in pairs.chunks(params.bands_at_once) {
         let [starts, ends] = ends(images, group, settings)?;
@@ -207,6 +211,8 @@ pub fn connect(
         let classes: Vec<u32> = group.iter().map(|pair| pair.class).collect();
         let energy =
             NetworkEnergy { batch_size: settings.batch_size, ..NetworkEnergy::new(network, space.stage(), &classes) };
+        let part = Mutex::new((bar.part_of(group.len()), 0));
+        let energy = Counted { energy: &energy, part: &part, evaluations: params.max_iterations + 1 };
         for (pair, info) in group.iter().zip(neb(&energy, &starts, &ends, &params)?) {
             let keep = found.len() < settings.kept_paths;
             found.push(Connection {
@@ -224,10 +230,33 @@ pub fn connect(
             });
         }
         let Counts { linear, nonlinear, none } = counts(&found);
-        let (done, all) = (found.len(), pairs.len());
-        report(&format!("{}: {done} of {all}: {linear} linear, {nonlinear} nonlinear, {none} none", space.name()));
+        let (part, _) = part.into_inner().unwrap_or_else(PoisonError::into_inner);
+        part.finish(format!("{linear} linear, {nonlinear} nonlinear, {none} none"));
     }
     Ok(found)
+}
+
+/// An energy that moves a bar: a band asks for its gradients once in each iteration.
+struct Counted<'a, 'bar> {
+    energy: &'a NetworkEnergy<'a>,
+    /// The part, and how often gradients were asked for.
+    part: &'a Mutex<(Part<'bar>, usize)>,
+    /// How often they are asked for at most.
+    evaluations: usize,
+}
+
+impl Energy for Counted<'_, '_> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+        self.energy.values(points, bands)
+    }
+
+    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+        let found = self.energy.values_and_gradients(points, bands)?;
+        let (part, seen) = &mut *self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen += 1;
+        part.set(*seen as f64 / self.evaluations as f64);
+        Ok(found)
+    }
 }
 
 fn largest_change(info: &NebInfo) -> Result<f64> {

@@ -9,6 +9,7 @@ use super::cifar10;
 use super::connectivity_cifar10::Space;
 use crate::datasets::Images;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::Reconstruction;
 use crate::models::resnet::Stem;
 use crate::models::{Decoder, DecoderParams, Parameters, ResNet};
@@ -170,6 +171,7 @@ pub fn errors(network: &ResNet, decoder: &Decoder, settings: &Settings, images: 
     let n = images.dims().first().copied().unwrap_or(0);
     let mut errors = Vec::with_capacity(n);
     for start in (0..n).step_by(BATCH) {
+        interrupt::check()?;
         let batch = images.narrow(0, start, BATCH.min(n - start))?;
         errors.extend(loss.errors(decoder, &batch)?.to_dtype(DType::F64)?.to_vec1::<f64>()?);
     }

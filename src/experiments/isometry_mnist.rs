@@ -17,12 +17,14 @@ use serde::{Serialize, Serializer};
 use crate::attacks::{Bounds, FgsmParams, PgdParams, fgsm_sweep, pgd_sweep};
 use crate::datasets::Images;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::{CrossEntropy, Lil, Loss, Representation};
 use crate::metrics::accuracy;
 use crate::models::{Activation, Mlp, Network as _, Parameters};
+use crate::progress::Bar;
 use crate::rng::Rng;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, TrainParams, in_parallel, train};
+use crate::training::{AdamParams, History, Progress, TrainParams, in_parallel, train};
 
 pub use evidence::{Angle, Evidence, Strength, attack_strength, gradient_angles};
 pub use stretch::{Stretch, stretch, values};
@@ -116,11 +118,17 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains one network, on the device that holds the images.
+/// Trains one network, on the device that holds the images; `progress` as in [`train`].
 ///
 /// # Errors
 /// β negative or not finite, or images that do not fit [`Settings::sizes`].
-pub fn train_network(images: &Images, settings: &Settings, beta: f64, seed: u64) -> Result<Trained> {
+pub fn train_network(
+    images: &Images,
+    settings: &Settings,
+    beta: f64,
+    seed: u64,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained> {
     let begin = Instant::now();
     let parameters = Parameters::new();
     let rng = Rng::new(seed);
@@ -134,7 +142,7 @@ pub fn train_network(images: &Images, settings: &Settings, beta: f64, seed: u64)
         ..TrainParams::default()
     };
     let (x, labels) = (&images.train_images, &images.train_labels);
-    let history = train(&network, &parameters, &settings.loss(beta), x, labels, &params, &mut |_| ())?;
+    let history = train(&network, &parameters, &settings.loss(beta), x, labels, &params, progress)?;
     let network = network.freeze()?;
     let (x, labels) = settings.test(images, settings.test_images)?;
     let test_accuracy = accuracy(&network, &x, &labels, settings.batch_size)?;
@@ -149,6 +157,7 @@ fn isometric_loss(network: &Mlp, settings: &Settings, x: &Tensor, labels: &Tenso
     let batches = x.dim(0)? / size;
     let mut sum = 0.;
     for batch in 0..batches {
+        interrupt::check()?;
         let (x, labels) = (x.narrow(0, batch * size, size)?, labels.narrow(0, batch * size, size)?);
         let term = settings.loss(0.).terms(network, &x, &labels)?.isometric;
         sum += term.map_or(Ok(0.), |term| term.to_dtype(DType::F64)?.to_scalar::<f64>())?;
@@ -156,21 +165,22 @@ fn isometric_loss(network: &Mlp, settings: &Settings, x: &Tensor, labels: &Tenso
     Ok(sum / batches as f64)
 }
 
-/// Trains every network, `[beta][seed]`, side by side; `report` gets a line for each.
+/// Trains every network, `[beta][seed]`, side by side; `bar` counts them.
 ///
 /// # Errors
 /// No β, no seed, or an error of [`train_network`].
-pub fn train_networks(images: &Images, settings: &Settings, report: impl Fn(&str) + Sync) -> Result<Vec<Vec<Trained>>> {
+pub fn train_networks(images: &Images, settings: &Settings, bar: &Bar) -> Result<Vec<Vec<Trained>>> {
     if settings.betas.is_empty() || settings.seeds.is_empty() {
         let got = format!("{} and {}", settings.betas.len(), settings.seeds.len());
         return Err(Error::argument("betas and seeds", "at least one each", got));
     }
     let pairs: Vec<(f64, u64)> =
         settings.betas.iter().flat_map(|beta| settings.seeds.iter().map(|seed| (*beta, *seed))).collect();
+    bar.begin(pairs.len(), "networks");
     let trained = in_parallel(&pairs, |(beta, seed)| {
-        let trained = train_network(images, settings, *beta, *seed)?;
-        let Trained { test_accuracy, seconds, .. } = &trained;
-        report(&format!("β = {beta}, seed {seed}: test accuracy {test_accuracy:.4} after {seconds:.0} s"));
+        let mut part = bar.part();
+        let trained = train_network(images, settings, *beta, *seed, &mut |progress| part.set(progress.share()))?;
+        part.finish(format!("β = {beta}, seed {seed}: test accuracy {:.4}", trained.test_accuracy));
         Ok(trained)
     })?;
     Ok(trained.chunks(settings.seeds.len()).map(<[Trained]>::to_vec).collect())
@@ -267,7 +277,7 @@ pub enum Attack {
 
 /// Attacks every network with every step size, along both losses; at β = 0 they are the same, and computed once.
 ///
-/// `bounds`: the range of a pixel; `None` leaves the attacked pixels unclipped. `report` gets a line for each network.
+/// `bounds`: the range of a pixel; `None` leaves the attacked pixels unclipped. `bar` counts the networks.
 ///
 /// # Errors
 /// As [`fgsm_sweep`] and [`pgd_sweep`]; also not the same number of seeds for every β.
@@ -277,24 +287,25 @@ pub fn attack_networks(
     settings: &Settings,
     attack: Attack,
     bounds: Option<Bounds>,
-    report: impl Fn(&str),
+    bar: &Bar,
 ) -> Result<Curves> {
     let begin = Instant::now();
     let shape = (networks.len(), networks.first().map_or(0, Vec::len), settings.step_sizes.len());
     let mut accuracy = Accuracies { cross_entropy: Array3::zeros(shape), training_loss: Array3::zeros(shape) };
+    bar.begin(networks.iter().flatten().count(), "networks");
     for (beta, runs) in networks.iter().enumerate() {
         if runs.len() != shape.1 {
             return Err(Error::argument("networks", format!("{} seeds for every β", shape.1), runs.len()));
         }
         for (seed, trained) in runs.iter().enumerate() {
-            let begin = Instant::now();
+            let mut part = bar.part();
             let along = |loss: &dyn Loss| curve(trained, loss, images, settings, attack, bounds);
             let first = along(&CrossEntropy)?;
+            part.set(0.5);
             let second = if trained.beta == 0. { first.clone() } else { along(&settings.loss(trained.beta))? };
             accuracy.cross_entropy.slice_mut(s![beta, seed, ..]).assign(&first);
             accuracy.training_loss.slice_mut(s![beta, seed, ..]).assign(&second);
-            let seconds = begin.elapsed().as_secs_f64();
-            report(&format!("{attack:?} on β = {}, seed {}: {seconds:.1} s", trained.beta, trained.seed));
+            part.finish(format!("β = {}, seed {}", trained.beta, trained.seed));
         }
     }
     Ok(Curves { step_size: settings.step_sizes.clone(), accuracy, seconds: begin.elapsed().as_secs_f64() })

@@ -16,9 +16,10 @@ use crate::experiments::Curve;
 use crate::losses::{Lil, Partition};
 use crate::metrics::{accuracy, correlation, members, most_prominent_loop, pair_distances, stress};
 use crate::models::{Activation, Mlp, Network as _, Parameters};
+use crate::progress::Bar;
 use crate::rng::Rng;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, TrainParams, in_parallel, train};
+use crate::training::{AdamParams, History, Progress, TrainParams, in_parallel, train};
 
 /// Points of a curve in the results.
 const CURVE: usize = 100;
@@ -174,11 +175,16 @@ pub fn ring_shapes(network: &Mlp, rings: &Rings) -> Result<Vec<RingShape>> {
     members(&rings.points, &rings.labels)?.iter().map(shape).collect()
 }
 
-/// Trains one network.
+/// Trains one network; `progress` as in [`train`].
 ///
 /// # Errors
 /// A setting out of its range.
-pub fn train_network(settings: &Settings, mapping: Partition, seed: u64) -> Result<Trained> {
+pub fn train_network(
+    settings: &Settings,
+    mapping: Partition,
+    seed: u64,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained> {
     if settings.beta <= 0. {
         return Err(Error::argument("beta", "above 0 (0 is the mapping Partition::None)", settings.beta));
     }
@@ -189,7 +195,7 @@ pub fn train_network(settings: &Settings, mapping: Partition, seed: u64) -> Resu
     let network = Mlp::new(&settings.sizes, Activation::Tanh, builder)?;
     let loss = settings.loss(mapping);
     let params = settings.training();
-    let history = train(&network, &parameters, &loss, &rings.points, &rings.labels, &params, &mut |_| ())?;
+    let history = train(&network, &parameters, &loss, &rings.points, &rings.labels, &params, progress)?;
     let network = network.freeze()?;
     let seconds = begin.elapsed().as_secs_f64();
     let accuracy = accuracy(&network, &rings.points, &rings.labels, settings.rings.points)?;
@@ -197,11 +203,11 @@ pub fn train_network(settings: &Settings, mapping: Partition, seed: u64) -> Resu
     Ok(Trained { mapping, seed, rings, network, parameters, history, accuracy, shape, seconds })
 }
 
-/// Trains every network, `[mapping][seed]`, side by side; `report` gets a line for each.
+/// Trains every network, `[mapping][seed]`, side by side; `bar` counts them.
 ///
 /// # Errors
 /// No mapping, no seed, or an error of [`train_network`].
-pub fn train_networks(settings: &Settings, report: impl Fn(&str) + Sync) -> Result<Vec<Vec<Trained>>> {
+pub fn train_networks(settings: &Settings, bar: &Bar) -> Result<Vec<Vec<Trained>>> {
     let Settings { mappings, seeds, .. } = settings;
     if mappings.is_empty() || seeds.is_empty() {
         let got = format!("{} and {}", mappings.len(), seeds.len());
@@ -209,10 +215,11 @@ pub fn train_networks(settings: &Settings, report: impl Fn(&str) + Sync) -> Resu
     }
     let pairs: Vec<(Partition, u64)> =
         mappings.iter().flat_map(|mapping| seeds.iter().map(|seed| (*mapping, *seed))).collect();
+    bar.begin(pairs.len(), "networks");
     let trained = in_parallel(&pairs, |(mapping, seed)| {
-        let trained = train_network(settings, *mapping, *seed)?;
-        let Trained { accuracy, seconds, .. } = &trained;
-        report(&format!("{mapping} isometry, seed {seed}: accuracy {accuracy:.4} after {seconds:.0} s"));
+        let mut part = bar.part();
+        let trained = train_network(settings, *mapping, *seed, &mut |progress| part.set(progress.share()))?;
+        part.finish(format!("{mapping} isometry, seed {seed}: accuracy {:.4}", trained.accuracy));
         Ok(trained)
     })?;
     Ok(trained.chunks(seeds.len()).map(<[Trained]>::to_vec).collect())

@@ -17,6 +17,7 @@ use crate::experiments::Curve;
 use crate::losses::{Lil, Terms};
 use crate::metrics::{accuracy, correlation, distances_within, members, most_prominent_loop, stress};
 use crate::models::{Gradient, Head, LayerOutput, LocallyIsometric, LocallyIsometricParams, Parameters};
+use crate::progress::Bar;
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::training::{AdamParams, History, Progress, StackParams, in_parallel, stack_terms, train_stack};
@@ -215,32 +216,22 @@ pub fn train_one(
 }
 
 /// Trains a stack with the gradient cut for each of [`Settings::seeds`], then one with the gradient let through for each of
-/// [`Settings::through_seeds`], side by side; `report` gets a line for each quarter of its training and one at its end.
+/// [`Settings::through_seeds`], side by side; `bar` counts them.
 ///
 /// # Errors
 /// No seed, or an error of [`train_one`].
-pub fn train_stacks(settings: &Settings, report: impl Fn(&str) + Sync) -> Result<Vec<Trained>> {
+pub fn train_stacks(settings: &Settings, bar: &Bar) -> Result<Vec<Trained>> {
     if settings.seeds.is_empty() {
         return Err(Error::argument("seeds", "at least one", "empty"));
     }
     let with = |seeds: &[u64], gradient| seeds.iter().map(|seed| (gradient, *seed)).collect::<Vec<_>>();
     let pairs = [with(&settings.seeds, Gradient::Cut), with(&settings.through_seeds, Gradient::Through)].concat();
+    bar.begin(pairs.len(), "stacks");
     in_parallel(&pairs, |(gradient, seed)| {
-        let mut progress = |progress: &Progress| {
-            let quarters = |epochs: usize| 4 * epochs / settings.epochs;
-            if quarters(progress.epoch) > quarters(progress.epoch - 1) && progress.epoch < settings.epochs {
-                let Progress { epoch, means, seconds_left, .. } = progress;
-                let (loss, accuracy) = (means.loss, means.accuracy.unwrap_or(f64::NAN));
-                report(&format!(
-                    "gradient {gradient}, seed {seed}: epoch {epoch}, loss {loss:.4}, least accuracy {accuracy:.4}, \
-                     {seconds_left:.0} s left"
-                ));
-            }
-        };
-        let trained = train_one(settings, *gradient, *seed, &mut progress)?;
+        let mut part = bar.part();
+        let trained = train_one(settings, *gradient, *seed, &mut |progress| part.set(progress.share()))?;
         let accuracies: Vec<String> = trained.levels.iter().map(|level| format!("{:.4}", level.accuracy)).collect();
-        let (accuracies, seconds) = (accuracies.join(", "), trained.seconds);
-        report(&format!("gradient {gradient}, seed {seed}: accuracies {accuracies} after {seconds:.0} s"));
+        part.finish(format!("gradient {gradient}, seed {seed}: accuracies {}", accuracies.join(", ")));
         Ok(trained)
     })
 }

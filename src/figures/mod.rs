@@ -1,11 +1,12 @@
 //! Figures and tables of results, shown inline in a notebook.
 //!
 //! Charts are plain structs with public fields: fill them in, call `figure()`, and end the cell with the result, a
-//! [`Figure`] that owns its SVG. Everything is deterministic: the same values give the same bytes.
+//! [`Figure`] that owns its SVG; or show several in one cell, each by [`display`](crate::display()). Everything is deterministic: the same values give the same bytes.
 //!
 //! | module | shows |
 //! |---|---|
 //! | [`lines`] | curves with spread, alone ([`LineChart`]) or side by side ([`Panels`]) |
+//! | [`live_loss`] | a loss, drawn while a network is trained |
 //! | [`bars`] | groups of bars or dots with error bars ([`BarChart`]) |
 //! | [`scatter`] | points coloured by class, in the plane or in space ([`ScatterChart`], [`ScatterPanels`]) |
 //! | [`histogram`] | how numbers are distributed ([`HistogramChart`], [`HistogramPanels`]) |
@@ -23,6 +24,7 @@ pub mod filmstrip;
 pub mod histogram;
 pub mod images;
 pub mod lines;
+mod live;
 pub mod palette;
 pub mod results;
 pub mod scatter;
@@ -37,10 +39,12 @@ pub use filmstrip::{Filmstrip, Strip};
 pub use histogram::{HistogramChart, HistogramPanels, Sample};
 pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
 pub use lines::{AxisScale, LineChart, Panels, Series};
+pub use live::live_loss;
 pub use palette::Colors;
 pub use scatter::{ScatterChart, ScatterPanels, View};
 pub use table::{Table, plus_minus};
 
+use crate::display::{self, Bundle, Show};
 use crate::error::Result;
 
 /// A drawn figure: an SVG document and the text that stands for it where no image can be seen.
@@ -55,9 +59,9 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Shows the figure in an evcxr notebook: one display of `image/svg+xml` and `text/plain`.
+    /// Shows the figure as the value of a cell; [`display`](crate::display()) shows it at any place of one.
     pub fn evcxr_display(&self) {
-        show(&[("image/svg+xml", &self.svg), ("text/plain", &self.alt)]);
+        display::value(self);
     }
 
     /// Writes the SVG document, whole or not at all; missing folders are made.
@@ -66,6 +70,13 @@ impl Figure {
     /// The folder cannot be made or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         crate::files::write_whole(path.as_ref(), self.svg.as_bytes())
+    }
+}
+
+/// `image/svg+xml` and `text/plain`.
+impl Show for Figure {
+    fn bundle(&self) -> Bundle {
+        Bundle::new([("image/svg+xml", self.svg.as_str()), ("text/plain", &self.alt)])
     }
 }
 
@@ -79,14 +90,6 @@ impl fmt::Debug for Figure {
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.alt)
-    }
-}
-
-/// One display of several MIME types, in evcxr's protocol.
-fn show(contents: &[(&str, &str)]) {
-    // `println!`, not a lock on stdout: evcxr reads whole lines, and tests capture them.
-    for (mime, content) in contents {
-        println!("EVCXR_BEGIN_CONTENT {mime}\n{content}\nEVCXR_END_CONTENT");
     }
 }
 
@@ -171,6 +174,13 @@ mod tests {
         assert!(figure.save(folder.path().join("deeper")).is_err());
         assert_eq!(std::fs::read_dir(folder.path()).map_err(crate::Error::io(folder.path()))?.count(), 1);
         Ok(())
+    }
+
+    #[test]
+    fn a_figure_is_its_document_and_its_words() {
+        let figure = Figure { svg: "<svg></svg>".into(), alt: "nothing".into() };
+        let expected = Bundle::new([("image/svg+xml", "<svg></svg>"), ("text/plain", "nothing")]);
+        assert_eq!(figure.bundle(), expected);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::escape;
 use super::lines::mean_std;
-use super::{escape, show};
+use crate::display::{self, Bundle, Show};
 
 /// A table whose first column names the rows.
 ///
@@ -51,13 +52,20 @@ impl Table {
         html
     }
 
-    /// Shows the table in an evcxr notebook: one display of `text/html` and `text/plain`.
+    /// Shows the table as the value of a cell; [`display`](crate::display()) shows it at any place of one.
     pub fn evcxr_display(&self) {
-        show(&[("text/html", &self.html()), ("text/plain", &self.to_string())]);
+        display::value(self);
     }
 
     fn width(&self) -> usize {
         self.rows.iter().map(Vec::len).chain([self.columns.len()]).max().unwrap_or(0)
+    }
+}
+
+/// `text/html` and `text/plain`.
+impl Show for Table {
+    fn bundle(&self) -> Bundle {
+        Bundle::new([("text/html", self.html().as_str()), ("text/plain", &self.to_string())])
     }
 }
 
@@ -122,6 +130,8 @@ mod tests {
         assert!(html.contains("<th scope=\"col\">β</th>") && html.contains("<th scope=\"row\">0.001</th><td>0.9</td>"));
         assert!(html.contains("<th scope=\"row\">short</th><td></td>"));
         assert_eq!(html.matches("<tr>").count(), html.matches("</tr>").count());
+        let bundle = table.bundle();
+        assert_eq!((bundle.get("text/html"), bundle.get("text/plain")), (Some(&*html), Some(&*table.to_string())));
     }
 
     #[test]

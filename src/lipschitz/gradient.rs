@@ -10,6 +10,7 @@ use super::power::spectral_norms;
 use super::{distance, host_rows, jacobian, norm, represent};
 use crate::distances::Euclidean;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::{Lil, Representation, cross_entropy};
 use crate::models::{Network, check_evaluation};
 
@@ -88,6 +89,7 @@ pub fn isometric_gradient(network: &dyn Network, loss: &Lil, x: &Tensor, labels:
     let mut point_sides = Vec::with_capacity(n);
     let mut deviations = 0.;
     for i in 0..n {
+        interrupt::check()?;
         let (mut before, mut after, mut deviation) = (vec![0.; d], vec![0.; outputs], 0.);
         for j in (0..n).filter(|&j| j != i && cells[i] == cells[j]) {
             let (dx, dphi) = (distance(&inputs[i], &inputs[j]), distance(&phi[i], &phi[j]));

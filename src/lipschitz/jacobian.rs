@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::power::spectral_norms;
 use super::{host_rows, represent};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::Representation;
 use crate::models::Network;
 
@@ -29,6 +30,7 @@ pub fn jacobian(network: &dyn Network, representation: Representation, x: &Tenso
         return Err(Error::shape("jacobian", "F(x)", format!("({n}, E)"), phi.dims()));
     }
     let row = |output: usize| -> Result<Tensor> {
+        interrupt::check()?;
         let gradient = phi.narrow(1, output, 1)?.sum_all()?.backward()?.remove(x.as_tensor());
         let expected = "one that reaches the input by differentiable operations";
         let gradient = gradient.ok_or_else(|| Error::argument("representation", expected, "cut off"))?;

@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::{dot, norm};
 use crate::error::Result;
+use crate::interrupt;
 use crate::rng::Rng;
 
 const STEPS: usize = 5_000;
@@ -18,7 +19,11 @@ pub fn largest_eigenvalue(matrix: &[f64], n: usize) -> Result<f64> {
     let start = Rng::new(0).stream("power iteration").normal(n, 0., 1., DType::F64, &Device::Cpu)?;
     let mut vector = start.to_vec1::<f64>()?;
     let mut value = 0.;
-    for _ in 0..STEPS {
+    for step in 0..STEPS {
+        // A step on a small matrix takes no longer than the check.
+        if step % 64 == 0 {
+            interrupt::check()?;
+        }
         let length = norm(&vector);
         // A zero matrix.
         if length == 0. {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{distance, host_rows};
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// Which pairs of points are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,7 @@ pub fn ratio(x: &Tensor, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
         Pairs::Between(labels) => labels[i] != labels[j],
     };
     let part = |i: usize| -> Result<Part> {
+        interrupt::check()?;
         let mut part = Part { largest: (0., i, i), smallest: f64::INFINITY, sum: 0., pairs: 0, duplicates: 0 };
         for j in (i + 1..n).filter(|&j| wanted(i, j)) {
             let (before, after) = (distance(&points[i], &points[j]), distance(&images[i], &images[j]));

@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// Points whose loop is looked for: the cost grows with the cube of their number.
 const LANDMARKS: usize = 64;
@@ -17,8 +18,12 @@ const LANDMARKS: usize = 64;
 /// `points` is no matrix, or holds numbers that are not finite.
 pub fn pair_distances(points: &Tensor) -> Result<Vec<f64>> {
     let rows = rows(points)?;
-    let pairs = rows.iter().enumerate().flat_map(|(index, a)| rows[index + 1..].iter().map(|b| distance(a, b)));
-    Ok(pairs.collect())
+    let mut distances = Vec::with_capacity(rows.len() * rows.len().saturating_sub(1) / 2);
+    for (index, a) in rows.iter().enumerate() {
+        interrupt::check()?;
+        distances.extend(rows[index + 1..].iter().map(|b| distance(a, b)));
+    }
+    Ok(distances)
 }
 
 /// The pairs of [`pair_distances`] in each of the cells 0, 1, …: `cells` (N,) of u32 names the cell of each row.
@@ -122,6 +127,7 @@ impl Loop {
 /// # Errors
 /// `points` is no matrix of at least three rows, or holds numbers that are not finite.
 pub fn most_prominent_loop(points: &Tensor) -> Result<Loop> {
+    interrupt::check()?;
     let rows = rows(points)?;
     if rows.len() < 3 {
         return Err(Error::shape("most_prominent_loop", "points", "(N, D) with N at least 3", points.dims()));

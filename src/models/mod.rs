@@ -2,6 +2,7 @@
 
 pub mod decoder;
 mod enlarged;
+mod history;
 pub mod locally_isometric;
 pub mod mlp;
 pub mod parameters;
@@ -12,10 +13,11 @@ pub(crate) mod store;
 
 pub use decoder::{Decoder, DecoderParams};
 pub use enlarged::{Enlarged, enlarge};
+pub use history::{Epoch, History};
 pub use locally_isometric::{Gradient, Head, LayerOutput, Level, LocallyIsometric, LocallyIsometricParams};
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
-pub(crate) use parameters::fitting;
+pub(crate) use parameters::{Origin, fitting};
 pub use resnet::{ResNet, ResNetParams};
 
 use candle_core::Tensor;

@@ -1,7 +1,7 @@
 //! A network's weights by name: drawn from a seed, saved and loaded as safetensors.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor, Var};
@@ -10,16 +10,38 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{VarBuilder, init};
 
 use crate::bounds::is_finite;
+use crate::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
-use crate::models::store;
+use crate::models::{Epoch, History, store};
 use crate::rng::Rng;
 
 /// The weights of a network, by name (`layers.0.weight`), in the order of their names.
 ///
-/// A clone holds the same weights, not a copy of them.
+/// A clone holds the same weights, not a copy of them. Beside them stands what became of their last training, so that one
+/// which was stopped loses neither its weights nor its [history](Parameters::history).
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
     vars: Arc<Mutex<BTreeMap<String, Var>>>,
+    trained: Arc<Mutex<Trained>>,
+}
+
+/// The last training of some weights.
+#[derive(Debug, Default)]
+struct Trained {
+    histories: Vec<History>,
+    origin: Option<Origin>,
+}
+
+/// Where weights that a training with a checkpoint left behind came from: its description names the weights that it began
+/// with, which are gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The file of the run.
+    pub checkpoint: PathBuf,
+    /// The digest of the weights that it began with.
+    pub begun: String,
+    /// The digest of those that it left.
+    pub left: String,
 }
 
 impl Parameters {
@@ -44,6 +66,52 @@ impl Parameters {
     /// The weights, in the order of their names.
     pub fn vars(&self) -> Vec<Var> {
         self.lock().values().cloned().collect()
+    }
+
+    /// What the last training of these weights reported of every epoch that it finished, also if it was stopped or failed;
+    /// empty before the first. Of a stack of layers, the first layer's.
+    ///
+    /// The weights of a training that was stopped are those after its last step, which may lie within an epoch.
+    pub fn history(&self) -> History {
+        self.trained().histories.first().cloned().unwrap_or_default()
+    }
+
+    /// [`Parameters::history`] of every layer of a stack, coarse to fine; one alone of any other network.
+    pub fn histories(&self) -> Vec<History> {
+        self.trained().histories.clone()
+    }
+
+    /// A training begins, or goes on after the epochs of these histories.
+    pub(crate) fn begin_histories(&self, histories: Vec<History>) {
+        self.trained().histories = histories;
+    }
+
+    /// It has finished an epoch: one record for each history.
+    pub(crate) fn add_epoch(&self, records: impl IntoIterator<Item = Epoch>) {
+        let mut trained = self.trained();
+        trained.histories.iter_mut().zip(records).for_each(|(history, epoch)| history.epochs.push(epoch));
+    }
+
+    /// Where the weights came from, if a training with a checkpoint left them.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        self.trained().origin.clone()
+    }
+
+    pub(crate) fn set_origin(&self, origin: Origin) {
+        self.trained().origin = Some(origin);
+    }
+
+    /// SHA-256 of all names and numbers.
+    ///
+    /// # Errors
+    /// A tensor operation failed.
+    pub(crate) fn digest(&self) -> Result<String> {
+        let mut all = Vec::new();
+        for (name, var) in self.named() {
+            all.extend(name.bytes().map(f64::from));
+            all.extend(numbers(&var)?);
+        }
+        Ok(of_numbers(all))
     }
 
     /// How many numbers the weights hold together.
@@ -133,6 +201,11 @@ impl Parameters {
     /// No critical section can panic half-way through a change, so a poisoned lock still guards whole weights.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
         self.vars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Parameters::lock`].
+    fn trained(&self) -> MutexGuard<'_, Trained> {
+        self.trained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,11 +1,15 @@
 //! Weights that others trained.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler};
 use hf_hub::{HFClient, HFClientSync, HFError};
 
 use crate::error::{Error, Result};
+use crate::interrupt::within;
 use crate::models::ResNetParams;
+use crate::progress::Bar;
 
 const FILE: &str = "model.safetensors";
 
@@ -29,11 +33,32 @@ fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
         Error::io(format!("{FILE} of timm/{name} on the Hugging Face hub"))(error)
     };
     let client: HFClientSync = builder.build_sync().map_err(refused)?;
-    let download = client.model("timm", &name);
-    let download = download.download_file().filename(FILE);
-    match download.clone().local_files_only(true).send() {
-        Err(HFError::LocalEntryNotFound { .. }) => download.send().map_err(refused),
+    let model = client.model("timm", &name);
+    match model.download_file().filename(FILE).local_files_only(true).send() {
+        // In a thread of its own, which goes on to fill the cache if the user stops waiting.
+        Err(HFError::LocalEntryNotFound { .. }) => {
+            let bar = Downloaded(Bar::new(name.as_str()));
+            let download = move || model.download_file().filename(FILE).progress(bar).send();
+            within("the Hugging Face hub", Duration::MAX, download)?.map_err(refused)
+        }
         cached => cached.map_err(refused),
+    }
+}
+
+/// A bar that counts the bytes of a download of one file.
+struct Downloaded(Bar);
+
+impl ProgressHandler for Downloaded {
+    fn on_progress(&self, event: &ProgressEvent) {
+        let ProgressEvent::Download(event) = event else { return };
+        match event {
+            DownloadEvent::Start { total_bytes, .. } => self.0.begin_bytes(*total_bytes),
+            DownloadEvent::Progress { files } => {
+                self.0.set(files.iter().map(|file| file.bytes_completed as f64).sum());
+            }
+            DownloadEvent::AggregateProgress { bytes_completed, .. } => self.0.set(*bytes_completed as f64),
+            DownloadEvent::Complete => {}
+        }
     }
 }
 
@@ -41,7 +66,6 @@ fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
-    use std::time::Duration;
 
     use candle_core::{DType, Device};
 

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// Energies and margins of a batch of points, one entry a point.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,15 +32,18 @@ pub trait Energy: Send + Sync {
     fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)>;
 }
 
-/// An energy with its answers checked: as many as there are points.
+/// An energy with its answers checked: as many as there are points. Every step of a band asks one, so here a run that the
+/// user stops ends.
 pub(super) struct Checked<'a>(pub &'a dyn Energy);
 
 impl Checked<'_> {
     pub fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+        interrupt::check()?;
         counted(self.0.values(points, bands)?, bands.len())
     }
 
     pub fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+        interrupt::check()?;
         let (values, gradients) = self.0.values_and_gradients(points, bands)?;
         if gradients.dims() != points.dims() {
             let expected = format!("{:?}, that of the points", points.dims());

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::energy::{Energy, Values};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::cross_entropies;
 use crate::models::{Network, check_evaluation};
 
@@ -65,7 +66,10 @@ impl<'a> NetworkEnergy<'a> {
         batches
             .par_iter()
             .enumerate()
-            .map(|(index, targets)| work(&points.narrow(0, index * self.batch_size, targets.len())?, targets))
+            .map(|(index, targets)| {
+                interrupt::check()?;
+                work(&points.narrow(0, index * self.batch_size, targets.len())?, targets)
+            })
             .collect::<Vec<Result<T>>>()
             .into_iter()
             .collect()

@@ -3,17 +3,18 @@
 mod adam;
 mod average;
 mod checkpoint;
-mod history;
 mod optimizer;
 mod parallel;
+mod progress;
 mod sgd;
 mod stack;
 mod train;
 
+pub use crate::models::{Epoch, History};
 pub use adam::{Adam, AdamParams};
-pub use history::{Epoch, History, Progress, printer, printer_every};
 pub use optimizer::{Optimizer, Schedule};
 pub use parallel::in_parallel;
+pub use progress::{Progress, printer};
 pub use sgd::{Sgd, SgdParams};
 pub use stack::{StackParams, check_nested, stack_terms, step_stack, train_stack};
 pub use train::{TrainParams, step, train};

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// `work` on each of `items`, as many at once as there are processors; the results in the order of the items.
 ///
@@ -23,7 +24,7 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R>
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(index) else { return };
-            let result = work(item);
+            let result = interrupt::check().and_then(|()| work(item));
             if result.is_err() {
                 next.store(items.len(), Ordering::Relaxed);
             }

@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::{Lil, Terms, labels_of};
 use crate::models::{Gradient, LayerOutput, LocallyIsometric, Parameters};
 use crate::training::train::{Sums, check_finite};
@@ -41,7 +42,8 @@ impl Default for StackParams {
 ///
 /// # Errors
 /// A parameter out of its range, not as many labels as layers, labels that do not nest or are out of range, shapes that
-/// do not fit, or a loss or weights that are no longer finite.
+/// do not fit, a loss or weights that are no longer finite, or [`Error::Interrupted`]; the weights then keep the steps that
+/// were done, and [`Parameters::histories`] their records.
 pub fn train_stack(
     stack: &LocallyIsometric,
     parameters: &Parameters,
@@ -58,8 +60,10 @@ pub fn train_stack(
     check_nested(labels)?;
     let mut adam = Adam::new(parameters, params.adam)?;
     let mut histories = vec![History::default(); stack.len()];
+    parameters.begin_histories(histories.clone());
     let begun = Instant::now();
     for epoch in 1..=params.epochs {
+        interrupt::check()?;
         let epoch_begun = Instant::now();
         let terms = step_stack(stack, loss, points, labels, |gradients| adam.step(gradients))?;
         let elapsed = epoch_begun.elapsed();
@@ -68,6 +72,7 @@ pub fn train_stack(
             sums.add(terms, labels)?;
             history.epochs.push(sums.means(elapsed)?);
         }
+        parameters.add_epoch(histories.iter().filter_map(|history| history.epochs.last().cloned()));
         let means = together(&histories);
         if !means.loss.is_finite() {
             let expected = format!("finite numbers in epoch {epoch} (a smaller learning rate may help)");

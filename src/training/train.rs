@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::backprop::GradStore;
@@ -10,9 +10,10 @@ use serde_json::json;
 use crate::datasets::Augmentation;
 use crate::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::losses::{Loss, Terms};
 use crate::metrics;
-use crate::models::{Network, Parameters};
+use crate::models::{Network, Origin, Parameters};
 use crate::rng::Rng;
 use crate::training::average::Average;
 use crate::training::checkpoint::{self, Run};
@@ -20,7 +21,7 @@ use crate::training::optimizer::State;
 use crate::training::{Epoch, History, Optimizer, Progress, Schedule};
 
 /// Between two reports inside an epoch.
-const REPORT_EVERY: Duration = Duration::from_secs(2);
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// The batches that averaged weights see for new running statistics; what was before has then the share 0.9^100 in them.
 const REFRESHING: usize = 100;
 
@@ -90,14 +91,20 @@ impl TrainParams {
 /// only loads its weights. A checkpoint may be taken further with more `epochs` at a constant learning rate; one of
 /// another run (other hyper-parameters, data or initial weights) is refused.
 ///
-/// `progress` is called after every epoch and at most every two seconds in between; see
+/// `progress` is called after every epoch and at most ten times a second in between; see
 /// [`printer`](crate::training::printer).
+///
+/// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the steps that were done,
+/// [`Parameters::history`] the epochs that were finished, and the checkpoint, if there is one, the last of them: the same
+/// call then goes on from there. (Before the end of the first epoch there is no file yet, and the same call begins with the
+/// weights as they are; a network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
+/// step, not yet their mean.
 ///
 /// *isometry* paper, section 2.2: five epochs, batches of 100, Adam.
 ///
 /// # Errors
 /// A parameter out of its range, shapes that do not fit, labels out of range, a checkpoint of another run, a file that
-/// cannot be written, or a loss or weights that are no longer finite.
+/// cannot be written, a loss or weights that are no longer finite, or [`Error::Interrupted`].
 pub fn train(
     network: &dyn Network,
     parameters: &Parameters,
@@ -118,18 +125,19 @@ pub fn train(
     let mut state = State::new(parameters, params.optimizer)?;
     let average = if params.average { Some(Average::new(parameters)?) } else { None };
     let mut history = History::default();
-    let checkpoint = match &params.checkpoint {
-        Some(path) => Some((path, describe(parameters, loss, images, labels, params)?)),
-        None => None,
-    };
-    if let Some((path, run)) = &checkpoint {
-        history = checkpoint::load(path, run, parameters, &mut state, average.as_ref())?.unwrap_or_default();
+    let (mut checkpoint, mut _origin) = (None, None);
+    if let Some(path) = &params.checkpoint {
+        let begun = begun(parameters, path)?;
+        let run = describe(&begun, loss, images, labels, params)?;
+        history = checkpoint::load(path, &run, parameters, &mut state, average.as_ref())?.unwrap_or_default();
+        (checkpoint, _origin) = (Some((path, run)), Some(KeepOrigin { parameters, path, begun }));
         if history.epochs.len() > params.epochs {
             let expected = format!("at most {} epochs", params.epochs);
             return Err(Error::file(path, expected, format!("{} epochs", history.epochs.len())));
         }
     }
 
+    parameters.begin_histories(vec![history.clone()]);
     let batches = n.div_ceil(params.batch_size);
     let first = history.epochs.len();
     let begun = Instant::now();
@@ -139,6 +147,7 @@ pub fn train(
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
         for batch in 0..batches {
+            interrupt::check()?;
             let (x, t) = take(images, labels, order.as_ref(), batch, params)?;
             let mut draws = rng.stream(format!("augmentation of epoch {epoch}, batch {batch}"));
             let x = params.augmentation.apply(&x, &mut draws)?;
@@ -162,6 +171,7 @@ pub fn train(
             if last {
                 check_finite(parameters, epoch + 1)?;
                 history.epochs.push(means.clone());
+                parameters.add_epoch([means.clone()]);
                 if let Some((path, run)) = &checkpoint {
                     checkpoint::save(path, run, parameters, &state, average.as_ref(), &history)?;
                 }
@@ -178,6 +188,7 @@ pub fn train(
         average.apply(parameters)?;
         let order = order(&rng, params.epochs, n, params, images.device())?;
         for batch in 0..REFRESHING {
+            interrupt::check()?;
             let (x, _) = take(images, labels, order.as_ref(), batch % batches, params)?;
             let mut draws = rng.stream(format!("augmentation of refreshing batch {batch}"));
             network.forward(&params.augmentation.apply(&x, &mut draws)?)?;
@@ -244,19 +255,35 @@ pub fn step(
     })
 }
 
-/// What decides the numbers of a run, but for the number of epochs.
-fn describe(
-    parameters: &Parameters,
-    loss: &dyn Loss,
-    images: &Tensor,
-    labels: &Tensor,
-    params: &TrainParams,
-) -> Result<Run> {
-    let mut weights = Vec::new();
-    for (name, var) in parameters.named() {
-        weights.extend(name.bytes().map(f64::from));
-        weights.extend(numbers(&var)?);
+/// The digest of the weights that the run of a checkpoint begins with: those of now, but if that run was left in this
+/// process and its weights are still as it left them, those that it began with.
+fn begun(parameters: &Parameters, checkpoint: &Path) -> Result<String> {
+    let now = parameters.digest()?;
+    Ok(match parameters.origin() {
+        Some(origin) if checkpoint.exists() && origin.checkpoint == checkpoint && origin.left == now => origin.begun,
+        _ => now,
+    })
+}
+
+/// Notes at the end of a run, however it ends, where its weights came from.
+struct KeepOrigin<'a> {
+    parameters: &'a Parameters,
+    path: &'a Path,
+    begun: String,
+}
+
+impl Drop for KeepOrigin<'_> {
+    fn drop(&mut self) {
+        // Without a digest the run can still be taken up, by weights drawn anew.
+        if let Ok(left) = self.parameters.digest() {
+            let (checkpoint, begun) = (self.path.to_path_buf(), std::mem::take(&mut self.begun));
+            self.parameters.set_origin(Origin { checkpoint, begun, left });
+        }
     }
+}
+
+/// What decides the numbers of a run, but for the number of epochs; `begun` is the digest of its initial weights.
+fn describe(begun: &str, loss: &dyn Loss, images: &Tensor, labels: &Tensor, params: &TrainParams) -> Result<Run> {
     // All labels, but only some of the images: enough to tell two data sets from one another.
     let some = images.narrow(0, 0, images.dim(0)?.min(100))?;
     // Only a schedule depends on how long the run will be.
@@ -274,7 +301,7 @@ fn describe(
         "shape of the images": images.dims(),
         "digest of the images": of_numbers(numbers(&some)?),
         "digest of the labels": of_numbers(numbers(labels)?),
-        "digest of the initial weights": of_numbers(weights),
+        "digest of the initial weights": begun,
     });
     if params.average {
         run["average"] = true.into();

@@ -7,7 +7,9 @@ use super::{Curves, Settings, Trained};
 use crate::attacks::{PgdParams, gradient, gradient_cosine, pgd, transfer};
 use crate::error::{Error, Result};
 use crate::experiments::median;
+use crate::interrupt;
 use crate::losses::{CrossEntropy, Loss};
+use crate::progress::Bar;
 
 /// How the gradients of both losses compare, for one network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,6 +44,7 @@ fn angle(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor) ->
     let (mut cosines, mut cross_entropy, mut isometric) = (Vec::new(), Vec::new(), Vec::new());
     let rows = x.dim(0)?;
     for first in (0..rows).step_by(settings.batch_size.max(1)) {
+        interrupt::check()?;
         let size = settings.batch_size.max(1).min(rows - first);
         let (x, labels) = (x.narrow(0, first, size)?, labels.narrow(0, first, size)?);
         let cosine = gradient_cosine(&trained.network, &CrossEntropy, &loss, &x, &labels)?;
@@ -79,7 +82,7 @@ pub struct Strength {
 /// images come from forty steps along the cross-entropy on the last β = 0 network, which is another seed's than the
 /// attacked one where there are several seeds.
 ///
-/// `x` (N, …), `labels` (N,) of u32; `report` gets a line for each attack.
+/// `x` (N, …), `labels` (N,) of u32; `bar` counts the attacks.
 ///
 /// # Errors
 /// As [`pgd`]; also no network.
@@ -89,23 +92,26 @@ pub fn attack_strength(
     x: &Tensor,
     labels: &Tensor,
     eps: f64,
-    report: impl Fn(&str),
+    bar: &Bar,
 ) -> Result<Vec<Strength>> {
     let batch_size = settings.batch_size;
     let ten = PgdParams { alpha: eps / 5., batch_size, ..PgdParams::default() };
     let forty = PgdParams { alpha: eps / 10., steps: 40, ..ten.clone() };
     let restarted = PgdParams { random_start: true, restarts: 5, ..forty.clone() };
+    let attacked = networks.iter().filter(|runs| !runs.is_empty()).count();
+    bar.begin(7, "attacks");
     let mut found = Vec::new();
     for (along, follows_training_loss) in [("L", true), ("L_CE", false)] {
         for (name, params) in [("10 steps", &ten), ("40 steps", &forty), ("40 steps, 5 restarts", &restarted)] {
-            let mut accuracy = Vec::new();
+            let (mut accuracy, mut part) = (Vec::new(), bar.part());
             for trained in networks.iter().filter_map(|runs| runs.first()) {
                 let full = settings.loss(trained.beta);
                 let loss: &dyn Loss = if follows_training_loss { &full } else { &CrossEntropy };
                 accuracy.push(1. - pgd(&trained.network, loss, x, labels, eps, params)?.success_rate());
+                part.set(accuracy.len() as f64 / attacked as f64);
             }
             let attack = format!("{along}, {name}");
-            report(&format!("{attack}: done"));
+            part.finish(attack.as_str());
             found.push(Strength { attack, accuracy });
         }
     }
@@ -113,11 +119,13 @@ pub fn attack_strength(
     let Some(source) = source else {
         return Err(Error::argument("networks", "one with β = 0", "none"));
     };
+    let part = bar.part();
     let images = pgd(&source.network, &CrossEntropy, x, labels, eps, &forty)?;
     let accuracy = networks.iter().filter_map(|runs| runs.first());
     let accuracy = accuracy.map(|trained| transfer(&trained.network, &images, labels, batch_size));
     // Between the attackers that see the network, so that the chart reads from weak to strong.
     found.insert(3, Strength { attack: "transferred from β = 0".into(), accuracy: accuracy.collect::<Result<_>>()? });
+    part.finish("transferred from β = 0");
     Ok(found)
 }
 

@@ -1,0 +1,367 @@
+//! One moving line that says how far a long procedure has come: label, share, count, time, rate and time left.
+//!
+//! ```text
+//! β = 1:  45 %|████▌     | 90/200 [0:12<0:15, 7.4 epochs/s] loss 0.0123
+//! ```
+//!
+//! In isopath's kernel the line is a display that changes in place, at most ten times a second; on a terminal it moves on the
+//! standard error stream; in a file, or in another kernel, only its last state is printed, once. A [`Bar`] that ends early, by
+//! an error or because the user stops the cell, leaves its last state.
+//!
+//! ```
+//! use isopath::progress::Bar;
+//!
+//! let bar = Bar::new("sum").of(1_000, "numbers");
+//! let mut sum = 0;
+//! for number in 0..1_000 {
+//!     sum += number;
+//!     bar.add(1.);
+//! }
+//! bar.note(format!("sum {sum}"));
+//! ```
+
+mod line;
+mod output;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use line::Line;
+use output::Output;
+
+/// Between two states that are shown.
+const EVERY: Duration = Duration::from_millis(100);
+/// Between two looks at the clock while nothing else changes.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often something may happen at most.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    every: Duration,
+    last: Option<Instant>,
+}
+
+impl Pace {
+    pub fn new(every: Duration) -> Self {
+        Self { every, last: None }
+    }
+
+    /// Whether the time has come: always at first, and then once so much time has passed since it last had.
+    pub fn is_due(&mut self) -> bool {
+        let due = self.last.is_none_or(|last| last.elapsed() >= self.every);
+        if due {
+            self.last = Some(Instant::now());
+        }
+        due
+    }
+}
+
+/// A moving line.
+///
+/// Nothing is shown before the first change. Several threads may move one bar, and several bars may move at once; on a
+/// terminal one of those moves, and the others appear when they end.
+pub struct Bar {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    line: Line,
+    /// When the count began.
+    begun: Instant,
+    /// How long it took, once all steps are done.
+    took: Option<Duration>,
+    pace: Pace,
+    output: Output,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has changed yet.
+    Waiting,
+    Moving,
+    /// The last state is shown.
+    Ended,
+}
+
+impl Bar {
+    /// Of an unknown number of steps, until [`Bar::of`] or [`Bar::begin`] says how many.
+    pub fn new(label: impl Into<String>) -> Self {
+        Self::on(Output::of_process(), label)
+    }
+
+    /// One that is never shown.
+    pub fn hidden() -> Self {
+        Self::on(Output::Nowhere, "")
+    }
+
+    fn on(output: Output, label: impl Into<String>) -> Self {
+        let (line, pace) = (Line::new(label.into()), Pace::new(EVERY));
+        Self {
+            state: Arc::new(Mutex::new(State {
+                line,
+                begun: Instant::now(),
+                took: None,
+                pace,
+                output,
+                stage: Stage::Waiting,
+            })),
+        }
+    }
+
+    /// With `total` steps, whose name in the plural is `unit`.
+    pub fn of(self, total: usize, unit: &'static str) -> Self {
+        self.lock().line.begin(Some(total as f64), unit);
+        self
+    }
+
+    /// Begins to count anew: 0 of `total` steps, whose name in the plural is `unit`.
+    pub fn begin(&self, total: usize, unit: &'static str) {
+        self.start(total as f64, unit);
+    }
+
+    /// As [`Bar::begin`], in bytes, shown as megabytes; the time moves on while nothing comes.
+    pub(crate) fn begin_bytes(&self, total: u64) {
+        self.start(total as f64, line::MEGABYTES);
+        let state = Arc::downgrade(&self.state);
+        let tick = move || {
+            loop {
+                thread::sleep(TICK);
+                let Some(state) = state.upgrade() else { return };
+                state.lock().unwrap_or_else(PoisonError::into_inner).show();
+            }
+        };
+        // Without the thread, the time moves on with the bytes.
+        let _ = thread::Builder::new().spawn(tick);
+    }
+
+    fn start(&self, total: f64, unit: &'static str) {
+        self.change(|state| {
+            state.line.begin(Some(total), unit);
+            state.begun = Instant::now();
+        });
+    }
+
+    /// Moves to so many steps; a part of a step counts, too.
+    pub fn set(&self, position: f64) {
+        self.change(|state| state.line.position = position);
+    }
+
+    /// Moves on by so many steps.
+    pub fn add(&self, steps: f64) {
+        self.change(|state| state.line.position += steps);
+    }
+
+    /// Says something behind the line, until something else is said.
+    pub fn note(&self, note: impl Into<String>) {
+        self.change(|state| state.line.note = note.into());
+    }
+
+    /// [`Bar::set`] and [`Bar::note`] at once.
+    pub fn report(&self, position: f64, note: impl Into<String>) {
+        self.change(|state| {
+            state.line.position = position;
+            state.line.note = note.into();
+        });
+    }
+
+    /// Counts on from `before` of `total` steps, since the bar was made: what was done before is no part of the rate.
+    pub(crate) fn resume(&self, before: f64, total: usize, unit: &'static str) {
+        let line = &mut self.lock().line;
+        line.begin(Some(total as f64), unit);
+        (line.before, line.position) = (before, before);
+    }
+
+    /// A step that moves the bar by parts, beside others.
+    pub fn part(&self) -> Part<'_> {
+        self.part_of(1)
+    }
+
+    /// So many steps that move the bar together, by parts.
+    pub fn part_of(&self, steps: usize) -> Part<'_> {
+        Part { bar: self, steps: steps as f64, share: 0. }
+    }
+
+    /// Makes room on a terminal for something that is printed; the bar goes on below.
+    pub fn make_room(&self) {
+        self.lock().output.hide();
+    }
+
+    /// Ends the bar, as dropping it does: for a variable of a notebook, which would live on.
+    pub fn finish(self) {}
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.took = match state.line.is_complete() {
+            true => state.took.or(Some(state.begun.elapsed())),
+            false => None,
+        };
+        state.stage = Stage::Moving;
+        state.show();
+    }
+
+    /// A panic of a thread that moves the bar leaves a line that can still be shown.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn text(&self) -> String {
+        self.line.text(self.took.unwrap_or_else(|| self.begun.elapsed()))
+    }
+
+    fn show(&mut self) {
+        // The end is shown at once, since a variable of a notebook may live on.
+        if self.stage == Stage::Moving && self.output.moves() && (self.line.is_complete() || self.pace.is_due()) {
+            self.output.show(&self.text());
+        }
+    }
+}
+
+impl fmt::Debug for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bar").field(&self.lock().text()).finish()
+    }
+}
+
+/// The last state stays.
+impl Drop for Bar {
+    fn drop(&mut self) {
+        let mut state = self.lock();
+        if state.stage == Stage::Moving {
+            let text = state.text();
+            state.output.finish(&text);
+        }
+        state.stage = Stage::Ended;
+    }
+}
+
+/// A step of a [`Bar`] under way, or several together.
+#[derive(Debug)]
+pub struct Part<'a> {
+    bar: &'a Bar,
+    steps: f64,
+    share: f64,
+}
+
+impl Part<'_> {
+    /// The share that is done, in [0, 1].
+    pub fn set(&mut self, share: f64) {
+        self.bar.add(self.steps * (share - self.share));
+        self.share = share;
+    }
+
+    /// All is done; `note` is what the bar says of it.
+    pub fn finish(self, note: impl Into<String>) {
+        let left = self.steps * (1. - self.share);
+        self.bar.change(|state| {
+            state.line.position += left;
+            state.line.note = note.into();
+        });
+    }
+}
+
+#[cfg(test)]
+impl Bar {
+    /// One that keeps what is printed of it.
+    pub(crate) fn in_memory(label: &str) -> (Self, crate::display::Written) {
+        let (screen, written) = crate::display::Screen::in_memory(false);
+        (Self::on(Output::on(screen), label), written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::display::Screen;
+
+    /// Its time depends on the machine; the rest does not.
+    fn without_time(line: &str) -> String {
+        match (line.find(" ["), line.find("] ")) {
+            (Some(from), Some(to)) => format!("{}{}", &line[..from], &line[to + 1..]),
+            (Some(from), None) => line[..from].to_owned(),
+            _ => line.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_file_gets_the_last_state_alone() {
+        let (screen, out) = Screen::in_memory(false);
+        let bar = Bar::on(Output::on(screen.clone()), "a").of(4, "steps");
+        let mut part = bar.part();
+        part.set(0.5);
+        part.finish("first");
+        bar.add(1.);
+        assert_eq!(out.text(), "");
+        drop(bar);
+        assert_eq!(without_time(out.text().trim_end()), "a:  50 %|█████     | 2/4 first");
+        // One that never moved says nothing.
+        drop(Bar::on(Output::on(screen), "b").of(4, "steps"));
+        assert_eq!(out.lines().len(), 1);
+    }
+
+    #[test]
+    fn a_kernel_gets_one_display_that_changes_at_most_ten_times_a_second() {
+        let (screen, out) = Screen::in_memory(true);
+        let [a, b] = ["a", "b"].map(|label| Bar::on(Output::on(screen.clone()), label).of(1_000, "steps"));
+        for _ in 0..1_000 {
+            a.add(1.);
+            b.add(1.);
+        }
+        let before_the_end = out.lines().len();
+        a.finish();
+        b.finish();
+        let messages: Vec<serde_json::Value> = out
+            .lines()
+            .iter()
+            .map(|line| serde_json::from_str(line.split_once("DISPLAY ").unwrap().1).unwrap())
+            .collect();
+        // The end was shown before the bars were dropped.
+        assert_eq!(before_the_end, messages.len());
+        let of = |label: &str| -> Vec<&serde_json::Value> {
+            let own = |m: &&serde_json::Value| m["data"]["text/plain"].as_str().unwrap().starts_with(label);
+            messages.iter().filter(own).collect()
+        };
+        for label in ["a", "b"] {
+            let own = of(label);
+            assert_eq!(own[0]["kind"], "display");
+            assert!(own[1..].iter().all(|m| m["kind"] == "update" && m["id"] == own[0]["id"]));
+            let last = own.last().unwrap()["data"]["text/plain"].as_str().unwrap();
+            assert_eq!(without_time(last), format!("{label}: 100 %|██████████| 1000/1000"));
+            // 2,000 changes of two bars are quicker than that many pauses.
+            assert!((2..500).contains(&own.len()), "{}", own.len());
+        }
+        assert_ne!(of("a")[0]["id"], of("b")[0]["id"]);
+    }
+
+    #[test]
+    fn threads_move_one_bar() {
+        let (screen, out) = Screen::in_memory(false);
+        let bar = Bar::on(Output::on(screen), "a");
+        bar.begin(8, "steps");
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut part = bar.part();
+                    (1..=10).for_each(|tenth| part.set(f64::from(tenth) / 10.));
+                });
+            }
+        });
+        drop(bar);
+        assert_eq!(without_time(out.text().trim_end()), "a: 100 %|██████████| 8/8");
+    }
+
+    #[test]
+    fn a_hidden_bar_and_a_pace() {
+        let bar = Bar::hidden().of(2, "steps");
+        bar.report(1., "half");
+        bar.make_room();
+        assert_eq!(without_time(&format!("{bar:?}")), "Bar(\" 50 %|█████     | 1/2 half\")");
+        let mut pace = Pace::new(Duration::from_secs(3_600));
+        assert!(pace.is_due() && !pace.is_due());
+    }
+}

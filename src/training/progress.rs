@@ -1,0 +1,118 @@
+//! What training reports while it runs.
+
+use std::fmt;
+
+use crate::models::Epoch;
+use crate::progress::Bar;
+
+/// Where training stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The epochs asked for.
+    pub epochs: usize,
+    /// The batches of this epoch that are done.
+    pub batch: usize,
+    /// The batches of an epoch.
+    pub batches: usize,
+    /// The means since the epoch began.
+    pub means: Epoch,
+    /// Images trained on in a second, since the run began.
+    pub images_per_second: f64,
+    /// How long the rest will take at that rate.
+    pub seconds_left: f64,
+}
+
+impl Progress {
+    /// The epochs that are done, with the part of the one under way: from 0 to [`Progress::epochs`].
+    pub fn position(&self) -> f64 {
+        (self.epoch.max(1) - 1) as f64 + self.batch as f64 / self.batches.max(1) as f64
+    }
+
+    /// The share of the run that is done, in [0, 1].
+    pub fn share(&self) -> f64 {
+        self.position() / self.epochs.max(1) as f64
+    }
+
+    /// The means since the epoch began, in words.
+    fn words(&self) -> String {
+        let mut words = format!("loss {:.4}", self.means.loss);
+        for (name, value) in [
+            ("cross-entropy", self.means.cross_entropy),
+            ("isometric", self.means.isometric),
+            ("accuracy", self.means.accuracy),
+        ] {
+            if let Some(value) = value {
+                words.push_str(&format!(", {name} {value:.4}"));
+            }
+        }
+        words
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "epoch {}/{}", self.epoch, self.epochs)?;
+        if self.batch < self.batches {
+            write!(f, " ({} %)", 100 * self.batch / self.batches)?;
+        }
+        write!(f, ": {}; {:.0} images/s, {:.0} s left", self.words(), self.images_per_second, self.seconds_left)
+    }
+}
+
+/// A callback that shows each report on one [moving line](crate::progress), `label` in front.
+pub fn printer(label: impl fmt::Display) -> impl FnMut(&Progress) {
+    shown_on(Bar::new(label.to_string()))
+}
+
+fn shown_on(bar: Bar) -> impl FnMut(&Progress) {
+    let mut last: Option<f64> = None;
+    move |progress| {
+        let position = progress.position();
+        match last {
+            // A run that is taken up again begins with a whole epoch.
+            None => bar.resume((progress.epoch.max(1) - 1) as f64, progress.epochs, UNIT),
+            // Another run.
+            Some(last) if position < last => bar.begin(progress.epochs, UNIT),
+            Some(_) => {}
+        }
+        last = Some(position);
+        bar.report(position, progress.words());
+    }
+}
+
+const UNIT: &str = "epochs";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(epoch: usize, batch: usize) -> Progress {
+        let means = Epoch { loss: 0.5, cross_entropy: None, isometric: None, accuracy: Some(0.25), seconds: 1. };
+        Progress { epoch, epochs: 4, batch, batches: 2, means, images_per_second: 10., seconds_left: 3. }
+    }
+
+    #[test]
+    fn the_share_counts_parts_of_epochs() {
+        assert_eq!([at(1, 1).position(), at(3, 2).position(), at(4, 2).share()], [0.5, 3., 1.]);
+        assert_eq!(at(3, 1).to_string(), "epoch 3/4 (50 %): loss 0.5000, accuracy 0.2500; 10 images/s, 3 s left");
+    }
+
+    #[test]
+    fn a_run_that_was_taken_up_shows_where_it_stands() {
+        let (bar, written) = Bar::in_memory("a");
+        let mut show = shown_on(bar);
+        show(&at(3, 1));
+        drop(show);
+        let text = written.text();
+        assert!(text.starts_with("a:  62 %|██████▎   | 2/4 ["), "{text}");
+        assert!(text.ends_with("epochs/s] loss 0.5000, accuracy 0.2500\n"), "{text}");
+
+        let (bar, written) = Bar::in_memory("a");
+        let mut show = shown_on(bar);
+        [at(3, 2), at(4, 2), at(1, 2)].iter().for_each(&mut show);
+        drop(show);
+        assert!(written.text().starts_with("a:  25 %|██▌       | 1/4 ["), "{}", written.text());
+    }
+}
