@@ -35,10 +35,9 @@ pub struct Broken {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// The kernel said so: it does not compile, or its process ended.
+    /// The kernel said so: it does not compile, panicked or returned an error.
     Error,
-    /// It wrote to stderr: evcxr calls a panic and an error at `?` "ok" and shows them there alone.
-    Stderr,
     Timeout,
+    /// The kernel's process is gone.
     Died,
 }

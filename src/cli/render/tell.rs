@@ -15,8 +15,14 @@ fn print(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
+/// A text of one line or more; the further ones stand below the first.
 pub fn line(notebook: &str, text: &str) {
-    print(&format!("{notebook}  {text}\n"));
+    print(&format!("{notebook}  {}\n", text.trim_end().replace('\n', "\n    ")));
+}
+
+/// What does not look as its author meant it, and is no reason to fail.
+pub fn warning(notebook: &str, text: &str) {
+    line(notebook, &format!("warning: {text}"));
 }
 
 /// A finished cell: one line, and below it everything about a broken one.
@@ -40,9 +46,6 @@ fn explain(broken: &Broken) -> String {
     }
     text += match broken.kind {
         Kind::Error => "  the kernel reports:\n",
-        Kind::Stderr => {
-            "  it wrote to stderr, where a panic and an error at `?` show (harmless? tag the cell allow-stderr):\n"
-        }
         Kind::Timeout => "  it took too long:\n",
         Kind::Died => "  its kernel is gone:\n",
     };
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_broken_cell_shows_its_source_with_line_numbers() {
-        let broken = Broken { kind: Kind::Stderr, message: "no\nway".into(), source: "let a = 1;\nb()?;".into() };
+        let broken = Broken { kind: Kind::Error, message: "no\nway".into(), source: "let a = 1;\nb()?;".into() };
         let text = explain(&broken);
         assert!(text.starts_with("      1 | let a = 1;\n      2 | b()?;\n"), "{text}");
         assert!(text.ends_with("    no\n    way\n"), "{text}");
