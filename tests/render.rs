@@ -14,16 +14,19 @@ use tempfile::TempDir;
 /// Long enough for a small cell on a busy machine: only the cell that hangs is to reach it.
 const CELL_TIMEOUT_SECONDS: u64 = 6;
 
-/// The Python that `setup` takes: of an active environment that has JupyterLab, else of .venv.
-fn python() -> PathBuf {
-    let active = ["CONDA_PREFIX", "VIRTUAL_ENV"].into_iter().filter_map(std::env::var_os);
-    let mut active = active.map(|prefix| PathBuf::from(prefix).join("bin/python")).filter(|python| {
-        Command::new(python).args(["-c", "import jupyterlab"]).output().is_ok_and(|output| output.status.success())
-    });
-    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
-    let python = active.next().unwrap_or_else(own);
-    assert!(python.is_file(), "no Jupyter environment at {}: run `cargo run -- setup` first", python.display());
-    python
+/// The Python that `setup` takes: of an active environment that has JupyterLab, else of .venv. The tests set up nothing.
+fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let active = ["CONDA_PREFIX", "VIRTUAL_ENV"].into_iter().filter_map(std::env::var_os);
+        let mut active = active.map(|prefix| PathBuf::from(prefix).join("bin/python")).filter(|python| {
+            Command::new(python).args(["-c", "import jupyterlab"]).output().is_ok_and(|output| output.status.success())
+        });
+        let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+        let python = active.next().unwrap_or_else(own);
+        assert!(python.is_file(), "no Jupyter environment at {}: run `cargo run -- setup` first", python.display());
+        python
+    })
 }
 
 fn markdown(source: &str) -> Value {
@@ -73,11 +76,10 @@ impl Site {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let python = python();
+        python();
         let mut command = Command::new(env!("CARGO_BIN_EXE_isopath"));
         command.arg("render").args(arguments);
         command.arg("--notebooks").arg(self.notebooks()).arg("--site").arg(self.pages());
-        command.env("VIRTUAL_ENV", python.ancestors().nth(2).unwrap()).env_remove("CONDA_PREFIX");
         command.env("JUPYTER_PATH", self.folder.path());
         command
     }
@@ -166,7 +168,7 @@ fn run() -> &'static Run {
             }
         }
         let timeout = format!("--cell-timeout={CELL_TIMEOUT_SECONDS}");
-        let output = site.command(&["--scale", "quick", "--jobs", "2", &timeout]).output().unwrap();
+        let output = site.command(&["--scale", "quick", "--jobs", "4", &timeout]).output().unwrap();
         let stdout = String::from_utf8(output.stdout.clone()).unwrap();
         println!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
         Run { site, output, stdout }
@@ -183,7 +185,9 @@ $$\sum_{\substack{i<n \\ j<m}} \norm{x_{ij}} \tag{3}$$
 
 Of $y = \text{$1$ if $x_{1} > 0$}$ in $\R$, with $\unknowable{x}$.
 
-\begin{split} a &= b \\ c &= d \end{split}";
+\begin{split} a &= b \\ c &= d \end{split}
+
+![a sketch](attachment:sketch.png)";
     let tolerable = SVG.replace("accuracy", "R&D at 5&nbsp;% <tspan xlink:href='#c'>of it</tspan>");
     let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
     vec![
@@ -293,6 +297,7 @@ fn the_healthy_ones_have_pages() {
         "<b>network</b>",
         "scale quick",
         "<pre class=\"output stderr\" tabindex=\"0\">a harmless warning</pre>",
+        "<div class=\"cell expected-error\">",
         "ZeroDivisionError",
         "<summary>40 lines printed",
         "at 100 %",
@@ -328,9 +333,10 @@ fn what_cannot_be_shown_as_it_is_meant_spoils_no_page() {
         ("<mi>ℚ</mi>", "a command that is redefined"),
         ("&lt;</mo><mi>n</mi></mtd></mtr>", "\\substack"),
         ("<mtext>(3)</mtext>", "\\tag"),
-        ("<mtext> if </mtext><msub><mi>x</mi><mn>1</mn></msub>", "a formula in \\text"),
+        ("<mtext>\u{a0}if\u{a0}</mtext><msub><mi>x</mi><mn>1</mn></msub>", "a formula in \\text"),
         ("<mi>c</mi></mtd>", "split"),
         ("<code class=\"formula-source\">\\unknowable{x}</code>", "an unknown command"),
+        ("<em>a sketch</em>", "an image that is missing"),
         ("R&amp;D at 5\u{a0}% <tspan xlink:href=\"#figure-1-c\">", "an SVG as browsers read it"),
         ("<pre class=\"output value\" tabindex=\"0\">Words alone.</pre>", "an SVG that cannot be read"),
         ("AAAABJRU5ErkJggg==\" alt=\"A bitmap.\">", "an SVG that cannot be read, beside a PNG"),
@@ -340,10 +346,11 @@ fn what_cannot_be_shown_as_it_is_meant_spoils_no_page() {
     }
     let told = told("demanding");
     let formula = "warning: text cell 1: the formula \\unknowable{x} is shown as TeX: ";
-    for warning in [formula, "warning: cell 2: the SVG of a figure is not shown: ", "warning: cell 3: the SVG"] {
+    let image = "warning: text cell 1: an image is left out: missing attachment: sketch.png";
+    for warning in [formula, image, "warning: cell 2: the SVG of a figure is not shown: ", "warning: cell 3: the SVG"] {
         assert_eq!(told.matches(warning).count(), 1, "{warning:?} in\n{told}");
     }
-    assert_eq!(told.matches("warning: ").count(), 3, "{told}");
+    assert_eq!(told.matches("warning: ").count(), 4, "{told}");
     let (before, after) = (told.find(formula), told.find("starting the kernel"));
     assert!(before < after, "formulas are known before the notebook runs:\n{told}");
 }

@@ -33,7 +33,7 @@ pub struct Options {
     pub jobs: usize,
     /// The Python of the Jupyter environment.
     pub python: PathBuf,
-    /// The name of the kernelspec.
+    /// The name of the kernelspec for a notebook that names none.
     pub kernel: String,
     /// Where the notebooks are.
     pub notebooks_dir: PathBuf,

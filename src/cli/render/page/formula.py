@@ -10,7 +10,7 @@ MACROS = {"substack": r"\begin{subarray}{c}#1\end{subarray}"}
 REWRITES = (
     (r"\\(begin|end)\{split\}", r"\\\1{aligned}"),
     # MathJax lets a notebook define what exists already, such as \R.
-    (r"\\newcommand\*?\s*(\{?)(\\[A-Za-z]+)(\}?)", r"\\def\2{}\\renewcommand{\2}"),
+    (r"\\newcommand\*?\s*\{?(\\[A-Za-z]+)\}?", r"\\def\1{}\\renewcommand{\1}"),
     (r"\\DeclareMathOperator(\*?)\s*\{(\\[A-Za-z]+)\}\s*\{([^{}]*)\}", r"\\def\2{\\operatorname\1{\3}}"),
     # A formula within the words of a formula.
     (r"\\text\{(?:[^{}]|\{[^{}]*\})*\}", lambda match: re.sub(r"\$([^$]*)\$", r"}\1\\text{", match[0])),
