@@ -246,7 +246,10 @@ fn assert_kept(name: &str, words: &str) {
 fn an_error_breaks_the_notebook_and_shows_source_and_message() {
     let reason = "invalid literal for int() with base 10: 'seven'";
     assert_failed("breaks", &["cell 1/3", "BROKEN  number = 'seven'", "      3 | int(number)", reason]);
-    assert!(run().stdout.contains(&format!("  breaks: cell 2 of 3: {reason}\n")), "the summary lacks the reason");
+    assert!(
+        run().stdout.contains(&format!("  breaks: cell 2 of 3: ValueError: {reason}\n")),
+        "the summary lacks the reason"
+    );
     assert!(!told("breaks").contains("cell 3/3"), "later cells depend on the broken one");
     assert_kept("breaks", reason);
     let cells = run().site.cells("breaks.failed.ipynb");

@@ -27,6 +27,8 @@ pub struct Cell {
 #[derive(Debug, Deserialize)]
 pub struct Broken {
     pub kind: Kind,
+    /// In one line.
+    pub reason: String,
     pub message: String,
     pub source: String,
 }

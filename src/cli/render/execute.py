@@ -1,6 +1,6 @@
 """Executes one notebook with nbclient and tells what happens, one JSON object a line on standard output.
 
-Events: `ready` (seconds, cells), `cell` (number, label, seconds, and `broken` with kind, message and source, or null),
+Events: `ready` (seconds, cells), `cell` (number, label, seconds, and `broken` with kind, reason, message, source, or null),
 `failed` (message: no kernel, or no notebook), `done` (seconds). The notebook is written as far as it ran, broken or not.
 """
 
@@ -63,8 +63,7 @@ class Progress:
         self.number, self.cell, self.begin = self.numbers[cell_index], cell, time.monotonic()
 
     def on_cell_executed(self, cell, cell_index, execute_reply):
-        self.reply = execute_reply["content"]
-        if self.reply["status"] != "error" or "raises-exception" in cell.metadata.get("tags", []):
+        if execute_reply["content"]["status"] != "error" or "raises-exception" in cell.metadata.get("tags", []):
             self.end_cell()
 
     def end_cell(self, broken=None):
@@ -78,10 +77,14 @@ class Progress:
 
     def break_cell(self, error, kind, message):
         """Tells why the cell has not come to its end; its outputs say it too."""
-        if not any(output.output_type == "error" for output in self.cell.outputs):
-            lines = message.splitlines() or [message]
-            self.cell.outputs.append(new_output("error", ename=type(error).__name__, evalue=lines[0], traceback=lines))
-        self.end_cell({"kind": kind, "message": message})
+        lines = strip_ansi(message).splitlines()
+        said = next((output for output in self.cell.outputs if output.output_type == "error"), None)
+        if said is None:
+            error = new_output("error", ename=type(error).__name__, evalue=lines[0], traceback=lines)
+            self.cell.outputs.append(error)
+        elif kind == "error" and said.traceback:
+            message = "\n".join(said.traceback)
+        self.end_cell({"kind": kind, "reason": lines[0], "message": strip_ansi(message)})
 
 
 class Kernel:
@@ -122,15 +125,12 @@ class Kernel:
         return future.exception(), stopped.is_set()
 
 
-def reason_of(error, stopped, progress, kernel):
+def cause(error, stopped, progress, kernel):
     """Why a cell has not come to its end: the kind and the words."""
     if stopped:
         return "died", "the run was told to stop"
     if isinstance(error, CellExecutionError):
-        value = strip_ansi(progress.reply.get("evalue") or progress.reply.get("ename") or "an error").strip()
-        traceback = strip_ansi("\n".join(progress.reply.get("traceback") or [])).strip()
-        # The kernel may begin its traceback with the value.
-        return "error", traceback if traceback.startswith(value) else f"{value}\n{traceback}".rstrip()
+        return "error", f"{error.ename}: {error.evalue}"
     if isinstance(error, CellTimeoutError):
         return "timeout", TIMED_OUT.format(time.monotonic() - progress.begin)
     if isinstance(error, DeadKernelError):
@@ -161,7 +161,7 @@ def execute(notebook, options):
     if error is None:
         return progress, None
     if progress.cell is not None:
-        progress.break_cell(error, *reason_of(error, stopped, progress, kernel))
+        progress.break_cell(error, *cause(error, stopped, progress, kernel))
     elif isinstance(error, NoSuchKernel):
         emit("failed", message=f"the Jupyter environment {sys.prefix} has no kernel called {kernel.name!r}")
     else:

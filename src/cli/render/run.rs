@@ -48,12 +48,12 @@ pub fn execute(notebook: &Notebook, executed: &Path, options: &Options, assets: 
             Event::Cell(cell) => {
                 tell::cell(&notebook.name, &cell, cells);
                 if let Some(broken) = &cell.broken {
-                    outcome = Some(Err(format!("cell {} of {cells}: {}", cell.number, tell::brief(&broken.message))));
+                    outcome = Some(Err(format!("cell {} of {cells}: {}", cell.number, broken.reason)));
                 }
             }
             Event::Failed { message } => {
                 tell::line(&notebook.name, &message);
-                outcome = Some(Err(tell::brief(&message)));
+                outcome = Some(Err(tell::brief(&message).to_owned()));
             }
             Event::Done { seconds } => {
                 tell::line(&notebook.name, &format!("done in {}", tell::duration(seconds)));
