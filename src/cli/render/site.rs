@@ -14,7 +14,7 @@ use super::{Failure, Options};
 /// Reads the words of a notebook that is to be executed as its page will; what cannot be shown as it is meant.
 pub fn check_words(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<Vec<String>, String> {
     let mut command = python(options, assets, "page.py");
-    command.arg("check").arg(&notebook.path).arg("--folder").arg(folder(notebook));
+    command.arg("check").arg(&notebook.path).arg(folder(notebook));
     finish(command)
 }
 
@@ -40,8 +40,7 @@ pub fn write_page(
     assets: &Assets,
 ) -> Result<(PathBuf, Vec<String>), String> {
     let mut command = python(options, assets, "page.py");
-    command.arg("notebook").arg(executed).arg(format!("--name={}", notebook.name));
-    command.arg("--folder").arg(folder(notebook)).arg("--site").arg(&options.site_dir);
+    command.arg("page").arg(executed).arg(&notebook.name).arg(folder(notebook)).arg(&options.site_dir);
     let warnings = finish(command).map_err(|reason| format!("its page cannot be written: {reason}"))?;
     Ok((options.site_dir.join(format!("{}.html", notebook.name)), warnings))
 }
@@ -62,9 +61,9 @@ pub fn remove(path: &Path) -> Result<()> {
 /// Writes the list of all pages, those of earlier runs too, each with its own date and scale.
 pub fn write_index(options: &Options, assets: &Assets, failures: &[Failure]) -> Result<()> {
     let mut command = python(options, assets, "page.py");
-    command.arg("index").arg("--site").arg(&options.site_dir).arg("--notebooks").arg(&options.notebooks_dir);
+    command.arg("index").arg(&options.site_dir).arg(&options.notebooks_dir);
     for failure in failures {
-        command.arg("--failed").arg(&failure.notebook).arg(format!("failed: {}", failure.reason));
+        command.arg(&failure.notebook).arg(format!("failed: {}", failure.reason));
     }
     let index = options.site_dir.join("index.html");
     finish(command).map(|_| ()).map_err(|reason| Error::file(index, "a list of all pages", reason))

@@ -1,10 +1,10 @@
-"""Writes the web pages of executed notebooks: `page.py check …`, `page.py notebook …` and `page.py index …`.
+"""Writes the web pages of executed notebooks, for site.rs.
 
-A page is one file that asks nothing of the network: styles, figures and formulas are inside it. What is shown in
-another form than its author meant it is told on standard output, one line each.
+`page.py check NOTEBOOK FOLDER`, `page.py page EXECUTED NAME FOLDER SITE`, `page.py index SITE FOLDER [NAME REASON]…`,
+where FOLDER holds the notebooks and their images. A page is one file that asks nothing of the network: styles, figures
+and formulas are inside it. What is shown in another form than its author meant it is told on standard output.
 """
 
-import argparse
 import datetime
 import hashlib
 import os
@@ -68,81 +68,61 @@ class PageExporter(TemplateExporter):
         return self.environment.get_template("index.html").render(**values)
 
 
-def check_notebook(options):
+def check(source, folder):
     """Reads the words of a notebook as its page will, so that what they lack is known before hours of execution."""
     try:
-        source = nbformat.read(options.source, as_version=4)
+        words = nbformat.read(source, as_version=4)
     except NO_NOTEBOOK:
         return  # Its execution says what is wrong with it.
-    source.cells = [cell for cell in source.cells if cell.cell_type == "markdown"]
-    notebook = Notebook(options.source.stem, options.folder)
-    notebook.preprocess(source, {})
+    words.cells = [cell for cell in words.cells if cell.cell_type == "markdown"]
+    notebook = Notebook("", folder)
+    notebook.preprocess(words, {})
     print(*notebook.warnings, sep="\n")
 
 
-def write_notebook(options):
-    """The page of one notebook, and beside it the executed notebook for download."""
-    notebook = Notebook(options.name, options.folder)
-    html = PageExporter().page(notebook, nbformat.read(options.executed, as_version=4))
-    write(options.site / f"{options.name}.html", html)
-    os.replace(options.executed, options.site / f"{options.name}.ipynb")
+def write_page(executed, name, folder, site):
+    """The page of one notebook; the executed notebook moves beside it, for download."""
+    notebook = Notebook(name, folder)
+    html = PageExporter().page(notebook, nbformat.read(executed, as_version=4))
+    write(pathlib.Path(site, f"{name}.html"), html)
+    os.replace(executed, pathlib.Path(site, f"{name}.ipynb"))
     print(*notebook.warnings, sep="\n")
 
 
-def read_again(name, options):
+def read_again(name, folder, site):
     """A page of an earlier run, or None if what lies there is not ours to read."""
-    notebook = Notebook(name, options.notebooks)
+    notebook = Notebook(name, folder)
     try:
-        notebook.preprocess(nbformat.read(options.site / f"{name}.ipynb", as_version=4), {})
+        notebook.preprocess(nbformat.read(site / f"{name}.ipynb", as_version=4), {})
     except NO_NOTEBOOK:
         return None
     return notebook if {"scale", "seconds", "date", "sha256"} <= notebook.run.keys() else None
 
 
-def write_index(options):
-    """The cards of all pages there are; notebooks without a page are named with the reason."""
-    failed = dict(options.failed)
-    sources = {path.stem: path for path in options.notebooks.glob("*.ipynb")}
-    there = {path.name for path in options.site.iterdir()}
-    rendered = {name.removesuffix(".html") for name in there if f"{name.removesuffix('.html')}.ipynb" in there}
+def write_index(site, folder, *failures):
+    """The cards of all pages there are; notebooks without a page are named with the reason.
+
+    `failures` are names and reasons in turn.
+    """
+    site, failed = pathlib.Path(site), dict(zip(failures[::2], failures[1::2]))
+    sources = {path.stem: path for path in pathlib.Path(folder).glob("*.ipynb")}
+    rendered = {path.stem for path in site.glob("*.html")} & {path.stem for path in site.glob("*.ipynb")}
     cards, missing = [], []
     for name in sorted(sources.keys() | rendered | failed.keys()):
-        page = read_again(name, options) if name in rendered else None
+        page = read_again(name, folder, site) if name in rendered else None
         if page is None:
-            kept = f"{name}.failed.ipynb"
+            kept = site / f"{name}.failed.ipynb"
             reason = failed.get(name, "not rendered yet")
-            missing.append({"name": name, "reason": reason, "kept": kept if kept in there else None})
+            missing.append({"name": name, "reason": reason, "kept": kept.name if kept.exists() else None})
         else:
             source = sources.get(name)
             changed = source is not None and hashlib.sha256(source.read_bytes()).hexdigest() != page.run["sha256"]
             cards.append({"page": page, "changed": changed})
-    write(options.site / "index.html", PageExporter().index(cards=cards, missing=missing))
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True)
-    check = commands.add_parser("check")
-    check.add_argument("source", type=pathlib.Path)
-    check.add_argument("--folder", type=pathlib.Path, required=True, help="where the notebook's images lie")
-    check.set_defaults(run=check_notebook)
-    notebook = commands.add_parser("notebook")
-    notebook.add_argument("executed", type=pathlib.Path, help="moves beside the page")
-    notebook.add_argument("--name", required=True)
-    notebook.add_argument("--folder", type=pathlib.Path, required=True, help="where the notebook's images lie")
-    notebook.add_argument("--site", type=pathlib.Path, required=True)
-    notebook.set_defaults(run=write_notebook)
-    index = commands.add_parser("index")
-    index.add_argument("--site", type=pathlib.Path, required=True)
-    index.add_argument("--notebooks", type=pathlib.Path, required=True)
-    index.add_argument("--failed", nargs=2, action="append", default=[], metavar=("NAME", "REASON"))
-    index.set_defaults(run=write_index)
-    options = parser.parse_args()
-    try:
-        options.run(options)
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
+    write(site / "index.html", PageExporter().index(cards=cards, missing=missing))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        {"check": check, "page": write_page, "index": write_index}[sys.argv[1]](*sys.argv[2:])
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
