@@ -130,7 +130,7 @@ def cause(error, stopped, progress, kernel):
     if stopped:
         return "died", "the run was told to stop"
     if isinstance(error, CellExecutionError):
-        return "error", f"{error.ename}: {error.evalue}"
+        return "error", ": ".join(filter(None, (error.ename, error.evalue)))
     if isinstance(error, CellTimeoutError):
         return "timeout", TIMED_OUT.format(time.monotonic() - progress.begin)
     if isinstance(error, DeadKernelError):
