@@ -7,18 +7,20 @@ use tempfile::TempDir;
 
 const FILES: &[(&str, &str)] = &[
     ("execute.py", include_str!("execute.py")),
+    ("files.py", include_str!("files.py")),
+    ("rfc3987_syntax.py", include_str!("rfc3987_syntax.py")),
     ("page.py", include_str!("page/page.py")),
+    ("notebook.py", include_str!("page/notebook.py")),
     ("prose.py", include_str!("page/prose.py")),
     ("formula.py", include_str!("page/formula.py")),
-    ("outputs.py", include_str!("page/outputs.py")),
     ("svg.py", include_str!("page/svg.py")),
-    ("layout.html", include_str!("page/layout.html")),
+    ("head.html", include_str!("page/head.html")),
     ("notebook.html", include_str!("page/notebook.html")),
     ("index.html", include_str!("page/index.html")),
     ("style.css", include_str!("page/style.css")),
 ];
 
-/// The files, unpacked for as long as this lives; executed notebooks lie beside them until their page is written.
+/// The files, unpacked for as long as this lives.
 pub struct Assets {
     folder: TempDir,
 }

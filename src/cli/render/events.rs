@@ -27,6 +27,8 @@ pub struct Cell {
 #[derive(Debug, Deserialize)]
 pub struct Broken {
     pub kind: Kind,
+    /// In one line.
+    pub reason: String,
     pub message: String,
     pub source: String,
 }
@@ -35,10 +37,9 @@ pub struct Broken {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// The kernel said so: it does not compile, or its process ended.
+    /// The kernel said so: it does not compile, panicked or returned an error.
     Error,
-    /// It wrote to stderr: evcxr calls a panic and an error at `?` "ok" and shows them there alone.
-    Stderr,
     Timeout,
+    /// The kernel's process is gone.
     Died,
 }

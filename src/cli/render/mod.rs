@@ -33,7 +33,7 @@ pub struct Options {
     pub jobs: usize,
     /// The Python of the Jupyter environment.
     pub python: PathBuf,
-    /// The name of the kernelspec.
+    /// The name of the kernelspec for a notebook that names none.
     pub kernel: String,
     /// Where the notebooks are.
     pub notebooks_dir: PathBuf,
@@ -95,8 +95,8 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 /// Executes the notebooks, writes their pages and the index, and tells on standard output how each cell went.
 ///
-/// A broken notebook does not stop the others: it is a [`Failure`] of the report, and its page of an earlier run is
-/// removed.
+/// A broken notebook does not stop the others: it is a [`Failure`] of the report, its page of an earlier run is
+/// removed, and what it computed is kept as `NAME.failed.ipynb`.
 ///
 /// # Errors
 /// What [`check`] refuses, a Python that lacks a package, a folder that cannot be written.
@@ -122,17 +122,34 @@ pub fn render(options: &Options) -> Result<Report> {
 
 /// Executes one notebook and writes its page; otherwise the reason, and no page.
 fn one(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBuf, String> {
-    let checked = site::check_words(notebook, options, assets);
-    let page = checked.inspect_err(|reason| tell::line(&notebook.name, reason)).and_then(|()| {
-        let executed = run::execute(notebook, options, assets)?;
-        let page = site::write_page(notebook, &executed, options, assets)?;
-        tell::line(&notebook.name, &format!("page: {}", page.display()));
-        Ok(page)
-    });
-    page.map_err(|reason| match site::remove_page(&notebook.name, options) {
+    let executed = site::failed_path(notebook, options);
+    let page = page_of(notebook, &executed, options, assets);
+    page.inspect_err(|_| {
+        if executed.exists() {
+            tell::line(&notebook.name, &format!("no page; the notebook as far as it ran: {}", executed.display()));
+        }
+    })
+    .map_err(|reason| match site::remove_page(&notebook.name, options) {
         Ok(()) => reason,
         Err(error) => format!("{reason} (and its old page stays: {error})"),
     })
+}
+
+/// Executes one notebook to `executed` and writes its page.
+fn page_of(notebook: &Notebook, executed: &Path, options: &Options, assets: &Assets) -> Result<PathBuf, String> {
+    let tell_reason = |reason: &String| tell::line(&notebook.name, reason);
+    // What an earlier run left must not pass for this run's.
+    site::remove(executed).map_err(|error| error.to_string()).inspect_err(tell_reason)?;
+    let known = site::check_words(notebook, options, assets).inspect_err(tell_reason)?;
+    known.iter().for_each(|warning| tell::warning(&notebook.name, warning));
+    run::execute(notebook, executed, options, assets)?;
+    let (page, warnings) = site::write_page(notebook, executed, options, assets).inspect_err(tell_reason)?;
+    warnings
+        .iter()
+        .filter(|warning| !known.contains(warning))
+        .for_each(|warning| tell::warning(&notebook.name, warning));
+    tell::line(&notebook.name, &format!("page: {}", page.display()));
+    Ok(page)
 }
 
 /// `work` on every item, `jobs` at a time; the results in the items' order.
@@ -156,7 +173,7 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], jobs: usize, work: impl Fn(&T) -> 
 
 /// One clear line now instead of a traceback for every notebook.
 fn check_python(options: &Options) -> Result<()> {
-    const PACKAGES: &str = "jupyter_client, nbformat, nbconvert, math_core";
+    const PACKAGES: &str = "nbclient, nbformat, nbconvert, math_core";
     let output = Command::new(&options.python)
         .args(["-c", &format!("import {PACKAGES}")])
         .output()

@@ -41,8 +41,9 @@ pub fn find(asked: &[PathBuf], folder: &Path) -> Result<Vec<Notebook>> {
     let mut found: Vec<Notebook> = vec![];
     for path in paths {
         let name = name_of(&path);
-        if name == "index" {
-            return Err(Error::argument("notebook", "another name: index.html lists the pages", path.display()));
+        if name == "index" || name.ends_with(".failed") {
+            let expected = "another name: index.html lists the pages, NAME.failed.ipynb keeps a failed run";
+            return Err(Error::argument("notebook", expected, path.display()));
         }
         match found.iter().find(|other| other.name == name) {
             Some(other) if other.path == path => {}
@@ -137,6 +138,11 @@ mod tests {
         assert_eq!(error, expected);
         let error = names(&["a", "deep/a"], folder.path()).unwrap_err().to_string();
         assert!(error.contains("expected a name of its own"), "{error}");
+        for name in ["index.ipynb", "a.failed.ipynb"] {
+            let taken = self::folder(&[name]);
+            let error = names(&[], taken.path()).unwrap_err().to_string();
+            assert!(error.contains("expected another name"), "{error}");
+        }
         let empty = tempfile::tempdir().unwrap();
         let error = names(&[], empty.path()).unwrap_err().to_string();
         assert!(error.ends_with("none; expected at least one notebook (.ipynb)"), "{error}");

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use isopath::scale::Scale;
@@ -13,17 +13,19 @@ use super::events::Event;
 use super::notebooks::Notebook;
 use super::tell;
 
-/// Runs the notebook's cells and tells how each went; returns the executed notebook, or in one line why there is none.
-pub fn execute(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBuf, String> {
-    let executed = assets.path(&format!("{}.executed.ipynb", notebook.name));
+/// Runs the notebook's cells and tells how each went. The notebook lies at `executed` afterwards, as far as it ran.
+///
+/// # Errors
+/// In one line, why not every cell ran well.
+pub fn execute(notebook: &Notebook, executed: &Path, options: &Options, assets: &Assets) -> Result<(), String> {
     let stderr_path = assets.path(&format!("{}.stderr", notebook.name));
     let stderr = File::create(&stderr_path).map_err(|error| format!("{}: {error}", stderr_path.display()))?;
     let mut process = python(options, assets, "execute.py")
         .arg(&notebook.path)
-        .arg(&executed)
+        .arg(executed)
         .arg(format!("--kernel={}", options.kernel))
         .arg(format!("--scale={}", options.scale))
-        .arg(format!("--cell-timeout={}", options.cell_timeout.as_secs_f64()))
+        .arg(format!("--cell-timeout={}", options.cell_timeout.as_secs()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(stderr)
@@ -46,16 +48,16 @@ pub fn execute(notebook: &Notebook, options: &Options, assets: &Assets) -> Resul
             Event::Cell(cell) => {
                 tell::cell(&notebook.name, &cell, cells);
                 if let Some(broken) = &cell.broken {
-                    outcome = Some(Err(format!("cell {} of {cells}: {}", cell.number, tell::brief(&broken.message))));
+                    outcome = Some(Err(format!("cell {} of {cells}: {}", cell.number, broken.reason)));
                 }
             }
             Event::Failed { message } => {
                 tell::line(&notebook.name, &message);
-                outcome = Some(Err(tell::brief(&message)));
+                outcome = Some(Err(tell::brief(&message).to_owned()));
             }
             Event::Done { seconds } => {
                 tell::line(&notebook.name, &format!("done in {}", tell::duration(seconds)));
-                outcome = Some(Ok(executed.clone()));
+                outcome = Some(Ok(()));
             }
         }
     }

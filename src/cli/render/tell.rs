@@ -15,8 +15,14 @@ fn print(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
+/// A text of one line or more; the further ones stand below the first.
 pub fn line(notebook: &str, text: &str) {
-    print(&format!("{notebook}  {text}\n"));
+    print(&format!("{notebook}  {}\n", text.trim_end().replace('\n', "\n    ")));
+}
+
+/// What does not look as its author meant it, and is no reason to fail.
+pub fn warning(notebook: &str, text: &str) {
+    line(notebook, &format!("warning: {text}"));
 }
 
 /// A finished cell: one line, and below it everything about a broken one.
@@ -40,22 +46,13 @@ fn explain(broken: &Broken) -> String {
     }
     text += match broken.kind {
         Kind::Error => "  the kernel reports:\n",
-        Kind::Stderr => {
-            "  it wrote to stderr, where a panic and an error at `?` show (harmless? tag the cell allow-stderr):\n"
-        }
         Kind::Timeout => "  it took too long:\n",
         Kind::Died => "  its kernel is gone:\n",
     };
-    let message = without_backtrace(&broken.message);
-    for line in message.trim_matches('\n').lines() {
+    for line in broken.message.trim_matches('\n').lines() {
         let _ = writeln!(text, "    {line}");
     }
     text
-}
-
-/// The message without the frames below it: they are the kernel's own, and the panic names its line.
-fn without_backtrace(message: &str) -> &str {
-    message.split("\nstack backtrace:").next().unwrap_or(message)
 }
 
 pub fn summary(report: &Report, took: Duration) {
@@ -82,14 +79,9 @@ fn shorten(label: &str) -> String {
     label.chars().take(LABEL_WIDTH - 1).chain(['…']).collect()
 }
 
-/// An error in one line: the first that says something; of a panic, what it says.
-pub fn brief(message: &str) -> String {
-    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or("no reason given");
-    match lines.next() {
-        Some(reason) if first.contains(" panicked at ") => format!("panicked: {reason}"),
-        _ => first.to_string(),
-    }
+/// A text's first line that says something.
+pub fn brief(message: &str) -> &str {
+    message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given")
 }
 
 /// Seconds as a person says them: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min.
@@ -114,17 +106,19 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_by_its_message() {
-        let message = "\nthread 'main' panicked at src/lib.rs:96:10:\nindex out of bounds\nstack backtrace:\n   0: std";
-        assert_eq!(brief(message), "panicked: index out of bounds");
-        assert_eq!(without_backtrace(message).lines().last(), Some("index out of bounds"));
-        assert_eq!(brief("invalid digit\nmore"), "invalid digit");
+    fn a_reason_is_one_line() {
+        assert_eq!(brief("\n invalid digit\nmore"), "invalid digit");
         assert_eq!(brief(" \n"), "no reason given");
     }
 
     #[test]
     fn a_broken_cell_shows_its_source_with_line_numbers() {
-        let broken = Broken { kind: Kind::Stderr, message: "no\nway".into(), source: "let a = 1;\nb()?;".into() };
+        let broken = Broken {
+            kind: Kind::Error,
+            reason: "no".into(),
+            message: "no\nway".into(),
+            source: "let a = 1;\nb()?;".into(),
+        };
         let text = explain(&broken);
         assert!(text.starts_with("      1 | let a = 1;\n      2 | b()?;\n"), "{text}");
         assert!(text.ends_with("    no\n    way\n"), "{text}");

@@ -1,29 +1,26 @@
-"""Writes the web pages of executed notebooks: `page.py check …`, `page.py notebook …` and `page.py index …`.
+"""Writes the web pages of executed notebooks, for site.rs.
 
-A page is one file that asks nothing of the network: styles, figures and formulas are inside it.
+`page.py check NOTEBOOK FOLDER`, `page.py page EXECUTED NAME FOLDER SITE`, `page.py index SITE FOLDER [NAME REASON]…`,
+where FOLDER holds the notebooks and their images. A page is one file that asks nothing of the network: styles, figures
+and formulas are inside it. What is shown in another form than its author meant it is told on standard output.
 """
 
-import argparse
 import datetime
 import hashlib
 import os
 import pathlib
-import re
 import sys
-import tempfile
 
 import nbformat
-from bs4 import BeautifulSoup
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from nbconvert.exporters import TemplateExporter
 
-import outputs
 import prose
-from formula import Formulas
+from files import write
+from notebook import Notebook
 
 HERE = pathlib.Path(__file__).parent
-# A cell that took longer than this says so.
-NOTABLE_SECONDS = 0.95
+# What reading a file that is no notebook of ours may end in.
+NO_NOTEBOOK = (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError)
 
 
 def duration(seconds):
@@ -45,146 +42,87 @@ def day(date):
     return f"{moment.day} {moment:%B %Y}"
 
 
-class Page:
-    """One executed notebook, read once: what its page and its card show."""
+class PageExporter(TemplateExporter):
+    """nbconvert with our templates: notebook.html for a page, index.html for the list of pages."""
 
-    def __init__(self, path, folder):
-        self.name, self.folder = path.stem, folder
-        self.outline, self.formulas = prose.Outline(), Formulas()
-        self.figures, self.images, self.main_image, self.cells = 0, [], None, []
-        notebook = nbformat.read(path, as_version=4)
-        self.run = notebook.metadata["isopath"]
-        self.language = notebook.metadata.get("language_info", {}).get("name", "rust").lower()
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown":
-                html = prose.to_html(cell.source, self.outline, self.formulas, folder, cell.get("attachments"))
-                self.cells.append({"kind": "prose", "html": Markup(html)})
-            elif cell.cell_type == "code" and cell.source.strip():
-                self.cells.append(self.code(cell))
-        self.title = Markup(self.outline.title or prose.escape(self.name))
-        self.plain_title = Markup(prose.TAG.sub("", self.title)).unescape()
+    output_mimetype = "text/html"
+    file_extension = ".html"
 
-    def code(self, cell):
-        before = len(self.images)
-        shown = [Markup(outputs.to_html(output, self)) for output in cell.outputs]
-        if "main-figure" in cell.metadata.get("tags", []) and len(self.images) > before:
-            self.main_image = self.images[before]
-        seconds = cell.metadata.get("isopath", {}).get("seconds", 0)
-        return {
-            "kind": "code",
-            "source": Markup(prose.code_block(cell.source, self.language)),
-            "outputs": [html for html in shown if html],
-            "seconds": seconds if seconds > NOTABLE_SECONDS else None,
-        }
+    def __init__(self):
+        super().__init__(
+            template_name="base",
+            template_file="notebook.html",
+            extra_template_paths=[str(HERE)],
+            exclude_raw=True,
+            optimistic_validation=True,
+            filters={"duration": duration, "day": day, "highlight_code": prose.code_block},
+        )
+        self.environment.trim_blocks = self.environment.lstrip_blocks = True
 
-    @property
-    def image(self):
-        """The figure on the card: the first of a cell tagged main-figure, else the first of all."""
-        return self.main_image or (self.images[0] if self.images else None)
+    def page(self, notebook, executed):
+        self.register_preprocessor(notebook)
+        self.environment.globals["page"] = notebook
+        return self.from_notebook_node(executed)[0]
 
-    @property
-    def summary(self):
-        """The first paragraph: what the notebook shows."""
-        text = next((cell["html"] for cell in self.cells if cell["kind"] == "prose" and "<p>" in cell["html"]), "")
-        paragraph = BeautifulSoup(text, "html.parser").find("p")
-        if paragraph is None:
-            return ""
-        for link in paragraph.find_all("a"):
-            link.unwrap()
-        return Markup(paragraph.decode_contents())
+    def index(self, **values):
+        return self.environment.get_template("index.html").render(**values)
 
 
-def render(template, **values):
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(duration=duration, day=day)
-    return environment.get_template(template).render(style=Markup((HERE / "style.css").read_text()), **values)
-
-
-def write(path, text):
-    """Writes the whole file or nothing."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-
-
-def check_notebook(options):
-    """Reads the words of a notebook as its page will, so that no formula is found wanting after hours of execution."""
+def check(source, folder):
+    """Reads the words of a notebook as its page will, so that what they lack is known before hours of execution."""
     try:
-        notebook = nbformat.read(options.source, as_version=4)
-    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError):
+        words = nbformat.read(source, as_version=4)
+    except NO_NOTEBOOK:
         return  # Its execution says what is wrong with it.
-    outline, formulas = prose.Outline(), Formulas()
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            prose.to_html(cell.source, outline, formulas, options.folder, cell.get("attachments"))
+    words.cells = [cell for cell in words.cells if cell.cell_type == "markdown"]
+    notebook = Notebook("", folder)
+    notebook.preprocess(words, {})
+    print(*notebook.warnings, sep="\n")
 
 
-def write_notebook(options):
-    """The page of one notebook, and beside it the executed notebook for download."""
-    page = Page(options.executed, options.folder)
-    page.name = options.name
-    html = render("notebook.html", page=page)
-    write(options.site / f"{options.name}.ipynb", options.executed.read_text(encoding="utf-8"))
-    write(options.site / f"{options.name}.html", html)
+def write_page(executed, name, folder, site):
+    """The page of one notebook; the executed notebook moves beside it, for download."""
+    notebook = Notebook(name, folder)
+    html = PageExporter().page(notebook, nbformat.read(executed, as_version=4))
+    write(pathlib.Path(site, f"{name}.html"), html)
+    os.replace(executed, pathlib.Path(site, f"{name}.ipynb"))
+    print(*notebook.warnings, sep="\n")
 
 
-def read_again(executed, folder):
+def read_again(name, folder, site):
     """A page of an earlier run, or None if what lies there is not ours to read."""
+    notebook = Notebook(name, folder)
     try:
-        return Page(executed, folder)
-    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError):
+        notebook.preprocess(nbformat.read(site / f"{name}.ipynb", as_version=4), {})
+    except NO_NOTEBOOK:
         return None
+    return notebook if {"scale", "seconds", "date", "sha256"} <= notebook.run.keys() else None
 
 
-def write_index(options):
-    """The cards of all pages there are; notebooks without a page are named with the reason."""
-    failed = dict(options.failed)
-    sources = {path.stem: path for path in options.notebooks.glob("*.ipynb")}
-    rendered = {path.stem for path in options.site.glob("*.html")} & {path.stem for path in options.site.glob("*.ipynb")}
+def write_index(site, folder, *failures):
+    """The cards of all pages there are; notebooks without a page are named with the reason.
+
+    `failures` are names and reasons in turn.
+    """
+    site, failed = pathlib.Path(site), dict(zip(failures[::2], failures[1::2]))
+    sources = {path.stem: path for path in pathlib.Path(folder).glob("*.ipynb")}
+    rendered = {path.stem for path in site.glob("*.html")} & {path.stem for path in site.glob("*.ipynb")}
     cards, missing = [], []
     for name in sorted(sources.keys() | rendered | failed.keys()):
-        page = read_again(options.site / f"{name}.ipynb", options.notebooks) if name in rendered else None
-        if page is not None:
+        page = read_again(name, folder, site) if name in rendered else None
+        if page is None:
+            kept = site / f"{name}.failed.ipynb"
+            reason = failed.get(name, "not rendered yet")
+            missing.append({"name": name, "reason": reason, "kept": kept.name if kept.exists() else None})
+        else:
             source = sources.get(name)
             changed = source is not None and hashlib.sha256(source.read_bytes()).hexdigest() != page.run["sha256"]
             cards.append({"page": page, "changed": changed})
-        else:
-            missing.append({"name": name, "reason": failed.get(name, "not rendered yet")})
-    write(options.site / "index.html", render("index.html", cards=cards, missing=missing))
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True)
-    check = commands.add_parser("check")
-    check.add_argument("source", type=pathlib.Path)
-    check.add_argument("--folder", type=pathlib.Path, required=True, help="where the notebook's images lie")
-    check.set_defaults(run=check_notebook)
-    notebook = commands.add_parser("notebook")
-    notebook.add_argument("executed", type=pathlib.Path)
-    notebook.add_argument("--name", required=True)
-    notebook.add_argument("--folder", type=pathlib.Path, required=True, help="where the notebook's images lie")
-    notebook.add_argument("--site", type=pathlib.Path, required=True)
-    notebook.set_defaults(run=write_notebook)
-    index = commands.add_parser("index")
-    index.add_argument("--site", type=pathlib.Path, required=True)
-    index.add_argument("--notebooks", type=pathlib.Path, required=True)
-    index.add_argument("--failed", nargs=2, action="append", default=[], metavar=("NAME", "REASON"))
-    index.set_defaults(run=write_index)
-    options = parser.parse_args()
-    try:
-        options.run(options)
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
+    write(site / "index.html", PageExporter().index(cards=cards, missing=missing))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        {"check": check, "page": write_page, "index": write_index}[sys.argv[1]](*sys.argv[2:])
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))

@@ -3,7 +3,7 @@
 import re
 from html import escape
 
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath, MathInlineParser
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
@@ -42,20 +42,29 @@ class Outline:
         return TAG.sub("", self.headings[-1]["text"] if self.headings else self.title or "")
 
 
-class Prose(IPythonRenderer):
-    """Writes one Markdown cell as HTML."""
+class Inline(MathInlineParser):
+    """Lets a formula's words hold a formula: $\\text{if $x > 0$}$."""
 
-    def __init__(self, outline, formulas, folder, attachments):
-        super().__init__(escape=False, embed_images=True, path=str(folder), attachments=attachments)
-        self.outline, self.formulas = outline, formulas
+    SPECIFICATION = MathInlineParser.SPECIFICATION | {
+        "inline_math_tex": r"(?s:(?<![$\\])\$(?P<math_inline_tex>(?:\\text\{(?:[^{}]|\{[^{}]*\})*\}|.)+?)(?<![$\\])\$)"
+    }
+
+
+class Prose(IPythonRenderer):
+    """Writes the Markdown of a page as HTML."""
+
+    def __init__(self, page, attachments):
+        super().__init__(escape=False, embed_images=True, path=str(page.folder), attachments=attachments)
+        self.page = page
 
     def heading(self, text, level, **attrs):
-        if level == 1 and self.outline.title is None:
-            self.outline.title = text
+        outline = self.page.outline
+        if level == 1 and outline.title is None:
+            outline.title = text
             return ""
         level = max(level, 2)
-        name = self.outline.name(text)
-        self.outline.headings.append({"level": level, "id": name, "text": re.sub(r"</?a\b[^>]*>", "", text)})
+        name = outline.name(text)
+        outline.headings.append({"level": level, "id": name, "text": re.sub(r"</?a\b[^>]*>", "", text)})
         return f'<h{level} id="{name}">{text} <a class="anchor" href="#{name}" aria-label="Link to this section">#</a></h{level}>\n'
 
     def block_code(self, code, info=None):
@@ -65,19 +74,30 @@ class Prose(IPythonRenderer):
         # A notebook's page is its neighbour under the same name.
         return super().link(text, re.sub(r"^(?!\w+:)([^#?]*)\.ipynb(?=#|$)", r"\1.html", url), title)
 
+    def image(self, text, url, title=None):
+        try:
+            return super().image(text, url, title)
+        except InvalidNotebook as error:
+            self.page.warn(f"an image is left out: {error}")
+            return f"<em>{text}</em>"
+
+    def _html_embed_images(self, html):
+        # Elements reach nbconvert tag by tag, and its parser would close each at once.
+        return super()._html_embed_images(html) if "<img" in html else html
+
     def table(self, text):
         return f'<div class="scroll" tabindex="0"><table>\n{text}</table></div>\n'
 
     def block_math(self, body):
-        return self.formulas.convert(body, display=True)
+        return self.page.formulas.convert(body, display=True)
 
     def inline_math(self, body):
-        return self.formulas.convert(body, display=False)
+        return self.page.formulas.convert(body, display=False)
 
     def latex_environment(self, name, body):
-        return self.formulas.convert(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
 
-def to_html(markdown, outline, formulas, folder, attachments=None):
-    """A Markdown cell as HTML; its headings join the outline."""
-    return MarkdownWithMath(renderer=Prose(outline, formulas, folder, attachments)).render(markdown)
+def to_html(markdown, page, attachments=None):
+    """Markdown as HTML; its headings join the page's outline."""
+    return MarkdownWithMath(Prose(page, attachments), inline=Inline()).render(markdown)
