@@ -14,8 +14,10 @@ use super::units::{Own, bring_units};
 /// the package that evcxr writes, so that code in a cell is as fast as in a release binary and nothing is compiled twice.
 const WORKSPACE: &str = "[workspace]\nmembers = [\"ctx\", \"pins\"]\nresolver = \"3\"\n\n";
 
-/// Lies in a folder whose last kernel compiled something in it: its build is whole.
+/// Lies in a folder in which no build was cut off: the kernel's program takes it away while it builds.
 const GOOD: &str = "good";
+/// Lies in a folder whose kernel is ready for cells.
+const READY: &str = "ready";
 
 /// A build folder, claimed: its lock is held until this value, and every process that inherits it, is gone. A killed
 /// kernel therefore leaves no stale lock behind.
@@ -70,8 +72,8 @@ impl Folder {
         &self.path
     }
 
-    /// Brings what `setup` compiled since the last time, and clears what the last kernel left. A build that no kernel was seen to
-    /// use, or that another compiler made, is replaced: cargo would compile everything in it, for a quarter of an hour.
+    /// Brings what `setup` compiled since the last time, and clears what the last kernel left. A build that was
+    /// cut off, or that another compiler made, is replaced: cargo would compile everything in it, for a quarter of an hour.
     ///
     /// `is_stock` leaves everything to evcxr: the library comes with the first cell that asks for it.
     ///
@@ -84,9 +86,9 @@ impl Folder {
             std::fs::remove_dir_all(&target).map_err(at(&target))?;
         }
         toolchain.note(&self.path)?;
-        // The program writes it when the first compilation has gone well.
-        if good.exists() {
-            std::fs::remove_file(&good).map_err(at(&good))?;
+        let ready = self.path.join(READY);
+        if ready.exists() {
+            std::fs::remove_file(&ready).map_err(at(&ready))?;
         }
         let cells = target.join(&project.triple).join("debug");
         remove(&cells, "libcode_", |cell| std::fs::remove_file(cell))?;
@@ -97,7 +99,8 @@ impl Folder {
         write_if_changed(&self.config().join("init.evcxr"), &init)?;
         write_if_changed(&self.path.join("Cargo.toml"), &format!("{WORKSPACE}{}", profile(&project.root)?))?;
         write_package(project, &self.path.join("pins"), "")?;
-        copy_lock_file(project, &self.path)
+        copy_lock_file(project, &self.path)?;
+        write_if_changed(&good, "")
     }
 
     /// Leaves the lock open in the program that this process becomes.

@@ -19,16 +19,19 @@ use serde_json::Value;
 
 use crate::names;
 
+mod build;
+
 /// The package beside the cells' in a kernel's folder.
 const PINS: &str = "pins";
 
 /// Of the packages that the standard library is made of, those that a cell can name, and what they cannot be read without.
-const STANDARD_LIBRARY: [&str; 8] = [
+const STANDARD_LIBRARY: [&str; 9] = [
     "core",
     "alloc",
     "std",
     "proc_macro",
     "cfg-if",
+    "hashbrown",
     "rustc-std-workspace-core",
     "rustc-std-workspace-alloc",
     "rustc-std-workspace-std",
@@ -39,16 +42,22 @@ const STANDARD_LIBRARY: [&str; 8] = [
 /// # Errors
 /// cargo cannot be started, or its answer cannot be understood.
 pub fn run() -> Result<(), String> {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // evcxr checks a cell where it cannot tell a variable's type. cargo would check every dependency first, for minutes; they
+    // are built already, and a build finds the same errors.
+    if let Some(command) = arguments.first_mut().filter(|command| *command == "check") {
+        *command = "build".into();
+    }
     let mut cargo = cargo()?;
     cargo.args(&arguments);
-    let is_question = |argument: &OsString| {
-        ["metadata", "locate-project", "config", "rustc", "--version", "-V"].iter().any(|known| argument == known)
-    };
-    if !arguments.first().is_some_and(is_question) {
+    let is = |names: &[&str]| arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
+    if is(&["build"]) {
+        return build::run(&mut cargo, kept(&arguments, true));
+    }
+    if !is(&["metadata", "locate-project", "config", "rustc", "--version", "-V", "-Z"]) {
         return Err(format!("cargo cannot be started: {}", cargo.exec()));
     }
-    let kept = kept(&arguments);
+    let kept = kept(&arguments, false);
     if let Some(answer) = kept.as_ref().and_then(|path| std::fs::read(path).ok()) {
         return print(&answer);
     }
@@ -60,11 +69,7 @@ pub fn run() -> Result<(), String> {
     if !output.status.success() {
         std::process::exit(output.status.code().unwrap_or(1));
     }
-    let answer = if arguments.first().is_some_and(|first| first == "metadata") {
-        nameable(&output.stdout).unwrap_or(output.stdout)
-    } else {
-        output.stdout
-    };
+    let answer = if is(&["metadata"]) { nameable(&output.stdout).unwrap_or(output.stdout) } else { output.stdout };
     if let Some(path) = kept {
         // Only a convenience: what cannot be kept is asked again.
         let _ = write_whole(&path, &answer);
@@ -107,8 +112,9 @@ fn print(answer: &[u8]) -> Result<(), String> {
     std::io::stdout().write_all(answer).map_err(|error| error.to_string())
 }
 
-/// Where the answer to these arguments is kept: named by everything that it depends on. None where nothing is kept.
-fn kept(arguments: &[OsString]) -> Option<PathBuf> {
+/// Where the answer to these arguments is kept: named by everything that it depends on, of a build the code and the library
+/// too. None where nothing is kept.
+fn kept(arguments: &[OsString], is_build: bool) -> Option<PathBuf> {
     let home = PathBuf::from(std::env::var_os(names::ANALYSIS_HOME)?);
     let mut hasher = DefaultHasher::new();
     // rust-analyzer copies the lock file to a new place each time.
@@ -123,10 +129,19 @@ fn kept(arguments: &[OsString]) -> Option<PathBuf> {
     for name in [names::PACKAGES, "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
         std::env::var_os(name).hash(&mut hasher);
     }
-    for name in [names::CARGO, names::RUSTC] {
-        let path = PathBuf::from(std::env::var_os(name)?);
-        let program = path.metadata().ok()?;
-        (&path, program.len(), program.modified().ok()).hash(&mut hasher);
+    let mut files: Vec<PathBuf> =
+        [names::CARGO, names::RUSTC].into_iter().filter_map(std::env::var_os).map(Into::into).collect();
+    files.push(std::env::current_exe().ok()?);
+    if is_build {
+        let package = PathBuf::from(std::env::var_os("EVCXR_TMPDIR")?);
+        std::fs::read(package.join("src/lib.rs")).ok()?.hash(&mut hasher);
+        let target =
+            arguments.iter().position(|argument| argument == "--target").and_then(|at| arguments.get(at + 1))?;
+        files.push(package.join("target").join(target).join("debug/deps/libisopath.so"));
+    }
+    for path in files {
+        let file = path.metadata().ok()?;
+        (&path, file.len(), file.modified().ok()).hash(&mut hasher);
     }
     let manifest = arguments.iter().position(|argument| argument == "--manifest-path");
     let manifest = manifest.and_then(|at| arguments.get(at + 1)).map(PathBuf::from);

@@ -35,3 +35,7 @@ pub const INTERRUPT: &str = "ISOPATH_INTERRUPT";
 pub const REFUSAL: &str = "ISOPATH_KERNEL_REFUSAL";
 /// The kernel's folder.
 pub const FOLDER: &str = "ISOPATH_KERNEL_FOLDER";
+/// A file in the kernel's folder: the engine is ready.
+pub const READY: &str = "ready";
+/// A file in the kernel's folder: no build in it was cut off.
+pub const GOOD: &str = "good";

@@ -98,7 +98,9 @@ impl Failure {
 
 /// Where a panic came from, in the reader's words. A cell's own line is found by its text, since evcxr compiles it among others.
 fn place(panic: &Panic, code: &str, package: &Path) -> String {
-    if panic.file != "src/lib.rs" {
+    // rustc names it from the workspace's folder, the package's parent.
+    let of_cells = package.file_name().map(|name| Path::new(name).join("src/lib.rs"));
+    if of_cells.is_none_or(|of_cells| of_cells != Path::new(&panic.file)) {
         let file = panic.file.rsplit_once("/registry/src/").map_or(panic.file.as_str(), |(_, crate_file)| {
             crate_file.split_once('/').map_or(crate_file, |(_, file)| file)
         });
@@ -144,21 +146,27 @@ mod tests {
 
     #[test]
     fn a_panic_is_found_in_its_cell() {
-        let package = tempfile::tempdir().unwrap();
-        std::fs::create_dir(package.path().join("src")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let package = folder.path().join("ctx");
+        std::fs::create_dir_all(package.join("src")).unwrap();
         let compiled = "fn earlier() { panic!() }\nlet _ = {\nlet a = v[5];\nok();\nlet a = v[5];\n}\n";
-        std::fs::write(package.path().join("src/lib.rs"), compiled).unwrap();
-        let panic =
-            |line| Panic { message: "no".into(), file: "src/lib.rs".into(), line, column: 9, thread: "main".into() };
+        std::fs::write(package.join("src/lib.rs"), compiled).unwrap();
+        let panic = |line| Panic {
+            message: "no".into(),
+            file: "ctx/src/lib.rs".into(),
+            line,
+            column: 9,
+            thread: "main".into(),
+        };
         let code = "// a comment\nlet a = v[5];\nok();\n  let a = v[5];";
-        let shown = |line| Failure::panic(&panic(line), code, package.path()).traceback[1].clone();
+        let shown = |line| Failure::panic(&panic(line), code, &package).traceback[1].clone();
         assert_eq!(shown(3), "  in line 2 of the cell: let a = v[5];");
         assert_eq!(shown(5), "  in line 4 of the cell: let a = v[5];");
         assert_eq!(shown(1), "  in an earlier cell's line: fn earlier() { panic!() }");
-        assert_eq!(shown(100), "  at src/lib.rs:100:9");
+        assert_eq!(shown(100), "  at ctx/src/lib.rs:100:9");
         let mut elsewhere = panic(7);
         elsewhere.file = "/home/x/.cargo/registry/src/index-1/ndarray-0.17.2/src/lib.rs".into();
-        let failure = Failure::panic(&elsewhere, code, package.path());
+        let failure = Failure::panic(&elsewhere, code, &package);
         assert_eq!(failure.traceback[1], "  at ndarray-0.17.2/src/lib.rs:7:9");
     }
 

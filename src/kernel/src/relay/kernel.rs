@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::cell::{Bundle, Cell};
 use super::cells::{CellsEvent, Pair, Stream};
@@ -295,10 +295,9 @@ impl Kernel {
                 self.flush_text();
                 let Some(cell) = self.running.take() else { return };
                 let silent = cell.request.flag("silent", false);
-                if let Some((value, _)) = self.value.take()
-                    && !silent
-                {
-                    let content = json!({"execution_count": cell.count, "data": value.into_forms(), "metadata": {}});
+                let value = self.value.take().map(|(value, _)| value.into_forms());
+                if let Some(value) = value.filter(|value| !silent && !is_nothing(value)) {
+                    let content = json!({"execution_count": cell.count, "data": value, "metadata": {}});
                     self.sockets.publish(cell.request.news("execute_result", content));
                 }
                 let reply = json!({
@@ -362,9 +361,9 @@ impl Kernel {
         match event {
             EngineEvent::Ready => {
                 self.engine_state = EngineState::Ready;
-                // The folder's first compilation went well: the next kernel can build on it.
+                // What is compiled from now on is a reader's.
                 if let Some(folder) = std::env::var_os(names::FOLDER) {
-                    let _ = std::fs::write(Path::new(&folder).join("good"), "");
+                    let _ = std::fs::write(Path::new(&folder).join(names::READY), "");
                 }
             }
             EngineEvent::Reply(reply) => {
@@ -507,7 +506,13 @@ impl Kernel {
                 if self.process.ends == [true; 2] && self.process.is_running {
                     self.process.is_running = false;
                     let lines = std::mem::take(&mut self.process.for_evcxr);
+                    // It came before the value that the cell ends with.
+                    let value = self.value.take();
                     self.tell_caught_panic();
+                    if value.is_some() {
+                        self.flush_text();
+                        self.value = value;
+                    }
                     if let Some((_, pair)) = &self.pair {
                         lines.iter().for_each(|line| pair.tell_evcxr(line));
                         pair.tell_evcxr("EVCXR_EXECUTION_COMPLETE");
@@ -643,6 +648,11 @@ impl Kernel {
     fn holds(&self, text: &Text) -> bool {
         text.stream == Stream::Errors && self.running.as_ref().is_some_and(|cell| cell.refused)
     }
+}
+
+/// Whether a value is `()`: what a cell ends with that ends with a loop or a print.
+fn is_nothing(value: &Map<String, Value>) -> bool {
+    value.len() == 1 && value.get("text/plain").is_some_and(|text| text == "()")
 }
 
 /// A panic as Rust's own hook writes it.
