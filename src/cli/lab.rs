@@ -1,20 +1,48 @@
 //! `lab`: JupyterLab on the notebooks.
 
-use super::command::{command, run};
-use super::project::Project;
-use super::{Result, setup};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 
-/// Starts JupyterLab and returns when it ends.
+use serde_json::json;
+
+use super::command::command;
+use super::files::write_if_changed;
+use super::project::Project;
+use super::{Failure, Result, setup};
+
+/// Does the set-up and becomes JupyterLab: what ends this process ends JupyterLab, and with it the kernels.
 ///
 /// # Errors
-/// The set-up or JupyterLab failed.
+/// The set-up failed, JupyterLab cannot be started, or would not start as root. On success it does not return.
 pub fn lab(project: &Project, options: &[String]) -> Result<()> {
+    if rustix::process::getuid().is_root() && !options.iter().any(|option| option.contains("allow-root")) {
+        return Err(Failure(
+            "JupyterLab does not run as root by itself; in a container, pass: cargo run -- lab -- --allow-root"
+                .to_owned(),
+        ));
+    }
     let environment = setup::setup(project)?;
-    run(
-        command(environment.python())
-            .args(["-m", "jupyterlab", "--notebook-dir"])
-            .arg(project.notebooks())
-            .args(options),
-        "see JupyterLab's message above",
-    )
+    let config = project.target.join("lab");
+    // Else it asks whether it may fetch news, and asks the network whether there is a newer version.
+    let page = json!({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}});
+    write_if_changed(&config.join("labconfig/page_config.json"), &format!("{page:#}\n"))?;
+    let error = command(environment.python())
+        .args(["-m", "jupyterlab", "--notebook-dir"])
+        .arg(project.notebooks())
+        // A cell may print much, and all of it is shown.
+        .arg("--ZMQChannelsWebsocketConnection.limit_rate=False")
+        .args(options)
+        .env("JUPYTER_CONFIG_PATH", before(config.into(), "JUPYTER_CONFIG_PATH"))
+        .exec();
+    Err(Failure(format!("JupyterLab cannot be started: {error}")))
+}
+
+/// A search path that begins with `first` and goes on as the environment's.
+fn before(first: OsString, variable: &str) -> OsString {
+    let mut path = first;
+    if let Some(rest) = std::env::var_os(variable).filter(|rest| !rest.is_empty()) {
+        path.push(":");
+        path.push(rest);
+    }
+    path
 }

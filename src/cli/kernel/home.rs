@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use super::super::Result;
 use super::super::files::{at, entries};
 
+/// How many answers of the program are kept; a start needs about twenty.
+const MOST_ANSWERS: usize = 120;
+
 /// Brings the folder up to date; gives it back.
 ///
 /// # Errors
@@ -18,6 +21,11 @@ pub fn prepare(home: &Path, program: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(&bin).map_err(at(&bin))?;
     for name in ["cargo", "rustup"] {
         link(program, &bin.join(name))?;
+    }
+    // Answers to questions that nobody asks any more.
+    let answers = home.join("answers");
+    if entries(&answers)?.len() > MOST_ANSWERS {
+        std::fs::remove_dir_all(&answers).map_err(at(&answers))?;
     }
     if let Some(real) = real() {
         for path in entries(&real)? {

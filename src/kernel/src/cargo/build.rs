@@ -3,14 +3,19 @@
 //! What evcxr compiles before the first cell is the same at every start, so its outcome is kept: what cargo said, and the
 //! library. A cell's own code goes to cargo.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::write_whole;
 use crate::names;
+
+/// Between two looks at whether cargo has ended.
+const LOOK: Duration = Duration::from_millis(4);
 
 /// Runs cargo, or gives what came of the same build at an earlier start, if `kept` names it.
 ///
@@ -28,20 +33,48 @@ pub fn run(cargo: &mut Command, kept: Option<PathBuf>) -> Result<(), String> {
     // While this file is away, a build is on its way: one that is cut off would leave the folder to be compiled anew.
     let good = folder.join(names::GOOD);
     let _ = std::fs::remove_file(&good);
-    let output = cargo
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cargo cannot be started: {error}"))?;
+    // What the engine needs to start is not the reader's to stop.
+    let interrupt =
+        std::env::var_os(names::INTERRUPT).map(PathBuf::from).filter(|_| folder.join(names::READY).exists());
+    let Some((code, said)) =
+        until_stopped(cargo, interrupt.as_deref()).map_err(|error| format!("cargo cannot be started: {error}"))?
+    else {
+        return Err("stopped".to_owned());
+    };
     let _ = std::fs::write(&good, "");
-    let code = output.status.code().unwrap_or(101);
     if let Some(kept) = kept
         && let Ok(first) = u8::try_from(code)
-        && keep_library(&kept, &output.stdout).is_ok()
+        && keep_library(&kept, &said).is_ok()
     {
-        let _ = write_whole(&kept, &[&[first], &output.stdout[..]].concat());
+        let _ = write_whole(&kept, &[&[first], &said[..]].concat());
     }
-    say(&output.stdout, code)
+    say(&said, code)
+}
+
+/// Runs cargo to its end and gives its status and what it said; none if the file `interrupt` has come in the meantime, and
+/// then everything that cargo started is ended.
+fn until_stopped(cargo: &mut Command, interrupt: Option<&Path>) -> std::io::Result<Option<(i32, Vec<u8>)>> {
+    let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
+    let mut output = child.stdout.take();
+    let reader = std::thread::spawn(move || {
+        let mut said = vec![];
+        output.as_mut().map(|output| output.read_to_end(&mut said));
+        said
+    });
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some((status.code().unwrap_or(101), reader.join().unwrap_or_default())));
+        }
+        if interrupt.is_some_and(Path::exists) {
+            if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+                // It may have ended in the meantime.
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+            }
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 fn say(said: &[u8], code: i32) -> Result<(), String> {

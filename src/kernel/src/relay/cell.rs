@@ -37,6 +37,8 @@ pub struct Cell {
     pub warned: bool,
     /// The user has ended its process.
     pub killed: bool,
+    /// It was compiled, and has begun.
+    pub ran: bool,
     /// It was stopped before it ran.
     pub skipped: bool,
 }
@@ -58,6 +60,7 @@ impl Cell {
             interrupted: None,
             warned: false,
             killed: false,
+            ran: false,
             skipped: false,
         }
     }
@@ -93,7 +96,13 @@ impl Cell {
             let failure = Failure::error(said);
             return Some(if self.interrupted.is_some() { Failure::interrupted(&failure.value) } else { failure });
         }
-        if !self.reported.is_empty() || self.answered.as_deref().is_some_and(|status| status != "ok") {
+        let is_reported = !self.reported.is_empty();
+        if is_reported && self.interrupted.is_some() && !self.ran {
+            return Some(Failure::interrupted(
+                "stopped by the user while it was compiled; everything from earlier cells is kept",
+            ));
+        }
+        if is_reported || self.answered.as_deref().is_some_and(|status| status != "ok") {
             return Some(Failure::reported(&self.reported));
         }
         None

@@ -43,11 +43,16 @@ pub struct Engine {
 
 impl Engine {
     /// Starts it; it is ready when [`EngineEvent::Ready`] comes. `folder` is for its sockets, `bridge` the socket where
-    /// what it starts for the cells finds the relay.
+    /// what it starts for the cells finds the relay, `interrupt` the file by which a build is asked to stop.
     ///
     /// # Errors
     /// Its process cannot be started.
-    pub fn start(folder: &Path, bridge: &Path, events: UnboundedSender<EngineEvent>) -> Result<Self, String> {
+    pub fn start(
+        folder: &Path,
+        bridge: &Path,
+        interrupt: &Path,
+        events: UnboundedSender<EngineEvent>,
+    ) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("the engine cannot be started: {error}");
         let place = folder.join("engine");
         let key = uuid();
@@ -64,6 +69,7 @@ impl Engine {
             .arg("--control_file")
             .arg(&file)
             .env(names::BRIDGE_SOCKET, bridge)
+            .env(names::INTERRUPT, interrupt)
             .env(names::PARENT, std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -478,6 +478,9 @@ impl Kernel {
         } else {
             self.process.ends = [false; 2];
             self.process.is_running = true;
+            if let Some(cell) = &mut self.running {
+                cell.ran = true;
+            }
             pair.run(request);
         }
     }
@@ -615,7 +618,8 @@ impl Kernel {
     pub fn deadline(&self) -> Instant {
         let text = self.text.as_ref().filter(|text| !self.holds(text)).map(|text| text.since + GATHER);
         let value = self.value.as_ref().map(|(_, since)| *since + RESULT);
-        let warning = self.running.as_ref().filter(|cell| !cell.warned).and_then(|cell| cell.interrupted);
+        let can_be_warned = |cell: &&Cell| !cell.warned && !self.is_starting();
+        let warning = self.running.as_ref().filter(can_be_warned).and_then(|cell| cell.interrupted);
         let failed = self.failed.as_ref().map(|(_, at)| *at);
         let deadlines = [text, value, warning.map(|at| at + PATIENCE), failed];
         deadlines.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + FAR)
@@ -630,7 +634,9 @@ impl Kernel {
         if self.value.as_ref().is_some_and(|(_, since)| *since + RESULT <= now) {
             self.flush_value();
         }
-        let is_deaf = |at: Instant| at + PATIENCE <= now;
+        // While the engine starts, a cell waits for it, and will not run once it was stopped.
+        let is_starting = self.is_starting();
+        let is_deaf = |at: Instant| !is_starting && at + PATIENCE <= now;
         if let Some(cell) = self.running.as_mut().filter(|cell| !cell.warned && cell.interrupted.is_some_and(is_deaf)) {
             cell.warned = true;
             self.print(

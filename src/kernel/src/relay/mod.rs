@@ -58,7 +58,9 @@ async fn serve(info: ConnectionInfo) -> Result<(), String> {
     let (engine_events_in, mut engine_events) = unbounded_channel();
     let engine = match std::env::var(names::REFUSAL) {
         Ok(reason) => engine::Engine::refused(reason, &engine_events_in),
-        Err(_) => engine::Engine::start(folder.path(), &cells::bridge_socket(folder.path()), engine_events_in)?,
+        Err(_) => {
+            engine::Engine::start(folder.path(), &cells::bridge_socket(folder.path()), &interrupt, engine_events_in)?
+        }
     };
     let mut kernel = Kernel::new(sockets, engine, interrupt);
 
