@@ -1,8 +1,8 @@
-//! The kernel wrapper: every running kernel has a build folder of its own, whatever happens to the others.
+//! `isopath kernel`: every running kernel has a build folder of its own, whatever happens to the others.
 //!
-//! A stand-in for evcxr_jupyter notes what it was given and waits, so that nothing is compiled here.
+//! A stand-in for the kernel's program notes what it was given and waits, so that nothing is compiled here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A Jupyter environment whose evcxr_jupyter writes its environment beside the connection file, then waits.
+/// A folder for kernels, and a program that writes its environment beside the connection file, then waits.
 struct Environment {
     folder: TempDir,
 }
@@ -19,15 +19,7 @@ struct Environment {
 impl Environment {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let prefix = folder.path();
-        std::fs::create_dir(prefix.join("bin")).unwrap();
-        std::fs::write(
-            prefix.join(".crates.toml"),
-            "[v1]\n\"evcxr_jupyter 0.22.0 (registry+index)\" = [\"evcxr_jupyter\"]\n",
-        )
-        .unwrap();
-        script(&prefix.join("bin/python"), "exit 0");
-        script(&prefix.join("bin/evcxr_jupyter"), "env > \"$2.part\"; mv \"$2.part\" \"$2.env\"; exec sleep 60");
+        script(&folder.path().join("program"), "env > \"$1.part\"; mv \"$1.part\" \"$1.env\"; exec sleep 60");
         Self { folder }
     }
 
@@ -40,12 +32,11 @@ impl Environment {
         let child = Command::new(env!("CARGO_BIN_EXE_isopath"))
             .arg("kernel")
             .arg(&connection)
-            .env("VIRTUAL_ENV", self.folder.path())
-            .env_remove("CONDA_PREFIX")
+            .env("ISOPATH_KERNEL_PROGRAM", self.folder.path().join("program"))
             .env("ISOPATH_KERNELS", self.pool())
             .spawn()
             .unwrap();
-        let noted = connection.with_extension("env");
+        let noted = self.folder.path().join(format!("{name}.env"));
         let start = Instant::now();
         while !noted.exists() {
             assert!(start.elapsed() < Duration::from_secs(60), "the kernel did not start");
@@ -72,6 +63,11 @@ impl Kernel {
 
     fn folder(&self) -> PathBuf {
         self.variable("EVCXR_TMPDIR").unwrap().into()
+    }
+
+    /// The folder that the kernel was given.
+    fn workspace(&self) -> PathBuf {
+        self.variable("ISOPATH_KERNEL_FOLDER").unwrap().into()
     }
 
     fn kill(mut self) {
@@ -108,7 +104,9 @@ fn evcxr_gets_the_crates_profile_versions_and_compiled_dependencies() {
     assert!(read("Cargo.toml").contains(profile) && include_str!("../Cargo.toml").contains(profile));
     assert!(read("Cargo.toml").contains("\noverflow-checks = false\n"));
     let init = read("config/init.evcxr");
-    assert_eq!(init, ":linker system\n");
+    let root = serde_json::Value::from(env!("CARGO_MANIFEST_DIR"));
+    let library = format!(":linker system\n:dep isopath = {{ path = {root} }}\n");
+    assert!(init.starts_with(&library), "{init}");
     let binary = Path::new(env!("CARGO_BIN_EXE_isopath"));
     let triple = binary.ancestors().nth(2).unwrap().file_name().unwrap();
     let deps = folder.join("target").join(triple).join("debug/deps");
@@ -149,18 +147,68 @@ fn versions_stay_those_of_the_crate_whatever_cells_ask_for() {
     kernel.kill();
 }
 
+/// Ten notebooks that are opened at once.
 #[test]
-fn a_missing_evcxr_names_the_remedy() {
+fn ten_at_once_have_ten_folders() {
     let environment = Environment::new();
-    std::fs::remove_file(environment.folder.path().join(".crates.toml")).unwrap();
+    let kernels: Vec<Kernel> = std::thread::scope(|scope| {
+        let start = |number| {
+            scope.spawn({
+                let environment = &environment;
+                move || environment.start(&format!("kernel{number}"))
+            })
+        };
+        let started: Vec<_> = (0..10).map(start).collect();
+        started.into_iter().map(|kernel| kernel.join().unwrap()).collect()
+    });
+    let folders: HashSet<PathBuf> = kernels.iter().map(Kernel::workspace).collect();
+    assert_eq!(folders.len(), 10);
+    kernels.into_iter().for_each(Kernel::kill);
+}
+
+#[test]
+fn a_build_that_was_cut_off_or_is_another_compilers_is_replaced() {
+    let environment = Environment::new();
+    let kernel = environment.start("one");
+    let (workspace, cells) = (kernel.workspace(), kernel.folder());
+    let spoilt = cells.join("target/spoilt");
+    kernel.kill();
+
+    std::fs::write(&spoilt, "").unwrap();
+    environment.start("two").kill();
+    assert!(spoilt.exists(), "a good build is kept");
+
+    // As the kernel's program leaves it when it is killed while cargo builds.
+    std::fs::remove_file(workspace.join("good")).unwrap();
+    environment.start("three").kill();
+    assert!(!spoilt.exists(), "a build that was cut off is replaced");
+    assert!(workspace.join("good").exists());
+
+    std::fs::write(&spoilt, "").unwrap();
+    std::fs::write(workspace.join("rustc.txt"), "rustc 1.0.0\n").unwrap();
+    environment.start("four").kill();
+    assert!(!spoilt.exists(), "another compiler's build is replaced");
+}
+
+#[test]
+fn a_kernel_without_a_folder_says_why_in_its_cells() {
+    let environment = Environment::new();
+    // A file where the folders should be.
+    std::fs::write(environment.pool(), "").unwrap();
+    let kernel = environment.start("one");
+    let reason = kernel.variable("ISOPATH_KERNEL_REFUSAL").expect("the program is told why").to_owned();
+    assert!(reason.contains(environment.pool().to_str().unwrap()), "{reason}");
+    kernel.kill();
+}
+
+#[test]
+fn a_missing_program_names_the_remedy() {
     let output = Command::new(env!("CARGO_BIN_EXE_isopath"))
         .args(["kernel", "connection.json"])
-        .env("VIRTUAL_ENV", environment.folder.path())
-        .env_remove("CONDA_PREFIX")
-        .env("CARGO_HOME", environment.folder.path())
+        .env("ISOPATH_KERNEL_PROGRAM", "/no/such/program")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(message, "error: evcxr_jupyter 0.22.0 is not installed; run `cargo run -- setup`\n");
+    assert_eq!(message, "error: /no/such/program is not there; run `cargo run -- setup`\n");
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 
 use crate::names;
 
@@ -56,6 +56,9 @@ pub enum CellsEvent {
     Left,
 }
 
+/// An event with the number of its pair.
+pub type Numbered = (u64, CellsEvent);
+
 /// The ways to a pair. Without them it ends.
 pub struct Pair {
     to_bridge: UnboundedSender<String>,
@@ -97,7 +100,7 @@ pub fn serve(
     folder: &Path,
     interrupt: &Path,
     waiting: Arc<AtomicUsize>,
-    events: Sender<(u64, CellsEvent)>,
+    events: Sender<Numbered>,
 ) -> Result<(), String> {
     let listen = |path: PathBuf| UnixListener::bind(&path).map_err(|error| format!("{}: {error}", path.display()));
     let bridges = listen(bridge_socket(folder))?;
@@ -122,7 +125,7 @@ pub fn serve(
 #[derive(Clone)]
 struct Teller {
     number: u64,
-    events: Sender<(u64, CellsEvent)>,
+    events: Sender<Numbered>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -223,6 +226,6 @@ async fn copy(name: Stream, mut stream: impl AsyncRead + Unpin, teller: Teller) 
 }
 
 /// A channel for the events, short so that a process that prints much has to wait.
-pub fn events() -> (Sender<(u64, CellsEvent)>, tokio::sync::mpsc::Receiver<(u64, CellsEvent)>) {
+pub fn events() -> (Sender<Numbered>, Receiver<Numbered>) {
     channel(16)
 }

@@ -14,7 +14,8 @@ pub fn of(code: &str) -> Value {
             TokenKind::OpenBracket => open.push(TokenKind::CloseBracket),
             TokenKind::OpenBrace => open.push(TokenKind::CloseBrace),
             TokenKind::CloseParen | TokenKind::CloseBracket | TokenKind::CloseBrace => {
-                if open.pop() != Some(token.kind) {
+                let opened = open.pop();
+                if opened != Some(token.kind) {
                     return json!({"status": "invalid"});
                 }
             }

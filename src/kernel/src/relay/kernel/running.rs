@@ -1,0 +1,179 @@
+//! One cell after the other: begun, finished, failed, stopped.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+use super::super::cell::Cell;
+use super::super::cells::Stream;
+use super::super::failure::Failure;
+use super::super::sockets::Channel;
+use super::{EngineState, Kernel, ON_THE_WAY};
+use crate::names;
+
+impl Kernel {
+    pub(super) fn next_cell(&mut self) {
+        if self.running.is_some() {
+            return;
+        }
+        let Some(request) = self.queue.pop_front() else { return };
+        self.state(&request, "busy");
+        let code = request.text("code").to_owned();
+        let silent = request.flag("silent", false);
+        if !silent && !code.trim().is_empty() {
+            // A cell that is not kept in the history still has a number: the one that comes next.
+            if request.flag("store_history", true) {
+                self.count += 1;
+                self.history.add(self.count, &code);
+            }
+            let input = json!({"code": code, "execution_count": self.count});
+            self.sockets.publish(request.news("execute_input", input));
+        }
+        self.parent = Some(request.clone());
+        self.last_errors.clear();
+        let _ = std::fs::remove_file(&self.interrupt);
+        let mut cell = Cell::new(request, String::new(), self.count);
+        if let EngineState::Ended(words) = &self.engine_state {
+            let failure = Failure::new("KernelEnded", &format!("restart the kernel: {words}"));
+            self.running = Some(cell);
+            self.failed = Some((failure, Instant::now() + ON_THE_WAY));
+        } else if code.trim().is_empty() {
+            (cell.answered, cell.told) = (Some("ok".to_owned()), true);
+            self.running = Some(cell);
+            self.finish_if_over();
+        } else {
+            let code = with_absolute_path(&code);
+            cell.id = self.engine.ask(
+                "execute_request",
+                json!({
+                    "code": code, "silent": false, "store_history": true, "user_expressions": {},
+                    "allow_stdin": false, "stop_on_error": false,
+                }),
+            );
+            self.running = Some(cell);
+        }
+    }
+
+    pub(super) fn finish_if_over(&mut self) {
+        let Some(cell) = self.running.as_ref().filter(|cell| cell.is_over() && self.failed.is_none()) else { return };
+        let said = match &self.text {
+            Some(text) if text.stream == Stream::Errors => text.text.clone(),
+            _ => self.last_errors.clone(),
+        };
+        match cell.failure(&said, &package()) {
+            Some(failure) => {
+                if cell.refused && self.text.as_ref().is_some_and(|text| text.stream == Stream::Errors) {
+                    // It is the error's own text.
+                    self.text = None;
+                }
+                self.flush();
+                self.failed = Some((failure, Instant::now() + ON_THE_WAY));
+            }
+            None => {
+                self.flush_text();
+                let Some(cell) = self.running.take() else { return };
+                let silent = cell.request.flag("silent", false);
+                let value = self.value.take().map(|(value, _)| value.into_forms());
+                if let Some(value) = value.filter(|value| !silent && !is_nothing(value)) {
+                    let content = json!({"execution_count": cell.count, "data": value, "metadata": {}});
+                    self.sockets.publish(cell.request.news("execute_result", content));
+                }
+                let reply = json!({
+                    "status": "ok", "execution_count": cell.count, "user_expressions": {}, "payload": [],
+                });
+                self.sockets.answer(Channel::Shell, cell.request.reply(reply));
+                self.finished(&cell);
+            }
+        }
+    }
+
+    /// Tells of a failure, and aborts the cells that were sent before it was known.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        let Some(cell) = self.running.take() else { return };
+        self.sockets.publish(cell.request.news("error", failure.content()));
+        let mut reply = failure.content();
+        reply["status"] = json!("error");
+        reply["execution_count"] = json!(cell.count);
+        reply["user_expressions"] = json!({});
+        reply["payload"] = json!([]);
+        self.sockets.answer(Channel::Shell, cell.request.reply(reply));
+        let aborts = cell.request.flag("stop_on_error", true);
+        let waiting = if aborts { std::mem::take(&mut self.queue) } else { VecDeque::new() };
+        self.state(&cell.request, "idle");
+        for request in waiting {
+            self.state(&request, "busy");
+            let reply = json!({"status": "aborted", "execution_count": self.count});
+            self.sockets.answer(Channel::Shell, request.reply(reply));
+            self.state(&request, "idle");
+        }
+        let _ = std::fs::remove_file(&self.interrupt);
+        self.next_cell();
+    }
+
+    pub(super) fn finished(&mut self, cell: &Cell) {
+        self.state(&cell.request, "idle");
+        let _ = std::fs::remove_file(&self.interrupt);
+        self.next_cell();
+    }
+
+    /// Asks the running cell to stop; if it was told to the user that it does not listen, ends its process.
+    pub fn interrupt(&mut self) {
+        let Some(cell) = &mut self.running else { return };
+        if cell.interrupted.is_none() {
+            cell.interrupted = Some(Instant::now());
+            if let Err(error) = std::fs::write(&self.interrupt, "") {
+                eprintln!("{}: {error}", self.interrupt.display());
+            }
+        } else if cell.warned
+            && let Some((_, pair)) = &self.pair
+        {
+            cell.killed = true;
+            pair.kill();
+        }
+    }
+}
+
+/// Whether a value is `()`: what a cell ends with that ends with a loop or a print.
+fn is_nothing(value: &Map<String, Value>) -> bool {
+    value.len() == 1 && value.get("text/plain").is_some_and(|text| text == "()")
+}
+
+/// The package in which evcxr compiles the cells.
+fn package() -> PathBuf {
+    std::env::var_os("EVCXR_TMPDIR").map(PathBuf::from).unwrap_or_default()
+}
+
+/// A cell whose `:dep` names the library by a relative path gets the absolute one, under which the engine has loaded it
+/// already: then nothing is to be done.
+fn with_absolute_path(code: &str) -> String {
+    let Some(library) = std::env::var_os(names::LIBRARY).map(PathBuf::from) else { return code.to_owned() };
+    let lines: Vec<String> = code.split('\n').map(|line| absolute(line, &library).unwrap_or(line.to_owned())).collect();
+    lines.join("\n")
+}
+
+fn absolute(line: &str, library: &Path) -> Option<String> {
+    let rest = line.trim_start().strip_prefix(":dep ")?;
+    let (before, after) = rest.split_once("path = \"").or_else(|| rest.split_once("path=\""))?;
+    let (path, after) = after.split_once('"')?;
+    let path = Path::new(path);
+    let is_library = path.is_relative() && path.canonicalize().ok()? == library.canonicalize().ok()?;
+    // JSON's strings are TOML's.
+    is_library.then(|| format!(":dep {before}path = {}{after}", Value::from(library.to_string_lossy())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_to_the_library_becomes_the_absolute_one() {
+        let here = std::env::current_dir().unwrap();
+        let line = absolute(":dep isopath = { path = \".\", features = [\"cuda\"] }", &here).unwrap();
+        let path = Value::from(here.to_string_lossy());
+        assert_eq!(line, format!(":dep isopath = {{ path = {path}, features = [\"cuda\"] }}"));
+        assert!(absolute(":dep isopath = { path = \"..\" }", &here).is_none());
+        assert!(absolute("let path = \".\";", &here).is_none());
+    }
+}

@@ -1,0 +1,56 @@
+//! What happens when nothing does.
+
+use std::time::{Duration, Instant};
+
+use super::super::cell::Cell;
+use super::super::cells::Stream;
+use super::Kernel;
+use super::output::{GATHER, RESULT, Text};
+
+/// After how long the user is told that a cell does not listen.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// No deadline.
+const FAR: Duration = Duration::from_secs(3600);
+
+impl Kernel {
+    /// When there is something to do.
+    pub fn deadline(&self) -> Instant {
+        let text = self.text.as_ref().filter(|text| !self.holds(text)).map(|text| text.since + GATHER);
+        let value = self.value.as_ref().map(|(_, since)| *since + RESULT);
+        let can_be_warned = |cell: &&Cell| !cell.warned && !self.is_starting();
+        let warning = self.running.as_ref().filter(can_be_warned).and_then(|cell| cell.interrupted);
+        let failed = self.failed.as_ref().map(|(_, at)| *at);
+        let deadlines = [text, value, warning.map(|at| at + PATIENCE), failed];
+        deadlines.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + FAR)
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self) {
+        let now = Instant::now();
+        if self.text.as_ref().is_some_and(|text| !self.holds(text) && text.since + GATHER <= now) {
+            self.flush_text();
+        }
+        if self.value.as_ref().is_some_and(|(_, since)| *since + RESULT <= now) {
+            self.flush_value();
+        }
+        // While the engine starts, a cell waits for it, and will not run once it was stopped.
+        let is_starting = self.is_starting();
+        let is_deaf = |at: Instant| !is_starting && at + PATIENCE <= now;
+        if let Some(cell) = self.running.as_mut().filter(|cell| !cell.warned && cell.interrupted.is_some_and(is_deaf)) {
+            cell.warned = true;
+            self.print(
+                Stream::Errors,
+                "The cell has not stopped yet. Press stop again to end its process; all variables will be lost.\n",
+            );
+            self.flush_text();
+        }
+        if let Some((failure, _)) = self.failed.take_if(|(_, at)| *at <= now) {
+            self.fail(&failure);
+        }
+    }
+
+    /// Text that may be an error's own, which is told once, with the failure.
+    pub(super) fn holds(&self, text: &Text) -> bool {
+        text.stream == Stream::Errors && self.running.as_ref().is_some_and(|cell| cell.refused)
+    }
+}
