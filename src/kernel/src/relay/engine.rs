@@ -113,8 +113,8 @@ fn uuid() -> String {
 }
 
 async fn wait(mut child: Child, events: UnboundedSender<EngineEvent>) {
-    let output = child.stdout.take().map(|stream| tokio::spawn(last_lines(stream)));
-    let errors = child.stderr.take().map(|stream| tokio::spawn(last_lines(stream)));
+    let output = child.stdout.take().map(|stream| tokio::spawn(last_lines(stream, false)));
+    let errors = child.stderr.take().map(|stream| tokio::spawn(last_lines(stream, true)));
     let status = child.wait().await;
     let mut words = match status {
         Ok(status) => format!("evcxr_jupyter has ended ({status})"),
@@ -132,12 +132,14 @@ async fn wait(mut child: Child, events: UnboundedSender<EngineEvent>) {
     let _ = events.send(EngineEvent::Ended(words));
 }
 
-async fn last_lines(stream: impl AsyncRead + Unpin) -> VecDeque<String> {
+/// Reads a stream to its end; with `is_logged`, for the log of who started the kernel, too.
+async fn last_lines(stream: impl AsyncRead + Unpin, is_logged: bool) -> VecDeque<String> {
     let mut lines = BufReader::new(stream).lines();
     let mut last = VecDeque::new();
     while let Ok(Some(line)) = lines.next_line().await {
-        // For the log of who started the kernel.
-        eprintln!("engine: {line}");
+        if is_logged {
+            eprintln!("engine: {line}");
+        }
         if last.len() == LAST_LINES {
             last.pop_front();
         }
