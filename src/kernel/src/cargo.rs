@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::names;
 
 mod build;
+mod direct;
 
 /// The package beside the cells' in a kernel's folder.
 const PINS: &str = "pins";
@@ -52,12 +53,13 @@ pub fn run() -> Result<(), String> {
     cargo.args(&arguments);
     let is = |names: &[&str]| arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
     if is(&["build"]) {
-        return build::run(&mut cargo, kept(&arguments, true));
+        let kept = build::Kept { outcome: kept(&arguments, Of::Code), call: kept(&arguments, Of::Library) };
+        return build::run(&mut cargo, kept);
     }
     if !is(&["metadata", "locate-project", "config", "rustc", "--version", "-V", "-Z"]) {
         return Err(format!("cargo cannot be started: {}", cargo.exec()));
     }
-    let kept = kept(&arguments, false);
+    let kept = kept(&arguments, Of::Manifests);
     if let Some(answer) = kept.as_ref().and_then(|path| std::fs::read(path).ok()) {
         return print(&answer);
     }
@@ -112,9 +114,19 @@ fn print(answer: &[u8]) -> Result<(), String> {
     std::io::stdout().write_all(answer).map_err(|error| error.to_string())
 }
 
-/// Where the answer to these arguments is kept: named by everything that it depends on, of a build the code and the library
-/// too. None where nothing is kept.
-fn kept(arguments: &[OsString], is_build: bool) -> Option<PathBuf> {
+/// What an answer depends on.
+#[derive(Clone, Copy, Hash, PartialEq, PartialOrd)]
+enum Of {
+    /// The manifests of the cells' package and of the library.
+    Manifests,
+    /// The compiled library, too, and its sources.
+    Library,
+    /// The code of the cell, too.
+    Code,
+}
+
+/// Where the answer to these arguments is kept: named by everything that it depends on. None where nothing is kept.
+fn kept(arguments: &[OsString], of: Of) -> Option<PathBuf> {
     let home = PathBuf::from(std::env::var_os(names::ANALYSIS_HOME)?);
     let mut hasher = DefaultHasher::new();
     // rust-analyzer copies the lock file to a new place each time.
@@ -132,12 +144,17 @@ fn kept(arguments: &[OsString], is_build: bool) -> Option<PathBuf> {
     let mut files: Vec<PathBuf> =
         [names::CARGO, names::RUSTC].into_iter().filter_map(std::env::var_os).map(Into::into).collect();
     files.push(std::env::current_exe().ok()?);
-    if is_build {
+    of.hash(&mut hasher);
+    let library = std::env::var_os(names::LIBRARY).map(PathBuf::from).unwrap_or_default();
+    if of >= Of::Library {
         let package = PathBuf::from(std::env::var_os("EVCXR_TMPDIR")?);
-        std::fs::read(package.join("src/lib.rs")).ok()?.hash(&mut hasher);
         let target =
             arguments.iter().position(|argument| argument == "--target").and_then(|at| arguments.get(at + 1))?;
         files.push(package.join("target").join(target).join("debug/deps/libisopath.so"));
+        collect(&library.join("src"), &mut files).ok()?;
+        if of == Of::Code {
+            std::fs::read(package.join("src/lib.rs")).ok()?.hash(&mut hasher);
+        }
     }
     for path in files {
         let file = path.metadata().ok()?;
@@ -147,14 +164,28 @@ fn kept(arguments: &[OsString], is_build: bool) -> Option<PathBuf> {
     let manifest = manifest.and_then(|at| arguments.get(at + 1)).map(PathBuf::from);
     is_first_look().hash(&mut hasher);
     let folder = manifest.as_deref().and_then(Path::parent).map_or_else(std::env::current_dir, |path| Ok(path.into()));
-    let library = std::env::var_os(names::LIBRARY).map(PathBuf::from).unwrap_or_default();
-    // The manifests of the package and of the workspace around it, and their versions.
-    for folder in folder.ok()?.ancestors().take(2).chain([library.as_path()]) {
-        for file in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+    // The manifests of the package and of the workspace around it. Their versions are the library's, and what cargo adds to
+    // their lock file it adds each time.
+    for folder in folder.ok()?.ancestors().take(2) {
+        for file in ["Cargo.toml", ".cargo/config.toml"] {
             std::fs::read(folder.join(file)).ok().hash(&mut hasher);
         }
     }
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        std::fs::read(library.join(file)).ok().hash(&mut hasher);
+    }
     Some(home.join("answers").join(format!("{:016x}", hasher.finish())))
+}
+
+/// Every file in a folder and below, in order.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    found.sort();
+    for path in found {
+        if path.is_dir() { collect(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -1,7 +1,7 @@
 //! Compiling a cell.
 //!
 //! What evcxr compiles before the first cell is the same at every start, so its outcome is kept: what cargo said, and the
-//! library. A cell's own code goes to cargo.
+//! library. A cell's own code is compiled as cargo has compiled the one before.
 
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -9,61 +9,101 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::direct::{self, Call};
 use super::write_whole;
 use crate::names;
 
-/// Between two looks at whether cargo has ended.
+/// Between two looks at whether a compilation has ended.
 const LOOK: Duration = Duration::from_millis(4);
 
-/// Runs cargo, or gives what came of the same build at an earlier start, if `kept` names it.
+/// Where what is known of a build is kept.
+pub struct Kept {
+    /// What came of this very code, with this very library.
+    pub outcome: Option<PathBuf>,
+    /// How any code is compiled, with this very library.
+    pub call: Option<PathBuf>,
+}
+
+/// Runs cargo, or gives what came of the same build at an earlier start, or calls the compiler as cargo does.
 ///
 /// # Errors
 /// cargo cannot be started.
-pub fn run(cargo: &mut Command, kept: Option<PathBuf>) -> Result<(), String> {
+pub fn run(cargo: &mut Command, kept: Kept) -> Result<(), String> {
     let folder = PathBuf::from(std::env::var_os(names::FOLDER).unwrap_or_default());
-    let kept = kept.filter(|_| !folder.join(names::READY).exists());
-    if let Some(Ok(said)) = kept.as_deref().map(std::fs::read)
+    let is_ready = folder.join(names::READY).exists();
+    let outcome = kept.outcome.filter(|_| !is_ready);
+    if let Some(Ok(said)) = outcome.as_deref().map(std::fs::read)
         && let Some((first, said)) = said.split_first()
-        && kept.as_deref().is_some_and(|kept| restore(kept, said))
+        && outcome.as_deref().is_some_and(|kept| restore(kept, said))
     {
         return say(said, i32::from(*first));
+    }
+    // What the engine needs to start is not the reader's to stop.
+    let interrupt = std::env::var_os(names::INTERRUPT).map(PathBuf::from).filter(|_| is_ready);
+    let call = kept.call.as_ref().and_then(|path| serde_json::from_slice::<Call>(&std::fs::read(path).ok()?).ok());
+    if let Some(call) = call.filter(|_| is_ready) {
+        let mut compiler = call.command(&folder);
+        compiler.stderr(Stdio::inherit());
+        match until_stopped(&mut compiler, interrupt.as_deref()) {
+            Ok(None) => return Err("stopped".to_owned()),
+            Ok(Some(Ended { code: 0, .. })) => {
+                if let Ok(said) = call.finish() {
+                    return say(said.as_bytes(), 0);
+                }
+            }
+            // As cargo does; the compiler has said why, in lines of JSON.
+            Ok(Some(Ended { code: 1, .. })) => return say(b"", 101),
+            // It crashed, or is gone: cargo will say so.
+            Ok(Some(_)) | Err(_) => {}
+        }
     }
     // While this file is away, a build is on its way: one that is cut off would leave the folder to be compiled anew.
     let good = folder.join(names::GOOD);
     let _ = std::fs::remove_file(&good);
-    // What the engine needs to start is not the reader's to stop.
-    let interrupt =
-        std::env::var_os(names::INTERRUPT).map(PathBuf::from).filter(|_| folder.join(names::READY).exists());
-    let Some((code, said)) =
-        until_stopped(cargo, interrupt.as_deref()).map_err(|error| format!("cargo cannot be started: {error}"))?
-    else {
-        return Err("stopped".to_owned());
-    };
+    cargo.arg("-vv").stderr(Stdio::piped());
+    let ended =
+        until_stopped(cargo, interrupt.as_deref()).map_err(|error| format!("cargo cannot be started: {error}"))?;
+    let Some(Ended { code, output: said, errors }) = ended else { return Err("stopped".to_owned()) };
     let _ = std::fs::write(&good, "");
-    if let Some(kept) = kept
+    let errors = String::from_utf8_lossy(&errors);
+    if let (Some(path), Some(call)) = (kept.call, Call::read(&errors, &String::from_utf8_lossy(&said))) {
+        // Only a convenience, as what follows.
+        let _ = serde_json::to_vec(&call).map(|call| write_whole(&path, &call));
+    }
+    if let Some(kept) = outcome
         && let Ok(first) = u8::try_from(code)
         && keep_library(&kept, &said).is_ok()
     {
         let _ = write_whole(&kept, &[&[first], &said[..]].concat());
     }
+    // Without what `-vv` adds.
+    let added = ["Fresh ", "Running `", "Dirty "];
+    let words = errors.lines().filter(|line| !added.iter().any(|added| line.trim_start().starts_with(added)));
+    words.for_each(|line| eprintln!("{line}"));
     say(&said, code)
 }
 
-/// Runs cargo to its end and gives its status and what it said; none if the file `interrupt` has come in the meantime, and
-/// then everything that cargo started is ended.
-fn until_stopped(cargo: &mut Command, interrupt: Option<&Path>) -> std::io::Result<Option<(i32, Vec<u8>)>> {
-    let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
-    let mut output = child.stdout.take();
-    let reader = std::thread::spawn(move || {
-        let mut said = vec![];
-        output.as_mut().map(|output| output.read_to_end(&mut said));
-        said
-    });
+/// How a command has ended.
+struct Ended {
+    /// Its status, -1 if a signal has ended it.
+    code: i32,
+    output: Vec<u8>,
+    errors: Vec<u8>,
+}
+
+/// Runs a command to its end and gives its status and what it printed, of standard error only what is piped; none if the file
+/// `interrupt` has come in the meantime, and then everything that it started is ended.
+fn until_stopped(command: &mut Command, interrupt: Option<&Path>) -> std::io::Result<Option<Ended>> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
+    let output = child.stdout.take().map(|stream| std::thread::spawn(|| read_all(stream)));
+    let errors = child.stderr.take().map(|stream| std::thread::spawn(|| read_all(stream)));
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some((status.code().unwrap_or(101), reader.join().unwrap_or_default())));
+            let read = |reader: Option<std::thread::JoinHandle<Vec<u8>>>| {
+                reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
+            };
+            let code = status.code().unwrap_or(-1);
+            return Ok(Some(Ended { code, output: read(output), errors: read(errors) }));
         }
         if interrupt.is_some_and(Path::exists) {
             if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
@@ -75,6 +115,13 @@ fn until_stopped(cargo: &mut Command, interrupt: Option<&Path>) -> std::io::Resu
         }
         std::thread::sleep(LOOK);
     }
+}
+
+fn read_all(mut stream: impl Read) -> Vec<u8> {
+    let mut bytes = vec![];
+    // What was read before a fault is still worth something.
+    let _ = stream.read_to_end(&mut bytes);
+    bytes
 }
 
 fn say(said: &[u8], code: i32) -> Result<(), String> {
@@ -96,28 +143,5 @@ fn keep_library(kept: &Path, said: &[u8]) -> std::io::Result<()> {
 
 /// The library that cargo says it has made of the cells' package.
 fn library(said: &[u8]) -> Option<PathBuf> {
-    let messages = said.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    messages
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == "ctx")
-        .filter_map(|message| {
-            let files = message["filenames"].as_array()?;
-            files.iter().filter_map(Value::as_str).find(|file| file.ends_with("libctx.so")).map(PathBuf::from)
-        })
-        .next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_library_is_the_one_of_the_cells() {
-        let said = concat!(
-            "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"isopath\"},\"filenames\":[\"/libisopath.so\"]}\n",
-            "no json\n",
-            "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"ctx\"},\"filenames\":[\"/a/libctx.so\"]}\n",
-        );
-        assert_eq!(library(said.as_bytes()), Some(PathBuf::from("/a/libctx.so")));
-        assert_eq!(library(b"{\"reason\":\"build-finished\",\"success\":false}\n"), None);
-    }
+    String::from_utf8_lossy(said).lines().find_map(direct::artifact)
 }
