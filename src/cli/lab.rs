@@ -15,12 +15,7 @@ use super::{Failure, Result, setup};
 /// # Errors
 /// The set-up failed, JupyterLab cannot be started, or would not start as root. On success it does not return.
 pub fn lab(project: &Project, options: &[String]) -> Result<()> {
-    if rustix::process::getuid().is_root() && !options.iter().any(|option| option.contains("allow-root")) {
-        return Err(Failure(
-            "JupyterLab does not run as root by itself; in a container, pass: cargo run -- lab -- --allow-root"
-                .to_owned(),
-        ));
-    }
+    check_user(rustix::process::getuid().is_root(), options)?;
     let environment = setup::setup(project)?;
     let config = project.target.join("lab");
     // Else it asks whether it may fetch news, and asks the network whether there is a newer version.
@@ -37,6 +32,15 @@ pub fn lab(project: &Project, options: &[String]) -> Result<()> {
     Err(Failure(format!("JupyterLab cannot be started: {error}")))
 }
 
+/// JupyterLab's own refusal comes after the set-up, and names another command.
+fn check_user(is_root: bool, options: &[String]) -> Result<()> {
+    if !is_root || options.iter().any(|option| option.contains("allow-root") || option.contains("allow_root")) {
+        return Ok(());
+    }
+    let remedy = "JupyterLab does not run as root by itself; in a container, pass: cargo run -- lab -- --allow-root";
+    Err(Failure(remedy.to_owned()))
+}
+
 /// A search path that begins with `first` and goes on as the environment's.
 fn before(first: OsString, variable: &str) -> OsString {
     let mut path = first;
@@ -45,4 +49,18 @@ fn before(first: OsString, variable: &str) -> OsString {
         path.push(rest);
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_told_what_to_pass() {
+        let refusal = check_user(true, &["--no-browser".to_owned()]).unwrap_err().to_string();
+        assert!(refusal.ends_with("cargo run -- lab -- --allow-root"), "{refusal}");
+        assert!(check_user(true, &["--allow-root".to_owned()]).is_ok());
+        assert!(check_user(true, &["--ServerApp.allow_root=True".to_owned()]).is_ok());
+        assert!(check_user(false, &[]).is_ok());
+    }
 }
