@@ -21,9 +21,12 @@ pub fn lab(project: &Project, options: &[String]) -> Result<()> {
     // Else it asks whether it may fetch news, and asks the network whether there is a newer version.
     let page = json!({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}});
     write_if_changed(&config.join("labconfig/page_config.json"), &format!("{page:#}\n"))?;
-    let error = command(environment.python())
-        .args(["-m", "jupyterlab", "--notebook-dir"])
-        .arg(project.notebooks())
+    let mut jupyter = command(environment.python());
+    jupyter.args(["-m", "jupyterlab"]);
+    if !options.iter().any(|option| option.contains("notebook-dir") || option.contains("root_dir")) {
+        jupyter.arg("--notebook-dir").arg(project.notebooks());
+    }
+    let error = jupyter
         // A cell may print much, and all of it is shown.
         .arg("--ZMQChannelsWebsocketConnection.limit_rate=False")
         .args(options)

@@ -104,7 +104,7 @@ impl Kernel {
         self.state(&cell.request, "idle");
         for request in waiting {
             self.state(&request, "busy");
-            let reply = json!({"status": "aborted", "execution_count": self.count});
+            let reply = json!({"status": "aborted"});
             self.sockets.answer(Channel::Shell, request.reply(reply));
             self.state(&request, "idle");
         }
