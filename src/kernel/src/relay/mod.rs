@@ -7,6 +7,7 @@
 mod cell;
 mod cells;
 mod completeness;
+mod cursor;
 mod engine;
 mod failure;
 mod history;
