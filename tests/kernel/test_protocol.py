@@ -132,8 +132,7 @@ def test_two_clients_share_a_kernel(kernel):
 
 def test_a_restarted_kernel_is_new(fresh_kernel):
     fresh_kernel.ok("let before = 1;")
-    fresh_kernel.manager.restart_kernel()
-    fresh_kernel.client.wait_for_ready(timeout=60)
+    fresh_kernel.restart()
     outcome = fresh_kernel.ok("println!(\"again\")")
     assert (outcome.text(), outcome.reply["execution_count"]) == ("again\n", 1)
     assert "before" in fresh_kernel.run("before").error["evalue"], "a variable outlived the restart"
