@@ -21,8 +21,9 @@ SCHEMES = ("light", "dark")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9", "--remote-debugging-pipe", "about:blank",
+    "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
+NO_NETWORK = ("--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9")
 SECONDS_TO_ANSWER = 60
 
 
@@ -33,14 +34,14 @@ def find_chromium():
 class Browser:
     """A Chromium with one tab; `events` collects what it tells without being asked."""
 
-    def __init__(self, program):
+    def __init__(self, program, network=NO_NETWORK):
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         to_browser, self.write_end = os.pipe()
         self.read_end, from_browser = os.pipe()
         # The shell gives the pipe's ends the numbers 3 and 4 that Chromium expects.
         command = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
         self.process = subprocess.Popen(
-            ["bash", "-c", command, "bash", program, f"--user-data-dir={self.profile.name}", *FLAGS],
+            ["bash", "-c", command, "bash", program, f"--user-data-dir={self.profile.name}", *network, *FLAGS],
             pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(to_browser)

@@ -406,10 +406,11 @@ fn the_pages_do_not_go_to_the_folder_of_the_notebooks() {
     }
 }
 
-/// candle numbers its tensors with a counter, and finds gradients by that number. A copy of candle in every cell would
-/// count from 1 in each, and mix up the gradients of tensors that different cells made.
+/// In our kernel. candle numbers its tensors with a counter, and finds gradients by that number. A copy of candle in every
+/// cell would count from 1 in each, and mix up the gradients of tensors that different cells made. After that the notebook
+/// panics: it is broken there, and what ran is kept.
 #[test]
-fn all_cells_share_one_candle() {
+fn all_cells_share_one_candle_and_a_panic_breaks_a_notebook() {
     let site = Site::new();
     site.add_for(
         "isopath",
@@ -423,10 +424,20 @@ fn all_cells_share_one_candle() {
                  assert_eq!(gradients.get(&first).unwrap().to_vec1::<f32>()?, [2.]);\n\
                  assert_eq!(gradients.get(&second).unwrap().to_vec1::<f32>()?, [1.]);",
             ),
+            code("println!(\"before\");\nassert_eq!(1, 2, \"the numbers differ\");"),
+            code("println!(\"after\");"),
         ],
     );
     let output = site.command(&["--scale", "quick"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cell 5 of 6: Panic: assertion `left == right` failed: the numbers differ"), "{said}");
+    let cells = site.cells("shared.failed.ipynb");
+    let error = &cells[4]["outputs"][1];
+    assert_eq!(error["ename"], "Panic", "{error}");
+    let traceback = error["traceback"].to_string();
+    assert!(traceback.contains("in line 2 of the cell") && !traceback.contains("rust_begin_unwind"), "{traceback}");
+    assert_eq!(cells[5]["outputs"].as_array().map(Vec::len), Some(0), "the cell after the panic has not run");
 }
 
 #[test]

@@ -95,11 +95,11 @@ fn parts(version: &str) -> Vec<u32> {
 }
 
 fn rust_src() -> Finding {
-    let remedy = "completion and docs in cells want it: `rustup component add rust-src`";
-    let sysroot =
-        output(command("rustc").args(["--print", "sysroot"])).map_err(|error| Problem::optional(error, remedy))?;
-    let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library");
-    if source.is_dir() { Ok(source.display().to_string()) } else { Err(Problem::optional("not installed", remedy)) }
+    let toolchain = Toolchain::locate().map_err(|error| Problem::new(error, SETUP))?;
+    match toolchain.source() {
+        Some(source) => Ok(source.display().to_string()),
+        None => Err(Problem::new("not installed: evcxr needs it to tell the types of variables", SETUP)),
+    }
 }
 
 fn python() -> Finding {

@@ -85,6 +85,11 @@ fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)>
             toolchain.rustc.display()
         )));
     }
+    if toolchain.source().is_none() {
+        return Err(Failure(format!(
+            "the source of the standard library is not installed; {SETUP}, then restart the kernel"
+        )));
+    }
     let folder = Folder::claim(&project.kernels())?;
     let is_stock = std::env::var_os(STOCK).is_some();
     folder.prepare(project, &toolchain, is_stock)?;

@@ -36,6 +36,7 @@ pub fn setup(project: &Project) -> Result<Environment> {
     let installed = environment.complete(&required_packages(&project.root)?)?;
     let news = if installed.is_empty() { "complete" } else { "completed" };
     println!("jupyter  {} ({news})", environment.prefix.display());
+    println!("rust-src {}", Toolchain::locate()?.find_or_install_source()?.display());
     let program = program::find_or_build(project)?;
     println!("evcxr    {} in {}", program::EVCXR, program.display());
     let spec = register(project, &environment)?;

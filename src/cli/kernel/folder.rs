@@ -37,12 +37,16 @@ impl Folder {
     /// # Errors
     /// The pool cannot be written.
     pub fn claim(pool: &Path) -> Result<Self> {
+        Self::claim_by(pool, File::try_lock)
+    }
+
+    fn claim_by(pool: &Path, try_lock: impl Fn(&File) -> std::result::Result<(), TryLockError>) -> Result<Self> {
         std::fs::create_dir_all(pool).map_err(at(pool))?;
         for number in 0.. {
             let path = pool.join(number.to_string());
             let lock_path = path.with_extension("lock");
             let lock = File::create(&lock_path).map_err(at(&lock_path))?;
-            match lock.try_lock() {
+            match try_lock(&lock) {
                 Ok(()) => return Ok(Self { path, lock }),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
@@ -133,6 +137,14 @@ fn remove(folder: &Path, prefix: &str, remove: impl Fn(&Path) -> std::io::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_named() {
+        let pool = tempfile::tempdir().unwrap();
+        let unsupported = |_: &File| Err(TryLockError::Error(std::io::ErrorKind::Unsupported.into()));
+        let refusal = Folder::claim_by(pool.path(), unsupported).unwrap_err().to_string();
+        assert!(refusal.contains("without locks; set ISOPATH_KERNELS"), "{refusal}");
+    }
 
     #[test]
     fn two_claims_never_share_and_a_freed_folder_is_used_again() {

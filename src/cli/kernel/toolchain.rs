@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::command::{command, find, output};
+use super::super::command::{command, find, output, run};
 use super::super::files::{at, write_if_changed};
 use super::super::{Failure, Result};
 
@@ -22,6 +22,29 @@ impl Toolchain {
     /// There is none.
     pub fn locate() -> Result<Self> {
         Ok(Self { rustc: locate("rustc")?, cargo: locate("cargo")? })
+    }
+
+    /// Where the source of the standard library lies, by which evcxr tells the types of a cell's variables; none if it is not
+    /// installed.
+    pub fn source(&self) -> Option<PathBuf> {
+        let of_toolchain = self.rustc.ancestors().nth(2).map(|sysroot| sysroot.join("lib/rustlib/src/rust/library"));
+        let named = std::env::var_os("RUST_SRC_PATH").map(PathBuf::from);
+        named.into_iter().chain(of_toolchain).find(|source| source.is_dir())
+    }
+
+    /// Finds the source of the standard library, or installs it with rustup.
+    ///
+    /// # Errors
+    /// It cannot be installed.
+    pub fn find_or_install_source(&self) -> Result<PathBuf> {
+        if let Some(source) = self.source() {
+            return Ok(source);
+        }
+        let remedy =
+            "cells need the standard library's source: `rustup component add rust-src`, or conda's package rust-src";
+        println!("installing the source of the standard library");
+        run(command("rustup").args(["component", "add", "rust-src"]), remedy)?;
+        self.source().ok_or_else(|| Failure(format!("no source beside {}; {remedy}", self.rustc.display())))
     }
 
     /// The compiler's version in full, by which compiled code is told from that of another compiler.

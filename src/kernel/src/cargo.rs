@@ -166,7 +166,8 @@ fn kept(arguments: &[OsString], of: Of) -> Option<PathBuf> {
     let folder = manifest.as_deref().and_then(Path::parent).map_or_else(std::env::current_dir, |path| Ok(path.into()));
     // The manifests of the package and of the workspace around it. Their versions are the library's, and what cargo adds to
     // their lock file it adds each time.
-    for folder in folder.ok()?.ancestors().take(2) {
+    let cells = PathBuf::from(std::env::var_os("EVCXR_TMPDIR").unwrap_or_default());
+    for folder in folder.ok()?.ancestors().take(2).chain([cells.as_path()]) {
         for file in ["Cargo.toml", ".cargo/config.toml"] {
             std::fs::read(folder.join(file)).ok().hash(&mut hasher);
         }
@@ -235,8 +236,22 @@ fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>, is_first_look: bo
         .collect();
     let asked: HashSet<String> =
         members.iter().filter_map(|id| dependencies.get(id.as_str())).flatten().cloned().collect();
-    let mut reached = members.clone();
-    let mut next: Vec<String> = members.iter().cloned().collect();
+    let reached = reachable(&members, &dependencies);
+    // What a cell asks for itself stays whole.
+    let of_library = named(packages, listed);
+    let others: HashSet<String> = asked.difference(&of_library).cloned().collect();
+    let others = reachable(&others, &dependencies);
+    let mut kept: HashSet<String> = of_library.intersection(&reached).cloned().collect();
+    kept.extend(members);
+    kept.extend(asked);
+    kept.extend(others);
+    keep(metadata, &kept)
+}
+
+/// These packages, and all that they depend on.
+fn reachable(from: &HashSet<String>, dependencies: &HashMap<&str, HashSet<String>>) -> HashSet<String> {
+    let mut reached = from.clone();
+    let mut next: Vec<String> = from.iter().cloned().collect();
     while let Some(id) = next.pop() {
         for dependency in dependencies.get(id.as_str()).into_iter().flatten() {
             if reached.insert(dependency.clone()) {
@@ -244,11 +259,7 @@ fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>, is_first_look: bo
             }
         }
     }
-    let mut kept = named(packages, listed);
-    kept.retain(|id| reached.contains(id));
-    kept.extend(members);
-    kept.extend(asked);
-    keep(metadata, &kept)
+    reached
 }
 
 /// The ids of the packages that have one of these names.
@@ -299,7 +310,7 @@ mod tests {
         };
         let mut metadata = json!({
             "packages": [package("ctx"), package("pins"), package("library"), package("tensors"), package("gemm"),
-                package("asked"), package("far")],
+                package("asked"), package("its own"), package("far")],
             "workspace_members": ["ctx", "pins"],
             "resolve": {"nodes": [
                 node("ctx", &["library", "asked"]),
@@ -307,14 +318,15 @@ mod tests {
                 node("library", &["tensors", "gemm"]),
                 node("tensors", &["gemm"]),
                 node("gemm", &[]),
-                node("asked", &[]),
+                node("asked", &["its own"]),
+                node("its own", &[]),
             ]},
         });
         keep_nameable(&mut metadata, &HashSet::from(["library", "tensors", "far"]), false).unwrap();
         let names = ids(&Value::Array(
             metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].clone()).collect(),
         ));
-        assert_eq!(names, HashSet::from(["ctx", "library", "tensors", "asked"].map(str::to_owned)));
+        assert_eq!(names, HashSet::from(["ctx", "library", "tensors", "asked", "its own"].map(str::to_owned)));
         let library = &metadata["resolve"]["nodes"][1];
         assert_eq!(library["dependencies"], json!(["tensors"]));
         assert_eq!(library["deps"], json!([{"pkg": "tensors"}]));

@@ -23,12 +23,14 @@ pub struct Cell {
     pub told: bool,
     /// What the engine reports: `error` messages.
     pub reported: Vec<Value>,
-    /// Panics of its main thread, whose message was held back for the failure; the last of any thread otherwise.
+    /// The last panic; one of the main thread has not been shown, since it may be the failure.
     pub panic: Option<Panic>,
     /// A panic has ended it.
     pub panicked: bool,
     /// An error at `?` has ended it.
     pub refused: bool,
+    /// What was written to standard error of that error.
+    pub said: String,
     /// Its process has ended.
     pub ended: Option<Option<ExitStatus>>,
     /// When the user asked it to stop.
@@ -56,6 +58,7 @@ impl Cell {
             panic: None,
             panicked: false,
             refused: false,
+            said: String::new(),
             ended: None,
             interrupted: None,
             warned: false,

@@ -144,6 +144,8 @@ async fn start(place: &Path, interrupt: &Path, processes: &UnixListener) -> Resu
         .env(names::KERNEL, "1")
         .env(names::INTERRUPT, interrupt)
         .env(names::EVCXR_IS_RUNTIME, "1")
+        // An error's message is what a reader wants of it, not the frames of the runtime.
+        .env("RUST_LIB_BACKTRACE", std::env::var_os("RUST_LIB_BACKTRACE").unwrap_or("0".into()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -113,9 +113,11 @@ fn place(panic: &Panic, code: &str, package: &Path) -> String {
     };
     // Where the cell has the same line more than once, they come in the same order.
     let earlier = compiled[..panic.line - 1].iter().filter(|other| **other == line).count();
+    // evcxr gives each statement a line of its own.
+    let holds_it = || code.lines().position(|other| other.contains(line));
     let of_cell: Vec<usize> =
         (0..).zip(code.lines()).filter(|(_, other)| other.trim() == line).map(|(at, _)| at).collect();
-    match of_cell.get(earlier).or(of_cell.first()) {
+    match of_cell.get(earlier).or(of_cell.first()).copied().or_else(holds_it) {
         Some(at) => format!("  in line {} of the cell: {line}", at + 1),
         None => format!("  in an earlier cell's line: {line}"),
     }
@@ -123,7 +125,8 @@ fn place(panic: &Panic, code: &str, package: &Path) -> String {
 
 /// Without the frames that candle and others append where backtraces are asked for.
 fn without_backtrace(said: &str) -> &str {
-    let frames = said.match_indices("\n   0: ").map(|(at, _)| at).next().unwrap_or(said.len());
+    let is_first_frame = |line: &str| line.starts_with("   0: ");
+    let frames: usize = said.split_inclusive('\n').take_while(|line| !is_first_frame(line)).map(str::len).sum();
     said[..frames].trim()
 }
 
@@ -162,6 +165,11 @@ mod tests {
         let shown = |line| Failure::panic(&panic(line), code, &package).traceback[1].clone();
         assert_eq!(shown(3), "  in line 2 of the cell: let a = v[5];");
         assert_eq!(shown(5), "  in line 4 of the cell: let a = v[5];");
+        let code = "let n = 1; ok(); let m = 2;";
+        let failure = Failure::panic(&panic(4), code, &package);
+        assert_eq!(failure.traceback[1], "  in line 1 of the cell: ok();");
+        let code = "let other = 1;";
+        let shown = |line| Failure::panic(&panic(line), code, &package).traceback[1].clone();
         assert_eq!(shown(1), "  in an earlier cell's line: fn earlier() { panic!() }");
         assert_eq!(shown(100), "  at ctx/src/lib.rs:100:9");
         let mut elsewhere = panic(7);
@@ -182,6 +190,7 @@ mod tests {
     #[test]
     fn frames_are_left_out() {
         assert_eq!(Failure::error("shapes differ\n   0: std::backtrace\n").value, "shapes differ");
+        assert_eq!(Failure::error("   0: std::backtrace\n").value, "an error reached `?`");
         assert_eq!(Failure::error(" \n").value, "an error reached `?`");
         assert!(Failure::ended(Some(ExitStatus::from_raw(9)), "").value.contains("memory"));
         assert!(Failure::ended(Some(ExitStatus::from_raw(3 << 8)), "").value.contains("status 3"));

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::cell::{Bundle, Cell};
 use super::cells::{Pair, Stream};
 use super::completeness;
+use super::cursor;
 use super::engine::{Engine, EngineEvent};
 use super::failure::Failure;
 use super::history::History;
@@ -42,6 +43,8 @@ pub struct Kernel {
     failed: Option<(Failure, Instant)>,
     /// Completions and explanations that the engine is asked for.
     asked: HashMap<String, Message>,
+    /// Those that came while it started.
+    early: Vec<Message>,
     /// What output belongs to: the cell that runs, else the last one.
     parent: Option<Message>,
     text: Option<Text>,
@@ -75,6 +78,7 @@ impl Kernel {
             running: None,
             failed: None,
             asked: HashMap::new(),
+            early: vec![],
             parent: None,
             text: None,
             value: None,
@@ -187,11 +191,14 @@ impl Kernel {
     /// Completions and explanations. While a cell runs the engine cannot answer, and nobody waits so long for them.
     fn ask_engine(&mut self, request: Message) {
         self.state(&request, "busy");
-        if matches!(self.engine_state, EngineState::Ready) && self.running.is_none() {
-            let id = self.engine.ask(request.kind(), request.content.clone());
-            self.asked.insert(id, request);
-        } else {
-            self.answer_without_engine(&request);
+        match self.engine_state {
+            EngineState::Ready if self.running.is_none() => {
+                let is_inspection = request.kind() == "inspect_request";
+                let id = self.engine.ask(request.kind(), cursor::for_evcxr(&request.content, is_inspection));
+                self.asked.insert(id, request);
+            }
+            EngineState::Starting if self.running.is_none() => self.early.push(request),
+            _ => self.answer_without_engine(&request),
         }
     }
 
@@ -220,11 +227,18 @@ impl Kernel {
                 if let Some(folder) = std::env::var_os(names::FOLDER) {
                     let _ = std::fs::write(Path::new(&folder).join(names::READY), "");
                 }
+                for request in std::mem::take(&mut self.early) {
+                    self.ask_engine(request);
+                }
             }
             EngineEvent::Reply(reply) => {
                 if let Some(request) = self.asked.remove(&reply.parent) {
                     if reply.text("status") == "ok" {
-                        self.sockets.answer(Channel::Shell, request.reply(reply.content));
+                        let content = match request.kind() {
+                            "complete_request" => cursor::for_jupyter(reply.content, request.text("code")),
+                            _ => reply.content,
+                        };
+                        self.sockets.answer(Channel::Shell, request.reply(content));
                         self.state(&request, "idle");
                     } else {
                         self.answer_without_engine(&request);
@@ -236,7 +250,8 @@ impl Kernel {
             }
             EngineEvent::News(message) => self.engine_news(&message),
             EngineEvent::Ended(words) => {
-                for (_, request) in std::mem::take(&mut self.asked) {
+                let early = std::mem::take(&mut self.early);
+                for request in std::mem::take(&mut self.asked).into_values().chain(early) {
                     self.answer_without_engine(&request);
                 }
                 if self.running.is_some() {

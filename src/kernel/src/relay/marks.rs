@@ -107,7 +107,7 @@ impl Reader {
             text(&rest[..start], &mut pieces);
             from += start;
             let rest = &all[from..];
-            match line_length(rest) {
+            match marked_length(rest) {
                 Some(length) => {
                     let line = &rest[..length];
                     from += length;
@@ -211,6 +211,16 @@ fn line_length(bytes: &[u8]) -> Option<usize> {
     bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
 }
 
+/// The length of a line that begins with a mark: to its newline, or to the next mark, since text without a newline may come
+/// before that.
+fn marked_length(bytes: &[u8]) -> Option<usize> {
+    let next = bytes.iter().skip(1).position(|byte| *byte == MARK).map(|at| at + 1);
+    match (line_length(bytes), next) {
+        (Some(line), Some(next)) => Some(line.min(next)),
+        (line, next) => line.or(next),
+    }
+}
+
 /// Where a mark begins, or may begin: at our byte, or at evcxr's word or the part of it that has come.
 fn mark_start(bytes: &[u8]) -> Option<usize> {
     let ours = bytes.iter().position(|byte| *byte == MARK);
@@ -301,6 +311,16 @@ mod tests {
         assert_eq!(reader.push(b"ENT"), [t("EVENT")]);
         assert_eq!(reader.push(b"EVCXR_"), []);
         assert_eq!(reader.push(b"OTHER"), [t("EVCXR_OTHER")]);
+    }
+
+    #[test]
+    fn a_line_that_looks_like_a_mark_hides_none() {
+        let end = "\u{1e}ISOPATH_END\n";
+        for text in ["EVCXR_", "EVCXR_BEGIN", "\u{1e}", "\u{1e}x", "a EVCXR_ERROR_OCCURRE"] {
+            for size in [1, 3, 1000] {
+                assert_eq!(pieces(format!("{text}{end}").as_bytes(), size), [t(text), Piece::End], "{text:?}");
+            }
+        }
     }
 
     #[test]

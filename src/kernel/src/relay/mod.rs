@@ -7,6 +7,7 @@
 mod cell;
 mod cells;
 mod completeness;
+mod cursor;
 mod engine;
 mod failure;
 mod history;
@@ -15,7 +16,8 @@ mod marks;
 mod message;
 mod sockets;
 
-use std::path::Path;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jupyter_protocol::ConnectionInfo;
@@ -48,7 +50,7 @@ pub fn run(connection_file: &Path) -> Result<(), String> {
 }
 
 async fn serve(info: ConnectionInfo) -> Result<(), String> {
-    let folder = folder()?;
+    let folder = Folder::new()?;
     let (requests_in, mut requests) = unbounded_channel();
     let sockets =
         Sockets::open(&info, &message::request("session", serde_json::json!({})).header.msg_id, requests_in).await?;
@@ -106,13 +108,42 @@ async fn serve(info: ConnectionInfo) -> Result<(), String> {
     Ok(())
 }
 
-/// A folder of this kernel's own for its sockets, removed at its end.
-fn folder() -> Result<tempfile::TempDir, String> {
-    let temporary = std::env::temp_dir();
-    let is_short = temporary.as_os_str().len() < LONGEST_FOLDER;
-    let place = if is_short { temporary } else { "/tmp".into() };
-    tempfile::Builder::new()
-        .prefix("isopath-kernel-")
-        .tempdir_in(&place)
-        .map_err(|error| format!("{}: {error}", place.display()))
+/// A folder of this kernel's own for its sockets: in its build folder, where the next kernel clears what a killed one has left,
+/// or, where that path is too long, a temporary one.
+enum Folder {
+    Own(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl Folder {
+    fn new() -> Result<Self, String> {
+        let own = std::env::var_os(names::FOLDER).map(|folder| Path::new(&folder).join("run"));
+        if let Some(own) = own.filter(|own| own.as_os_str().len() < LONGEST_FOLDER) {
+            let _ = std::fs::remove_dir_all(&own);
+            // For nobody else: who can write to the sockets can run code.
+            if std::fs::DirBuilder::new().mode(0o700).create(&own).is_ok() {
+                return Ok(Self::Own(own));
+            }
+        }
+        let temporary = std::env::temp_dir();
+        let is_short = temporary.as_os_str().len() < LONGEST_FOLDER;
+        let place = if is_short { temporary } else { "/tmp".into() };
+        let folder = tempfile::Builder::new().prefix("isopath-kernel-").tempdir_in(&place);
+        folder.map(Self::Temporary).map_err(|error| format!("{}: {error}", place.display()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Self::Own(path) = self {
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
 }

@@ -30,6 +30,12 @@ impl Kernel {
             eprintln!("{}: {text}", stream.name());
             return;
         }
+        if stream == Stream::Errors
+            && let Some(cell) = self.running.as_mut().filter(|cell| cell.refused)
+        {
+            cell.said.push_str(text);
+            return;
+        }
         self.flush_value();
         if self.text.as_ref().is_some_and(|waiting| waiting.stream != stream || waiting.text.len() > MOST_TEXT) {
             self.flush_text();

@@ -93,6 +93,10 @@ impl Kernel {
                 self.process.for_evcxr.push("EVCXR_ERROR_OCCURRED".to_owned());
                 if let Some(cell) = &mut self.running {
                     cell.refused = true;
+                    // The error has just been written there; it is told once, with the failure.
+                    if let Some(said) = self.text.take_if(|text| text.stream == Stream::Errors) {
+                        cell.said.push_str(&said.text);
+                    }
                 }
             }
             Piece::ForEvcxr(line) => self.process.for_evcxr.push(line),

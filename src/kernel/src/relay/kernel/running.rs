@@ -7,8 +7,8 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::super::cell::Cell;
-use super::super::cells::Stream;
 use super::super::failure::Failure;
+use super::super::message::news;
 use super::super::sockets::Channel;
 use super::{EngineState, Kernel, ON_THE_WAY};
 use crate::names;
@@ -58,17 +58,17 @@ impl Kernel {
 
     pub(super) fn finish_if_over(&mut self) {
         let Some(cell) = self.running.as_ref().filter(|cell| cell.is_over() && self.failed.is_none()) else { return };
-        let said = match &self.text {
-            Some(text) if text.stream == Stream::Errors => text.text.clone(),
-            _ => self.last_errors.clone(),
-        };
-        match cell.failure(&said, &package()) {
+        let said = if cell.said.is_empty() { &self.last_errors } else { &cell.said };
+        match cell.failure(said, &package()) {
             Some(failure) => {
-                if cell.refused && self.text.as_ref().is_some_and(|text| text.stream == Stream::Errors) {
-                    // It is the error's own text.
-                    self.text = None;
-                }
+                // Where something worse came after the error, the error is not the failure.
+                let unsaid =
+                    if failure.value == Failure::error(&cell.said).value { None } else { Some(cell.said.clone()) };
                 self.flush();
+                if let Some(text) = unsaid.filter(|text| !text.is_empty()) {
+                    let content = json!({"name": "stderr", "text": text});
+                    self.sockets.publish(news("stream", content, self.parent.as_ref()));
+                }
                 self.failed = Some((failure, Instant::now() + ON_THE_WAY));
             }
             None => {
@@ -104,7 +104,7 @@ impl Kernel {
         self.state(&cell.request, "idle");
         for request in waiting {
             self.state(&request, "busy");
-            let reply = json!({"status": "aborted", "execution_count": self.count});
+            let reply = json!({"status": "aborted"});
             self.sockets.answer(Channel::Shell, request.reply(reply));
             self.state(&request, "idle");
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::cell::Cell;
 use super::super::cells::Stream;
 use super::Kernel;
-use super::output::{GATHER, RESULT, Text};
+use super::output::{GATHER, RESULT};
 
 /// After how long the user is told that a cell does not listen.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -15,7 +15,7 @@ const FAR: Duration = Duration::from_secs(3600);
 impl Kernel {
     /// When there is something to do.
     pub fn deadline(&self) -> Instant {
-        let text = self.text.as_ref().filter(|text| !self.holds(text)).map(|text| text.since + GATHER);
+        let text = self.text.as_ref().map(|text| text.since + GATHER);
         let value = self.value.as_ref().map(|(_, since)| *since + RESULT);
         let can_be_warned = |cell: &&Cell| !cell.warned && !self.is_starting();
         let warning = self.running.as_ref().filter(can_be_warned).and_then(|cell| cell.interrupted);
@@ -27,7 +27,7 @@ impl Kernel {
     /// Does what is due.
     pub fn tick(&mut self) {
         let now = Instant::now();
-        if self.text.as_ref().is_some_and(|text| !self.holds(text) && text.since + GATHER <= now) {
+        if self.text.as_ref().is_some_and(|text| text.since + GATHER <= now) {
             self.flush_text();
         }
         if self.value.as_ref().is_some_and(|(_, since)| *since + RESULT <= now) {
@@ -47,10 +47,5 @@ impl Kernel {
         if let Some((failure, _)) = self.failed.take_if(|(_, at)| *at <= now) {
             self.fail(&failure);
         }
-    }
-
-    /// Text that may be an error's own, which is told once, with the failure.
-    pub(super) fn holds(&self, text: &Text) -> bool {
-        text.stream == Stream::Errors && self.running.as_ref().is_some_and(|cell| cell.refused)
     }
 }
