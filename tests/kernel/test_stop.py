@@ -17,7 +17,7 @@ let labels = images.narrow(1, 0, 1)?.squeeze(1)?.ge(0.5)?.to_dtype(DType::U32)?;
 let params = TrainParams { epochs: 100_000_000, batch_size: 20, ..TrainParams::default() };"""
 TRAIN = """\
 train(&network, &parameters, &CrossEntropy, &images, &labels, &params, &mut |progress| {
-    if progress.epoch == 5 {
+    if (progress.epoch, progress.batch) == (5, progress.batches) {
         println!("begun");
     }
 })?;"""
