@@ -3,6 +3,9 @@
 //! The notebooks are written here. Most run on ipykernel, which starts in a second and comes with JupyterLab; so a
 //! Jupyter environment is needed: `.venv`, as `cargo run -- setup` makes it, or an active one.
 
+#[path = "common/python.rs"]
+mod python;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -11,23 +14,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use python::python;
+
 /// Long enough for a small cell on a busy machine: only the cell that hangs is to reach it.
 const CELL_TIMEOUT_SECONDS: u64 = 6;
-
-/// The Python that `setup` takes: of an active environment that has JupyterLab, else of .venv. The tests set up nothing.
-fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let active = ["CONDA_PREFIX", "VIRTUAL_ENV"].into_iter().filter_map(std::env::var_os);
-        let mut active = active.map(|prefix| PathBuf::from(prefix).join("bin/python")).filter(|python| {
-            Command::new(python).args(["-c", "import jupyterlab"]).output().is_ok_and(|output| output.status.success())
-        });
-        let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
-        let python = active.next().unwrap_or_else(own);
-        assert!(python.is_file(), "no Jupyter environment at {}: run `cargo run -- setup` first", python.display());
-        python
-    })
-}
 
 fn markdown(source: &str) -> Value {
     json!({"cell_type": "markdown", "metadata": {}, "source": source})
