@@ -7,9 +7,10 @@ value shown; then five more with a value at their end and five without. The same
 ISOPATH_KERNEL_STOCK=1 it is evcxr_jupyter and nothing else. Prints the medians and their ratios, as JSON. Wanted: a first
 answer in a quarter of the time, a third of the memory, no later cell slower.
 
-The limits: of our seven seconds, two go into loading the standard library and the nine packages that a cell can name, two
-into rust-analyzer's first look at them, the rest into compiling three cells, of which cargo's own bookkeeping over 390
-packages is the half. With evcxr alone rust-analyzer loads all of them, twice.
+The limits: of our six seconds two go into loading the standard library and the nine packages that a cell can name, two into
+rust-analyzer's first look at them, the rest into compiling two cells; the value's cell is compiled twice, since evcxr first
+tries whether it can show itself. With evcxr alone rust-analyzer loads all 390 packages, twice, and cargo looks at each of
+them again for every cell.
 """
 
 import argparse
