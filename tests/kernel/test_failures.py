@@ -141,16 +141,11 @@ def test_a_cell_in_the_middle_of_a_queue_aborts_the_rest(kernel):
 
 
 CELLS = ["println!(\"first\")", PANIC, "println!(\"never\")"]
-FAULTS = [
-    pytest.param(CELLS, "index out of bounds: the len is 1", id="panic"),
-    pytest.param([CELLS[0], "let r: i32 = \"q\".parse::<i32>()?;", CELLS[2]], "invalid digit found in string", id="error"),
-]
 
 
-@pytest.mark.parametrize(("cells", "words"), FAULTS)
-def test_nbclient_stops_at_the_broken_cell(notebook, cells, words):
-    broken = notebook(cells)
-    with pytest.raises(nbclient.exceptions.CellExecutionError, match=words):
+def test_nbclient_stops_at_the_broken_cell(notebook):
+    broken = notebook([CELLS[0], "let r: i32 = \"q\".parse::<i32>()?;", CELLS[2]])
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="invalid digit found in string"):
         nbclient.NotebookClient(broken).execute()
     outputs = [[output.output_type for output in cell.outputs] for cell in broken.cells]
     assert outputs == [["stream"], ["error"], []]
@@ -166,7 +161,6 @@ def broken_file(notebook, tmp_path):
     ("command", "written"),
     [
         pytest.param(["jupyter-nbconvert", "--to", "notebook", "--execute", "broken.ipynb"], None, id="nbconvert"),
-        pytest.param(["jupyter-execute", "broken.ipynb"], None, id="jupyter execute"),
         pytest.param(["papermill", "broken.ipynb", "out.ipynb"], "out.ipynb", id="papermill"),
     ],
 )
@@ -177,13 +171,6 @@ def test_a_command_line_client_fails(broken_file, command, written):
     if written:
         cells = [cell for cell in nbformat.read(broken_file.parent / written, 4).cells if cell.cell_type == "code"]
         assert [cell.execution_count for cell in cells] == [1, 2, None], "a later cell ran"
-
-
-def test_papermill_runs_a_healthy_notebook(notebook, tmp_path):
-    papermill = pytest.importorskip("papermill")
-    nbformat.write(notebook(["let a = 20;", "a + 22"]), tmp_path / "good.ipynb")
-    done = papermill.execute_notebook(str(tmp_path / "good.ipynb"), str(tmp_path / "out.ipynb"), progress_bar=False)
-    assert done.cells[-1].outputs[0]["data"]["text/plain"] == "42"
 
 
 def test_the_first_question_mark_at_the_end_of_a_cell_shows_the_value_richly(fresh_kernel):

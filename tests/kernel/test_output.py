@@ -90,10 +90,10 @@ def test_a_closed_standard_output_does_not_hang_the_kernel(kernel):
     assert kernel.ok("1").value["text/plain"] == "1"
 
 
-def test_text_that_looks_like_evcxrs_own_is_text(fresh_kernel):
+def test_text_that_looks_like_evcxrs_own_is_text(kernel):
     words = "an EVCXR_ word, EVCXR_BEGIN and half of EVCXR_END_CONTENT"
-    assert fresh_kernel.ok(f"println!(\"{words}\");").text() == f"{words}\n"
-    outcome = fresh_kernel.ok("print!(\"EVCXR_X=\"); isopath::display(\"shown\"); print!(\"EVCXR_\");", timeout=20)
+    assert kernel.ok(f"println!(\"{words}\");").text() == f"{words}\n"
+    outcome = kernel.ok("print!(\"EVCXR_X=\"); isopath::display(\"shown\"); print!(\"EVCXR_\");", timeout=20)
     assert (outcome.text(), outcome.kinds) == ("EVCXR_X=EVCXR_", ["stdout", "display_data", "stdout"])
 
 

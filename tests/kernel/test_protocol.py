@@ -2,11 +2,7 @@
 
 import pygments.lexers
 import pytest
-
-
-def test_execution_counts_and_the_state_of_a_new_kernel(fresh_kernel):
-    assert [fresh_kernel.ok(code).reply["execution_count"] for code in ("1", "let a = 2;", "a")] == [1, 2, 3]
-    assert fresh_kernel.ok("a").value["text/plain"] == "2"
+from conftest import Kernel
 
 
 def test_it_says_what_it_is(kernel):
@@ -34,11 +30,6 @@ def test_completion(kernel, code, wanted):
     assert any(match.startswith(wanted) for match in reply["matches"]), reply["matches"][:10]
     end = len(code)
     assert code[reply["cursor_start"] : end] in wanted and reply["cursor_end"] == end, "the wrong part is replaced"
-
-
-def test_completion_in_a_new_kernel(fresh_kernel):
-    reply = fresh_kernel.answer(fresh_kernel.client.complete("isopath::rng::Rng::ne"))
-    assert reply["matches"], "asked at once, it knows nothing"
 
 
 def test_completion_knows_the_variables(kernel):
@@ -130,16 +121,34 @@ def test_two_clients_share_a_kernel(kernel):
         other.stop_channels()
 
 
-def test_a_restarted_kernel_is_new(fresh_kernel):
-    fresh_kernel.ok("let before = 1;")
-    fresh_kernel.restart()
-    outcome = fresh_kernel.ok("println!(\"again\")")
+@pytest.fixture(scope="module")
+def new_kernel():
+    """A kernel for the tests of a kernel's life, in their order: each works alone, too."""
+    kernel = Kernel()
+    yield kernel
+    kernel.shut_down()
+
+
+def test_completion_in_a_new_kernel(new_kernel):
+    reply = new_kernel.answer(new_kernel.client.complete("isopath::rng::Rng::ne"))
+    assert reply["matches"], "asked at once, it knows nothing"
+
+
+def test_execution_counts_and_the_state_of_a_new_kernel(new_kernel):
+    assert [new_kernel.ok(code).reply["execution_count"] for code in ("1", "let a = 2;", "a")] == [1, 2, 3]
+    assert new_kernel.ok("a").value["text/plain"] == "2"
+
+
+def test_a_restarted_kernel_is_new(new_kernel):
+    new_kernel.ok("let before = 1;")
+    new_kernel.restart()
+    outcome = new_kernel.ok("println!(\"again\")")
     assert (outcome.text(), outcome.reply["execution_count"]) == ("again\n", 1)
-    assert "before" in fresh_kernel.run("before").error["evalue"], "a variable outlived the restart"
+    assert "before" in new_kernel.run("before").error["evalue"], "a variable outlived the restart"
 
 
-def test_a_kernel_that_is_shut_down_ends_by_itself(fresh_kernel):
-    process = fresh_kernel.manager.provisioner.process
-    fresh_kernel.client.shutdown()
-    assert fresh_kernel.client.get_control_msg(timeout=5)["content"]["status"] == "ok"
+def test_a_kernel_that_is_shut_down_ends_by_itself(new_kernel):
+    process = new_kernel.manager.provisioner.process
+    new_kernel.client.shutdown()
+    assert new_kernel.client.get_control_msg(timeout=5)["content"]["status"] == "ok"
     assert process.wait(timeout=5) == 0
