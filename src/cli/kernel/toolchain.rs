@@ -13,15 +13,19 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// The cargo beside it.
     pub cargo: PathBuf,
+    /// The compiler's version in full, by which compiled code is told from that of another compiler.
+    version: String,
 }
 
 impl Toolchain {
     /// What rustup chooses, or what is on `PATH`: as evcxr looks for it.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or the compiler does not run.
     pub fn locate() -> Result<Self> {
-        Ok(Self { rustc: locate("rustc")?, cargo: locate("cargo")? })
+        let rustc = locate("rustc")?;
+        let version = format!("{}\n", output(command(&rustc).arg("-Vv"))?);
+        Ok(Self { rustc, cargo: locate("cargo")?, version })
     }
 
     /// Where the source of the standard library lies, by which evcxr tells the types of a cell's variables; none if it is not
@@ -47,29 +51,21 @@ impl Toolchain {
         self.source().ok_or_else(|| Failure(format!("no source beside {}; {remedy}", self.rustc.display())))
     }
 
-    /// The compiler's version in full, by which compiled code is told from that of another compiler.
-    ///
-    /// # Errors
-    /// The compiler does not run.
-    pub fn version(&self) -> Result<String> {
-        Ok(format!("{}\n", output(command(&self.rustc).arg("-Vv"))?))
-    }
-
     /// Notes that the folder `of` holds this compiler's code.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn note(&self, of: &Path) -> Result<()> {
-        write_if_changed(&note(of), &self.version()?)
+        write_if_changed(&note(of), &self.version)
     }
 
     /// Whether the folder `of` holds this compiler's code.
     ///
     /// # Errors
-    /// The compiler does not run.
+    /// The note cannot be read.
     pub fn made(&self, of: &Path) -> Result<bool> {
         match std::fs::read_to_string(note(of)) {
-            Ok(text) => Ok(text == self.version()?),
+            Ok(text) => Ok(text == self.version),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(at(&note(of))(error)),
         }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zeromq::{DealerSocket, Socket, SubSocket};
 
 use super::message::{Message, request};
-use super::sockets::{read, send};
+use super::sockets::read;
 use crate::names;
 
 /// Its sockets are files, so that no other process can be given their addresses.
@@ -172,7 +172,7 @@ async fn talk(
     });
     let mut answered = false;
     while !answered || !*is_heard.borrow() {
-        if send(&mut to_engine, request("kernel_info_request", json!({}))).await.is_err() {
+        if to_engine.send(request("kernel_info_request", json!({}))).await.is_err() {
             return;
         }
         answered |= read(&mut from_engine).await.is_ok();
@@ -185,7 +185,7 @@ async fn talk(
         }
     });
     while let Some(message) = outgoing.recv().await {
-        if send(&mut to_engine, message).await.is_err() {
+        if to_engine.send(message).await.is_err() {
             return;
         }
     }

@@ -9,7 +9,7 @@ use jupyter_zmq_client as zmq;
 use jupyter_zmq_client::{Connection, KernelIoPubXPubConnection, RawMessage, SubscriptionEvent};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use zeromq::{RouterRecvHalf, RouterSendHalf, SocketRecv, SocketSend};
+use zeromq::{RouterRecvHalf, RouterSendHalf, SocketRecv, ZmqMessage};
 
 use super::message::{Message, news};
 
@@ -130,9 +130,7 @@ async fn listen(
     requests: UnboundedSender<(Channel, Message)>,
 ) {
     while let Ok(parts) = socket.socket.recv().await {
-        let message =
-            RawMessage::from_multipart(parts, &socket.mac).map_err(|error| error.to_string()).and_then(Message::read);
-        match message {
+        match understand(&socket, parts) {
             Ok(message) => {
                 if requests.send((channel, message)).is_err() {
                     return;
@@ -143,13 +141,15 @@ async fn listen(
     }
 }
 
-/// Sends a message to the engine, and reads what comes from it.
+/// The next message on a socket.
+///
+/// # Errors
+/// The socket is closed, or the message is not understood.
 pub async fn read<S: SocketRecv>(socket: &mut Connection<S>) -> Result<Message, String> {
     let parts = socket.socket.recv().await.map_err(|error| error.to_string())?;
-    RawMessage::from_multipart(parts, &socket.mac).map_err(|error| error.to_string()).and_then(Message::read)
+    understand(socket, parts)
 }
 
-/// Sends without an answer to wait for.
-pub async fn send<S: SocketSend>(socket: &mut Connection<S>, message: JupyterMessage) -> Result<(), String> {
-    socket.send(message).await.map_err(|error| error.to_string())
+fn understand<S>(socket: &Connection<S>, parts: ZmqMessage) -> Result<Message, String> {
+    RawMessage::from_multipart(parts, &socket.mac).map_err(|error| error.to_string()).and_then(Message::read)
 }
