@@ -1,11 +1,13 @@
-//! One iteration of nudged elastic bands on a residual network for CIFAR-10, in the three spaces of the *connectivity* paper.
+//! One iteration of nudged elastic bands on a residual network for CIFAR-10, in the three spaces of
+//! the *connectivity* paper.
 //!
 //! ```text
 //! CANDLE_NUM_THREADS=1 RAYON_NUM_THREADS=$(nproc) cargo bench --bench neb [-- part of a case's name]
 //! ```
 //!
-//! prints `{"case", "ms", "algebra_ms"}` a case, with the names of `benches/peers/torch_neb.py`; `benches/compare.py --suite neb` runs
-//! both. `algebra_ms` is what forces, optimiser and copies take of it, everything but the network.
+//! prints `{"case", "ms", "algebra_ms"}` a case, with the names of `benches/peers/torch_neb.py`;
+//! `benches/compare.py --suite neb` runs both. `algebra_ms` is what forces, optimiser and copies
+//! take of it, everything but the network.
 
 use std::time::{Duration, Instant};
 
@@ -23,23 +25,40 @@ const ITERATIONS: usize = 4;
 
 fn main() -> Result<()> {
     // cargo itself adds `--bench`.
-    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let network = cifar10::build(&cifar10::Settings::default(), &Device::Cpu)?.0.freeze()?;
+    let only = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'))
+        .unwrap_or_default();
+    let network = cifar10::build(&cifar10::Settings::default(), &Device::Cpu)?
+        .0
+        .freeze()?;
     let image = |name: &str| {
-        Rng::new(0).stream(name).uniform((BANDS, 3, 32, 32), 0., 1., isopath::candle::DType::F32, &Device::Cpu)
+        Rng::new(0).stream(name).uniform(
+            (BANDS, 3, 32, 32),
+            0.,
+            1.,
+            isopath::candle::DType::F32,
+            &Device::Cpu,
+        )
     };
     let (starts, ends) = (image("starts")?, image("ends")?);
-    for (name, stage) in
-        [("input", 0), ("first_stage", ResNet::AFTER_FIRST_RESIDUAL_STAGE), ("last", ResNet::AFTER_POOLING)]
-    {
+    for (name, stage) in [
+        ("input", 0),
+        ("first_stage", ResNet::AFTER_FIRST_RESIDUAL_STAGE),
+        ("last", ResNet::AFTER_POOLING),
+    ] {
         let case = format!("neb iteration space={name} bands={BANDS} pivots={PIVOTS}");
         if !case.contains(&only) {
             continue;
         }
-        let enter = |x: &Tensor| (0..stage).try_fold(x.clone(), |x, index| network.stage(index, &x));
+        let enter =
+            |x: &Tensor| (0..stage).try_fold(x.clone(), |x, index| network.stage(index, &x));
         let (starts, ends) = (enter(&starts)?, enter(&ends)?);
         let timed = |energy: &dyn Energy| -> Result<f64> {
-            Ok((best(energy, &starts, &ends, 1 + ITERATIONS)? - best(energy, &starts, &ends, 1)?) / ITERATIONS as f64)
+            Ok(
+                (best(energy, &starts, &ends, 1 + ITERATIONS)? - best(energy, &starts, &ends, 1)?)
+                    / ITERATIONS as f64,
+            )
         };
         let whole = timed(&NetworkEnergy::new(&network, stage, &[0; BANDS]))?;
         let algebra = timed(&Free)?;
@@ -74,7 +93,10 @@ struct Free;
 impl Energy for Free {
     fn values(&self, _: &Tensor, bands: &[usize]) -> Result<Values> {
         let energy: Vec<f64> = (0..bands.len()).map(|at| (at as f64).sin()).collect();
-        Ok(Values { margin: energy.clone(), energy })
+        Ok(Values {
+            margin: energy.clone(),
+            energy,
+        })
     }
 
     fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {

@@ -1,7 +1,8 @@
-//! One training step of the MNIST experiment: [784, 100, 100, 100, 100, 10], tanh, batch 100, α = 1, β = 0.1, Adam.
+//! One training step of the MNIST experiment: [784, 100, 100, 100, 100, 10], tanh, batch 100, α =
+//! 1, β = 0.1, Adam.
 //!
-//! Prints `{"case", "ms"}`, the best of many steps on random data. `benches/notebook_speed.py` runs this very source in a
-//! notebook's cell too.
+//! Prints `{"case", "ms"}`, the best of many steps on random data. `benches/notebook_speed.py` runs
+//! this very source in a notebook's cell too.
 
 use std::time::Instant;
 
@@ -16,15 +17,22 @@ fn main() -> isopath::Result<()> {
     let parameters = Parameters::new();
     let builder = parameters.builder(&rng, DType::F32, &device);
     let network = Mlp::new(&[784, 100, 100, 100, 100, 10], Activation::Tanh, builder)?;
-    let images = rng.stream("images").uniform((100, 784), 0., 1., DType::F32, &device)?;
+    let images = rng
+        .stream("images")
+        .uniform((100, 784), 0., 1., DType::F32, &device)?;
     let labels = Tensor::from_vec((0..100u32).map(|i| i % 10).collect(), 100, &device)?;
     let mut adam = Adam::new(&parameters, AdamParams::default())?;
     let mut best = f64::INFINITY;
     for _ in 0..2_000 {
         let start = Instant::now();
-        step(&network, &Lil::default(), &images, &labels, |gradients| adam.step(gradients))?;
+        step(&network, &Lil::default(), &images, &labels, |gradients| {
+            adam.step(gradients)
+        })?;
         best = best.min(start.elapsed().as_secs_f64());
     }
-    println!("{{\"case\": \"mnist lil training step batch=100\", \"ms\": {:.4}}}", best * 1e3);
+    println!(
+        "{{\"case\": \"mnist lil training step batch=100\", \"ms\": {:.4}}}",
+        best * 1e3
+    );
     Ok(())
 }

@@ -34,7 +34,9 @@ pub(crate) fn of_bytes(mut from: impl Read) -> io::Result<String> {
 /// Of numbers.
 pub(crate) fn of_numbers(numbers: impl IntoIterator<Item = f64>) -> String {
     let mut hash = Sha256::new();
-    numbers.into_iter().for_each(|number| hash.update(number.to_le_bytes()));
+    numbers
+        .into_iter()
+        .for_each(|number| hash.update(number.to_le_bytes()));
     hex(hash)
 }
 
@@ -44,5 +46,8 @@ pub(crate) fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
 }
 
 fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

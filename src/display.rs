@@ -1,7 +1,8 @@
-//! Figures, tables and texts shown while a cell runs: several in one cell, each between the prints, and changed in place.
+//! Figures, tables and texts shown while a cell runs: several in one cell, each between the prints,
+//! and changed in place.
 //!
-//! A cell's last expression is shown by the notebook itself. [`display`] shows more than that one, and [`updatable`] gives a
-//! [`Handle`] by which what was shown can change:
+//! A cell's last expression is shown by the notebook itself. [`display`] shows more than that one,
+//! and [`updatable`] gives a [`Handle`] by which what was shown can change:
 //!
 //! ```
 //! use isopath::display::{self, Markdown};
@@ -13,29 +14,33 @@
 //! }
 //! ```
 //!
-//! What is shown is a [`Bundle`] of one content in several forms; the reader's program takes the richest that it knows.
+//! What is shown is a [`Bundle`] of one content in several forms; the reader's program takes the
+//! richest that it knows.
 //!
 //! # Without the kernel of isopath
 //!
-//! evcxr_jupyter's own kernel, a terminal or a file cannot change what they have shown. There [`display`] and [`updatable`]
-//! print the text form; [`Handle::update`] prints nothing, but a handle that was changed prints its last state when it is
-//! dropped; [`clear`] does nothing. [`is_live`] says which it is.
+//! evcxr_jupyter's own kernel, a terminal or a file cannot change what they have shown. There
+//! [`display`] and [`updatable`] print the text form; [`Handle::update`] prints nothing, but a
+//! handle that was changed prints its last state when it is dropped; [`clear`] does nothing.
+//! [`is_live`] says which it is.
 //!
 //! # The protocol
 //!
-//! A kernel that listens sets the environment variable `ISOPATH_KERNEL` to 1. A display is then one line on the standard
-//! output, written in one piece and flushed: the byte 0x1e, `ISOPATH_DISPLAY `, JSON, a newline. The line may come after text
-//! that has no newline yet.
+//! A kernel that listens sets the environment variable `ISOPATH_KERNEL` to 1. A display is then one
+//! line on the standard output, written in one piece and flushed: the byte 0x1e,
+//! `ISOPATH_DISPLAY `, JSON, a newline. The line may come after text that has no newline yet.
 //!
 //! ```text
 //! {"kind":"display"|"update"|"clear","id":"…"|null,"data":{"<MIME type>":"<text>", …},"metadata":{},"wait":false}
 //! ```
 //!
-//! `display` is Jupyter's `display_data`; with an id, its `transient.display_id`. `update` is `update_display_data` for that id.
-//! `clear` is `clear_output` with its `wait`. Ids are unique in a process and between the processes of a session.
+//! `display` is Jupyter's `display_data`; with an id, its `transient.display_id`. `update` is
+//! `update_display_data` for that id. `clear` is `clear_output` with its `wait`. Ids are unique in
+//! a process and between the processes of a session.
 //!
-//! The value of a cell's last expression goes evcxr's way, by a method `evcxr_display` ([`value`]): for each form a line
-//! `EVCXR_BEGIN_CONTENT <MIME type>`, the content, and a line `EVCXR_END_CONTENT`.
+//! The value of a cell's last expression goes evcxr's way, by a method `evcxr_display` ([`value`]):
+//! for each form a line `EVCXR_BEGIN_CONTENT <MIME type>`, the content, and a line
+//! `EVCXR_END_CONTENT`.
 
 mod screen;
 
@@ -72,7 +77,10 @@ impl Bundle {
     /// Of these forms; one should be `text/plain`, which every program can show.
     pub fn new<'a>(data: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let owned = |(mime, content): (&str, &str)| (mime.to_owned(), content.to_owned());
-        Self { data: data.into_iter().map(owned).collect(), metadata: Map::new() }
+        Self {
+            data: data.into_iter().map(owned).collect(),
+            metadata: Map::new(),
+        }
     }
 
     /// Of text alone.
@@ -82,7 +90,10 @@ impl Bundle {
 
     /// The form of a MIME type, if there is one.
     pub fn get(&self, mime: &str) -> Option<&str> {
-        self.data.iter().find(|(own, _)| own == mime).map(|(_, content)| content.as_str())
+        self.data
+            .iter()
+            .find(|(own, _)| own == mime)
+            .map(|(_, content)| content.as_str())
     }
 }
 
@@ -182,15 +193,24 @@ pub struct Handle {
 impl Handle {
     pub(crate) fn new(screen: Screen, bundle: &Bundle) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = format!("isopath-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = format!(
+            "isopath-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         screen.display(Kind::Display, Some(&id), bundle);
-        Self { screen, id, unseen: Mutex::new(None) }
+        Self {
+            screen,
+            id,
+            unseen: Mutex::new(None),
+        }
     }
 
     /// Shows `x` in the place of what was shown.
     pub fn update<S: Show + ?Sized>(&self, x: &S) {
         if self.screen.is_live() {
-            self.screen.display(Kind::Update, Some(&self.id), &x.bundle());
+            self.screen
+                .display(Kind::Update, Some(&self.id), &x.bundle());
         } else {
             *self.unseen.lock().unwrap_or_else(PoisonError::into_inner) = Some(x.bundle());
         }
@@ -199,7 +219,12 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if let Some(last) = self.unseen.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(last) = self
+            .unseen
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             self.screen.display(Kind::Display, None, &last);
         }
     }
@@ -218,8 +243,14 @@ mod tests {
     #[test]
     fn forms_are_found_by_their_type() {
         let bundle = Html("<b>a</b>").bundle();
-        assert_eq!((bundle.get("text/html"), bundle.get(PLAIN)), (Some("<b>a</b>"), Some("<b>a</b>")));
-        assert_eq!(Markdown(String::from("*a*")).bundle().get("text/markdown"), Some("*a*"));
+        assert_eq!(
+            (bundle.get("text/html"), bundle.get(PLAIN)),
+            (Some("<b>a</b>"), Some("<b>a</b>"))
+        );
+        assert_eq!(
+            Markdown(String::from("*a*")).bundle().get("text/markdown"),
+            Some("*a*")
+        );
         assert_eq!(bundle.get("image/png"), None);
         assert_eq!((&"a").bundle(), String::from("a").bundle());
     }
@@ -233,15 +264,25 @@ mod tests {
         let other = Handle::new(screen, &"three".bundle());
         let lines = out.lines();
         let message = |line: &str| -> Value {
-            serde_json::from_str(line.strip_prefix("\u{1e}ISOPATH_DISPLAY ").expect("a display")).unwrap()
+            serde_json::from_str(
+                line.strip_prefix("\u{1e}ISOPATH_DISPLAY ")
+                    .expect("a display"),
+            )
+            .unwrap()
         };
         let messages: Vec<Value> = lines.iter().map(|line| message(line)).collect();
-        let kinds: Vec<&str> = messages.iter().filter_map(|message| message["kind"].as_str()).collect();
+        let kinds: Vec<&str> = messages
+            .iter()
+            .filter_map(|message| message["kind"].as_str())
+            .collect();
         assert_eq!(kinds, ["display", "update", "display"]);
         assert_eq!(messages[0]["id"], messages[1]["id"]);
         assert_ne!(messages[0]["id"], messages[2]["id"]);
         assert_eq!(messages[1]["data"]["text/plain"], "two");
-        assert_eq!(format!("{other:?}"), format!("Handle({})", messages[2]["id"]));
+        assert_eq!(
+            format!("{other:?}"),
+            format!("Handle({})", messages[2]["id"])
+        );
     }
 
     #[test]

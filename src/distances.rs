@@ -17,7 +17,8 @@ pub trait Metric: Any + Debug + Send + Sync {
     /// Shapes that do not broadcast.
     fn distance(&self, a: &Tensor, b: &Tensor) -> Result<Tensor>;
 
-    /// The matrix D_ij = d(x_i, x_j) of the rows of `x`: (N, D) gives (N, N). Takes memory for N²·D numbers.
+    /// The matrix D_ij = d(x_i, x_j) of the rows of `x`: (N, D) gives (N, N). Takes memory for N²·D
+    /// numbers.
     ///
     /// # Errors
     /// `x` is no matrix.

@@ -1,7 +1,7 @@
 //! The crate's one error type.
 //!
-//! Every variant says what was expected and what came. `Debug` is the same one line as `Display`, since a notebook
-//! shows the `Debug` form of an error that reaches `?`.
+//! Every variant says what was expected and what came. `Debug` is the same one line as `Display`,
+//! since a notebook shows the `Debug` form of an error that reaches `?`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,8 @@ pub enum Error {
         /// One line a source that was tried, with its reason.
         attempts: Vec<String>,
     },
-    /// A tensor operation failed. Shown without candle's backtrace, which a notebook's kernel always asks for.
+    /// A tensor operation failed. Shown without candle's backtrace, which a notebook's kernel
+    /// always asks for.
     #[error("{}", first_line(.0))]
     Candle(#[from] candle_core::Error),
     /// The user asked to stop ([`interrupt`](crate::interrupt)).
@@ -73,7 +74,12 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 impl fmt::Debug for Error {
@@ -84,18 +90,44 @@ impl fmt::Debug for Error {
 
 impl Error {
     /// An argument outside its range: `name is got; expected expected`.
-    pub fn argument(name: &'static str, expected: impl Into<String>, got: impl fmt::Display) -> Self {
-        Self::Argument { name, expected: expected.into(), got: got.to_string() }
+    pub fn argument(
+        name: &'static str,
+        expected: impl Into<String>,
+        got: impl fmt::Display,
+    ) -> Self {
+        Self::Argument {
+            name,
+            expected: expected.into(),
+            got: got.to_string(),
+        }
     }
 
     /// A tensor whose shape does not fit.
-    pub fn shape(operation: &'static str, name: &'static str, expected: impl Into<String>, got: &[usize]) -> Self {
-        Self::Shape { operation, name, expected: expected.into(), got: got.to_vec() }
+    pub fn shape(
+        operation: &'static str,
+        name: &'static str,
+        expected: impl Into<String>,
+        got: &[usize],
+    ) -> Self {
+        Self::Shape {
+            operation,
+            name,
+            expected: expected.into(),
+            got: got.to_vec(),
+        }
     }
 
     /// A file that is not what it should be.
-    pub fn file(path: impl AsRef<Path>, expected: impl Into<String>, got: impl fmt::Display) -> Self {
-        Self::File { path: path.as_ref().to_path_buf(), expected: expected.into(), got: got.to_string() }
+    pub fn file(
+        path: impl AsRef<Path>,
+        expected: impl Into<String>,
+        got: impl fmt::Display,
+    ) -> Self {
+        Self::File {
+            path: path.as_ref().to_path_buf(),
+            expected: expected.into(),
+            got: got.to_string(),
+        }
     }
 
     /// For `map_err`: an error of the operating system at a path.
@@ -117,6 +149,9 @@ mod tests {
         let error = Error::from(candle_core::Error::Msg("shapes differ".into()).bt());
         assert_eq!(error.to_string(), "shapes differ");
         let error = Error::shape("fgsm", "images", "(N, 784)", &[3, 4]);
-        assert_eq!(error.to_string(), "fgsm: images has shape [3, 4]; expected (N, 784)");
+        assert_eq!(
+            error.to_string(),
+            "fgsm: images has shape [3, 4]; expected (N, 784)"
+        );
     }
 }

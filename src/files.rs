@@ -7,13 +7,14 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// How the names of unfinished files begin; one that is left behind belongs to a program that was killed.
+/// How the names of unfinished files begin; one that is left behind belongs to a program that was
+/// killed.
 pub const UNFINISHED: &str = ".writing-";
 
 /// Writes `bytes` to `path`; missing folders are made.
 ///
-/// The bytes go to a file beside `path` that takes its name once they are on the disk: whatever happens, `path` holds
-/// the old content or the new.
+/// The bytes go to a file beside `path` that takes its name once they are on the disk: whatever
+/// happens, `path` holds the old content or the new.
 ///
 /// # Errors
 /// The folder cannot be made or written to.
@@ -25,12 +26,14 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED)
-        // As any new file: what the umask leaves of it. The default would hide the file from everyone else.
+        // As any new file: what the umask leaves of it. The default would hide the file from
+        // everyone else.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(Error::io(folder))?;
     file.write_all(bytes).map_err(Error::io(path))?;
     file.as_file().sync_all().map_err(Error::io(path))?;
-    file.persist(path).map_err(|error| Error::io(path)(error.error))?;
+    file.persist(path)
+        .map_err(|error| Error::io(path)(error.error))?;
     Ok(())
 }

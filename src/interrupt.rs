@@ -1,10 +1,11 @@
 //! The user's wish to stop what is running.
 //!
-//! A notebook's kernel that can stop a cell names a file in the environment variable `ISOPATH_INTERRUPT`. The file exists
-//! exactly while the user has asked the running cell to stop: the kernel makes it at the stop button, and removes it when
-//! the cell ends. Every long procedure of this crate looks for it at each of its steps and ends with
-//! [`Error::Interrupted`]; a loop of your own does the same with [`check`]. Nothing is killed, so all that earlier cells made
-//! is kept.
+//! A notebook's kernel that can stop a cell names a file in the environment variable
+//! `ISOPATH_INTERRUPT`. The file exists exactly while the user has asked the running cell to stop:
+//! the kernel makes it at the stop button, and removes it when the cell ends. Every long procedure
+//! of this crate looks for it at each of its steps and ends with [`Error::Interrupted`]; a loop of
+//! your own does the same with [`check`]. Nothing is killed, so all that earlier cells made is
+//! kept.
 //!
 //! ```
 //! # fn main() -> isopath::Result<()> {
@@ -30,30 +31,38 @@ use crate::error::{Error, Result};
 /// The variable of the environment that names the file.
 pub const VARIABLE: &str = "ISOPATH_INTERRUPT";
 
-static FILE: LazyLock<Option<PathBuf>> =
-    LazyLock::new(|| std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from));
+static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    std::env::var_os(VARIABLE)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+});
 
 /// Whether the user has asked to stop. Never so where no kernel listens.
 ///
-/// It takes about 0.3 µs, for a look at the file system; where no kernel listens, 3 ns. The variable is read once in a
-/// process.
+/// It takes about 0.3 µs, for a look at the file system; where no kernel listens, 3 ns. The
+/// variable is read once in a process.
 pub fn is_requested() -> bool {
     FILE.as_ref().is_some_and(|file| file.exists())
 }
 
-/// Ends a procedure that the user has asked to stop: `check()?` in each step of a loop. For its cost see [`is_requested`].
+/// Ends a procedure that the user has asked to stop: `check()?` in each step of a loop. For its
+/// cost see [`is_requested`].
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the user has asked to stop.
 pub fn check() -> Result<()> {
-    if is_requested() { Err(Error::Interrupted) } else { Ok(()) }
+    if is_requested() {
+        Err(Error::Interrupted)
+    } else {
+        Ok(())
+    }
 }
 
 /// Between two checks while a procedure waits for something that it cannot ask to stop.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
-/// The result of `work` on something called `name`, if it comes within `limit`. Otherwise, and after a stop, the work goes on
-/// in its thread and its result is dropped.
+/// The result of `work` on something called `name`, if it comes within `limit`. Otherwise, and
+/// after a stop, the work goes on in its thread and its result is dropped.
 ///
 /// # Errors
 /// No result in time, a panic of `work`, or the user asks to stop.
@@ -68,7 +77,9 @@ pub(crate) fn within<T: Send + 'static>(
         // Nobody listens any more after the limit or a stop.
         let _ = sender.send(work());
     };
-    thread::Builder::new().spawn(send).map_err(Error::io(name))?;
+    thread::Builder::new()
+        .spawn(send)
+        .map_err(Error::io(name))?;
     loop {
         let left = limit.saturating_sub(begun.elapsed());
         match receiver.recv_timeout(left.min(PAUSE)) {
@@ -86,5 +97,8 @@ pub(crate) fn within<T: Send + 'static>(
 
 /// The error of a peer that did not answer in time.
 pub(crate) fn timed_out(limit: Duration) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs_f32()))
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("no answer within {} s", limit.as_secs_f32()),
+    )
 }

@@ -1,8 +1,9 @@
 //! See how a neural classifier carves up its input space.
 //!
-//! Two halves that meet: **paths** (are two inputs of a class joined by a path that the network keeps in that class?)
-//! and **isometry** (networks trained to keep within-class distances, and what that does to their robustness).
-//! The notebooks in `notebooks/` tell the story; this crate holds everything they call.
+//! Two halves that meet: **paths** (are two inputs of a class joined by a path that the network
+//! keeps in that class?) and **isometry** (networks trained to keep within-class distances, and
+//! what that does to their robustness). The notebooks in `notebooks/` tell the story; this crate
+//! holds everything they call.
 //!
 //! The modules form floors, and each floor imports only lower ones:
 //!

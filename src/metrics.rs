@@ -2,7 +2,9 @@
 
 mod shape;
 
-pub use shape::{Loop, correlation, distances_within, members, most_prominent_loop, pair_distances, stress};
+pub use shape::{
+    Loop, correlation, distances_within, members, most_prominent_loop, pair_distances, stress,
+};
 
 use candle_core::{D, DType, Tensor};
 use ndarray::Array2;
@@ -14,14 +16,20 @@ use crate::interrupt;
 use crate::models::{Network, check_evaluation};
 use crate::progress::Bar;
 
-/// The class of the largest logit in every row, the first of equals: `logits` (N, classes) give (N,) of u32.
+/// The class of the largest logit in every row, the first of equals: `logits` (N, classes) give
+/// (N,) of u32.
 ///
 /// # Errors
 /// `logits` is no matrix, or has no columns.
 pub fn classes(logits: &Tensor) -> Result<Tensor> {
     match *logits.dims() {
         [_, classes] if classes > 0 => Ok(logits.detach().argmax(D::Minus1)?),
-        _ => Err(Error::shape("classes", "logits", "(N, classes), classes not 0", logits.dims())),
+        _ => Err(Error::shape(
+            "classes",
+            "logits",
+            "(N, classes), classes not 0",
+            logits.dims(),
+        )),
     }
 }
 
@@ -37,11 +45,12 @@ pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
     classes(logits)
 }
 
-/// The class that `network` gives each of `images` (N, …): (N,) of u32. `batch_size` images at a time go through the
-/// network, which bounds the memory and changes no answer.
+/// The class that `network` gives each of `images` (N, …): (N,) of u32. `batch_size` images at a
+/// time go through the network, which bounds the memory and changes no answer.
 ///
 /// # Errors
-/// No images, `batch_size` 0, a network in training mode, images that it does not take, or logits that are NaN.
+/// No images, `batch_size` 0, a network in training mode, images that it does not take, or logits
+/// that are NaN.
 pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) -> Result<Tensor> {
     predictions_with(network, images, batch_size, &Bar::hidden())
 }
@@ -50,10 +59,22 @@ pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) ->
 ///
 /// # Errors
 /// As [`predictions`].
-pub fn predictions_with(network: &dyn Network, images: &Tensor, batch_size: usize, bar: &Bar) -> Result<Tensor> {
+pub fn predictions_with(
+    network: &dyn Network,
+    images: &Tensor,
+    batch_size: usize,
+    bar: &Bar,
+) -> Result<Tensor> {
     let n = match images.dims().first() {
         Some(&n) if n > 0 => n,
-        _ => return Err(Error::shape("predictions", "images", "(N, …), N at least 1", images.dims())),
+        _ => {
+            return Err(Error::shape(
+                "predictions",
+                "images",
+                "(N, …), N at least 1",
+                images.dims(),
+            ));
+        }
     };
     if batch_size == 0 {
         return Err(Error::argument("batch_size", "at least 1", batch_size));
@@ -73,34 +94,52 @@ pub fn predictions_with(network: &dyn Network, images: &Tensor, batch_size: usiz
     Ok(Tensor::cat(&answers, 0)?)
 }
 
-/// The share of `images` (N, …) that `network` gives the class `labels` (N,) of u32 names: in [0, 1].
+/// The share of `images` (N, …) that `network` gives the class `labels` (N,) of u32 names: in [0,
+/// 1].
 ///
 /// # Errors
 /// As [`predictions`], or labels of another number or dtype.
-pub fn accuracy(network: &dyn Network, images: &Tensor, labels: &Tensor, batch_size: usize) -> Result<f64> {
+pub fn accuracy(
+    network: &dyn Network,
+    images: &Tensor,
+    labels: &Tensor,
+    batch_size: usize,
+) -> Result<f64> {
     let answers = predictions(network, images, batch_size)?;
     if labels.dims() != answers.dims() || labels.dtype() != DType::U32 {
         let expected = format!("({},) of U32, one for each image", answers.elem_count());
         return Err(Error::shape("accuracy", "labels", expected, labels.dims()));
     }
-    let correct = answers.eq(labels)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()?;
+    let correct = answers
+        .eq(labels)?
+        .to_dtype(DType::F64)?
+        .sum_all()?
+        .to_scalar::<f64>()?;
     Ok(correct / answers.elem_count() as f64)
 }
 
-/// How far the neighbours in `embedding` (N, E) are neighbours in `x` (N, D), too: in [0, 1], 1 if all are.
+/// How far the neighbours in `embedding` (N, E) are neighbours in `x` (N, D), too: in [0, 1], 1 if
+/// all are.
 ///
-/// T = 1 − 2 / (N k (2N − 3k − 1)) · Σ_i Σ_j max(0, r_ij − k) over the k nearest j of each i in the embedding, r_ij the rank of
-/// j among the neighbours of i in `x`, from 1; k is `n_neighbors`. Euclidean distances; of equally near points the first
-/// in the data counts as nearer. Venna and Kaski 2001; scikit-learn's `trustworthiness`.
+/// T = 1 − 2 / (N k (2N − 3k − 1)) · Σ_i Σ_j max(0, r_ij − k) over the k nearest j of each i in the
+/// embedding, r_ij the rank of j among the neighbours of i in `x`, from 1; k is `n_neighbors`.
+/// Euclidean distances; of equally near points the first in the data counts as nearer. Venna and
+/// Kaski 2001; scikit-learn's `trustworthiness`.
 ///
 /// # Errors
-/// Not as many rows in both, no rows or columns, a number that is not finite, or `n_neighbors` 0 or not below N/2.
+/// Not as many rows in both, no rows or columns, a number that is not finite, or `n_neighbors` 0 or
+/// not below N/2.
 pub fn trustworthiness(x: &Tensor, embedding: &Array2<f64>, n_neighbors: usize) -> Result<f64> {
     let x = points(x)?;
     let n = x.dim(0)?;
     if embedding.nrows() != n {
         let expected = format!("({n}, E), a row for each of x");
-        return Err(Error::shape("trustworthiness", "embedding", expected, embedding.shape()));
+        return Err(Error::shape(
+            "trustworthiness",
+            "embedding",
+            expected,
+            embedding.shape(),
+        ));
     }
     if n_neighbors == 0 || 2 * n_neighbors >= n {
         let expected = format!("at least 1 and below {n}/2, half the number of points");
@@ -110,13 +149,23 @@ pub fn trustworthiness(x: &Tensor, embedding: &Array2<f64>, n_neighbors: usize) 
     let embedding = points(&Tensor::from_vec(flat, embedding.dim(), x.device())?)?;
     let penalty = |point: usize| -> Result<usize> {
         let mut rank = vec![0; n];
-        for (index, other) in others_by_distance(&distances_from(&x, point)?, point).into_iter().enumerate() {
+        for (index, other) in others_by_distance(&distances_from(&x, point)?, point)
+            .into_iter()
+            .enumerate()
+        {
             rank[other] = index + 1;
         }
-        let near = others_by_distance(&distances_from(&embedding, point)?, point).into_iter().take(n_neighbors);
-        Ok(near.map(|other| rank[other].saturating_sub(n_neighbors)).sum())
+        let near = others_by_distance(&distances_from(&embedding, point)?, point)
+            .into_iter()
+            .take(n_neighbors);
+        Ok(near
+            .map(|other| rank[other].saturating_sub(n_neighbors))
+            .sum())
     };
-    let penalties = (0..n).into_par_iter().map(penalty).collect::<Result<Vec<usize>>>()?;
+    let penalties = (0..n)
+        .into_par_iter()
+        .map(penalty)
+        .collect::<Result<Vec<usize>>>()?;
     let (n, k) = (n as f64, n_neighbors as f64);
     Ok(1. - penalties.into_iter().sum::<usize>() as f64 * 2. / (n * k * (2. * n - 3. * k - 1.)))
 }

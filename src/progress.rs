@@ -1,12 +1,14 @@
-//! One moving line that says how far a long procedure has come: label, share, count, time, rate and time left.
+//! One moving line that says how far a long procedure has come: label, share, count, time, rate and
+//! time left.
 //!
 //! ```text
 //! β = 1:  45 %|████▌     | 90/200 [0:12<0:15, 7.4 epochs/s] loss 0.0123
 //! ```
 //!
-//! In isopath's kernel the line is a display that changes in place, at most ten times a second; on a terminal it moves on the
-//! standard error stream; in a file, or in another kernel, only its last state is printed, once. A [`Bar`] that ends early, by
-//! an error or because the user stops the cell, leaves its last state.
+//! In isopath's kernel the line is a display that changes in place, at most ten times a second; on
+//! a terminal it moves on the standard error stream; in a file, or in another kernel, only its last
+//! state is printed, once. A [`Bar`] that ends early, by an error or because the user stops the
+//! cell, leaves its last state.
 //!
 //! ```
 //! use isopath::progress::Bar;
@@ -48,7 +50,8 @@ impl Pace {
         Self { every, last: None }
     }
 
-    /// Whether the time has come: always at first, and then once so much time has passed since it last had.
+    /// Whether the time has come: always at first, and then once so much time has passed since it
+    /// last had.
     pub fn is_due(&mut self) -> bool {
         let due = self.last.is_none_or(|last| last.elapsed() >= self.every);
         if due {
@@ -60,8 +63,8 @@ impl Pace {
 
 /// A moving line.
 ///
-/// Nothing is shown before the first change. Several threads may move one bar, and several bars may move at once; on a
-/// terminal one of those moves, and the others appear when they end.
+/// Nothing is shown before the first change. Several threads may move one bar, and several bars may
+/// move at once; on a terminal one of those moves, and the others appear when they end.
 pub struct Bar {
     state: Arc<Mutex<State>>,
 }
@@ -167,7 +170,8 @@ impl Bar {
         });
     }
 
-    /// Counts on from `before` of `total` steps, since the bar was made: what was done before is no part of the rate.
+    /// Counts on from `before` of `total` steps, since the bar was made: what was done before is no
+    /// part of the rate.
     pub(crate) fn resume(&self, before: f64, total: usize, unit: &'static str) {
         let line = &mut self.lock().line;
         line.begin(Some(total as f64), unit);
@@ -181,7 +185,11 @@ impl Bar {
 
     /// So many steps that move the bar together, by parts.
     pub fn part_of(&self, steps: usize) -> Part<'_> {
-        Part { bar: self, steps: steps as f64, share: 0. }
+        Part {
+            bar: self,
+            steps: steps as f64,
+            share: 0.,
+        }
     }
 
     /// Makes room on a terminal for something that is printed; the bar goes on below.
@@ -211,12 +219,16 @@ impl Bar {
 
 impl State {
     fn text(&self) -> String {
-        self.line.text(self.took.unwrap_or_else(|| self.begun.elapsed()))
+        self.line
+            .text(self.took.unwrap_or_else(|| self.begun.elapsed()))
     }
 
     fn show(&mut self) {
         // The end is shown at once, since a variable of a notebook may live on.
-        if self.stage == Stage::Moving && self.output.moves() && (self.line.is_complete() || self.pace.is_due()) {
+        if self.stage == Stage::Moving
+            && self.output.moves()
+            && (self.line.is_complete() || self.pace.is_due())
+        {
             self.output.show(&self.text());
         }
     }
@@ -298,7 +310,10 @@ mod tests {
         bar.add(1.);
         assert_eq!(out.text(), "");
         drop(bar);
-        assert_eq!(without_time(out.text().trim_end()), "a:  50 %|█████     | 2/4 first");
+        assert_eq!(
+            without_time(out.text().trim_end()),
+            "a:  50 %|█████     | 2/4 first"
+        );
         // One that never moved says nothing.
         drop(Bar::on(Output::on(screen), "b").of(4, "steps"));
         assert_eq!(out.lines().len(), 1);
@@ -307,7 +322,8 @@ mod tests {
     #[test]
     fn a_kernel_gets_one_display_that_changes_at_most_ten_times_a_second() {
         let (screen, out) = Screen::in_memory(true);
-        let [a, b] = ["a", "b"].map(|label| Bar::on(Output::on(screen.clone()), label).of(1_000, "steps"));
+        let [a, b] =
+            ["a", "b"].map(|label| Bar::on(Output::on(screen.clone()), label).of(1_000, "steps"));
         for _ in 0..1_000 {
             a.add(1.);
             b.add(1.);
@@ -323,15 +339,24 @@ mod tests {
         // The end was shown before the bars were dropped.
         assert_eq!(before_the_end, messages.len());
         let of = |label: &str| -> Vec<&serde_json::Value> {
-            let own = |m: &&serde_json::Value| m["data"]["text/plain"].as_str().unwrap().starts_with(label);
+            let own = |m: &&serde_json::Value| {
+                m["data"]["text/plain"].as_str().unwrap().starts_with(label)
+            };
             messages.iter().filter(own).collect()
         };
         for label in ["a", "b"] {
             let own = of(label);
             assert_eq!(own[0]["kind"], "display");
-            assert!(own[1..].iter().all(|m| m["kind"] == "update" && m["id"] == own[0]["id"]));
+            assert!(
+                own[1..]
+                    .iter()
+                    .all(|m| m["kind"] == "update" && m["id"] == own[0]["id"])
+            );
             let last = own.last().unwrap()["data"]["text/plain"].as_str().unwrap();
-            assert_eq!(without_time(last), format!("{label}: 100 %|██████████| 1000/1000"));
+            assert_eq!(
+                without_time(last),
+                format!("{label}: 100 %|██████████| 1000/1000")
+            );
             // 2,000 changes of two bars are quicker than that many pauses.
             assert!((2..500).contains(&own.len()), "{}", own.len());
         }
@@ -352,7 +377,10 @@ mod tests {
             }
         });
         drop(bar);
-        assert_eq!(without_time(out.text().trim_end()), "a: 100 %|██████████| 8/8");
+        assert_eq!(
+            without_time(out.text().trim_end()),
+            "a: 100 %|██████████| 8/8"
+        );
     }
 
     #[test]
@@ -360,7 +388,10 @@ mod tests {
         let bar = Bar::hidden().of(2, "steps");
         bar.report(1., "half");
         bar.make_room();
-        assert_eq!(without_time(&format!("{bar:?}")), "Bar(\" 50 %|█████     | 1/2 half\")");
+        assert_eq!(
+            without_time(&format!("{bar:?}")),
+            "Bar(\" 50 %|█████     | 1/2 half\")"
+        );
         let mut pace = Pace::new(Duration::from_secs(3_600));
         assert!(pace.is_due() && !pace.is_due());
     }

@@ -1,7 +1,7 @@
 //! The one source of randomness.
 //!
-//! candle's CPU generator cannot be seeded, so initial weights, shuffles, noise and random starts all come from here:
-//! same seed, same numbers, whatever the device and the number of threads.
+//! candle's CPU generator cannot be seeded, so initial weights, shuffles, noise and random starts
+//! all come from here: same seed, same numbers, whatever the device and the number of threads.
 
 use candle_core::{DType, Device, Shape, Tensor};
 use rand::{Rng as _, RngCore, SeedableRng, seq::SliceRandom};
@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// A seeded generator (ChaCha8). [`Rng::stream`] gives independent generators by name, so that adding a draw in one
-/// place changes no other.
+/// A seeded generator (ChaCha8). [`Rng::stream`] gives independent generators by name, so that
+/// adding a draw in one place changes no other.
 #[derive(Clone, Debug)]
 pub struct Rng {
     key: [u8; 32],
@@ -28,12 +28,19 @@ impl Rng {
     }
 
     fn from_key(key: [u8; 32]) -> Self {
-        Self { key, generator: ChaCha8Rng::from_seed(key) }
+        Self {
+            key,
+            generator: ChaCha8Rng::from_seed(key),
+        }
     }
 
-    /// An independent generator that depends on this one's seed and on `name` alone, not on what was drawn so far.
+    /// An independent generator that depends on this one's seed and on `name` alone, not on what
+    /// was drawn so far.
     pub fn stream(&self, name: impl AsRef<[u8]>) -> Self {
-        let digest = Sha256::new().chain_update(self.key).chain_update(name).finalize();
+        let digest = Sha256::new()
+            .chain_update(self.key)
+            .chain_update(name)
+            .finalize();
         Self::from_key(digest.into())
     }
 
@@ -68,9 +75,15 @@ impl Rng {
         device: &Device,
     ) -> Result<Tensor> {
         if !(lo.is_finite() && hi.is_finite() && lo <= hi) {
-            return Err(Error::argument("range", "finite lo ≤ hi", format!("({lo}, {hi})")));
+            return Err(Error::argument(
+                "range",
+                "finite lo ≤ hi",
+                format!("({lo}, {hi})"),
+            ));
         }
-        self.tensor(shape.into(), dtype, device, |generator| lo + (hi - lo) * generator.random::<f64>())
+        self.tensor(shape.into(), dtype, device, |generator| {
+            lo + (hi - lo) * generator.random::<f64>()
+        })
     }
 
     /// A tensor of N(`mean`, `std`²), drawn in f64 and row by row, then rounded to `dtype`.
@@ -86,9 +99,15 @@ impl Rng {
         device: &Device,
     ) -> Result<Tensor> {
         if !(mean.is_finite() && std.is_finite() && std >= 0.) {
-            return Err(Error::argument("normal", "finite mean, std ≥ 0", format!("({mean}, {std})")));
+            return Err(Error::argument(
+                "normal",
+                "finite mean, std ≥ 0",
+                format!("({mean}, {std})"),
+            ));
         }
-        self.tensor(shape.into(), dtype, device, |generator| mean + std * generator.sample::<f64, _>(StandardNormal))
+        self.tensor(shape.into(), dtype, device, |generator| {
+            mean + std * generator.sample::<f64, _>(StandardNormal)
+        })
     }
 
     fn tensor(
@@ -98,8 +117,12 @@ impl Rng {
         device: &Device,
         mut draw: impl FnMut(&mut ChaCha8Rng) -> f64,
     ) -> Result<Tensor> {
-        let values: Vec<f64> = (0..shape.elem_count()).map(|_| draw(&mut self.generator)).collect();
-        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+        let values: Vec<f64> = (0..shape.elem_count())
+            .map(|_| draw(&mut self.generator))
+            .collect();
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?
+            .to_dtype(dtype)?
+            .to_device(device)?)
     }
 
     /// 64 random bits, for another library's seed.
@@ -119,7 +142,10 @@ mod tests {
         assert_eq!(first, Rng::new(7).bits());
         assert_ne!(first, Rng::new(8).bits());
         // A stream depends on the seed and its name, not on what was drawn before.
-        assert_eq!(a.stream("weights").bits(), Rng::new(7).stream("weights").bits());
+        assert_eq!(
+            a.stream("weights").bits(),
+            Rng::new(7).stream("weights").bits()
+        );
         assert_ne!(a.stream("weights").bits(), a.stream("shuffle").bits());
         assert_ne!(a.stream("weights").bits(), first);
     }
@@ -143,7 +169,10 @@ mod tests {
         assert!((mean(&u)? - 1.).abs() < 5. * 1.155 / 141.);
         assert!((mean(&z)? - 2.).abs() < 5. * 0.5 / 141.);
         assert!((mean(&(&z - 2.)?.sqr()?)? - 0.25).abs() < 0.02);
-        let (lo, hi) = (u.min_all()?.to_scalar::<f64>()?, u.max_all()?.to_scalar::<f64>()?);
+        let (lo, hi) = (
+            u.min_all()?.to_scalar::<f64>()?,
+            u.max_all()?.to_scalar::<f64>()?,
+        );
         assert!((-1. ..=3.).contains(&lo) && (-1. ..=3.).contains(&hi));
         Ok(())
     }
@@ -151,7 +180,15 @@ mod tests {
     #[test]
     fn bad_arguments_are_refused() {
         assert!(Rng::new(0).below(0).is_err());
-        assert!(Rng::new(0).uniform(2, 1., 0., DType::F32, &Device::Cpu).is_err());
-        assert!(Rng::new(0).normal(2, 0., f64::NAN, DType::F32, &Device::Cpu).is_err());
+        assert!(
+            Rng::new(0)
+                .uniform(2, 1., 0., DType::F32, &Device::Cpu)
+                .is_err()
+        );
+        assert!(
+            Rng::new(0)
+                .normal(2, 0., f64::NAN, DType::F32, &Device::Cpu)
+                .is_err()
+        );
     }
 }

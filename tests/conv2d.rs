@@ -6,8 +6,8 @@ use common::{CPU, assert_close, message, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::ops::{
-    Conv2dParams, ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite, conv2d, conv2d_composite,
-    conv2d_relu, conv2d_relu_composite,
+    Conv2dParams, ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite, conv2d,
+    conv2d_composite, conv2d_relu, conv2d_relu_composite,
 };
 use isopath::rng::Rng;
 use proptest::prelude::*;
@@ -16,10 +16,15 @@ use proptest::prelude::*;
 type Op<'a> = &'a dyn Fn(&Tensor, &Tensor, Option<&Tensor>) -> Result<Tensor>;
 
 fn random(seed: u64, shape: &[usize], dtype: DType) -> Result<Var> {
-    Ok(Var::from_tensor(&Rng::new(seed).stream("convolution").normal(shape, 0., 1., dtype, CPU)?)?)
+    Ok(Var::from_tensor(
+        &Rng::new(seed)
+            .stream("convolution")
+            .normal(shape, 0., 1., dtype, CPU)?,
+    )?)
 }
 
-/// The value and the gradients of Σ value·sin(0.1 + index): of x, weight and bias. No gradient counts as none.
+/// The value and the gradients of Σ value·sin(0.1 + index): of x, weight and bias. No gradient
+/// counts as none.
 fn with_gradients(op: Op, x: &Var, weight: &Var, bias: Option<&Var>) -> Result<Vec<Vec<f64>>> {
     let y = op(x, weight, bias.map(Var::as_tensor))?;
     let along = wave(y.dims(), 0.1)?.to_dtype(y.dtype())?;
@@ -46,7 +51,9 @@ fn tolerance(dtype: DType) -> f64 {
 fn assert_same(fused: &[Vec<f64>], composite: &[Vec<f64>], dtype: DType) {
     assert_eq!(fused.len(), composite.len());
     for (fused, composite) in fused.iter().zip(composite) {
-        let scale = composite.iter().fold(10f64, |largest, v| largest.max(v.abs()));
+        let scale = composite
+            .iter()
+            .fold(10f64, |largest, v| largest.max(v.abs()));
         assert_close(fused, composite, scale * tolerance(dtype));
     }
 }
@@ -65,7 +72,14 @@ struct Case {
 
 impl Case {
     fn compare(self, dtype: DType) -> Result<()> {
-        let Self { images, inputs, outputs, input, kernel, params } = self;
+        let Self {
+            images,
+            inputs,
+            outputs,
+            input,
+            kernel,
+            params,
+        } = self;
         let groups = params.groups;
         let x = random(1, &[images, groups * inputs, input[0], input[1]], dtype)?;
         let weight = random(2, &[groups * outputs, inputs, kernel[0], kernel[1]], dtype)?;
@@ -87,15 +101,38 @@ impl Case {
 
     /// The same numbers, with the kernel from `inputs` to `outputs` channels.
     fn compare_transposed(self, output_padding: usize, dtype: DType) -> Result<()> {
-        let Self { images, inputs, outputs, input, kernel, params } = self;
-        let Conv2dParams { stride, padding, dilation, groups } = params;
-        let params = ConvTranspose2dParams { stride, padding, output_padding, dilation, groups };
+        let Self {
+            images,
+            inputs,
+            outputs,
+            input,
+            kernel,
+            params,
+        } = self;
+        let Conv2dParams {
+            stride,
+            padding,
+            dilation,
+            groups,
+        } = params;
+        let params = ConvTranspose2dParams {
+            stride,
+            padding,
+            output_padding,
+            dilation,
+            groups,
+        };
         let x = random(1, &[images, groups * inputs, input[0], input[1]], dtype)?;
         let weight = random(2, &[groups * inputs, outputs, kernel[0], kernel[1]], dtype)?;
         let bias = random(3, &[groups * outputs], dtype)?;
         for bias in [Some(&bias), None] {
             assert_same(
-                &with_gradients(&|x, w, b| conv_transpose2d(x, w, b, &params), &x, &weight, bias)?,
+                &with_gradients(
+                    &|x, w, b| conv_transpose2d(x, w, b, &params),
+                    &x,
+                    &weight,
+                    bias,
+                )?,
                 &with_gradients(
                     &|x, w, b| conv_transpose2d_composite(x, w, b, &params),
                     &double(&x)?,
@@ -110,7 +147,12 @@ impl Case {
 }
 
 fn params(stride: usize, padding: usize, dilation: usize, groups: usize) -> Conv2dParams {
-    Conv2dParams { stride, padding, dilation, groups }
+    Conv2dParams {
+        stride,
+        padding,
+        dilation,
+        groups,
+    }
 }
 
 #[test]
@@ -118,16 +160,26 @@ fn fused_kernel_is_its_composite() -> Result<()> {
     // Sizes around a vector's width in images, channels and outputs.
     for size in [1, 2, 3, 15, 16, 17] {
         for dtype in [DType::F64, DType::F32] {
-            for (kernel, params) in
-                [([3, 3], params(1, 1, 1, 1)), ([1, 1], params(1, 0, 1, 1)), ([3, 2], params(2, 1, 1, 1))]
-            {
+            for (kernel, params) in [
+                ([3, 3], params(1, 1, 1, 1)),
+                ([1, 1], params(1, 0, 1, 1)),
+                ([3, 2], params(2, 1, 1, 1)),
+            ] {
                 for (images, inputs, outputs, input) in [
                     (size, 3, 2, [4, 5]),
                     (2, size, 3, [5, 4]),
                     (2, 2, size, [4, 4]),
                     (2, 3, 2, [size + 1, 17 - size + 2]),
                 ] {
-                    Case { images, inputs, outputs, input, kernel, params }.compare(dtype)?;
+                    Case {
+                        images,
+                        inputs,
+                        outputs,
+                        input,
+                        kernel,
+                        params,
+                    }
+                    .compare(dtype)?;
                 }
             }
         }
@@ -137,7 +189,8 @@ fn fused_kernel_is_its_composite() -> Result<()> {
 
 #[test]
 fn large_cases_are_their_composite() -> Result<()> {
-    // More terms than one pass takes; rows in parts; images side by side; a product of matrices in place.
+    // More terms than one pass takes; rows in parts; images side by side; a product of matrices in
+    // place.
     for (images, inputs, outputs, input, kernel, params) in [
         (2, 33, 40, [12, 13], [3, 3], params(1, 1, 1, 1)),
         (1, 3, 9, [75, 70], [7, 7], params(2, 3, 1, 1)),
@@ -146,8 +199,24 @@ fn large_cases_are_their_composite() -> Result<()> {
         (2, 4, 5, [40, 45], [3, 3], params(1, 2, 2, 3)),
         (1, 150, 150, [23, 23], [1, 3], params(1, 1, 1, 1)),
     ] {
-        Case { images, inputs, outputs, input, kernel, params }.compare(DType::F32)?;
-        Case { images, inputs, outputs, input, kernel, params }.compare_transposed(0, DType::F32)?;
+        Case {
+            images,
+            inputs,
+            outputs,
+            input,
+            kernel,
+            params,
+        }
+        .compare(DType::F32)?;
+        Case {
+            images,
+            inputs,
+            outputs,
+            input,
+            kernel,
+            params,
+        }
+        .compare_transposed(0, DType::F32)?;
     }
     Ok(())
 }
@@ -185,32 +254,47 @@ proptest! {
 fn relu_is_fused_with_value_and_gradients() -> Result<()> {
     let params = params(2, 1, 1, 1);
     for dtype in [DType::F32, DType::F64] {
-        let (x, weight) = (random(1, &[3, 4, 9, 8], dtype)?, random(2, &[5, 4, 3, 3], dtype)?);
+        let (x, weight) = (
+            random(1, &[3, 4, 9, 8], dtype)?,
+            random(2, &[5, 4, 3, 3], dtype)?,
+        );
         let bias = random(3, &[5], dtype)?;
         for bias in [Some(&bias), None] {
-            let fused = with_gradients(&|x, w, b| conv2d_relu(x, w, b, &params), &x, &weight, bias)?;
-            let composite = with_gradients(&|x, w, b| conv2d_relu_composite(x, w, b, &params), &x, &weight, bias)?;
+            let fused =
+                with_gradients(&|x, w, b| conv2d_relu(x, w, b, &params), &x, &weight, bias)?;
+            let composite = with_gradients(
+                &|x, w, b| conv2d_relu_composite(x, w, b, &params),
+                &x,
+                &weight,
+                bias,
+            )?;
             assert_same(&fused, &composite, dtype);
             assert!(fused[0].contains(&0.) && fused[0].iter().all(|y| *y >= 0.));
         }
     }
     let nan = (Tensor::ones((1, 1, 2, 2), DType::F32, CPU)? * f64::NAN)?;
     let weight = Tensor::ones((1, 1, 1, 1), DType::F32, CPU)?;
-    assert!(values(&conv2d_relu(&nan, &weight, None, &Conv2dParams::default())?).iter().all(|y| y.is_nan()));
+    assert!(
+        values(&conv2d_relu(&nan, &weight, None, &Conv2dParams::default())?)
+            .iter()
+            .all(|y| y.is_nan())
+    );
     Ok(())
 }
 
-// torch 2.15.0, in f64, printed with 13 digits:
-// def wave(shape, start): return torch.sin(torch.arange(torch.Size(shape).numel()) + start).reshape(shape)
-// def run(f, x, w, b):
-//     x, w, b = wave(x, 0.).requires_grad_(), wave(w, 0.3).requires_grad_(), wave(b, 0.7).requires_grad_()
-//     y = f(x, w, b); (y * wave(y.shape, 0.1)).sum().backward(); print(y, x.grad, w.grad, b.grad)
+// torch 2.15.0, in f64, printed with 13 digits: def wave(shape, start): return
+// torch.sin(torch.arange(torch.Size(shape).numel()) + start).reshape(shape) def run(f, x, w, b): x,
+// w, b = wave(x, 0.).requires_grad_(), wave(w, 0.3).requires_grad_(), wave(b, 0.7).requires_grad_()
+// y = f(x, w, b); (y * wave(y.shape, 0.1)).sum().backward(); print(y, x.grad, w.grad, b.grad)
 fn against_torch(ops: [Op; 2], shapes: [&[usize]; 3], expected: [&[f64]; 4]) -> Result<()> {
     let [x, weight, bias] = shapes;
     let var = |shape, start| -> Result<Var> { Ok(Var::from_tensor(&wave(shape, start)?)?) };
     let (x, weight, bias) = (var(x, 0.)?, var(weight, 0.3)?, var(bias, 0.7)?);
     for op in ops {
-        for (got, expected) in with_gradients(op, &x, &weight, Some(&bias))?.iter().zip(expected) {
+        for (got, expected) in with_gradients(op, &x, &weight, Some(&bias))?
+            .iter()
+            .zip(expected)
+        {
             assert_close(got, expected, 1e-11);
         }
     }
@@ -222,7 +306,9 @@ fn strided_convolution_as_pytorch() -> Result<()> {
     // run(lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1), (1, 2, 5, 4), (2, 2, 3, 2), (2,))
     let params = params(2, 1, 1, 1);
     against_torch(
-        [&|x, w, b| conv2d(x, w, b, &params), &|x, w, b| conv2d_composite(x, w, b, &params)],
+        [&|x, w, b| conv2d(x, w, b, &params), &|x, w, b| {
+            conv2d_composite(x, w, b, &params)
+        }],
         [&[1, 2, 5, 4], &[2, 2, 3, 2], &[2]],
         [
             &[
@@ -320,10 +406,13 @@ fn strided_convolution_as_pytorch() -> Result<()> {
 
 #[test]
 fn dilated_convolution_in_groups_as_pytorch() -> Result<()> {
-    // run(lambda x, w, b: F.conv2d(x, w, b, padding=2, dilation=2, groups=2), (1, 2, 3, 4), (4, 1, 2, 3), (4,))
+    // run(lambda x, w, b: F.conv2d(x, w, b, padding=2, dilation=2, groups=2), (1, 2, 3, 4), (4, 1,
+    // 2, 3), (4,))
     let params = params(1, 2, 2, 2);
     against_torch(
-        [&|x, w, b| conv2d(x, w, b, &params), &|x, w, b| conv2d_composite(x, w, b, &params)],
+        [&|x, w, b| conv2d(x, w, b, &params), &|x, w, b| {
+            conv2d_composite(x, w, b, &params)
+        }],
         [&[1, 2, 3, 4], &[4, 1, 2, 3], &[4]],
         [
             &[
@@ -460,17 +549,31 @@ fn dilated_convolution_in_groups_as_pytorch() -> Result<()> {
                 -3.313152260739,
                 -1.618223484528,
             ],
-            &[0.1978147627571, 1.100813278467, 0.7006295419393, -0.5289845823827],
+            &[
+                0.1978147627571,
+                1.100813278467,
+                0.7006295419393,
+                -0.5289845823827,
+            ],
         ],
     )
 }
 
 #[test]
 fn transposed_in_groups_as_pytorch() -> Result<()> {
-    // run(lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1, groups=2), (1, 2, 2, 3), (2, 1, 3, 2), (2,))
-    let params = ConvTranspose2dParams { stride: 2, padding: 1, output_padding: 1, groups: 2, ..Default::default() };
+    // run(lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1,
+    // groups=2), (1, 2, 2, 3), (2, 1, 3, 2), (2,))
+    let params = ConvTranspose2dParams {
+        stride: 2,
+        padding: 1,
+        output_padding: 1,
+        groups: 2,
+        ..Default::default()
+    };
     against_torch(
-        [&|x, w, b| conv_transpose2d(x, w, b, &params), &|x, w, b| conv_transpose2d_composite(x, w, b, &params)],
+        [&|x, w, b| conv_transpose2d(x, w, b, &params), &|x, w, b| {
+            conv_transpose2d_composite(x, w, b, &params)
+        }],
         [&[1, 2, 2, 3], &[2, 1, 3, 2], &[2]],
         [
             &[
@@ -550,10 +653,18 @@ fn transposed_in_groups_as_pytorch() -> Result<()> {
 
 #[test]
 fn transposed_dilated_as_pytorch() -> Result<()> {
-    // run(lambda x, w, b: F.conv_transpose2d(x, w, b, padding=1, output_padding=1, dilation=2), (1, 1, 3, 2), (1, 2, 2, 2), (2,))
-    let params = ConvTranspose2dParams { padding: 1, output_padding: 1, dilation: 2, ..Default::default() };
+    // run(lambda x, w, b: F.conv_transpose2d(x, w, b, padding=1, output_padding=1, dilation=2), (1,
+    // 1, 3, 2), (1, 2, 2, 2), (2,))
+    let params = ConvTranspose2dParams {
+        padding: 1,
+        output_padding: 1,
+        dilation: 2,
+        ..Default::default()
+    };
     against_torch(
-        [&|x, w, b| conv_transpose2d(x, w, b, &params), &|x, w, b| conv_transpose2d_composite(x, w, b, &params)],
+        [&|x, w, b| conv_transpose2d(x, w, b, &params), &|x, w, b| {
+            conv_transpose2d_composite(x, w, b, &params)
+        }],
         [&[1, 1, 3, 2], &[1, 2, 2, 2], &[2]],
         [
             &[
@@ -582,7 +693,14 @@ fn transposed_dilated_as_pytorch() -> Result<()> {
                 0.3480522538595,
                 0.1761604908693,
             ],
-            &[-0.1958478339823, -0.650230673663, 0.5311633298498, 0.9483935302254, -0.4642583428699, -0.9374769056749],
+            &[
+                -0.1958478339823,
+                -0.650230673663,
+                0.5311633298498,
+                0.9483935302254,
+                -0.4642583428699,
+                -0.9374769056749,
+            ],
             &[
                 -0.02578421400201,
                 2.439249004281,
@@ -600,14 +718,26 @@ fn transposed_dilated_as_pytorch() -> Result<()> {
 
 #[test]
 fn gradients_are_slopes() -> Result<()> {
-    let (x, weight, bias) =
-        (random(1, &[2, 4, 5, 6], DType::F64)?, random(2, &[6, 2, 3, 2], DType::F64)?, random(3, &[6], DType::F64)?);
+    let (x, weight, bias) = (
+        random(1, &[2, 4, 5, 6], DType::F64)?,
+        random(2, &[6, 2, 3, 2], DType::F64)?,
+        random(3, &[6], DType::F64)?,
+    );
     let transposed_weight = random(2, &[4, 3, 3, 2], DType::F64)?;
     let convolution = params(2, 1, 2, 2);
-    let transposed = ConvTranspose2dParams { stride: 3, padding: 2, output_padding: 2, dilation: 2, groups: 2 };
+    let transposed = ConvTranspose2dParams {
+        stride: 3,
+        padding: 2,
+        output_padding: 2,
+        dilation: 2,
+        groups: 2,
+    };
     let ops: [(Op, &Var); 2] = [
         (&|x, w, b| conv2d(x, w, b, &convolution), &weight),
-        (&|x, w, b| conv_transpose2d(x, w, b, &transposed), &transposed_weight),
+        (
+            &|x, w, b| conv_transpose2d(x, w, b, &transposed),
+            &transposed_weight,
+        ),
     ];
     for (op, weight) in ops {
         let vars = [&x, weight, &bias];
@@ -628,7 +758,10 @@ fn gradients_are_slopes() -> Result<()> {
                 };
                 // Linear in each argument, so that the slope is exact but for rounding.
                 let slope = (moved(0.5)? - moved(-0.5)?) / 1.;
-                assert!((slope - gradient).abs() < 1e-11, "{which} {index}: {gradient} {slope}");
+                assert!(
+                    (slope - gradient).abs() < 1e-11,
+                    "{which} {index}: {gradient} {slope}"
+                );
             }
         }
     }
@@ -642,7 +775,11 @@ fn transposed_is_the_adjoint() -> Result<()> {
     let weight = random(2, &[4, 3, 3, 3], DType::F64)?;
     let y = conv2d(&x, &weight, None, &params(2, 1, 1, 1))?;
     let v = random(3, y.dims(), DType::F64)?;
-    let back = ConvTranspose2dParams { stride: 2, padding: 1, ..Default::default() };
+    let back = ConvTranspose2dParams {
+        stride: 2,
+        padding: 1,
+        ..Default::default()
+    };
     let u = conv_transpose2d(&v, &weight, None, &back)?;
     let dot = |a: &Tensor, b: &Tensor| -> Result<f64> { Ok((a * b)?.sum_all()?.to_scalar()?) };
     assert!((dot(&y, &v)? - dot(&x, &u)?).abs() < 1e-11);
@@ -653,8 +790,12 @@ fn transposed_is_the_adjoint() -> Result<()> {
 fn views_are_read_where_they_lie() -> Result<()> {
     let wide = random(1, &[4, 7, 9, 8], DType::F64)?;
     let x = Var::from_tensor(&wide)?;
-    let view =
-        |t: &Tensor| -> Result<Tensor> { Ok(t.narrow(0, 1, 2)?.narrow(1, 2, 3)?.transpose(2, 3)?.narrow(2, 1, 6)?) };
+    let view = |t: &Tensor| -> Result<Tensor> {
+        Ok(t.narrow(0, 1, 2)?
+            .narrow(1, 2, 3)?
+            .transpose(2, 3)?
+            .narrow(2, 1, 6)?)
+    };
     let weight = random(2, &[3, 6, 3, 3], DType::F64)?;
     let bias = random(3, &[9], DType::F64)?;
     let through = |op: Op| -> Result<Vec<Vec<f64>>> {
@@ -665,24 +806,40 @@ fn views_are_read_where_they_lie() -> Result<()> {
         with_gradients(&op, &x, &weight, Some(&bias))
     };
     let params = params(1, 1, 1, 1);
-    let copied =
-        |x: &Tensor, w: &Tensor, b: Option<&Tensor>| conv2d_composite(&x.contiguous()?, &w.contiguous()?, b, &params);
-    assert_same(&through(&|x, w, b| conv2d(x, w, b, &params))?, &through(&copied)?, DType::F64);
+    let copied = |x: &Tensor, w: &Tensor, b: Option<&Tensor>| {
+        conv2d_composite(&x.contiguous()?, &w.contiguous()?, b, &params)
+    };
+    assert_same(
+        &through(&|x, w, b| conv2d(x, w, b, &params))?,
+        &through(&copied)?,
+        DType::F64,
+    );
     // An incoming gradient that is a view, too.
-    let transposed =
-        |op: Op| -> Result<Vec<Vec<f64>>> { through(&|x, w, b| Ok(op(x, w, b)?.transpose(2, 3)?.transpose(0, 1)?)) };
-    assert_same(&transposed(&|x, w, b| conv2d(x, w, b, &params))?, &transposed(&copied)?, DType::F64);
+    let transposed = |op: Op| -> Result<Vec<Vec<f64>>> {
+        through(&|x, w, b| Ok(op(x, w, b)?.transpose(2, 3)?.transpose(0, 1)?))
+    };
+    assert_same(
+        &transposed(&|x, w, b| conv2d(x, w, b, &params))?,
+        &transposed(&copied)?,
+        DType::F64,
+    );
     Ok(())
 }
 
 #[test]
 fn empty_batches_stay_empty() -> Result<()> {
     let x = Var::from_tensor(&Tensor::zeros((0, 2, 5, 5), DType::F32, CPU)?)?;
-    let (weight, bias) = (random(2, &[2, 2, 3, 3], DType::F32)?, random(3, &[2], DType::F32)?);
+    let (weight, bias) = (
+        random(2, &[2, 2, 3, 3], DType::F32)?,
+        random(3, &[2], DType::F32)?,
+    );
     let back = ConvTranspose2dParams::default();
     let ops: [(Op, usize); 4] = [
         (&|x, w, b| conv2d(x, w, b, &Conv2dParams::default()), 3),
-        (&|x, w, b| conv2d_composite(x, w, b, &Conv2dParams::default()), 3),
+        (
+            &|x, w, b| conv2d_composite(x, w, b, &Conv2dParams::default()),
+            3,
+        ),
         (&|x, w, b| conv_transpose2d(x, w, b, &back), 7),
         (&|x, w, b| conv_transpose2d_composite(x, w, b, &back), 7),
     ];
@@ -690,7 +847,9 @@ fn empty_batches_stay_empty() -> Result<()> {
         assert_eq!(op(&x, &weight, Some(&bias))?.dims(), [0, 2, size, size]);
     }
     for (op, _) in [ops[0], ops[2]] {
-        let [y, of_x, of_weight, of_bias] = with_gradients(op, &x, &weight, Some(&bias))?.try_into().unwrap();
+        let [y, of_x, of_weight, of_bias] = with_gradients(op, &x, &weight, Some(&bias))?
+            .try_into()
+            .unwrap();
         assert!(y.is_empty() && of_x.is_empty());
         assert_eq!((of_weight, of_bias), (vec![0.; 36], vec![0.; 2]));
     }
@@ -699,18 +858,30 @@ fn empty_batches_stay_empty() -> Result<()> {
 
 #[test]
 fn only_what_is_asked_for_gets_a_gradient() -> Result<()> {
-    let (x, weight, bias) =
-        (random(1, &[2, 3, 5, 5], DType::F32)?, random(2, &[3, 3, 3, 3], DType::F32)?, random(3, &[3], DType::F32)?);
-    let ops: [Op; 2] = [&|x, w, b| conv2d_relu(x, w, b, &Conv2dParams::default()), &|x, w, b| {
-        conv_transpose2d(x, w, b, &ConvTranspose2dParams::default())
-    }];
+    let (x, weight, bias) = (
+        random(1, &[2, 3, 5, 5], DType::F32)?,
+        random(2, &[3, 3, 3, 3], DType::F32)?,
+        random(3, &[3], DType::F32)?,
+    );
+    let ops: [Op; 2] = [
+        &|x, w, b| conv2d_relu(x, w, b, &Conv2dParams::default()),
+        &|x, w, b| conv_transpose2d(x, w, b, &ConvTranspose2dParams::default()),
+    ];
     for op in ops {
         for tracked in 0..3 {
             let vars = [&x, &weight, &bias];
             let arguments: Vec<Tensor> = (0..3)
-                .map(|i| if i == tracked { vars[i].as_tensor().clone() } else { vars[i].as_detached_tensor() })
+                .map(|i| {
+                    if i == tracked {
+                        vars[i].as_tensor().clone()
+                    } else {
+                        vars[i].as_detached_tensor()
+                    }
+                })
                 .collect();
-            let gradients = op(&arguments[0], &arguments[1], Some(&arguments[2]))?.sum_all()?.backward()?;
+            let gradients = op(&arguments[0], &arguments[1], Some(&arguments[2]))?
+                .sum_all()?
+                .backward()?;
             for (i, var) in vars.iter().enumerate() {
                 assert_eq!(gradients.get(var).is_some(), i == tracked);
             }
@@ -728,12 +899,30 @@ fn number_of_threads_changes_no_bit() -> Result<()> {
         (3, 4, 5, [20, 20], [3, 3], params(1, 1, 1, 6)),
         (9, 64, 40, [7, 7], [3, 3], params(1, 1, 1, 1)),
     ] {
-        let x = random(1, &[images, params.groups * inputs, input[0], input[1]], DType::F32)?;
-        let weight = random(2, &[params.groups * outputs, inputs, kernel[0], kernel[1]], DType::F32)?;
+        let x = random(
+            1,
+            &[images, params.groups * inputs, input[0], input[1]],
+            DType::F32,
+        )?;
+        let weight = random(
+            2,
+            &[params.groups * outputs, inputs, kernel[0], kernel[1]],
+            DType::F32,
+        )?;
         let bias = random(3, &[params.groups * outputs], DType::F32)?;
         let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| with_gradients(&|x, w, b| conv2d(x, w, b, &params), &x, &weight, Some(&bias)))
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                with_gradients(
+                    &|x, w, b| conv2d(x, w, b, &params),
+                    &x,
+                    &weight,
+                    Some(&bias),
+                )
+            })
         };
         let one = on(1)?;
         for threads in [2, 3, 7] {
@@ -749,7 +938,12 @@ fn bad_arguments_are_refused() -> Result<()> {
     let (x, weight) = (of(&[2, 4, 5, 5]), of(&[6, 4, 3, 3]));
     let plain = Conv2dParams::default();
     type Convolution = fn(&Tensor, &Tensor, Option<&Tensor>, &Conv2dParams) -> Result<Tensor>;
-    for op in [conv2d as Convolution, conv2d_composite, conv2d_relu, conv2d_relu_composite] {
+    for op in [
+        conv2d as Convolution,
+        conv2d_composite,
+        conv2d_relu,
+        conv2d_relu_composite,
+    ] {
         let text = |x: &Tensor, w: &Tensor, params: Conv2dParams| message(op(x, w, None, &params));
         assert_eq!(
             text(&x, &of(&[6, 3, 3, 3]), plain),
@@ -760,24 +954,82 @@ fn bad_arguments_are_refused() -> Result<()> {
             "conv2d: x has shape [2, 4, 5, 5]; expected a padded image that holds the kernel of weight [6, 4, 6, 3], \
              Conv2dParams { stride: 1, padding: 0, dilation: 1, groups: 1 }"
         );
-        assert!(text(&x, &weight, Conv2dParams { dilation: 3, ..plain }).contains("holds the kernel"));
-        assert!(text(&x, &weight, Conv2dParams { dilation: usize::MAX, ..plain }).contains("expected at most 65536"));
-        assert!(text(&x, &weight, Conv2dParams { padding: usize::MAX, ..plain }).contains("expected at most 65536"));
-        assert_eq!(text(&x, &weight, Conv2dParams { stride: 0, ..plain }), "stride is 0; expected at least 1");
-        assert_eq!(text(&x, &weight, Conv2dParams { dilation: 0, ..plain }), "dilation is 0; expected at least 1");
-        assert_eq!(text(&x, &weight, Conv2dParams { groups: 0, ..plain }), "groups is 0; expected at least 1");
+        assert!(
+            text(
+                &x,
+                &weight,
+                Conv2dParams {
+                    dilation: 3,
+                    ..plain
+                }
+            )
+            .contains("holds the kernel")
+        );
+        assert!(
+            text(
+                &x,
+                &weight,
+                Conv2dParams {
+                    dilation: usize::MAX,
+                    ..plain
+                }
+            )
+            .contains("expected at most 65536")
+        );
+        assert!(
+            text(
+                &x,
+                &weight,
+                Conv2dParams {
+                    padding: usize::MAX,
+                    ..plain
+                }
+            )
+            .contains("expected at most 65536")
+        );
+        assert_eq!(
+            text(&x, &weight, Conv2dParams { stride: 0, ..plain }),
+            "stride is 0; expected at least 1"
+        );
+        assert_eq!(
+            text(
+                &x,
+                &weight,
+                Conv2dParams {
+                    dilation: 0,
+                    ..plain
+                }
+            ),
+            "dilation is 0; expected at least 1"
+        );
+        assert_eq!(
+            text(&x, &weight, Conv2dParams { groups: 0, ..plain }),
+            "groups is 0; expected at least 1"
+        );
         assert_eq!(
             text(&x, &of(&[5, 2, 3, 3]), Conv2dParams { groups: 2, ..plain }),
             "conv2d: weight has shape [5, 2, 3, 3]; expected at least one number, and outputs in 2 equal groups"
         );
         assert!(text(&x, &of(&[6, 4, 0, 3]), plain).contains("at least one number"));
         assert!(text(&of(&[4, 5, 5]), &weight, plain).contains("expected (N, 4, H, W)"));
-        assert!(text(&x, &of(&[6, 4]), plain).contains("expected (O, C / groups, kernel height, kernel width)"));
-        assert_eq!(message(op(&x, &weight, Some(&of(&[4])), &plain)), "conv2d: bias has shape [4]; expected (6,)");
+        assert!(
+            text(&x, &of(&[6, 4]), plain)
+                .contains("expected (O, C / groups, kernel height, kernel width)")
+        );
+        assert_eq!(
+            message(op(&x, &weight, Some(&of(&[4])), &plain)),
+            "conv2d: bias has shape [4]; expected (6,)"
+        );
         let double = weight.to_dtype(DType::F64)?;
-        assert_eq!(text(&x, &double, plain), "dtype of weight is F64; expected F32, that of x");
+        assert_eq!(
+            text(&x, &double, plain),
+            "dtype of weight is F64; expected F32, that of x"
+        );
         let bias = of(&[6]).to_dtype(DType::F64)?;
-        assert_eq!(message(op(&x, &weight, Some(&bias), &plain)), "dtype of bias is F64; expected F32, that of x");
+        assert_eq!(
+            message(op(&x, &weight, Some(&bias), &plain)),
+            "dtype of bias is F64; expected F32, that of x"
+        );
     }
     Ok(())
 }
@@ -787,34 +1039,60 @@ fn bad_arguments_of_the_transposed_are_refused() -> Result<()> {
     let of = |shape: &[usize]| Tensor::zeros(shape, DType::F32, CPU).unwrap();
     let (x, weight) = (of(&[2, 4, 5, 5]), of(&[4, 6, 3, 3]));
     let plain = ConvTranspose2dParams::default();
-    type Transposed = fn(&Tensor, &Tensor, Option<&Tensor>, &ConvTranspose2dParams) -> Result<Tensor>;
+    type Transposed =
+        fn(&Tensor, &Tensor, Option<&Tensor>, &ConvTranspose2dParams) -> Result<Tensor>;
     for op in [conv_transpose2d as Transposed, conv_transpose2d_composite] {
-        let text = |x: &Tensor, w: &Tensor, params: ConvTranspose2dParams| message(op(x, w, None, &params));
+        let text = |x: &Tensor, w: &Tensor, params: ConvTranspose2dParams| {
+            message(op(x, w, None, &params))
+        };
         assert_eq!(
             text(&x, &of(&[3, 6, 3, 3]), plain),
             "conv_transpose2d: x has shape [2, 4, 5, 5]; expected (N, 3, H, W) for weight [3, 6, 3, 3], \
              H and W at least 1"
         );
         assert_eq!(
-            text(&x, &weight, ConvTranspose2dParams { output_padding: 1, ..plain }),
+            text(
+                &x,
+                &weight,
+                ConvTranspose2dParams {
+                    output_padding: 1,
+                    ..plain
+                }
+            ),
             "output_padding is 1; expected below stride 1 or dilation 1"
         );
-        let none = ConvTranspose2dParams { padding: 4, ..plain };
-        assert!(text(&x, &weight, none).contains("a result larger than its padding with weight [4, 6, 3, 3]"));
+        let none = ConvTranspose2dParams {
+            padding: 4,
+            ..plain
+        };
+        assert!(
+            text(&x, &weight, none)
+                .contains("a result larger than its padding with weight [4, 6, 3, 3]")
+        );
         assert!(text(&of(&[2, 4, 0, 5]), &weight, plain).contains("H and W at least 1"));
         assert!(text(&of(&[4, 5, 5]), &weight, plain).contains("expected (N, 4, H, W)"));
         assert!(text(&x, &of(&[6, 4]), plain).contains("expected (C, O / groups"));
         let three = ConvTranspose2dParams { groups: 3, ..plain };
         assert!(text(&x, &weight, three).contains("inputs in 3 equal groups"));
-        let huge = ConvTranspose2dParams { padding: usize::MAX, stride: usize::MAX, ..plain };
+        let huge = ConvTranspose2dParams {
+            padding: usize::MAX,
+            stride: usize::MAX,
+            ..plain
+        };
         assert!(text(&x, &weight, huge).contains("expected at most 65536"));
-        assert_eq!(text(&x, &weight, ConvTranspose2dParams { groups: 0, ..plain }), "groups is 0; expected at least 1");
+        assert_eq!(
+            text(&x, &weight, ConvTranspose2dParams { groups: 0, ..plain }),
+            "groups is 0; expected at least 1"
+        );
         assert_eq!(
             message(op(&x, &weight, Some(&of(&[4])), &plain)),
             "conv_transpose2d: bias has shape [4]; expected (6,)"
         );
         let double = weight.to_dtype(DType::F64)?;
-        assert_eq!(text(&x, &double, plain), "dtype of weight is F64; expected F32, that of x");
+        assert_eq!(
+            text(&x, &double, plain),
+            "dtype of weight is F64; expected F32, that of x"
+        );
     }
     Ok(())
 }

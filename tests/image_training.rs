@@ -1,4 +1,5 @@
-//! What images are trained with: SGD, one cycle of the learning rate, softened labels, crops and mirror images.
+//! What images are trained with: SGD, one cycle of the learning rate, softened labels, crops and
+//! mirror images.
 
 mod common;
 
@@ -9,7 +10,9 @@ use isopath::datasets::Augmentation;
 use isopath::losses::{CrossEntropy, LabelSmoothing, Loss, cross_entropy};
 use isopath::models::{Network, Parameters, ResNet, ResNetParams};
 use isopath::rng::Rng;
-use isopath::training::{Adam, AdamParams, Optimizer, Schedule, Sgd, SgdParams, TrainParams, train};
+use isopath::training::{
+    Adam, AdamParams, Optimizer, Schedule, Sgd, SgdParams, TrainParams, train,
+};
 
 /// ```python
 /// import torch                                                    # 2.15.0
@@ -29,15 +32,35 @@ fn sgd_is_that_of_pytorch() -> Result<()> {
     let expected = [
         (
             true,
-            [0.0, 0.3867170989972435, 0.37540058969416884, 0.12400487536145147],
+            [
+                0.0,
+                0.3867170989972435,
+                0.37540058969416884,
+                0.12400487536145147,
+            ],
             [0.4387502069520757, 0.42874259955692134],
-            [0.0, 1.0104265208277678, 1.1519168105713522, 0.046921250664091925],
+            [
+                0.0,
+                1.0104265208277678,
+                1.1519168105713522,
+                0.046921250664091925,
+            ],
         ),
         (
             false,
-            [0.0, 0.422671724485221, 0.4090442301900823, 0.1275931715631924],
+            [
+                0.0,
+                0.422671724485221,
+                0.4090442301900823,
+                0.1275931715631924,
+            ],
             [0.47145298513036665, 0.45971472637705535],
-            [0.0, 1.1960315572408966, 1.384480554515892, 0.04782279872230619],
+            [
+                0.0,
+                1.1960315572408966,
+                1.384480554515892,
+                0.04782279872230619,
+            ],
         ),
     ];
     for (nesterov, p_expected, b_expected, velocity) in expected {
@@ -45,10 +68,18 @@ fn sgd_is_that_of_pytorch() -> Result<()> {
         let builder = parameters.builder(&Rng::new(0), DType::F64, CPU);
         builder.get((2, 2), "p")?;
         builder.get(2, "b")?;
-        let (p, b) = (parameters.named()["p"].clone(), parameters.named()["b"].clone());
+        let (p, b) = (
+            parameters.named()["p"].clone(),
+            parameters.named()["b"].clone(),
+        );
         p.set(&wave(&[2, 2], 0.)?)?;
         b.set(&wave(&[2], 1.)?)?;
-        let params = SgdParams { learning_rate: 0.1, momentum: 0.8, nesterov, weight_decay: 0.1 };
+        let params = SgdParams {
+            learning_rate: 0.1,
+            momentum: 0.8,
+            nesterov,
+            weight_decay: 0.1,
+        };
         let mut sgd = Sgd::new(&parameters, params)?;
         for _ in 0..4 {
             let loss = ((p.powf(4.)?.sum_all()? / 4.)? + (b.powf(4.)?.sum_all()? / 4.)?)?;
@@ -81,11 +112,16 @@ fn one_cycle_is_that_of_pytorch() {
         0.049519367986526286,
         4e-06,
     ];
-    let factors: Vec<_> = (0..10).map(|step| Schedule::ONE_CYCLE.factor(step, 10)).collect();
+    let factors: Vec<_> = (0..10)
+        .map(|step| Schedule::ONE_CYCLE.factor(step, 10))
+        .collect();
     assert_close(&factors, &expected, 1e-15);
     assert_eq!(Schedule::Constant.factor(3, 10), 1.);
     for steps in 1..5 {
-        assert!((0..steps).all(|step| (0. ..=1.).contains(&Schedule::ONE_CYCLE.factor(step, steps))), "{steps} steps");
+        assert!(
+            (0..steps).all(|step| (0. ..=1.).contains(&Schedule::ONE_CYCLE.factor(step, steps))),
+            "{steps} steps"
+        );
     }
 }
 
@@ -114,13 +150,36 @@ fn label_smoothing_is_that_of_pytorch() -> Result<()> {
     let terms = LabelSmoothing { smoothing: 0.3 }.terms(&Scaled, &z, &labels)?;
     assert_close(&values(&terms.loss), &[3.430214467875609], 1e-14);
     let expected = [
-        [-0.04200895132986775, 0.3368458902875908, -0.27021704100280813, -0.0246198979549149],
-        [-0.7617084703538126, -0.06775173865540882, -0.01933854175222643, 0.8487987507614482],
-        [0.7656260752535196, 0.07377389315167925, -0.0665513313785536, -0.772848637026645],
+        [
+            -0.04200895132986775,
+            0.3368458902875908,
+            -0.27021704100280813,
+            -0.0246198979549149,
+        ],
+        [
+            -0.7617084703538126,
+            -0.06775173865540882,
+            -0.01933854175222643,
+            0.8487987507614482,
+        ],
+        [
+            0.7656260752535196,
+            0.07377389315167925,
+            -0.0665513313785536,
+            -0.772848637026645,
+        ],
     ];
-    assert_close(&values(terms.loss.backward()?.get(&z).unwrap()), &expected.concat(), 1e-14);
+    assert_close(
+        &values(terms.loss.backward()?.get(&z).unwrap()),
+        &expected.concat(),
+        1e-14,
+    );
     let plain = cross_entropy(&(z.as_tensor() * 3.)?, &labels)?;
-    assert_close(&values(&terms.cross_entropy.unwrap()), &values(&plain), 1e-15);
+    assert_close(
+        &values(&terms.cross_entropy.unwrap()),
+        &values(&plain),
+        1e-15,
+    );
     let none = LabelSmoothing { smoothing: 0. }.loss(&Scaled, &z, &labels)?;
     assert_close(&values(&none), &values(&plain), 1e-15);
     let all = message(LabelSmoothing { smoothing: 1. }.loss(&Scaled, &z, &labels));
@@ -133,12 +192,25 @@ fn label_smoothing_is_that_of_pytorch() -> Result<()> {
 fn crops_and_mirror_images_move_pixels_and_change_none() -> Result<()> {
     let (n, size) = (2000, 6);
     let mut pixels = vec![0f32; n * size * size];
-    pixels.iter_mut().skip(2 * size + 1).step_by(size * size).for_each(|pixel| *pixel = 0.5);
+    pixels
+        .iter_mut()
+        .skip(2 * size + 1)
+        .step_by(size * size)
+        .for_each(|pixel| *pixel = 0.5);
     let images = Tensor::from_vec(pixels, (n, 1, size, size), CPU)?;
-    let augmentation = Augmentation { crop_padding: 2, flip: true };
+    let augmentation = Augmentation {
+        crop_padding: 2,
+        flip: true,
+    };
     let moved = augmentation.apply(&images, &mut Rng::new(1))?;
-    assert_eq!(values(&moved), values(&augmentation.apply(&images, &mut Rng::new(1))?));
-    assert_ne!(values(&moved), values(&augmentation.apply(&images, &mut Rng::new(2))?));
+    assert_eq!(
+        values(&moved),
+        values(&augmentation.apply(&images, &mut Rng::new(1))?)
+    );
+    assert_ne!(
+        values(&moved),
+        values(&augmentation.apply(&images, &mut Rng::new(2))?)
+    );
     let mut seen = [[0usize; 6]; 6];
     let mut lost = 0;
     for image in values(&moved).chunks(size * size) {
@@ -146,15 +218,27 @@ fn crops_and_mirror_images_move_pixels_and_change_none() -> Result<()> {
             Some(at) => seen[at / size][at % size] += 1,
             None => lost += 1,
         }
-        assert_eq!(image.iter().sum::<f64>(), if image.contains(&0.5) { 0.5 } else { 0. });
+        assert_eq!(
+            image.iter().sum::<f64>(),
+            if image.contains(&0.5) { 0.5 } else { 0. }
+        );
     }
     // From column 1 by −2 to 2 columns: one in five leaves the image; mirrored, column x is 5 − x.
-    assert!((330..470).contains(&lost), "{lost} of {n} lost; expected a fifth");
+    assert!(
+        (330..470).contains(&lost),
+        "{lost} of {n} lost; expected a fifth"
+    );
     for (row, seen) in seen.iter().enumerate() {
         for (column, &count) in seen.iter().enumerate() {
-            let ways = [column, 5 - column].iter().filter(|&&column| column <= 3).count();
+            let ways = [column, 5 - column]
+                .iter()
+                .filter(|&&column| column <= 3)
+                .count();
             let expected = if row <= 4 { ways * n / 50 } else { 0 };
-            assert!(count.abs_diff(expected) <= 30, "({row}, {column}): {count}; expected about {expected}");
+            assert!(
+                count.abs_diff(expected) <= 30,
+                "({row}, {column}): {count}; expected about {expected}"
+            );
         }
     }
     // All channels of an image go the same way.
@@ -165,7 +249,10 @@ fn crops_and_mirror_images_move_pixels_and_change_none() -> Result<()> {
     let none = Augmentation::default().apply(&images, &mut Rng::new(1))?;
     assert_eq!(values(&none), values(&images));
     let flat = message(augmentation.apply(&images.flatten_from(1)?, &mut Rng::new(1)));
-    assert_eq!(flat, "augmentation: images has shape [2000, 36]; expected (N, C, H, W)");
+    assert_eq!(
+        flat,
+        "augmentation: images has shape [2000, 36]; expected (N, C, H, W)"
+    );
     Ok(())
 }
 
@@ -174,7 +261,13 @@ fn halves() -> Result<(Tensor, Tensor)> {
     let labels = Tensor::from_iter((0..48).map(|i| i % 2u32), CPU)?;
     let noise = Rng::new(3).uniform((48, 3, 8, 8), 0., 0.4, DType::F32, CPU)?;
     let bright = Tensor::from_iter(
-        (0..48 * 192).map(|i| if (i / 192 % 2 == 0) == (i / 32 % 2 == 0) { 0.6f32 } else { 0. }),
+        (0..48 * 192).map(|i| {
+            if (i / 192 % 2 == 0) == (i / 32 % 2 == 0) {
+                0.6f32
+            } else {
+                0.
+            }
+        }),
         CPU,
     )?;
     Ok(((noise + bright.reshape((48, 3, 8, 8))?)?, labels))
@@ -182,37 +275,65 @@ fn halves() -> Result<(Tensor, Tensor)> {
 
 fn tiny() -> Result<(ResNet, Parameters)> {
     let parameters = Parameters::new();
-    let params = ResNetParams { depths: [1; 4], classes: 2, ..ResNetParams::cifar10(18, 2)? };
-    Ok((ResNet::new(params, parameters.builder(&Rng::new(5), DType::F32, CPU))?, parameters))
+    let params = ResNetParams {
+        depths: [1; 4],
+        classes: 2,
+        ..ResNetParams::cifar10(18, 2)?
+    };
+    Ok((
+        ResNet::new(params, parameters.builder(&Rng::new(5), DType::F32, CPU))?,
+        parameters,
+    ))
 }
 
 #[test]
 fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Result<()> {
     let (images, labels) = halves()?;
     let folder = tempfile::tempdir().unwrap();
-    let sgd = SgdParams { learning_rate: 0.05, ..SgdParams::default() };
+    let sgd = SgdParams {
+        learning_rate: 0.05,
+        ..SgdParams::default()
+    };
     let params = |checkpoint: Option<&str>| TrainParams {
         epochs: 6,
         batch_size: 20,
         optimizer: Optimizer::Sgd(sgd),
         schedule: Schedule::ONE_CYCLE,
-        augmentation: Augmentation { crop_padding: 1, flip: true },
+        augmentation: Augmentation {
+            crop_padding: 1,
+            flip: true,
+        },
         checkpoint: checkpoint.map(|name| folder.path().join(name)),
         ..TrainParams::default()
     };
     let run = |params: &TrainParams, stop: Option<usize>| -> Result<Vec<f64>> {
         let (network, parameters) = tiny()?;
         let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            train(&network, &parameters, &CrossEntropy, &images, &labels, params, &mut |progress| {
-                // As a kill in the middle of an epoch: nothing after it is written.
-                assert!(stop != Some(progress.epoch) || progress.batch < progress.batches, "stopped");
-            })
+            train(
+                &network,
+                &parameters,
+                &CrossEntropy,
+                &images,
+                &labels,
+                params,
+                &mut |progress| {
+                    // As a kill in the middle of an epoch: nothing after it is written.
+                    assert!(
+                        stop != Some(progress.epoch) || progress.batch < progress.batches,
+                        "stopped"
+                    );
+                },
+            )
         }));
         match killed {
             Ok(history) => assert_eq!(history?.epochs.len(), 6),
             Err(_) => assert!(stop.is_some()),
         }
-        Ok(parameters.vars().iter().flat_map(|var| values(var)).collect())
+        Ok(parameters
+            .vars()
+            .iter()
+            .flat_map(|var| values(var))
+            .collect())
     };
     let whole = run(&params(None), None)?;
     run(&params(Some("run")), Some(3))?;
@@ -222,11 +343,22 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
         let mut params = params(Some("run"));
         change(&mut params);
         let (network, parameters) = tiny()?;
-        Ok(message(train(&network, &parameters, &CrossEntropy, &images, &labels, &params, &mut |_| {})))
+        Ok(message(train(
+            &network,
+            &parameters,
+            &CrossEntropy,
+            &images,
+            &labels,
+            &params,
+            &mut |_| {},
+        )))
     };
     assert!(refused(&|params| params.epochs = 9)?.contains("schedule is"));
     assert!(refused(&|params| params.augmentation.flip = false)?.contains("augmentation is"));
-    assert!(refused(&|params| params.optimizer = AdamParams::default().into())?.contains("optimizer is"));
+    assert!(
+        refused(&|params| params.optimizer = AdamParams::default().into())?
+            .contains("optimizer is")
+    );
     Ok(())
 }
 
@@ -235,45 +367,84 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
 fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
     let (images, labels) = halves()?;
     let folder = tempfile::tempdir().unwrap();
-    let run = |epochs, batch_size, average, checkpoint: Option<&str>| -> Result<(ResNet, Parameters)> {
-        let (network, parameters) = tiny()?;
-        let params = TrainParams {
-            epochs,
-            batch_size,
-            optimizer: SgdParams { learning_rate: 0.05, ..SgdParams::default() }.into(),
-            average,
-            checkpoint: checkpoint.map(|name| folder.path().join(name)),
-            ..TrainParams::default()
+    let run =
+        |epochs, batch_size, average, checkpoint: Option<&str>| -> Result<(ResNet, Parameters)> {
+            let (network, parameters) = tiny()?;
+            let params = TrainParams {
+                epochs,
+                batch_size,
+                optimizer: SgdParams {
+                    learning_rate: 0.05,
+                    ..SgdParams::default()
+                }
+                .into(),
+                average,
+                checkpoint: checkpoint.map(|name| folder.path().join(name)),
+                ..TrainParams::default()
+            };
+            train(
+                &network,
+                &parameters,
+                &CrossEntropy,
+                &images,
+                &labels,
+                &params,
+                &mut |_| {},
+            )?;
+            Ok((network, parameters))
         };
-        train(&network, &parameters, &CrossEntropy, &images, &labels, &params, &mut |_| {})?;
-        Ok((network, parameters))
-    };
     let named = |(_, parameters): &(ResNet, Parameters)| -> Vec<(String, Vec<f64>)> {
-        parameters.named().iter().map(|(name, var)| (name.clone(), values(var))).collect()
+        parameters
+            .named()
+            .iter()
+            .map(|(name, var)| (name.clone(), values(var)))
+            .collect()
     };
     let end = |epochs| -> Result<_> { Ok(named(&run(epochs, 48, false, None)?)) };
     let (one, two, three) = (end(1)?, end(2)?, end(3)?);
     let averaged = run(3, 48, true, None)?;
     let all = named(&averaged);
-    for (index, (name, got)) in all.iter().enumerate().filter(|(_, (name, _))| !name.contains("running")) {
-        let mean: Vec<f64> =
-            (0..got.len()).map(|at| (one[index].1[at] + two[index].1[at] + three[index].1[at]) / 3.).collect();
-        assert_close(got, &mean, 1e-6 * mean.iter().fold(1., |most: f64, mean| most.max(mean.abs())));
+    for (index, (name, got)) in all
+        .iter()
+        .enumerate()
+        .filter(|(_, (name, _))| !name.contains("running"))
+    {
+        let mean: Vec<f64> = (0..got.len())
+            .map(|at| (one[index].1[at] + two[index].1[at] + three[index].1[at]) / 3.)
+            .collect();
+        assert_close(
+            got,
+            &mean,
+            1e-6 * mean.iter().fold(1., |most: f64, mean| most.max(mean.abs())),
+        );
         assert_ne!(got, &three[index].1, "{name}");
     }
 
-    // Running statistics are those of the averaged network: seeing all images once more changes them no further.
+    // Running statistics are those of the averaged network: seeing all images once more changes
+    // them no further.
     let running = |end: &(ResNet, Parameters)| -> Vec<f64> {
-        named(end).into_iter().filter(|(name, _)| name.contains("running")).flat_map(|(_, values)| values).collect()
+        named(end)
+            .into_iter()
+            .filter(|(name, _)| name.contains("running"))
+            .flat_map(|(_, values)| values)
+            .collect()
     };
     let refreshed = running(&averaged);
     averaged.0.forward(&images)?;
-    let most = refreshed.iter().fold(1., |most: f64, value| most.max(value.abs()));
+    let most = refreshed
+        .iter()
+        .fold(1., |most: f64, value| most.max(value.abs()));
     assert_close(&refreshed, &running(&averaged), 1e-5 * most);
     let last = run(3, 48, false, None)?;
     let plain = running(&last);
     last.0.forward(&images)?;
-    assert!(plain.iter().zip(running(&last)).any(|(a, b)| (a - b).abs() > 1e-2), "three epochs do not settle them");
+    assert!(
+        plain
+            .iter()
+            .zip(running(&last))
+            .any(|(a, b)| (a - b).abs() > 1e-2),
+        "three epochs do not settle them"
+    );
 
     // In parts of several steps, the same; and no run without the mean is taken for one with it.
     let all = named(&run(3, 20, true, None)?);
@@ -288,11 +459,29 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
 fn a_residual_network_learns() -> Result<()> {
     let (images, labels) = halves()?;
     let (network, parameters) = tiny()?;
-    for optimizer in
-        [Optimizer::Sgd(SgdParams::default()), AdamParams { learning_rate: 1e-2, ..AdamParams::default() }.into()]
-    {
-        let params = TrainParams { epochs: 20, batch_size: 16, optimizer, ..TrainParams::default() };
-        train(&network, &parameters, &CrossEntropy, &images, &labels, &params, &mut |_| {})?;
+    for optimizer in [
+        Optimizer::Sgd(SgdParams::default()),
+        AdamParams {
+            learning_rate: 1e-2,
+            ..AdamParams::default()
+        }
+        .into(),
+    ] {
+        let params = TrainParams {
+            epochs: 20,
+            batch_size: 16,
+            optimizer,
+            ..TrainParams::default()
+        };
+        train(
+            &network,
+            &parameters,
+            &CrossEntropy,
+            &images,
+            &labels,
+            &params,
+            &mut |_| {},
+        )?;
         let accuracy = isopath::metrics::accuracy(&network.freeze()?, &images, &labels, 48)?;
         assert!(accuracy > 0.9, "{accuracy} with {optimizer:?}");
     }
@@ -306,12 +495,39 @@ fn bad_parameters_are_refused() {
         change(&mut params);
         message(Sgd::new(&Parameters::new(), params))
     };
-    assert_eq!(sgd(&|p| p.momentum = 1.), "momentum is 1; expected a number in [0, 1)");
-    assert_eq!(sgd(&|p| p.weight_decay = -1.), "weight_decay is -1; expected a finite number ≥ 0");
-    assert_eq!(sgd(&|p| p.learning_rate = f64::NAN), "learning_rate is NaN; expected a finite number ≥ 0");
+    assert_eq!(
+        sgd(&|p| p.momentum = 1.),
+        "momentum is 1; expected a number in [0, 1)"
+    );
+    assert_eq!(
+        sgd(&|p| p.weight_decay = -1.),
+        "weight_decay is -1; expected a finite number ≥ 0"
+    );
+    assert_eq!(
+        sgd(&|p| p.learning_rate = f64::NAN),
+        "learning_rate is NaN; expected a finite number ≥ 0"
+    );
     assert!(Adam::new(&Parameters::new(), AdamParams::default()).is_ok());
-    let cycle = |warm_up, start, end| message(Schedule::OneCycle { warm_up, start, end }.validate());
-    assert_eq!(cycle(0., 0.1, 0.), "warm_up is 0; expected a number in (0, 1)");
-    assert_eq!(cycle(0.5, 1.5, 0.), "start is 1.5; expected a number in [0, 1]");
-    assert_eq!(cycle(0.5, 0.5, -1.), "end is -1; expected a number in [0, 1]");
+    let cycle = |warm_up, start, end| {
+        message(
+            Schedule::OneCycle {
+                warm_up,
+                start,
+                end,
+            }
+            .validate(),
+        )
+    };
+    assert_eq!(
+        cycle(0., 0.1, 0.),
+        "warm_up is 0; expected a number in (0, 1)"
+    );
+    assert_eq!(
+        cycle(0.5, 1.5, 0.),
+        "start is 1.5; expected a number in [0, 1]"
+    );
+    assert_eq!(
+        cycle(0.5, 0.5, -1.),
+        "end is -1; expected a number in [0, 1]"
+    );
 }

@@ -1,4 +1,5 @@
-//! The isometric loss: its values and laws, and the distances under it. `isometric_fused.rs` compares the two kernels.
+//! The isometric loss: its values and laws, and the distances under it. `isometric_fused.rs`
+//! compares the two kernels.
 
 mod common;
 
@@ -12,16 +13,32 @@ use isopath::rng::Rng;
 type Op = fn(&Tensor, &Tensor, &[u32], &dyn Metric) -> Result<Tensor>;
 
 /// The value and both gradients; no gradient counts as 0.
-fn with_gradients(op: Op, x: &Var, z: &Var, cells: &[u32], metric: &dyn Metric) -> Result<[Vec<f64>; 3]> {
+fn with_gradients(
+    op: Op,
+    x: &Var,
+    z: &Var,
+    cells: &[u32],
+    metric: &dyn Metric,
+) -> Result<[Vec<f64>; 3]> {
     // Not 1, so that a kernel that forgets what flows back is found.
     let loss = (op(x, z, cells, metric)? * 3.)?;
     let gradients = loss.backward()?;
     let gradient = |v: &Var| gradients.get(v).map_or(vec![0.; v.elem_count()], values);
-    Ok([vec![loss.to_dtype(DType::F64)?.to_scalar()?], gradient(x), gradient(z)])
+    Ok([
+        vec![loss.to_dtype(DType::F64)?.to_scalar()?],
+        gradient(x),
+        gradient(z),
+    ])
 }
 
 fn points(seed: u64, n: usize, width: usize, dtype: DType) -> Result<Var> {
-    Ok(Var::from_tensor(&Rng::new(seed).normal((n, width), 0., 1., dtype, CPU)?)?)
+    Ok(Var::from_tensor(&Rng::new(seed).normal(
+        (n, width),
+        0.,
+        1.,
+        dtype,
+        CPU,
+    )?)?)
 }
 
 /// ```python
@@ -41,14 +58,29 @@ fn points(seed: u64, n: usize, width: usize, dtype: DType) -> Result<Var> {
 /// ```
 #[test]
 fn value_and_gradients_are_those_of_pytorch() -> Result<()> {
-    let (x, z) = (Var::from_tensor(&wave(&[6, 3], 0.)?)?, Var::from_tensor(&wave(&[6, 2], 0.5)?)?);
+    let (x, z) = (
+        Var::from_tensor(&wave(&[6, 3], 0.)?)?,
+        Var::from_tensor(&wave(&[6, 2], 0.5)?)?,
+    );
     let gradient_x = [
-        [-0.1699849172216771, -0.11483350055686735, 0.04589530693810567],
-        [0.06450625324214392, -0.1120299353565991, -0.1855663180410022],
+        [
+            -0.1699849172216771,
+            -0.11483350055686735,
+            0.04589530693810567,
+        ],
+        [
+            0.06450625324214392,
+            -0.1120299353565991,
+            -0.1855663180410022,
+        ],
         [0.07635699632132416, 0.2092091771487955, 0.14971540532321645],
         [0.0, 0.0, 0.0],
         [-0.06450625324214392, 0.1120299353565991, 0.1855663180410022],
-        [0.09362792090035295, -0.09437567659192814, -0.19561071226132212],
+        [
+            0.09362792090035295,
+            -0.09437567659192814,
+            -0.19561071226132212,
+        ],
     ];
     let gradient_z = [
         [0.139251854513846, 0.16323877277349763],
@@ -76,19 +108,29 @@ fn gradients_are_slopes_for_every_metric() -> Result<()> {
     for metric in [&Euclidean as &dyn Metric, &Manhattan, &Cosine] {
         for op in [isometric as Op, isometric_composite] {
             let [_, gradient_x, gradient_z] = with_gradients(op, &x, &z, &cells, metric)?;
-            let at = |x: &Tensor, z: &Tensor| -> Result<f64> { Ok(3. * op(x, z, &cells, metric)?.to_scalar::<f64>()?) };
+            let at = |x: &Tensor, z: &Tensor| -> Result<f64> {
+                Ok(3. * op(x, z, &cells, metric)?.to_scalar::<f64>()?)
+            };
             let moved = |v: &Var, index: usize, by: f64| -> Result<Tensor> {
                 let mut numbers = values(v);
                 numbers[index] += by;
                 Ok(Tensor::from_vec(numbers, v.shape(), CPU)?)
             };
             for (index, gradient) in gradient_x.iter().enumerate() {
-                let slope = (at(&moved(&x, index, h)?, &z)? - at(&moved(&x, index, -h)?, &z)?) / (2. * h);
-                assert!((slope - gradient).abs() < 1e-8, "{metric:?} x {index}: {gradient} {slope}");
+                let slope =
+                    (at(&moved(&x, index, h)?, &z)? - at(&moved(&x, index, -h)?, &z)?) / (2. * h);
+                assert!(
+                    (slope - gradient).abs() < 1e-8,
+                    "{metric:?} x {index}: {gradient} {slope}"
+                );
             }
             for (index, gradient) in gradient_z.iter().enumerate() {
-                let slope = (at(&x, &moved(&z, index, h)?)? - at(&x, &moved(&z, index, -h)?)?) / (2. * h);
-                assert!((slope - gradient).abs() < 1e-8, "{metric:?} z {index}: {gradient} {slope}");
+                let slope =
+                    (at(&x, &moved(&z, index, h)?)? - at(&x, &moved(&z, index, -h)?)?) / (2. * h);
+                assert!(
+                    (slope - gradient).abs() < 1e-8,
+                    "{metric:?} z {index}: {gradient} {slope}"
+                );
             }
         }
     }
@@ -106,7 +148,12 @@ fn isometries_lose_nothing() -> Result<()> {
         assert!(op(&x, &z, &[0; 40], &Euclidean)?.to_scalar::<f64>()? < 1e-28);
         // Twice as large: Σ d²/N², which is twice the variance of the points (about their mean).
         let doubled = op(&x, &(&z * 2.)?, &[0; 40], &Euclidean)?.to_scalar::<f64>()?;
-        let variance = x.broadcast_sub(&x.mean_keepdim(0)?)?.sqr()?.sum_all()?.to_scalar::<f64>()? / 40.;
+        let variance = x
+            .broadcast_sub(&x.mean_keepdim(0)?)?
+            .sqr()?
+            .sum_all()?
+            .to_scalar::<f64>()?
+            / 40.;
         assert!((doubled - 2. * variance).abs() < 1e-12);
     }
     Ok(())
@@ -126,7 +173,10 @@ fn order_of_points_and_names_of_cells_do_not_matter() -> Result<()> {
         let other = with_gradients(op, &shuffled(&x)?, &shuffled(&z)?, &renamed, &Euclidean)?;
         assert_close(&other[0], &plain[0], 1e-14);
         for (got, plain, width) in [(&other[1], &plain[1], 5), (&other[2], &plain[2], 4)] {
-            let expected: Vec<f64> = order.iter().flat_map(|&i| plain[i * width..(i + 1) * width].to_vec()).collect();
+            let expected: Vec<f64> = order
+                .iter()
+                .flat_map(|&i| plain[i * width..(i + 1) * width].to_vec())
+                .collect();
             assert_close(got, &expected, 1e-14);
         }
     }
@@ -135,18 +185,37 @@ fn order_of_points_and_names_of_cells_do_not_matter() -> Result<()> {
 
 #[test]
 fn equal_points_give_no_nan() -> Result<()> {
-    let x = Var::from_tensor(&Tensor::new(&[[1., 2.], [1., 2.], [0., 0.], [0., 0.]], CPU)?)?;
-    let z = Var::from_tensor(&Tensor::new(&[[0., 0.], [0., 0.], [3., 1.], [0., 0.]], CPU)?)?;
+    let x = Var::from_tensor(&Tensor::new(
+        &[[1., 2.], [1., 2.], [0., 0.], [0., 0.]],
+        CPU,
+    )?)?;
+    let z = Var::from_tensor(&Tensor::new(
+        &[[0., 0.], [0., 0.], [3., 1.], [0., 0.]],
+        CPU,
+    )?)?;
     for dtype in [DType::F64, DType::F32] {
-        let (x, z) = (Var::from_tensor(&x.to_dtype(dtype)?)?, Var::from_tensor(&z.to_dtype(dtype)?)?);
+        let (x, z) = (
+            Var::from_tensor(&x.to_dtype(dtype)?)?,
+            Var::from_tensor(&z.to_dtype(dtype)?)?,
+        );
         for metric in [&Euclidean as &dyn Metric, &Manhattan, &Cosine] {
             for op in [isometric as Op, isometric_composite] {
                 let all = with_gradients(op, &x, &z, &[0, 0, 0, 0], metric)?;
-                assert!(all.iter().flatten().all(|v| v.is_finite()), "{metric:?} {all:?}");
-                if metric.pairwise(&z)?.get(0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?[0] > 0. {
+                assert!(
+                    all.iter().flatten().all(|v| v.is_finite()),
+                    "{metric:?} {all:?}"
+                );
+                if metric
+                    .pairwise(&z)?
+                    .get(0)?
+                    .to_dtype(DType::F64)?
+                    .to_vec1::<f64>()?[0]
+                    > 0.
+                {
                     continue; // Cosine: two zero vectors are 1 apart.
                 }
-                // The distance of two equal points has the gradient 0: alone in their cell, nothing moves them.
+                // The distance of two equal points has the gradient 0: alone in their cell, nothing
+                // moves them.
                 let alone = with_gradients(op, &x, &z, &[0, 0, 1, 2], metric)?;
                 assert_eq!(alone.concat(), [0.; 17], "{metric:?}");
             }
@@ -159,13 +228,26 @@ fn equal_points_give_no_nan() -> Result<()> {
 fn distances_are_those_of_their_formulas() -> Result<()> {
     let x = Tensor::new(&[[3., 4.], [0., 0.], [-3., -4.], [6., 8.]], CPU)?;
     let d = |metric: &dyn Metric| -> Result<Vec<f64>> { Ok(values(&metric.pairwise(&x)?)) };
-    let euclidean = [0., 5., 10., 5., 5., 0., 5., 10., 10., 5., 0., 15., 5., 10., 15., 0.];
+    let euclidean = [
+        0., 5., 10., 5., 5., 0., 5., 10., 10., 5., 0., 15., 5., 10., 15., 0.,
+    ];
     assert_eq!(d(&Euclidean)?, euclidean);
-    let manhattan = [0., 7., 14., 7., 7., 0., 7., 14., 14., 7., 0., 21., 7., 14., 21., 0.];
+    let manhattan = [
+        0., 7., 14., 7., 7., 0., 7., 14., 14., 7., 0., 21., 7., 14., 21., 0.,
+    ];
     assert_eq!(d(&Manhattan)?, manhattan);
-    assert_close(&d(&Cosine)?, &[0., 1., 2., 0., 1., 1., 1., 1., 2., 1., 0., 2., 0., 1., 2., 0.], 1e-15);
+    assert_close(
+        &d(&Cosine)?,
+        &[
+            0., 1., 2., 0., 1., 1., 1., 1., 2., 1., 0., 2., 0., 1., 2., 0.,
+        ],
+        1e-15,
+    );
     // Pair by pair.
-    assert_eq!(values(&Euclidean.distance(&x.narrow(0, 0, 2)?, &x.narrow(0, 2, 2)?)?), [10., 10.]);
+    assert_eq!(
+        values(&Euclidean.distance(&x.narrow(0, 0, 2)?, &x.narrow(0, 2, 2)?)?),
+        [10., 10.]
+    );
     Ok(())
 }
 
@@ -184,7 +266,10 @@ fn only_what_is_asked_for_gets_a_gradient() -> Result<()> {
     // Rows that do not lie one after another in memory.
     let (xt, zt) = (Var::from_tensor(&x.t()?)?, Var::from_tensor(&z.t()?)?);
     let strided = isometric(&xt.t()?, &zt.t()?, &[0; 5], &Euclidean)?.to_scalar::<f32>()?;
-    assert_eq!(strided, isometric(&x, &z, &[0; 5], &Euclidean)?.to_scalar::<f32>()?);
+    assert_eq!(
+        strided,
+        isometric(&x, &z, &[0; 5], &Euclidean)?.to_scalar::<f32>()?
+    );
     Ok(())
 }
 
@@ -194,14 +279,26 @@ fn bad_arguments_are_refused() -> Result<()> {
     for op in [isometric as Op, isometric_composite] {
         let text = |x: &Tensor, z: &Tensor, cells: &[u32]| message(op(x, z, cells, &Euclidean));
         let none = Tensor::zeros((0, 3), DType::F64, CPU)?;
-        assert_eq!(text(&none, &none, &[]), "isometric: x has shape [0, 3]; expected (N, D) with N at least 1");
+        assert_eq!(
+            text(&none, &none, &[]),
+            "isometric: x has shape [0, 3]; expected (N, D) with N at least 1"
+        );
         assert_eq!(
             text(&x, &z.narrow(0, 0, 3)?, &[0; 4]),
             "isometric: z has shape [3, 2]; expected (4, E), a row for each of x"
         );
-        assert_eq!(text(&x, &z, &[0; 3]), "isometric: cells has shape [3]; expected (4,), one for each row of x");
-        assert_eq!(text(&x, &z.to_dtype(DType::F32)?, &[0; 4]), "dtype of z is F32; expected F64, that of x");
+        assert_eq!(
+            text(&x, &z, &[0; 3]),
+            "isometric: cells has shape [3]; expected (4,), one for each row of x"
+        );
+        assert_eq!(
+            text(&x, &z.to_dtype(DType::F32)?, &[0; 4]),
+            "dtype of z is F32; expected F64, that of x"
+        );
     }
-    assert_eq!(message(Euclidean.pairwise(&wave(&[3], 0.)?)), "pairwise: x has shape [3]; expected (N, D)");
+    assert_eq!(
+        message(Euclidean.pairwise(&wave(&[3], 0.)?)),
+        "pairwise: x has shape [3]; expected (N, D)"
+    );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The experiments on rings and torus, small: order of their results, what they find, and that they repeat themselves.
+//! The experiments on rings and torus, small: order of their results, what they find, and that they
+//! repeat themselves.
 
 mod common;
 
@@ -29,12 +30,18 @@ fn without_times(value: &mut Value) -> usize {
 }
 
 fn keys(value: &Value) -> Vec<&str> {
-    value.as_object().map(|fields| fields.keys().map(String::as_str).collect()).unwrap_or_default()
+    value
+        .as_object()
+        .map(|fields| fields.keys().map(String::as_str).collect())
+        .unwrap_or_default()
 }
 
 fn few_rings() -> rings::Settings {
     rings::Settings {
-        rings: RingsParams { points: 120, ..RingsParams::default() },
+        rings: RingsParams {
+            points: 120,
+            ..RingsParams::default()
+        },
         seeds: vec![2, 7],
         epochs: 600,
         learning_rate: 3e-3,
@@ -46,22 +53,43 @@ fn few_rings() -> rings::Settings {
 fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<()> {
     let settings = few_rings();
     let networks = rings::train_networks(&settings, &Bar::hidden())?;
-    let order: Vec<_> = networks.iter().flatten().map(|trained| (trained.mapping, trained.seed)).collect();
+    let order: Vec<_> = networks
+        .iter()
+        .flatten()
+        .map(|trained| (trained.mapping, trained.seed))
+        .collect();
     let mappings = [Partition::None, Partition::Local, Partition::Global];
-    assert_eq!(order, mappings.iter().flat_map(|mapping| [(*mapping, 2), (*mapping, 7)]).collect::<Vec<_>>());
+    assert_eq!(
+        order,
+        mappings
+            .iter()
+            .flat_map(|mapping| [(*mapping, 2), (*mapping, 7)])
+            .collect::<Vec<_>>()
+    );
     for seed in [2, 7] {
-        let (none, local) =
-            (rings::pick(&networks, Partition::None, seed)?, rings::pick(&networks, Partition::Local, seed)?);
+        let (none, local) = (
+            rings::pick(&networks, Partition::None, seed)?,
+            rings::pick(&networks, Partition::Local, seed)?,
+        );
         assert_eq!((none.accuracy, local.accuracy), (1., 1.));
         for (none, local) in none.shape.iter().zip(&local.shape) {
-            assert!(local.loop_kept && local.stress < 0.1 && local.distance_correlation > 0.99, "{local:?}");
-            assert!(none.stress > 0.3 && none.distance_correlation < local.distance_correlation, "{none:?}");
+            assert!(
+                local.loop_kept && local.stress < 0.1 && local.distance_correlation > 0.99,
+                "{local:?}"
+            );
+            assert!(
+                none.stress > 0.3 && none.distance_correlation < local.distance_correlation,
+                "{none:?}"
+            );
         }
         assert_eq!(local.representation()?.dims(), [120, 20]);
     }
     assert!(rings::pick(&networks, Partition::Local, 3).is_err());
     let stresses = rings::ring_values(&networks[2], |ring| ring.stress);
-    assert_eq!((stresses.len(), stresses[3]), (4, networks[2][1].shape[1].stress));
+    assert_eq!(
+        (stresses.len(), stresses[3]),
+        (4, networks[2][1].shape[1].stress)
+    );
 
     let mut numbers = json(&rings::Results::new(Scale::Quick, &settings, &networks))?;
     let run = &numbers["runs"][3];
@@ -79,8 +107,17 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         "seconds",
     ];
     assert_eq!(keys(run), names);
-    assert_eq!((&run["mapping"], &run["seed"]), (&Value::from("local"), &Value::from(7)));
-    assert_eq!(run["stress"], serde_json::json!([networks[1][1].shape[0].stress, networks[1][1].shape[1].stress]));
+    assert_eq!(
+        (&run["mapping"], &run["seed"]),
+        (&Value::from("local"), &Value::from(7))
+    );
+    assert_eq!(
+        run["stress"],
+        serde_json::json!([
+            networks[1][1].shape[0].stress,
+            networks[1][1].shape[1].stress
+        ])
+    );
     let quantiles = &run["found_distances"][1];
     assert_eq!(quantiles.as_array().map(Vec::len), Some(21));
     assert!(quantiles[10].as_f64() > quantiles[9].as_f64() && quantiles[20].as_f64() < Some(2.5));
@@ -98,30 +135,69 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
 
 #[test]
 fn bad_settings_of_the_rings_are_refused() {
-    let refused = |settings: rings::Settings| message(rings::train_networks(&settings, &Bar::hidden()));
+    let refused =
+        |settings: rings::Settings| message(rings::train_networks(&settings, &Bar::hidden()));
     assert_eq!(
-        refused(rings::Settings { seeds: vec![], ..few_rings() }),
+        refused(rings::Settings {
+            seeds: vec![],
+            ..few_rings()
+        }),
         "mappings and seeds is 3 and 0; expected at least one each"
     );
     assert_eq!(
-        refused(rings::Settings { beta: 0., ..few_rings() }),
+        refused(rings::Settings {
+            beta: 0.,
+            ..few_rings()
+        }),
         "beta is 0; expected above 0 (0 is the mapping Partition::None)"
     );
-    assert_eq!(refused(rings::Settings { epochs: 0, ..few_rings() }), "epochs is 0; expected at least 1");
-    let one_class = rings::Settings { sizes: vec![3, 20, 1], ..few_rings() };
-    assert_eq!(refused(one_class), "label is 1; expected below 1, the number of classes");
-    let none = RingsParams { points: 0, ..RingsParams::default() };
-    assert_eq!(refused(rings::Settings { rings: none, ..few_rings() }), "points is 0; expected at least 2, one a ring");
+    assert_eq!(
+        refused(rings::Settings {
+            epochs: 0,
+            ..few_rings()
+        }),
+        "epochs is 0; expected at least 1"
+    );
+    let one_class = rings::Settings {
+        sizes: vec![3, 20, 1],
+        ..few_rings()
+    };
+    assert_eq!(
+        refused(one_class),
+        "label is 1; expected below 1, the number of classes"
+    );
+    let none = RingsParams {
+        points: 0,
+        ..RingsParams::default()
+    };
+    assert_eq!(
+        refused(rings::Settings {
+            rings: none,
+            ..few_rings()
+        }),
+        "points is 0; expected at least 2, one a ring"
+    );
     for beta in [-1., f64::NAN] {
-        assert!(refused(rings::Settings { beta, ..few_rings() }).starts_with(&format!("beta is {beta}; expected ")));
+        assert!(
+            refused(rings::Settings {
+                beta,
+                ..few_rings()
+            })
+            .starts_with(&format!("beta is {beta}; expected "))
+        );
     }
 }
 
-/// At 5e-3 Adam throws a stack whose gradient is let through back at times, and another rounding decides where it ends; at
-/// 2e-3 the instruction sets' stresses agree to 0.002.
+/// At 5e-3 Adam throws a stack whose gradient is let through back at times, and another rounding
+/// decides where it ends; at 2e-3 the instruction sets' stresses agree to 0.002.
 fn small_torus() -> torus::Settings {
     torus::Settings {
-        torus: TorusParams { toroidal: 16, poloidal: 8, regions: vec![2, 4, 8], ..TorusParams::default() },
+        torus: TorusParams {
+            toroidal: 16,
+            poloidal: 8,
+            regions: vec![2, 4, 8],
+            ..TorusParams::default()
+        },
         seeds: vec![1, 4],
         through_seeds: vec![4],
         epochs: 2_000,
@@ -134,14 +210,28 @@ fn small_torus() -> torus::Settings {
 fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()> {
     let settings = small_torus();
     let stacks = torus::train_stacks(&settings, &Bar::hidden())?;
-    let order: Vec<_> = stacks.iter().map(|trained| (trained.gradient, trained.seed)).collect();
-    assert_eq!(order, [(Gradient::Cut, 1), (Gradient::Cut, 4), (Gradient::Through, 4)]);
+    let order: Vec<_> = stacks
+        .iter()
+        .map(|trained| (trained.gradient, trained.seed))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            (Gradient::Cut, 1),
+            (Gradient::Cut, 4),
+            (Gradient::Through, 4)
+        ]
+    );
     for trained in &stacks {
         let regions: Vec<usize> = trained.levels.iter().map(|level| level.regions).collect();
         assert_eq!(regions, [2, 4, 8]);
         for level in &trained.levels {
-            assert!(level.accuracy > 0.99 && level.stress < 0.2 && level.distance_correlation > 0.95, "{level:?}");
-            // Of a circle of eight points; the loop of an octagon itself is only just twice as wide as its sides.
+            assert!(
+                level.accuracy > 0.99 && level.stress < 0.2 && level.distance_correlation > 0.95,
+                "{level:?}"
+            );
+            // Of a circle of eight points; the loop of an octagon itself is only just twice as wide
+            // as its sides.
             assert!(level.loop_kept > 0.8, "{level:?}");
         }
         // The coarsest layer gets the points themselves.
@@ -149,23 +239,51 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
     }
     assert!(torus::pick(&stacks, Gradient::Through, 1).is_err());
     let finest = torus::level_values(&stacks, Gradient::Cut, 2, |shape| shape.stress);
-    assert_eq!(finest, [stacks[0].levels[2].stress, stacks[1].levels[2].stress]);
+    assert_eq!(
+        finest,
+        [stacks[0].levels[2].stress, stacks[1].levels[2].stress]
+    );
     assert!(torus::level_values(&stacks, Gradient::Cut, 3, |shape| shape.stress).is_empty());
 
     let mut numbers = json(&torus::Results::new(Scale::Quick, &settings, &stacks)?)?;
-    let level = ["regions", "accuracy", "stress", "distance_correlation", "stress_of_layer", "loop_kept"];
+    let level = [
+        "regions",
+        "accuracy",
+        "stress",
+        "distance_correlation",
+        "stress_of_layer",
+        "loop_kept",
+    ];
     assert_eq!(keys(&numbers["runs"][2]["levels"][1]), level);
-    assert_eq!((&numbers["runs"][2]["gradient"], &numbers["points"]), (&Value::from("through"), &Value::from(128)));
+    assert_eq!(
+        (&numbers["runs"][2]["gradient"], &numbers["points"]),
+        (&Value::from("through"), &Value::from(128))
+    );
     let reaches = |gradient: &str, loss: usize, layer: usize| {
-        numbers["gradient_norms"][gradient][loss][layer].as_f64().map(|norm| norm > 0.)
+        numbers["gradient_norms"][gradient][loss][layer]
+            .as_f64()
+            .map(|norm| norm > 0.)
     };
-    for (loss, layer) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)] {
+    for (loss, layer) in [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (1, 0),
+        (1, 1),
+        (1, 2),
+        (2, 0),
+        (2, 1),
+        (2, 2),
+    ] {
         assert_eq!(reaches("cut", loss, layer), Some(layer == loss));
         assert_eq!(reaches("through", loss, layer), Some(layer <= loss));
     }
     assert_eq!(without_times(&mut numbers), 4);
-    let mut again =
-        json(&torus::Results::new(Scale::Quick, &settings, &torus::train_stacks(&settings, &Bar::hidden())?)?)?;
+    let mut again = json(&torus::Results::new(
+        Scale::Quick,
+        &settings,
+        &torus::train_stacks(&settings, &Bar::hidden())?,
+    )?)?;
     without_times(&mut again);
     assert_eq!(numbers, again);
 
@@ -177,13 +295,38 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
 
 #[test]
 fn bad_settings_of_the_torus_are_refused() {
-    let refused = |settings: torus::Settings| message(torus::train_stacks(&settings, &Bar::hidden()));
-    assert_eq!(refused(torus::Settings { seeds: vec![], ..small_torus() }), "seeds is empty; expected at least one");
-    let crossing = TorusParams { regions: vec![2, 3], ..small_torus().torus };
+    let refused =
+        |settings: torus::Settings| message(torus::train_stacks(&settings, &Bar::hidden()));
     assert_eq!(
-        refused(torus::Settings { torus: crossing, ..small_torus() }),
+        refused(torus::Settings {
+            seeds: vec![],
+            ..small_torus()
+        }),
+        "seeds is empty; expected at least one"
+    );
+    let crossing = TorusParams {
+        regions: vec![2, 3],
+        ..small_torus().torus
+    };
+    assert_eq!(
+        refused(torus::Settings {
+            torus: crossing,
+            ..small_torus()
+        }),
         "regions is [2, 3]; expected each to divide the next, and the last toroidal = 16"
     );
-    assert_eq!(refused(torus::Settings { epochs: 0, ..small_torus() }), "epochs is 0; expected at least 1");
-    assert_eq!(refused(torus::Settings { beta: -1., ..small_torus() }), "beta is -1; expected a finite number ≥ 0");
+    assert_eq!(
+        refused(torus::Settings {
+            epochs: 0,
+            ..small_torus()
+        }),
+        "epochs is 0; expected at least 1"
+    );
+    assert_eq!(
+        refused(torus::Settings {
+            beta: -1.,
+            ..small_torus()
+        }),
+        "beta is -1; expected a finite number ≥ 0"
+    );
 }

@@ -1,6 +1,8 @@
-//! `isopath kernel`: every running kernel has a build folder of its own, whatever happens to the others.
+//! `isopath kernel`: every running kernel has a build folder of its own, whatever happens to the
+//! others.
 //!
-//! A stand-in for the kernel's program notes what it was given and waits, so that nothing is compiled here.
+//! A stand-in for the kernel's program notes what it was given and waits, so that nothing is
+//! compiled here.
 
 use std::collections::{BTreeSet, HashSet};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A folder for kernels, and a program that writes its environment beside the connection file, then waits.
+/// A folder for kernels, and a program that writes its environment beside the connection file, then
+/// waits.
 struct Environment {
     folder: TempDir,
 }
@@ -19,7 +22,10 @@ struct Environment {
 impl Environment {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        script(&folder.path().join("program"), "env > \"$1.part\"; mv \"$1.part\" \"$1.env\"; exec sleep 60");
+        script(
+            &folder.path().join("program"),
+            "env > \"$1.part\"; mv \"$1.part\" \"$1.env\"; exec sleep 60",
+        );
         Self { folder }
     }
 
@@ -39,10 +45,16 @@ impl Environment {
         let noted = self.folder.path().join(format!("{name}.env"));
         let start = Instant::now();
         while !noted.exists() {
-            assert!(start.elapsed() < Duration::from_secs(60), "the kernel did not start");
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "the kernel did not start"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
-        Kernel { child, environment: std::fs::read_to_string(noted).unwrap() }
+        Kernel {
+            child,
+            environment: std::fs::read_to_string(noted).unwrap(),
+        }
     }
 }
 
@@ -58,7 +70,9 @@ struct Kernel {
 
 impl Kernel {
     fn variable(&self, name: &str) -> Option<&str> {
-        self.environment.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        self.environment
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
     }
 
     fn folder(&self) -> PathBuf {
@@ -87,7 +101,11 @@ fn two_at_once_share_nothing_and_a_killed_kernel_leaves_its_folder_free() {
     std::fs::create_dir_all(freed.join("target")).unwrap();
     first.kill();
     let third = environment.start("three");
-    assert_eq!(third.folder(), freed, "a killed kernel's folder is used again");
+    assert_eq!(
+        third.folder(),
+        freed,
+        "a killed kernel's folder is used again"
+    );
     second.kill();
     third.kill();
 }
@@ -101,7 +119,9 @@ fn evcxr_gets_the_crates_profile_versions_and_compiled_dependencies() {
     let workspace = folder.parent().unwrap();
     let read = |path: &str| std::fs::read_to_string(workspace.join(path)).unwrap();
     let profile = "[profile.dev]\nopt-level = 3\n";
-    assert!(read("Cargo.toml").contains(profile) && include_str!("../Cargo.toml").contains(profile));
+    assert!(
+        read("Cargo.toml").contains(profile) && include_str!("../Cargo.toml").contains(profile)
+    );
     assert!(read("Cargo.toml").contains("\noverflow-checks = false\n"));
     let init = read("config/init.evcxr");
     let root = serde_json::Value::from(env!("CARGO_MANIFEST_DIR"));
@@ -111,7 +131,8 @@ fn evcxr_gets_the_crates_profile_versions_and_compiled_dependencies() {
     let triple = binary.ancestors().nth(2).unwrap().file_name().unwrap();
     let deps = folder.join("target").join(triple).join("debug/deps");
     let is_candle = |path: PathBuf| path.to_string_lossy().contains("libcandle_core-");
-    let deps = std::fs::read_dir(deps).expect("no compiled dependencies: run `cargo run -- setup` first");
+    let deps =
+        std::fs::read_dir(deps).expect("no compiled dependencies: run `cargo run -- setup` first");
     assert!(deps.map(|entry| entry.unwrap().path()).any(is_candle));
     kernel.kill();
 }
@@ -124,25 +145,42 @@ fn versions_stay_those_of_the_crate_whatever_cells_ask_for() {
     let versions = |lock: PathBuf| -> BTreeSet<String> {
         let lock = std::fs::read_to_string(lock).unwrap();
         let packages = lock.split("[[package]]").skip(1);
-        packages.map(|package| package.lines().skip(1).take(2).collect()).collect()
+        packages
+            .map(|package| package.lines().skip(1).take(2).collect())
+            .collect()
     };
     let of_the_crate = versions(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"));
     std::fs::create_dir_all(folder.join("src")).unwrap();
     std::fs::write(folder.join("src/lib.rs"), "").unwrap();
     // As evcxr does: first a package without dependencies, then the one that a cell asks for.
-    for dependency in [String::new(), format!("isopath = {{ path = {:?} }}", env!("CARGO_MANIFEST_DIR"))] {
-        let manifest = format!("[package]\nname = \"ctx\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n");
+    for dependency in [
+        String::new(),
+        format!("isopath = {{ path = {:?} }}", env!("CARGO_MANIFEST_DIR")),
+    ] {
+        let manifest = format!(
+            "[package]\nname = \"ctx\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n"
+        );
         std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
         let cargo = Command::new(env!("CARGO"))
             .args(["update", "--workspace", "--offline", "--quiet"])
             .current_dir(&folder)
             .output()
             .unwrap();
-        assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+        assert!(
+            cargo.status.success(),
+            "{}",
+            String::from_utf8_lossy(&cargo.stderr)
+        );
         let found = versions(folder.parent().unwrap().join("Cargo.lock"));
         assert!(found.iter().any(|package| package.contains("candle-core")));
         let others: Vec<_> = found.difference(&of_the_crate).collect();
-        assert_eq!(others, ["name = \"ctx\"version = \"0.0.0\"", "name = \"pins\"version = \"0.0.0\""]);
+        assert_eq!(
+            others,
+            [
+                "name = \"ctx\"version = \"0.0.0\"",
+                "name = \"pins\"version = \"0.0.0\""
+            ]
+        );
     }
     kernel.kill();
 }
@@ -159,7 +197,10 @@ fn ten_at_once_have_ten_folders() {
             })
         };
         let started: Vec<_> = (0..10).map(start).collect();
-        started.into_iter().map(|kernel| kernel.join().unwrap()).collect()
+        started
+            .into_iter()
+            .map(|kernel| kernel.join().unwrap())
+            .collect()
     });
     let folders: HashSet<PathBuf> = kernels.iter().map(Kernel::workspace).collect();
     assert_eq!(folders.len(), 10);
@@ -196,8 +237,14 @@ fn a_kernel_without_a_folder_says_why_in_its_cells() {
     // A file where the folders should be.
     std::fs::write(environment.pool(), "").unwrap();
     let kernel = environment.start("one");
-    let reason = kernel.variable("ISOPATH_KERNEL_REFUSAL").expect("the program is told why").to_owned();
-    assert!(reason.contains(environment.pool().to_str().unwrap()), "{reason}");
+    let reason = kernel
+        .variable("ISOPATH_KERNEL_REFUSAL")
+        .expect("the program is told why")
+        .to_owned();
+    assert!(
+        reason.contains(environment.pool().to_str().unwrap()),
+        "{reason}"
+    );
     kernel.kill();
 }
 
@@ -210,5 +257,8 @@ fn a_missing_program_names_the_remedy() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(message, "error: /no/such/program is not there; run `cargo run -- setup`\n");
+    assert_eq!(
+        message,
+        "error: /no/such/program is not there; run `cargo run -- setup`\n"
+    );
 }

@@ -10,7 +10,8 @@ use isopath::attacks::gradient;
 use isopath::candle::{DType, Device, Tensor};
 use isopath::distances::Manhattan;
 use isopath::lipschitz::{
-    Pairs, cross_entropy_gradient, isometric_gradient, jacobian, jacobian_norms, layer_norms, ratio, spectral_norm,
+    Pairs, cross_entropy_gradient, isometric_gradient, jacobian, jacobian_norms, layer_norms,
+    ratio, spectral_norm,
 };
 use isopath::losses::{Lil, Partition, Representation};
 use isopath::models::{Activation, Mlp, Network as _, Parameters};
@@ -46,11 +47,18 @@ fn rotation(angle: f64, a: f64) -> Result<Mlp> {
 fn rings(n: usize, dtype: DType) -> Result<(Tensor, Tensor)> {
     let point = |i: usize| {
         let t = std::f64::consts::TAU * (i / 2) as f64 / (n / 2) as f64;
-        if i.is_multiple_of(2) { [t.cos(), t.sin(), 0.] } else { [1. + t.cos(), 0., t.sin()] }
+        if i.is_multiple_of(2) {
+            [t.cos(), t.sin(), 0.]
+        } else {
+            [1. + t.cos(), 0., t.sin()]
+        }
     };
     let flat: Vec<f64> = (0..n).flat_map(point).collect();
     let labels: Vec<u32> = (0..n as u32).map(|i| i % 2).collect();
-    Ok((Tensor::from_vec(flat, (n, 3), CPU)?.to_dtype(dtype)?, Tensor::from_vec(labels, n, CPU)?))
+    Ok((
+        Tensor::from_vec(flat, (n, 3), CPU)?.to_dtype(dtype)?,
+        Tensor::from_vec(labels, n, CPU)?,
+    ))
 }
 
 /// Networks as they are drawn, of both activations, and networks trained with and without isometry.
@@ -71,17 +79,29 @@ fn networks() -> Result<Vec<(String, Mlp)>> {
     }
     for beta in [0., 0.1, 10.] {
         let (mlp, parameters) = build(&[3, 20, 20, 20, 2], 5, DType::F64)?;
-        let adam = AdamParams { learning_rate: 0.01, ..AdamParams::default() };
-        let params = TrainParams { epochs: 150, batch_size: 80, optimizer: adam.into(), ..TrainParams::default() };
-        let loss = Lil { beta, ..Lil::default() };
+        let adam = AdamParams {
+            learning_rate: 0.01,
+            ..AdamParams::default()
+        };
+        let params = TrainParams {
+            epochs: 150,
+            batch_size: 80,
+            optimizer: adam.into(),
+            ..TrainParams::default()
+        };
+        let loss = Lil {
+            beta,
+            ..Lil::default()
+        };
         train(&mlp, &parameters, &loss, &x, &labels, &params, &mut |_| ())?;
         networks.push((format!("trained with β = {beta}"), mlp.freeze()?));
     }
     Ok(networks)
 }
 
-/// numpy 2.4.6, each matrix A of shape s: `np.linalg.svd(A, compute_uv=False)[0]`,
-/// A = `np.sin(np.arange(np.prod(s)) + start).reshape(s)` and, the last two, `np.sin(np.arange(np.prod(s))**2 + start)`.
+/// numpy 2.4.6, each matrix A of shape s: `np.linalg.svd(A, compute_uv=False)[0]`, A =
+/// `np.sin(np.arange(np.prod(s)) + start).reshape(s)` and, the last two,
+/// `np.sin(np.arange(np.prod(s))**2 + start)`.
 #[test]
 fn spectral_norms_are_numpys() -> Result<()> {
     for (shape, start, expected) in [
@@ -91,17 +111,35 @@ fn spectral_norms_are_numpys() -> Result<()> {
         ([4, 1], 1., 1.4586158172337569),
         ([40, 30], 2., 17.63702831393798),
     ] {
-        assert_close(&[spectral_norm(&wave(&shape, start)?)?], &[expected], 1e-9 * expected);
+        assert_close(
+            &[spectral_norm(&wave(&shape, start)?)?],
+            &[expected],
+            1e-9 * expected,
+        );
     }
     let squares = |rows: usize, columns: usize, start: f64| -> Result<Tensor> {
-        let values: Vec<f64> = (0..rows * columns).map(|k| ((k * k) as f64 + start).sin()).collect();
+        let values: Vec<f64> = (0..rows * columns)
+            .map(|k| ((k * k) as f64 + start).sin())
+            .collect();
         Ok(Tensor::from_vec(values, (rows, columns), CPU)?)
     };
     // The largest two singular values differ by two in a hundred only.
-    assert_close(&[spectral_norm(&squares(30, 40, 1.)?)?], &[7.054854802891614], 1e-8);
-    assert_close(&[spectral_norm(&squares(64, 64, 2.)?)?], &[8.680827530219585], 1e-8);
+    assert_close(
+        &[spectral_norm(&squares(30, 40, 1.)?)?],
+        &[7.054854802891614],
+        1e-8,
+    );
+    assert_close(
+        &[spectral_norm(&squares(64, 64, 2.)?)?],
+        &[8.680827530219585],
+        1e-8,
+    );
     assert_eq!(spectral_norm(&Tensor::zeros((3, 4), DType::F32, CPU)?)?, 0.);
-    assert_close(&[spectral_norm(&Tensor::eye(6, DType::F32, CPU)?)?], &[1.], 1e-12);
+    assert_close(
+        &[spectral_norm(&Tensor::eye(6, DType::F32, CPU)?)?],
+        &[1.],
+        1e-12,
+    );
     Ok(())
 }
 
@@ -121,10 +159,26 @@ fn jacobians_are_pytorchs() -> Result<()> {
     let found = jacobian(&network, HIDDEN, &x)?;
     assert_eq!(found.dims(), [3, 4, 3]);
     let first = [
-        [-0.19187850295823602, -0.31914465132344577, -0.15299067907284647],
-        [0.003333172316148254, 0.03632345207357748, 0.035918117508741285],
-        [0.0378171327917783, 0.054476343933056684, 0.02105025569281443],
-        [-0.03731492282934767, -0.05866436571496781, -0.026078061306830238],
+        [
+            -0.19187850295823602,
+            -0.31914465132344577,
+            -0.15299067907284647,
+        ],
+        [
+            0.003333172316148254,
+            0.03632345207357748,
+            0.035918117508741285,
+        ],
+        [
+            0.0378171327917783,
+            0.054476343933056684,
+            0.02105025569281443,
+        ],
+        [
+            -0.03731492282934767,
+            -0.05866436571496781,
+            -0.026078061306830238,
+        ],
     ];
     assert_close(&values(&found.get(0)?), first.as_flattened(), 1e-14);
     let norms = [0.4175073186711063, 1.944117220055784, 0.46498231035989596];
@@ -135,37 +189,81 @@ fn jacobians_are_pytorchs() -> Result<()> {
 #[test]
 fn jacobians_are_difference_quotients() -> Result<()> {
     let (network, x) = (waves(&[3, 6, 5, 2])?, wave(&[4, 3], 0.2)?);
-    for (representation, last) in [(Representation::Logits, 2), (HIDDEN, 1), (Representation::Stage(0), 0)] {
+    for (representation, last) in [
+        (Representation::Logits, 2),
+        (HIDDEN, 1),
+        (Representation::Stage(0), 0),
+    ] {
         let found = jacobian(&network, representation, &x)?;
         for axis in 0..3 {
             // The error of the quotient is about step² and rounding over step.
             let step = 1e-5;
             let mut shift = vec![0.; 12];
-            shift.iter_mut().skip(axis).step_by(3).for_each(|s| *s = step);
+            shift
+                .iter_mut()
+                .skip(axis)
+                .step_by(3)
+                .for_each(|s| *s = step);
             let shift = Tensor::from_vec(shift, (4, 3), CPU)?;
-            let at = |x: Tensor| -> Result<Tensor> { Ok(network.representations(&x)?.swap_remove(last)) };
+            let at = |x: Tensor| -> Result<Tensor> {
+                Ok(network.representations(&x)?.swap_remove(last))
+            };
             let quotient = ((at((&x + &shift)?)? - at((&x - &shift)?)?)? / (2. * step))?;
-            assert_close(&values(&found.narrow(2, axis, 1)?.squeeze(2)?), &values(&quotient), 1e-8);
+            assert_close(
+                &values(&found.narrow(2, axis, 1)?.squeeze(2)?),
+                &values(&quotient),
+                1e-8,
+            );
         }
     }
     Ok(())
 }
 
-/// numpy 2.4.6, `wave` as above: `x, phi = wave((6, 3), 0), np.tanh(wave((6, 3), 0) @ wave((4, 3), 1).T)`, the ratios
-/// `np.linalg.norm(phi[i] - phi[j]) / np.linalg.norm(x[i] - x[j])` of all pairs, their maximum, minimum and mean.
+/// numpy 2.4.6, `wave` as above:
+/// `x, phi = wave((6, 3), 0), np.tanh(wave((6, 3), 0) @ wave((4, 3), 1).T)`, the ratios
+/// `np.linalg.norm(phi[i] - phi[j]) / np.linalg.norm(x[i] - x[j])` of all pairs, their maximum,
+/// minimum and mean.
 #[test]
 fn ratios_are_numpys() -> Result<()> {
     let x = wave(&[6, 3], 0.)?;
     let phi = x.matmul(&wave(&[4, 3], 1.)?.t()?)?.tanh()?;
     let labels = [0, 0, 0, 1, 1, 1];
     for (pairs, largest, pair, smallest, mean, count) in [
-        (Pairs::All, 2.0832930886989725, (3, 5), 0.5258213284105128, 1.1748160678623916, 15),
-        (Pairs::Within(&labels), 2.0832930886989725, (3, 5), 0.5258213284105128, 1.1278944228153711, 6),
-        (Pairs::Between(&labels), 1.7526119789915549, (2, 4), 0.7180813263789719, 1.2060971645604053, 9),
+        (
+            Pairs::All,
+            2.0832930886989725,
+            (3, 5),
+            0.5258213284105128,
+            1.1748160678623916,
+            15,
+        ),
+        (
+            Pairs::Within(&labels),
+            2.0832930886989725,
+            (3, 5),
+            0.5258213284105128,
+            1.1278944228153711,
+            6,
+        ),
+        (
+            Pairs::Between(&labels),
+            1.7526119789915549,
+            (2, 4),
+            0.7180813263789719,
+            1.2060971645604053,
+            9,
+        ),
     ] {
         let found = ratio(&x, &phi, pairs)?;
-        assert_close(&[found.largest, found.smallest, found.mean], &[largest, smallest, mean], 1e-12);
-        assert_eq!((found.pair, found.pairs, found.duplicates), (pair, count, 0));
+        assert_close(
+            &[found.largest, found.smallest, found.mean],
+            &[largest, smallest, mean],
+            1e-12,
+        );
+        assert_eq!(
+            (found.pair, found.pairs, found.duplicates),
+            (pair, count, 0)
+        );
     }
     Ok(())
 }
@@ -179,9 +277,15 @@ fn duplicates_are_left_out_and_counted() -> Result<()> {
     // A map gives equal points one image.
     let torn = Tensor::new(&[[0f32], [1.], [2.], [0.]], CPU)?;
     let error = message(ratio(&x, &torn, Pairs::All));
-    assert_eq!(error, "phi is 2 apart; expected equal for the equal points 0 and 2");
+    assert_eq!(
+        error,
+        "phi is 2 apart; expected equal for the equal points 0 and 2"
+    );
     let within = message(ratio(&x, &x, Pairs::Within(&[0, 1, 0, 0])));
-    assert_eq!(within, "pairs is none; expected at least one of different points in one class");
+    assert_eq!(
+        within,
+        "pairs is none; expected at least one of different points in one class"
+    );
     Ok(())
 }
 
@@ -196,26 +300,56 @@ fn an_isometry_has_the_constant_one() -> Result<()> {
         assert_close(&[found.largest, found.smallest, found.mean], &[a; 3], 1e-12);
         assert_close(&jacobian_norms(&network, logits, &x)?, &[a; 40], 1e-12);
         assert_close(&layer_norms(&network, logits)?, &[a], 1e-12);
-        // Every distance d of a class is |1 − a|·d wrong, and K is a. Distances that are kept leave nothing to descend.
-        let loss = Lil { beta: 10., representation: logits, ..Lil::default() };
+        // Every distance d of a class is |1 − a|·d wrong, and K is a. Distances that are kept leave
+        // nothing to descend.
+        let loss = Lil {
+            beta: 10.,
+            representation: logits,
+            ..Lil::default()
+        };
         let found = isometric_gradient(&network, &loss, &x, &labels)?;
         let (rows, names) = (x.to_vec2::<f64>()?, labels.to_vec1::<u32>()?);
         let wrong = |i: usize| -> f64 {
             let same = (0..40).filter(|j| names[*j] == names[i]);
-            let square = |j: usize| rows[i].iter().zip(&rows[j]).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+            let square = |j: usize| {
+                rows[i]
+                    .iter()
+                    .zip(&rows[j])
+                    .map(|(a, b)| (a - b) * (a - b))
+                    .sum::<f64>()
+            };
             same.map(|j| (1. - a).abs() * square(j).sqrt()).sum()
         };
         let wrong: Vec<f64> = (0..40).map(wrong).collect();
         let factor = 4. * 10. / (40. * 40.);
         let bounds: Vec<f64> = found.point_sides.iter().map(|sides| sides.bound).collect();
-        assert_close(&bounds, &wrong.iter().map(|wrong| factor * wrong * (1. + a)).collect::<Vec<_>>(), 1e-12);
-        assert_close(&[found.together_sides.bound], &[factor * wrong.iter().sum::<f64>() * a], 1e-11);
+        assert_close(
+            &bounds,
+            &wrong
+                .iter()
+                .map(|wrong| factor * wrong * (1. + a))
+                .collect::<Vec<_>>(),
+            1e-12,
+        );
+        assert_close(
+            &[found.together_sides.bound],
+            &[factor * wrong.iter().sum::<f64>() * a],
+            1e-11,
+        );
         if a == 1. {
-            assert!(found.point_sides.iter().all(|sides| sides.gradient < 1e-12 && sides.bound < 1e-12));
+            assert!(
+                found
+                    .point_sides
+                    .iter()
+                    .all(|sides| sides.gradient < 1e-12 && sides.bound < 1e-12)
+            );
         }
         // A rotation turns the gradient and stretches it by a, so the bound is reached.
         for sides in cross_entropy_gradient(&network, logits, &x, &labels)?.sides {
-            assert!(sides.gradient > 1e-3 && (sides.gradient - sides.bound).abs() < 1e-12, "{sides:?}");
+            assert!(
+                sides.gradient > 1e-3 && (sides.gradient - sides.bound).abs() < 1e-12,
+                "{sides:?}"
+            );
         }
     }
     Ok(())
@@ -227,10 +361,18 @@ fn the_closed_form_is_the_gradient() -> Result<()> {
     for (name, network) in networks()? {
         for partition in [Partition::Local, Partition::Global, Partition::None] {
             for representation in [HIDDEN, Representation::Logits, Representation::Stage(0)] {
-                let loss = Lil { alpha: 0., beta: 3., partition, representation, ..Lil::default() };
+                let loss = Lil {
+                    alpha: 0.,
+                    beta: 3.,
+                    partition,
+                    representation,
+                    ..Lil::default()
+                };
                 let found = isometric_gradient(&network, &loss, &x, &labels)?;
                 let automatic = gradient(&network, &loss, &x, &labels)?;
-                let largest = values(&automatic).iter().fold(1e-3, |a: f64, b| a.max(b.abs()));
+                let largest = values(&automatic)
+                    .iter()
+                    .fold(1e-3, |a: f64, b| a.max(b.abs()));
                 let points: Vec<f64> = found.points.iter().copied().collect();
                 // Rounding in f64, and some thousand terms.
                 assert_close(&points, &values(&automatic), 1e-11 * largest);
@@ -251,10 +393,18 @@ fn equal_points_and_representations_have_no_direction() -> Result<()> {
     let (mlp, parameters) = build(&[3, 4, 2], 0, DType::F64)?;
     parameters.named()["layers.0.bias"].set(&Tensor::full(1e3, 4, CPU)?)?;
     for network in [waves(&[3, 4, 2])?, mlp.freeze()?] {
-        let loss = Lil { alpha: 0., beta: 1., ..Lil::default() };
+        let loss = Lil {
+            alpha: 0.,
+            beta: 1.,
+            ..Lil::default()
+        };
         let found = isometric_gradient(&network, &loss, &x, &labels)?;
         let points: Vec<f64> = found.points.iter().copied().collect();
-        assert_close(&points, &values(&gradient(&network, &loss, &x, &labels)?), 1e-13);
+        assert_close(
+            &points,
+            &values(&gradient(&network, &loss, &x, &labels)?),
+            1e-13,
+        );
     }
     Ok(())
 }
@@ -269,14 +419,22 @@ fn the_inequalities_hold() -> Result<()> {
         for representation in [HIDDEN, Representation::Logits] {
             let product: f64 = layer_norms(&network, representation)?.iter().product();
             let norms = jacobian_norms(&network, representation, &x)?;
-            assert!(norms.iter().all(|norm| at_most(*norm, product)), "{name}: {norms:?} {product}");
+            assert!(
+                norms.iter().all(|norm| at_most(*norm, product)),
+                "{name}: {norms:?} {product}"
+            );
             let stage = representation.stage(network.stages())?;
             let phi = network.representations(&x)?.swap_remove(stage);
             for pairs in [Pairs::All, Pairs::Within(&names), Pairs::Between(&names)] {
                 assert!(at_most(ratio(&x, &phi, pairs)?.largest, product), "{name}");
             }
             for partition in [Partition::Local, Partition::Global] {
-                let loss = Lil { beta: 3., partition, representation, ..Lil::default() };
+                let loss = Lil {
+                    beta: 3.,
+                    partition,
+                    representation,
+                    ..Lil::default()
+                };
                 let found = isometric_gradient(&network, &loss, &x, &labels)?;
                 assert_close(&found.jacobian_norms, &norms, 1e-9 * product);
                 for sides in found.point_sides.iter().chain([&found.together_sides]) {
@@ -300,7 +458,10 @@ fn near_points_show_the_jacobian() -> Result<()> {
     let near = Tensor::cat(&[&x, &x.broadcast_add(&directions)?], 0)?;
     let phi = network.representations(&near)?.swap_remove(1);
     let found = ratio(&near, &phi, Pairs::All)?.largest;
-    assert!(found < norm * (1. + 1e-4) && found > 0.98 * norm, "{found} {norm}");
+    assert!(
+        found < norm * (1. + 1e-4) && found > 0.98 * norm,
+        "{found} {norm}"
+    );
     Ok(())
 }
 
@@ -309,10 +470,20 @@ fn a_sure_answer_has_next_to_no_gradient() -> Result<()> {
     // L_CE of x → x at label 0: its gradient is softmax(x) − (1, 0, 0).
     let network = rotation(0., 1.)?;
     let x = Tensor::new(&[[0., 0., 0.], [40., 0., 0.]], CPU)?;
-    let sides = cross_entropy_gradient(&network, Representation::Logits, &x, &Tensor::new(&[0u32, 0], CPU)?)?.sides;
+    let sides = cross_entropy_gradient(
+        &network,
+        Representation::Logits,
+        &x,
+        &Tensor::new(&[0u32, 0], CPU)?,
+    )?
+    .sides;
     let expected = (4f64 / 9. + 2. / 9.).sqrt();
     assert_close(&[sides[0].gradient, sides[0].bound], &[expected; 2], 1e-12);
-    assert!(sides[1].gradient < 1e-15 && sides[1].bound < 1e-15, "{:?}", sides[1]);
+    assert!(
+        sides[1].gradient < 1e-15 && sides[1].bound < 1e-15,
+        "{:?}",
+        sides[1]
+    );
     Ok(())
 }
 
@@ -324,7 +495,10 @@ fn numbers_do_not_depend_on_the_threads() -> Result<()> {
     let all = |threads| {
         with_threads(threads, || -> Result<_> {
             let phi = network.representations(&x)?.swap_remove(1);
-            Ok((jacobian_norms(&network, HIDDEN, &x)?, ratio(&x, &phi, Pairs::Within(&labels))?))
+            Ok((
+                jacobian_norms(&network, HIDDEN, &x)?,
+                ratio(&x, &phi, Pairs::Within(&labels))?,
+            ))
         })
     };
     assert_eq!(all(1)?, all(2)?);
@@ -338,16 +512,32 @@ fn images_and_single_precision_are_taken() -> Result<()> {
     let images = wave(&[6, 2, 2, 2], 0.)?.to_dtype(DType::F32)?;
     let flat = images.flatten_from(1)?;
     assert_eq!(jacobian(&mlp, HIDDEN, &images)?.dims(), [6, 5, 8]);
-    assert_eq!(jacobian_norms(&mlp, HIDDEN, &images)?, jacobian_norms(&mlp, HIDDEN, &flat)?);
+    assert_eq!(
+        jacobian_norms(&mlp, HIDDEN, &images)?,
+        jacobian_norms(&mlp, HIDDEN, &flat)?
+    );
     assert_eq!(ratio(&images, &flat, Pairs::All)?.largest, 1.);
     let labels = Tensor::new(&[0u32, 1, 0, 1, 0, 1], CPU)?;
     let found = isometric_gradient(&mlp, &Lil::default(), &images, &labels)?;
     assert_eq!(found.points.dim(), (6, 8));
-    let automatic = gradient(&mlp, &Lil { alpha: 0., ..Lil::default() }, &images, &labels)?;
+    let automatic = gradient(
+        &mlp,
+        &Lil {
+            alpha: 0.,
+            ..Lil::default()
+        },
+        &images,
+        &labels,
+    )?;
     let points: Vec<f64> = found.points.iter().copied().collect();
     // f32 in the network and in the loss.
     assert_close(&points, &values(&automatic), 1e-6);
-    assert_eq!(cross_entropy_gradient(&mlp, HIDDEN, &images, &labels)?.sides.len(), 6);
+    assert_eq!(
+        cross_entropy_gradient(&mlp, HIDDEN, &images, &labels)?
+            .sides
+            .len(),
+        6
+    );
     Ok(())
 }
 
@@ -359,19 +549,37 @@ fn bad_input_is_refused() -> Result<()> {
     let one = x.narrow(0, 0, 1)?;
     let nan = (&x * f64::NAN)?;
     let refused = |x: &Tensor| message(ratio(x, x, Pairs::All));
-    assert_eq!(refused(&none), "lipschitz: x has shape [0, 3]; expected (N, …), N at least 2");
-    assert_eq!(refused(&one), "lipschitz: x has shape [1, 3]; expected (N, …), N at least 2");
+    assert_eq!(
+        refused(&none),
+        "lipschitz: x has shape [0, 3]; expected (N, …), N at least 2"
+    );
+    assert_eq!(
+        refused(&one),
+        "lipschitz: x has shape [1, 3]; expected (N, …), N at least 2"
+    );
     assert_eq!(refused(&nan), "x is NaN; expected finite numbers");
-    assert_eq!(message(ratio(&x, &nan, Pairs::All)), "phi is NaN; expected finite numbers");
+    assert_eq!(
+        message(ratio(&x, &nan, Pairs::All)),
+        "phi is NaN; expected finite numbers"
+    );
     assert!(message(ratio(&x, &one, Pairs::All)).contains("expected (6, …), a row for each of x"));
     let between = |labels: &[u32]| message(ratio(&x, &x, Pairs::Between(labels)));
-    assert_eq!(between(&[1; 6]), "pairs is none; expected at least one of points in two classes");
+    assert_eq!(
+        between(&[1; 6]),
+        "pairs is none; expected at least one of points in two classes"
+    );
     assert_eq!(between(&[1; 5]), "labels is 5; expected 6, one a point");
     let all_differ = message(ratio(&x, &x, Pairs::Within(&[0, 1, 2, 3, 4, 5])));
-    assert_eq!(all_differ, "pairs is none; expected at least one of different points in one class");
+    assert_eq!(
+        all_differ,
+        "pairs is none; expected at least one of different points in one class"
+    );
 
     for bad in [&none, &nan] {
-        assert!(jacobian(&network, HIDDEN, bad).is_err() && jacobian_norms(&network, HIDDEN, bad).is_err());
+        assert!(
+            jacobian(&network, HIDDEN, bad).is_err()
+                && jacobian_norms(&network, HIDDEN, bad).is_err()
+        );
         assert!(cross_entropy_gradient(&network, HIDDEN, bad, &labels).is_err());
     }
     assert!(jacobian(&network, HIDDEN, &wave(&[2, 5], 0.)?).is_err());
@@ -379,19 +587,50 @@ fn bad_input_is_refused() -> Result<()> {
     assert!(message(layer_norms(&network, Representation::Stage(7))).contains("Stage(7)"));
     assert!(message(layer_norms(&rotation(0., 1.)?, HIDDEN)).contains("LastHidden"));
     assert_eq!(
-        message(spectral_norm(&Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?)),
+        message(spectral_norm(&Tensor::zeros(
+            (0, 3),
+            DType::F32,
+            &Device::Cpu
+        )?)),
         "lipschitz: matrix has shape [0, 3]; expected (N, …), N at least 1"
     );
-    assert!(message(spectral_norm(&(Tensor::ones((2, 2), DType::F32, CPU)? / 0.)?)).contains("inf"));
+    assert!(
+        message(spectral_norm(
+            &(Tensor::ones((2, 2), DType::F32, CPU)? / 0.)?
+        ))
+        .contains("inf")
+    );
 
-    let closed = |loss: &Lil, x: &Tensor, labels: &Tensor| message(isometric_gradient(&network, loss, x, labels));
+    let closed = |loss: &Lil, x: &Tensor, labels: &Tensor| {
+        message(isometric_gradient(&network, loss, x, labels))
+    };
     let good = Lil::default();
     assert!(closed(&good, &none, &labels).contains("N at least 2"));
     assert!(closed(&good, &one, &labels.narrow(0, 0, 1)?).contains("N at least 2"));
     assert!(closed(&good, &nan, &labels).contains("NaN"));
     assert!(closed(&good, &x, &labels.narrow(0, 0, 5)?).contains("one for each input"));
-    assert!(closed(&Lil { beta: -1., ..good.clone() }, &x, &labels).starts_with("beta is -1"));
-    assert!(closed(&Lil { metric: Arc::new(Manhattan), ..good }, &x, &labels).starts_with("metric is Manhattan"));
+    assert!(
+        closed(
+            &Lil {
+                beta: -1.,
+                ..good.clone()
+            },
+            &x,
+            &labels
+        )
+        .starts_with("beta is -1")
+    );
+    assert!(
+        closed(
+            &Lil {
+                metric: Arc::new(Manhattan),
+                ..good
+            },
+            &x,
+            &labels
+        )
+        .starts_with("metric is Manhattan")
+    );
     let far = Tensor::new(&[9u32; 6], CPU)?;
     assert!(message(cross_entropy_gradient(&network, HIDDEN, &x, &far)).contains("label is 9"));
     Ok(())

@@ -1,4 +1,5 @@
-//! Stacked locally isometric layers: what they compute, which gradients cross, and how they are trained.
+//! Stacked locally isometric layers: what they compute, which gradients cross, and how they are
+//! trained.
 
 mod common;
 
@@ -8,13 +9,23 @@ use isopath::candle::{DType, Tensor, Var};
 use isopath::datasets::{TorusParams, torus};
 use isopath::losses::{Lil, Loss as _};
 use isopath::metrics::accuracy;
-use isopath::models::{Gradient, Head, LocallyIsometric, LocallyIsometricParams, Network as _, Parameters};
+use isopath::models::{
+    Gradient, Head, LocallyIsometric, LocallyIsometricParams, Network as _, Parameters,
+};
 use isopath::rng::Rng;
-use isopath::training::{AdamParams, History, StackParams, check_nested, stack_terms, step_stack, train_stack};
+use isopath::training::{
+    AdamParams, History, StackParams, check_nested, stack_terms, step_stack, train_stack,
+};
 
 /// Two hidden layers of 3 units for points in the plane; 2 and 3 classes.
 fn params(gradient: Gradient) -> LocallyIsometricParams {
-    LocallyIsometricParams { inputs: 2, hidden: vec![3, 3], classes: vec![2, 3], head: Head::Separate, gradient }
+    LocallyIsometricParams {
+        inputs: 2,
+        hidden: vec![3, 3],
+        classes: vec![2, 3],
+        head: Head::Separate,
+        gradient,
+    }
 }
 
 fn build(params: &LocallyIsometricParams, dtype: DType) -> Result<(LocallyIsometric, Parameters)> {
@@ -26,7 +37,13 @@ fn build(params: &LocallyIsometricParams, dtype: DType) -> Result<(LocallyIsomet
 /// Six points with labels at two resolutions.
 fn points() -> Result<(Tensor, Vec<Tensor>)> {
     let labels = [[0u32, 0, 0, 1, 1, 1], [0, 0, 1, 2, 2, 2]];
-    Ok((wave(&[6, 2], 0.)?, labels.iter().map(|l| Ok(Tensor::new(l, CPU)?)).collect::<Result<_>>()?))
+    Ok((
+        wave(&[6, 2], 0.)?,
+        labels
+            .iter()
+            .map(|l| Ok(Tensor::new(l, CPU)?))
+            .collect::<Result<_>>()?,
+    ))
 }
 
 /// The weights in the order of the layers: weight, bias, weight, bias, …
@@ -61,22 +78,56 @@ fn in_order(parameters: &Parameters) -> Vec<(String, Var)> {
 /// ```
 #[test]
 fn losses_and_gradients_are_those_of_pytorch() -> Result<()> {
-    let first_cut = [0.21833929783044675, -0.1305917716712546, -0.0026156306020095887, -0.0227099273252076, 0., 0.];
-    let first_through = [2.634024691530521, -1.671829942494658, 1.4495149348248642, 1.2452744754671652, 0., 0.];
-    let second = [0.516381685870046, -0.8371073418736199, -0.49752599782832824, 0.30644168341825534, 0., 0.];
-    for (gradient, first) in [(Gradient::Cut, first_cut), (Gradient::Through, first_through)] {
+    let first_cut = [
+        0.21833929783044675,
+        -0.1305917716712546,
+        -0.0026156306020095887,
+        -0.0227099273252076,
+        0.,
+        0.,
+    ];
+    let first_through = [
+        2.634024691530521,
+        -1.671829942494658,
+        1.4495149348248642,
+        1.2452744754671652,
+        0.,
+        0.,
+    ];
+    let second = [
+        0.516381685870046,
+        -0.8371073418736199,
+        -0.49752599782832824,
+        0.30644168341825534,
+        0.,
+        0.,
+    ];
+    for (gradient, first) in [
+        (Gradient::Cut, first_cut),
+        (Gradient::Through, first_through),
+    ] {
         let (stack, parameters) = build(&params(gradient), DType::F64)?;
         for (index, (_, var)) in in_order(&parameters).into_iter().enumerate() {
             var.set(&wave(var.dims(), (index % 6 + 10 * (index / 6)) as f64)?)?;
         }
         let (x, labels) = points()?;
-        let loss = Lil { beta: 3., ..Lil::default() };
+        let loss = Lil {
+            beta: 3.,
+            ..Lil::default()
+        };
         let terms = stack_terms(&stack, &loss, &x, &labels)?;
         let losses = [values(&terms[0].loss)[0], values(&terms[1].loss)[0]];
         assert_close(&losses, &[1.1330646946884186, 2.527688276191057], 1e-13);
         let gradients = (&terms[0].loss + &terms[1].loss)?.backward()?;
-        let sum = |var: &Var| gradients.get(var).map_or(f64::NAN, |g| values(g).iter().sum());
-        let sums: Vec<f64> = in_order(&parameters).iter().map(|(_, var)| sum(var)).collect();
+        let sum = |var: &Var| {
+            gradients
+                .get(var)
+                .map_or(f64::NAN, |g| values(g).iter().sum())
+        };
+        let sums: Vec<f64> = in_order(&parameters)
+            .iter()
+            .map(|(_, var)| sum(var))
+            .collect();
         assert_close(&sums[..6], &first, 1e-12);
         assert_close(&sums[6..], &second, 1e-12);
     }
@@ -92,11 +143,17 @@ fn no_gradient_crosses_a_cut() -> Result<()> {
         for (layer, terms) in terms.iter().enumerate() {
             let gradients = terms.loss.backward()?;
             for (name, var) in parameters.named() {
-                let reached = gradients.get(&var).is_some_and(|g| values(g).iter().any(|v| *v != 0.));
+                let reached = gradients
+                    .get(&var)
+                    .is_some_and(|g| values(g).iter().any(|v| *v != 0.));
                 let own = name.starts_with(&format!("lil.{layer}."));
                 // A layer's projection is not on the way to the next one.
                 let before = layer == 1 && name.starts_with("lil.0.") && !name.contains("layers.2");
-                assert_eq!(reached, own || (crosses && before), "{gradient:?}: layer {layer}, {name}");
+                assert_eq!(
+                    reached,
+                    own || (crosses && before),
+                    "{gradient:?}: layer {layer}, {name}"
+                );
             }
         }
     }
@@ -107,8 +164,18 @@ fn no_gradient_crosses_a_cut() -> Result<()> {
 fn a_step_follows_the_sum_of_the_losses_on_any_number_of_threads() -> Result<()> {
     let (x, labels, shape) = on_torus(&[2, 4, 8])?;
     for gradient in [Gradient::Cut, Gradient::Through] {
-        let (stack, parameters) = build(&LocallyIsometricParams { gradient, ..shape.clone() }, DType::F32)?;
-        let loss = Lil { alpha: 0.5, beta: 2., ..Lil::default() };
+        let (stack, parameters) = build(
+            &LocallyIsometricParams {
+                gradient,
+                ..shape.clone()
+            },
+            DType::F32,
+        )?;
+        let loss = Lil {
+            alpha: 0.5,
+            beta: 2.,
+            ..Lil::default()
+        };
         let (named, mut before) = (parameters.named(), Vec::new());
         let terms = stack_terms(&stack, &loss, &x, &labels)?;
         let sum = ((&terms[0].loss + &terms[1].loss)? + &terms[2].loss)?.backward()?;
@@ -117,13 +184,24 @@ fn a_step_follows_the_sum_of_the_losses_on_any_number_of_threads() -> Result<()>
             let mut followed = Vec::new();
             let terms = with_threads(threads, || {
                 step_stack(&stack, &loss, &x, &labels, |gradients| {
-                    followed =
-                        named.values().flat_map(|var| gradients.get(var).map_or(vec![f64::NAN], values)).collect();
+                    followed = named
+                        .values()
+                        .flat_map(|var| gradients.get(var).map_or(vec![f64::NAN], values))
+                        .collect();
                     Ok(())
                 })
             })?;
-            assert_eq!(terms.iter().flat_map(|terms| values(&terms.loss)).collect::<Vec<_>>(), losses);
-            let of_sum: Vec<f64> = named.values().flat_map(|var| sum.get(var).map_or(vec![f64::NAN], values)).collect();
+            assert_eq!(
+                terms
+                    .iter()
+                    .flat_map(|terms| values(&terms.loss))
+                    .collect::<Vec<_>>(),
+                losses
+            );
+            let of_sum: Vec<f64> = named
+                .values()
+                .flat_map(|var| sum.get(var).map_or(vec![f64::NAN], values))
+                .collect();
             assert_eq!(followed, of_sum);
             if threads > 1 {
                 assert_eq!(followed, before);
@@ -135,13 +213,28 @@ fn a_step_follows_the_sum_of_the_losses_on_any_number_of_threads() -> Result<()>
 }
 
 fn steps(epochs: usize) -> StackParams {
-    StackParams { epochs, adam: AdamParams { learning_rate: 0.01, ..AdamParams::default() } }
+    StackParams {
+        epochs,
+        adam: AdamParams {
+            learning_rate: 0.01,
+            ..AdamParams::default()
+        },
+    }
 }
 
 /// A small torus and the shape of a stack on it.
 fn on_torus(regions: &[usize]) -> Result<(Tensor, Vec<Tensor>, LocallyIsometricParams)> {
-    let set = torus(&TorusParams { toroidal: 16, poloidal: 6, regions: regions.to_vec(), ..TorusParams::default() })?;
-    let shape = LocallyIsometricParams { classes: regions.to_vec(), head: Head::Separate, ..Default::default() };
+    let set = torus(&TorusParams {
+        toroidal: 16,
+        poloidal: 6,
+        regions: regions.to_vec(),
+        ..TorusParams::default()
+    })?;
+    let shape = LocallyIsometricParams {
+        classes: regions.to_vec(),
+        head: Head::Separate,
+        ..Default::default()
+    };
     Ok((set.points, set.labels, shape))
 }
 
@@ -149,9 +242,20 @@ fn on_torus(regions: &[usize]) -> Result<(Tensor, Vec<Tensor>, LocallyIsometricP
 fn trained(regions: &[usize], gradient: Gradient) -> Result<(Vec<f64>, Vec<History>)> {
     let (x, labels, shape) = on_torus(regions)?;
     let (stack, parameters) = build(&LocallyIsometricParams { gradient, ..shape }, DType::F32)?;
-    let histories = train_stack(&stack, &parameters, &Lil::default(), &x, &labels, &steps(30), &mut |_| ())?;
+    let histories = train_stack(
+        &stack,
+        &parameters,
+        &Lil::default(),
+        &x,
+        &labels,
+        &steps(30),
+        &mut |_| (),
+    )?;
     let named = parameters.named();
-    let first = named.iter().filter(|(name, _)| name.starts_with("lil.0.")).flat_map(|(_, var)| values(var));
+    let first = named
+        .iter()
+        .filter(|(name, _)| name.starts_with("lil.0."))
+        .flat_map(|(_, var)| values(var));
     Ok((first.collect(), histories))
 }
 
@@ -161,7 +265,13 @@ fn a_layer_learns_as_if_it_were_alone() -> Result<()> {
     let (alone, history) = trained(&[2], Gradient::Cut)?;
     let (below_another, histories) = trained(&[2, 4], Gradient::Cut)?;
     assert_eq!(alone, below_another);
-    let losses = |history: &History| history.epochs.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
+    let losses = |history: &History| {
+        history
+            .epochs
+            .iter()
+            .map(|epoch| epoch.loss)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(losses(&history[0]), losses(&histories[0]));
     assert_ne!(alone, trained(&[2, 4], Gradient::Through)?.0);
     Ok(())
@@ -170,18 +280,39 @@ fn a_layer_learns_as_if_it_were_alone() -> Result<()> {
 #[test]
 fn training_is_right_at_every_level_and_repeats_itself() -> Result<()> {
     let (x, labels, shape) = on_torus(&[2, 4])?;
-    let loss = Lil { beta: 1., ..Lil::default() };
+    let loss = Lil {
+        beta: 1.,
+        ..Lil::default()
+    };
     for head in [Head::Shared, Head::Separate] {
         let run = || -> Result<_> {
-            let (stack, parameters) = build(&LocallyIsometricParams { head, ..shape.clone() }, DType::F32)?;
+            let (stack, parameters) = build(
+                &LocallyIsometricParams {
+                    head,
+                    ..shape.clone()
+                },
+                DType::F32,
+            )?;
             let mut reports = 0;
-            let histories = train_stack(&stack, &parameters, &loss, &x, &labels, &steps(500), &mut |_| reports += 1)?;
+            let histories = train_stack(
+                &stack,
+                &parameters,
+                &loss,
+                &x,
+                &labels,
+                &steps(500),
+                &mut |_| reports += 1,
+            )?;
             assert_eq!(reports, 500);
             Ok((stack.freeze()?, histories))
         };
         let (stack, histories) = run()?;
         for (level, labels) in labels.iter().enumerate() {
-            assert_eq!(accuracy(&stack.level(level)?, &x, labels, 50)?, 1., "{head:?}, level {level}");
+            assert_eq!(
+                accuracy(&stack.level(level)?, &x, labels, 50)?,
+                1.,
+                "{head:?}, level {level}"
+            );
             let (first, last) = (&histories[level].epochs[0], &histories[level].epochs[499]);
             assert!(last.loss < 0.1 * first.loss, "{first:?} {last:?}");
             // A root mean square error of 0.1 over all pairs, whose distances are up to 2.8.
@@ -189,7 +320,8 @@ fn training_is_right_at_every_level_and_repeats_itself() -> Result<()> {
             assert_eq!(last.accuracy, Some(1.));
         }
         let again = run()?.0;
-        let logits = |stack: &LocallyIsometric| -> Result<_> { Ok(values(&stack.level(1)?.forward(&x)?)) };
+        let logits =
+            |stack: &LocallyIsometric| -> Result<_> { Ok(values(&stack.level(1)?.forward(&x)?)) };
         assert_eq!(logits(&stack)?, logits(&again)?);
     }
     Ok(())
@@ -197,9 +329,15 @@ fn training_is_right_at_every_level_and_repeats_itself() -> Result<()> {
 
 #[test]
 fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
-    let shape = LocallyIsometricParams { classes: vec![2, 4, 8], ..Default::default() };
+    let shape = LocallyIsometricParams {
+        classes: vec![2, 4, 8],
+        ..Default::default()
+    };
     let (stack, parameters) = build(&shape, DType::F64)?;
-    assert_eq!((stack.len(), parameters.count()), (3, 2 * (20 * 20 + 20) + 80 + 9 * (400 + 20) + 3 * (160 + 8)));
+    assert_eq!(
+        (stack.len(), parameters.count()),
+        (3, 2 * (20 * 20 + 20) + 80 + 9 * (400 + 20) + 3 * (160 + 8))
+    );
     assert_eq!(parameters.named()["lil.2.layers.4.weight"].dims(), [8, 20]);
     let x = Var::from_tensor(&wave(&[5, 3], 0.)?)?;
     for (index, output) in stack.outputs(&x)?.iter().enumerate() {
@@ -207,14 +345,27 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
         assert_eq!(level.stages(), 4 * (index + 1) + 1);
         assert_eq!(values(&level.forward(&x)?), values(&output.logits));
         let representations = level.representations(&x)?;
-        assert_eq!(values(&representations[level.stages() - 2]), values(&output.representation));
+        assert_eq!(
+            values(&representations[level.stages() - 2]),
+            values(&output.representation)
+        );
         // An attack on a finer level needs the gradient through all layers.
         let gradients = level.forward(&x)?.sum_all()?.backward()?;
-        assert!(gradients.get(&x).is_some_and(|g| values(g).iter().any(|v| *v != 0.)));
+        assert!(
+            gradients
+                .get(&x)
+                .is_some_and(|g| values(g).iter().any(|v| *v != 0.))
+        );
         assert!(level.stage(level.stages(), &x).is_err());
     }
-    let separate = LocallyIsometricParams { head: Head::Separate, ..shape };
-    assert_eq!(build(&separate, DType::F64)?.1.named()["lil.0.layers.4.weight"].dims(), [2, 20]);
+    let separate = LocallyIsometricParams {
+        head: Head::Separate,
+        ..shape
+    };
+    assert_eq!(
+        build(&separate, DType::F64)?.1.named()["lil.0.layers.4.weight"].dims(),
+        [2, 20]
+    );
     assert_eq!(message(stack.level(3)), "level is 3; expected below 3");
     Ok(())
 }
@@ -223,10 +374,19 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
 #[test]
 fn one_layer_is_a_plain_network() -> Result<()> {
     let (x, labels) = points()?;
-    let (stack, _) = build(&LocallyIsometricParams { classes: vec![2], ..params(Gradient::Cut) }, DType::F64)?;
+    let (stack, _) = build(
+        &LocallyIsometricParams {
+            classes: vec![2],
+            ..params(Gradient::Cut)
+        },
+        DType::F64,
+    )?;
     let loss = Lil::default();
     let terms = stack_terms(&stack, &loss, &x, &labels[..1])?;
-    assert_eq!(values(&terms[0].loss), values(&loss.loss(&stack.level(0)?, &x, &labels[0])?));
+    assert_eq!(
+        values(&terms[0].loss),
+        values(&loss.loss(&stack.level(0)?, &x, &labels[0])?)
+    );
     Ok(())
 }
 
@@ -237,10 +397,20 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
         change(&mut params);
         message(build(&params, DType::F32))
     };
-    assert_eq!(refused(&|p| p.inputs = 0), "inputs is 0; expected at least 1");
-    assert_eq!(refused(&|p| p.hidden = vec![]), "hidden is []; expected at least one size, each at least 1");
-    assert_eq!(refused(&|p| p.hidden = vec![3, 0]), "hidden is [3, 0]; expected at least one size, each at least 1");
-    let expected = "expected at least one number of classes, each at least 2 and no less than the one before";
+    assert_eq!(
+        refused(&|p| p.inputs = 0),
+        "inputs is 0; expected at least 1"
+    );
+    assert_eq!(
+        refused(&|p| p.hidden = vec![]),
+        "hidden is []; expected at least one size, each at least 1"
+    );
+    assert_eq!(
+        refused(&|p| p.hidden = vec![3, 0]),
+        "hidden is [3, 0]; expected at least one size, each at least 1"
+    );
+    let expected =
+        "expected at least one number of classes, each at least 2 and no less than the one before";
     for classes in [vec![], vec![1], vec![4, 2]] {
         let got = format!("classes is {classes:?}; {expected}");
         assert_eq!(refused(&|p| p.classes = classes.clone()), got);
@@ -250,29 +420,95 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
     let x = x.to_dtype(DType::F32)?;
     let (stack, parameters) = build(&params(Gradient::Cut), DType::F32)?;
     let train = |labels: &[Tensor], epochs: usize| {
-        message(train_stack(&stack, &parameters, &Lil::default(), &x, labels, &steps(epochs), &mut |_| ()))
+        message(train_stack(
+            &stack,
+            &parameters,
+            &Lil::default(),
+            &x,
+            labels,
+            &steps(epochs),
+            &mut |_| (),
+        ))
     };
     assert_eq!(train(&labels, 0), "epochs is 0; expected at least 1");
-    assert_eq!(train(&labels[..1], 1), "labels is 1; expected 2, one for each layer");
+    assert_eq!(
+        train(&labels[..1], 1),
+        "labels is 1; expected 2, one for each layer"
+    );
     let crossing = [labels[0].clone(), Tensor::new(&[0u32, 1, 1, 1, 2, 2], CPU)?];
     let expected = "labels is class 1 of level 1 lies in both 0 and 1; \
                     expected labels that nest: each finer class inside one coarser class";
     assert_eq!(train(&crossing, 1), expected);
     assert_eq!(message(check_nested(&crossing)), expected);
     let short = [labels[0].clone(), Tensor::new(&[0u32, 1], CPU)?];
-    assert_eq!(train(&short, 1), "loss: labels has shape [2]; expected (6,), one for each input");
+    assert_eq!(
+        train(&short, 1),
+        "loss: labels has shape [2]; expected (6,), one for each input"
+    );
     let many = [labels[0].clone(), Tensor::new(&[0u32, 1, 2, 3, 3, 3], CPU)?];
-    assert_eq!(train(&many, 1), "label is 3; expected below 3, the number of classes");
-    let loss = Lil { beta: f64::NAN, ..Lil::default() };
-    let text = message(train_stack(&stack, &parameters, &loss, &x, &labels, &steps(1), &mut |_| ()));
+    assert_eq!(
+        train(&many, 1),
+        "label is 3; expected below 3, the number of classes"
+    );
+    let loss = Lil {
+        beta: f64::NAN,
+        ..Lil::default()
+    };
+    let text = message(train_stack(
+        &stack,
+        &parameters,
+        &loss,
+        &x,
+        &labels,
+        &steps(1),
+        &mut |_| (),
+    ));
     assert_eq!(text, "beta is NaN; expected a finite number ≥ 0");
-    let hole = Tensor::new(&[[f32::NAN, 0.], [0., 1.], [1., 0.], [1., 1.], [2., 1.], [1., 3.]], CPU)?;
-    let text = message(train_stack(&stack, &parameters, &Lil::default(), &hole, &labels, &steps(1), &mut |_| ()));
-    assert!(text.starts_with("loss is NaN; expected finite numbers in epoch 1"), "{text}");
+    let hole = Tensor::new(
+        &[
+            [f32::NAN, 0.],
+            [0., 1.],
+            [1., 0.],
+            [1., 1.],
+            [2., 1.],
+            [1., 3.],
+        ],
+        CPU,
+    )?;
+    let text = message(train_stack(
+        &stack,
+        &parameters,
+        &Lil::default(),
+        &hole,
+        &labels,
+        &steps(1),
+        &mut |_| (),
+    ));
+    assert!(
+        text.starts_with("loss is NaN; expected finite numbers in epoch 1"),
+        "{text}"
+    );
     // The last step, which no loss tells of.
     let (stack, parameters) = build(&params(Gradient::Cut), DType::F32)?;
-    let wild = StackParams { epochs: 1, adam: AdamParams { learning_rate: 1e39, ..AdamParams::default() } };
-    let text = message(train_stack(&stack, &parameters, &Lil::default(), &x, &labels, &wild, &mut |_| ()));
-    assert_eq!(text, "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)");
+    let wild = StackParams {
+        epochs: 1,
+        adam: AdamParams {
+            learning_rate: 1e39,
+            ..AdamParams::default()
+        },
+    };
+    let text = message(train_stack(
+        &stack,
+        &parameters,
+        &Lil::default(),
+        &x,
+        &labels,
+        &wild,
+        &mut |_| (),
+    ));
+    assert_eq!(
+        text,
+        "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)"
+    );
     Ok(())
 }

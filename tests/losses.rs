@@ -8,7 +8,9 @@ use common::{CPU, assert_close, build, message, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::Manhattan;
-use isopath::losses::{CrossEntropy, Lil, Loss, Partition, Representation, cross_entropies, cross_entropy};
+use isopath::losses::{
+    CrossEntropy, Lil, Loss, Partition, Representation, cross_entropies, cross_entropy,
+};
 use isopath::models::{Mlp, Network, Parameters};
 use isopath::ops;
 
@@ -47,11 +49,30 @@ fn cross_entropy_is_that_of_pytorch() -> Result<()> {
     let loss = cross_entropy(&logits, &Tensor::new(&[2u32, 0, 3], CPU)?)?;
     assert_close(&values(&loss), &[4.0342974156997755], 1e-14);
     let expected = [
-        [0.1414671356718975, 0.1733905837823271, -0.31602800408457177, 0.0011702846303471087],
-        [-0.3326411676207131, 0.005315337165967224, 0.08821726897521279, 0.2391085614795331],
-        [0.2951625771062615, 0.016761884431433796, 0.004268234339065351, -0.31619269587676063],
+        [
+            0.1414671356718975,
+            0.1733905837823271,
+            -0.31602800408457177,
+            0.0011702846303471087,
+        ],
+        [
+            -0.3326411676207131,
+            0.005315337165967224,
+            0.08821726897521279,
+            0.2391085614795331,
+        ],
+        [
+            0.2951625771062615,
+            0.016761884431433796,
+            0.004268234339065351,
+            -0.31619269587676063,
+        ],
     ];
-    assert_close(&values(loss.backward()?.get(&logits).unwrap()), expected.as_flattened(), 1e-15);
+    assert_close(
+        &values(loss.backward()?.get(&logits).unwrap()),
+        expected.as_flattened(),
+        1e-15,
+    );
     Ok(())
 }
 
@@ -65,22 +86,51 @@ fn cross_entropy_is_that_of_pytorch() -> Result<()> {
 fn cross_entropies_are_those_of_pytorch() -> Result<()> {
     let logits = Var::from_tensor(&(wave(&[3, 4], 1.)? * 3.)?)?;
     let each = cross_entropies(&logits, &Tensor::new(&[2u32, 0, 3], CPU)?)?;
-    assert_close(&values(&each), &[2.958128487186302, 6.177072873242325, 2.9676908866706997], 1e-14);
-    let gradients = (each * Tensor::new(&[1., 2., -3.], CPU)?)?.sum_all()?.backward()?;
+    assert_close(
+        &values(&each),
+        &[2.958128487186302, 6.177072873242325, 2.9676908866706997],
+        1e-14,
+    );
+    let gradients = (each * Tensor::new(&[1., 2., -3.], CPU)?)?
+        .sum_all()?
+        .backward()?;
     let expected = [
-        [0.42440140701569257, 0.5201717513469813, -0.9480840122537153, 0.003510853891041326],
-        [-1.9958470057242788, 0.03189202299580335, 0.5293036138512768, 1.4346513688771987],
-        [-2.656463193956353, -0.15085695988290418, -0.038414109051588166, 2.8457342628908457],
+        [
+            0.42440140701569257,
+            0.5201717513469813,
+            -0.9480840122537153,
+            0.003510853891041326,
+        ],
+        [
+            -1.9958470057242788,
+            0.03189202299580335,
+            0.5293036138512768,
+            1.4346513688771987,
+        ],
+        [
+            -2.656463193956353,
+            -0.15085695988290418,
+            -0.038414109051588166,
+            2.8457342628908457,
+        ],
     ];
-    assert_close(&values(gradients.get(&logits).unwrap()), expected.as_flattened(), 1e-14);
+    assert_close(
+        &values(gradients.get(&logits).unwrap()),
+        expected.as_flattened(),
+        1e-14,
+    );
     Ok(())
 }
 
-/// Central differences of step h are off by h²/6 of a third derivative of size one, and by 1e-16/h: 1e-9 covers both.
+/// Central differences of step h are off by h²/6 of a third derivative of size one, and by 1e-16/h:
+/// 1e-9 covers both.
 #[test]
 fn gradients_of_cross_entropy_are_difference_quotients() -> Result<()> {
     let (h, tolerance) = (1e-5, 1e-9);
-    let (at, labels) = ((wave(&[5, 3], 2.)? * 2.)?, Tensor::new(&[2u32, 0, 1, 1, 2], CPU)?);
+    let (at, labels) = (
+        (wave(&[5, 3], 2.)? * 2.)?,
+        Tensor::new(&[2u32, 0, 1, 1, 2], CPU)?,
+    );
     for smoothing in [0., 0.3] {
         let logits = Var::from_tensor(&at)?;
         let gradients = ops::cross_entropy(&logits, &labels, smoothing)?.backward()?;
@@ -88,12 +138,21 @@ fn gradients_of_cross_entropy_are_difference_quotients() -> Result<()> {
             let beside = |step: f64| -> Result<f64> {
                 let mut numbers = values(&at);
                 numbers[index] += step;
-                Ok(ops::cross_entropy(&Tensor::from_vec(numbers, at.shape(), CPU)?, &labels, smoothing)?.to_scalar()?)
+                Ok(ops::cross_entropy(
+                    &Tensor::from_vec(numbers, at.shape(), CPU)?,
+                    &labels,
+                    smoothing,
+                )?
+                .to_scalar()?)
             };
             Ok((beside(h)? - beside(-h)?) / (2. * h))
         });
         let quotients = quotients.collect::<Result<Vec<_>>>()?;
-        assert_close(&values(gradients.get(&logits).unwrap()), &quotients, tolerance);
+        assert_close(
+            &values(gradients.get(&logits).unwrap()),
+            &quotients,
+            tolerance,
+        );
         // Each row sums to 0: a softmax does not see a shift.
         for row in values(gradients.get(&logits).unwrap()).chunks(3) {
             assert!(row.iter().sum::<f64>().abs() < 1e-16 * 10.);
@@ -109,7 +168,11 @@ fn logits_that_are_not_finite_are_seen() -> Result<()> {
         let with = |first: f32, label: u32| -> Result<f32> {
             let mut row = vec![0f32; classes];
             row[0] = first;
-            Ok(cross_entropy(&Tensor::from_vec(row, (1, classes), CPU)?, &Tensor::new(&[label], CPU)?)?.to_scalar()?)
+            Ok(cross_entropy(
+                &Tensor::from_vec(row, (1, classes), CPU)?,
+                &Tensor::new(&[label], CPU)?,
+            )?
+            .to_scalar()?)
         };
         assert!(with(f32::NAN, 1)?.is_nan() && with(f32::INFINITY, 1)?.is_nan());
         assert_eq!(with(f32::NEG_INFINITY, 0)?, f32::INFINITY);
@@ -125,7 +188,11 @@ fn cross_entropy_of_huge_and_equal_logits() -> Result<()> {
     assert_close(&values(&loss(0)?), &[3f64.ln() / 2.], 1e-7);
     assert_close(&values(&loss(1)?), &[1e4 + 3f64.ln() / 2.], 1e-3);
     let gradients = loss(1)?.backward()?;
-    assert_close(&values(gradients.get(&logits).unwrap()), &[0.5, -0.5, 0., 1. / 6., -1. / 3., 1. / 6.], 1e-7);
+    assert_close(
+        &values(gradients.get(&logits).unwrap()),
+        &[0.5, -0.5, 0., 1. / 6., -1. / 3., 1. / 6.],
+        1e-7,
+    );
     Ok(())
 }
 
@@ -159,8 +226,16 @@ fn lil_is_that_of_pytorch() -> Result<()> {
             0.1,
             1.3921051845505321,
             [
-                [0.0005488768009384907, 0.011090560093449772, 0.011435633582781672],
-                [0.028584926610514365, 0.002900934470710855, -0.02545016344311948],
+                [
+                    0.0005488768009384907,
+                    0.011090560093449772,
+                    0.011435633582781672,
+                ],
+                [
+                    0.028584926610514365,
+                    0.002900934470710855,
+                    -0.02545016344311948,
+                ],
             ],
         ),
         (
@@ -170,7 +245,11 @@ fn lil_is_that_of_pytorch() -> Result<()> {
             2.,
             1.3075742014046923,
             [
-                [0.07875963872997586, 0.39058253399116544, 0.34330564876451963],
+                [
+                    0.07875963872997586,
+                    0.39058253399116544,
+                    0.34330564876451963,
+                ],
                 [0.6764588925927002, -0.7318151062679586, -1.4672616713641318],
             ],
         ),
@@ -192,18 +271,32 @@ fn lil_is_that_of_pytorch() -> Result<()> {
             1.,
             1.6905776824250904,
             [
-                [0.10965965330130865, -0.04775062937333296, -0.1612592036154421],
+                [
+                    0.10965965330130865,
+                    -0.04775062937333296,
+                    -0.1612592036154421,
+                ],
                 [-0.12830576694380702, 0.1454132518785656, 0.2854399975313542],
             ],
         ),
     ];
     for (representation, partition, alpha, beta, expected, [of_x, of_weight]) in cases {
-        let lil = Lil { alpha, beta, partition, representation, ..Lil::default() };
+        let lil = Lil {
+            alpha,
+            beta,
+            partition,
+            representation,
+            ..Lil::default()
+        };
         let loss = lil.loss(&mlp, &x, &labels())?;
         assert_close(&values(&loss), &[expected], 1e-13);
         let gradients = loss.backward()?;
         assert_close(&values(gradients.get(&x).unwrap())[..3], &of_x, 1e-13);
-        assert_close(&values(gradients.get(weight).unwrap())[..3], &of_weight, 1e-13);
+        assert_close(
+            &values(gradients.get(weight).unwrap())[..3],
+            &of_weight,
+            1e-13,
+        );
     }
     Ok(())
 }
@@ -215,21 +308,51 @@ fn terms_add_up() -> Result<()> {
     let number = |t: &Tensor| t.to_scalar::<f64>();
     let cross_entropy = number(&CrossEntropy.loss(&mlp, &x, &labels())?)?;
     for beta in [0., 0.7] {
-        let lil = Lil { alpha: 2., beta, ..Lil::default() };
+        let lil = Lil {
+            alpha: 2.,
+            beta,
+            ..Lil::default()
+        };
         let terms = lil.terms(&mlp, &x, &labels())?;
         let isometric = number(&terms.isometric.unwrap())?;
         assert!(isometric > 0.1);
-        assert_close(&[number(&terms.cross_entropy.unwrap())?], &[cross_entropy], 1e-15);
-        assert_close(&[number(&terms.loss)?], &[2. * cross_entropy + beta * isometric], 1e-15);
-        assert_close(&[number(&lil.loss(&mlp, &x, &labels())?)?], &[number(&terms.loss)?], 0.);
+        assert_close(
+            &[number(&terms.cross_entropy.unwrap())?],
+            &[cross_entropy],
+            1e-15,
+        );
+        assert_close(
+            &[number(&terms.loss)?],
+            &[2. * cross_entropy + beta * isometric],
+            1e-15,
+        );
+        assert_close(
+            &[number(&lil.loss(&mlp, &x, &labels())?)?],
+            &[number(&terms.loss)?],
+            0.,
+        );
         assert_eq!(values(&terms.logits.unwrap()), values(&mlp.forward(&x)?));
     }
     // No partition, no term; pictures count as their flattened rows; the metric matters.
-    let none = Lil { partition: Partition::None, beta: 3., ..Lil::default() };
-    assert_close(&values(&none.loss(&mlp, &x, &labels())?), &[cross_entropy], 1e-15);
+    let none = Lil {
+        partition: Partition::None,
+        beta: 3.,
+        ..Lil::default()
+    };
+    assert_close(
+        &values(&none.loss(&mlp, &x, &labels())?),
+        &[cross_entropy],
+        1e-15,
+    );
     let flat = number(&Lil::default().loss(&mlp, &x, &labels())?)?;
-    assert_eq!(number(&Lil::default().loss(&mlp, &x.reshape((6, 1, 3))?, &labels())?)?, flat);
-    let manhattan = Lil { metric: Arc::new(Manhattan), ..Lil::default() };
+    assert_eq!(
+        number(&Lil::default().loss(&mlp, &x.reshape((6, 1, 3))?, &labels())?)?,
+        flat
+    );
+    let manhattan = Lil {
+        metric: Arc::new(Manhattan),
+        ..Lil::default()
+    };
     assert_ne!(number(&manhattan.loss(&mlp, &x, &labels())?)?, flat);
     // What a checkpoint compares.
     assert_ne!(manhattan.describe(), Lil::default().describe());
@@ -242,13 +365,31 @@ fn bad_arguments_are_refused() -> Result<()> {
     let x = wave(&[6, 3], 0.)?;
     let text = |lil: &Lil| message(lil.loss(&mlp, &x, &labels()));
     for beta in [-0.1, f64::NAN, f64::INFINITY] {
-        let lil = Lil { beta, ..Lil::default() };
-        assert_eq!(text(&lil), format!("beta is {beta}; expected a finite number ≥ 0"));
+        let lil = Lil {
+            beta,
+            ..Lil::default()
+        };
+        assert_eq!(
+            text(&lil),
+            format!("beta is {beta}; expected a finite number ≥ 0")
+        );
         assert_eq!(message(lil.validate()), text(&lil));
     }
-    assert_eq!(text(&Lil { alpha: -1., ..Lil::default() }), "alpha is -1; expected a finite number ≥ 0");
-    let lil = Lil { representation: Representation::Stage(3), ..Lil::default() };
-    assert_eq!(text(&lil), "representation is Stage(3); expected an output of a network of 3 stages");
+    assert_eq!(
+        text(&Lil {
+            alpha: -1.,
+            ..Lil::default()
+        }),
+        "alpha is -1; expected a finite number ≥ 0"
+    );
+    let lil = Lil {
+        representation: Representation::Stage(3),
+        ..Lil::default()
+    };
+    assert_eq!(
+        text(&lil),
+        "representation is Stage(3); expected an output of a network of 3 stages"
+    );
     assert!(Representation::LastHidden.stage(1).is_err());
 
     let lil = Lil::default();
@@ -262,7 +403,10 @@ fn bad_arguments_are_refused() -> Result<()> {
             with(&Tensor::new(&[0u32, 1], CPU)?),
             "loss: labels has shape [2]; expected (6,), one for each input"
         );
-        assert_eq!(with(&Tensor::new(&[0i64; 6], CPU)?), "dtype of labels is I64; expected U32");
+        assert_eq!(
+            with(&Tensor::new(&[0i64; 6], CPU)?),
+            "dtype of labels is I64; expected U32"
+        );
         let none = Tensor::zeros((0, 3), DType::F64, CPU)?;
         let text = message(loss.loss(&mlp, &none, &Tensor::zeros(0, DType::U32, CPU)?));
         assert!(text.contains("[0, 3]"), "{text}");

@@ -26,13 +26,23 @@ use isopath::{Error, Result};
 fn logits_are_those_of_pytorch() -> Result<()> {
     let (mlp, parameters) = build(&[3, 4, 2], 0, DType::F64)?;
     let named = parameters.named();
-    let order = ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"];
+    let order = [
+        "layers.0.weight",
+        "layers.0.bias",
+        "layers.1.weight",
+        "layers.1.bias",
+    ];
     assert_eq!(named.len(), order.len());
     for (start, name) in order.iter().enumerate() {
         named[*name].set(&wave(named[*name].dims(), start as f64)?)?;
     }
     let logits = mlp.forward(&wave(&[2, 3], 0.5)?)?;
-    let expected = [1.2357966142263368, -0.7968223601337201, 0.07204665091432169, -0.6179244377667654];
+    let expected = [
+        1.2357966142263368,
+        -0.7968223601337201,
+        0.07204665091432169,
+        -0.6179244377667654,
+    ];
     assert_eq!(logits.dims(), [2, 2]);
     assert_close(&values(&logits), &expected, 1e-14);
     Ok(())
@@ -43,11 +53,17 @@ fn stages_join_to_the_network() -> Result<()> {
     let (mlp, _) = build(&[784, 100, 100, 10], 3, DType::F32)?;
     let x = Rng::new(1).uniform((5, 784), 0., 1., DType::F32, CPU)?;
     let all = mlp.representations(&x)?;
-    assert_eq!(all.iter().map(|t| t.dims().to_vec()).collect::<Vec<_>>(), [[5, 100], [5, 100], [5, 10]]);
+    assert_eq!(
+        all.iter().map(|t| t.dims().to_vec()).collect::<Vec<_>>(),
+        [[5, 100], [5, 100], [5, 10]]
+    );
     let logits = values(&mlp.forward(&x)?);
     assert_eq!(values(&all[2]), logits);
     for (index, representation) in all.iter().enumerate() {
-        assert_eq!(values(&mlp.forward_from(index + 1, representation)?), logits);
+        assert_eq!(
+            values(&mlp.forward_from(index + 1, representation)?),
+            logits
+        );
     }
     // Hidden stages end in tanh, the last one does not.
     assert!(values(&all[1]).iter().all(|v| v.abs() < 1.));
@@ -61,7 +77,11 @@ fn initial_weights_follow_pytorchs_linear() -> Result<()> {
     let (_, parameters) = build(&[784, 100, 10], 5, DType::F32)?;
     let named = parameters.named();
     assert_eq!(parameters.count(), 784 * 100 + 100 + 100 * 10 + 10);
-    for (name, inputs) in [("layers.0.weight", 784.), ("layers.0.bias", 784.), ("layers.1.weight", 100f64)] {
+    for (name, inputs) in [
+        ("layers.0.weight", 784.),
+        ("layers.0.bias", 784.),
+        ("layers.1.weight", 100f64),
+    ] {
         let (numbers, bound) = (values(&named[name]), 1. / inputs.sqrt());
         let n = numbers.len() as f64;
         let mean = numbers.iter().sum::<f64>() / n;
@@ -69,13 +89,27 @@ fn initial_weights_follow_pytorchs_linear() -> Result<()> {
         assert!(numbers.iter().all(|v| v.abs() <= bound), "{name}");
         // U(−b, b): variance b²/3; five standard errors.
         assert!(mean.abs() < 5. * bound / (3. * n).sqrt(), "{name}: {mean}");
-        assert!((variance * 3. / (bound * bound) - 1.).abs() < 5. * (0.8 / n).sqrt(), "{name}: {variance}");
+        assert!(
+            (variance * 3. / (bound * bound) - 1.).abs() < 5. * (0.8 / n).sqrt(),
+            "{name}: {variance}"
+        );
     }
-    // Same seed, same weights; another seed, others; one layer's size does not move another's weights.
-    let same = |other: &Parameters, name: &str| values(&other.named()[name]) == values(&named[name]);
-    assert!(same(&build(&[784, 100, 10], 5, DType::F32)?.1, "layers.0.weight"));
-    assert!(!same(&build(&[784, 100, 10], 6, DType::F32)?.1, "layers.0.weight"));
-    assert!(same(&build(&[784, 100, 7], 5, DType::F32)?.1, "layers.0.weight"));
+    // Same seed, same weights; another seed, others; one layer's size does not move another's
+    // weights.
+    let same =
+        |other: &Parameters, name: &str| values(&other.named()[name]) == values(&named[name]);
+    assert!(same(
+        &build(&[784, 100, 10], 5, DType::F32)?.1,
+        "layers.0.weight"
+    ));
+    assert!(!same(
+        &build(&[784, 100, 10], 6, DType::F32)?.1,
+        "layers.0.weight"
+    ));
+    assert!(same(
+        &build(&[784, 100, 7], 5, DType::F32)?.1,
+        "layers.0.weight"
+    ));
     Ok(())
 }
 
@@ -89,7 +123,10 @@ fn frozen_copy_keeps_its_weights_and_takes_no_gradient() -> Result<()> {
 
     let gradient = |network: &Mlp| -> Result<_> { Ok(network.forward(&x)?.sum_all()?.backward()?) };
     let (trained, plain) = (gradient(&mlp)?, gradient(&frozen)?);
-    assert_eq!(values(trained.get(&x).unwrap()), values(plain.get(&x).unwrap()));
+    assert_eq!(
+        values(trained.get(&x).unwrap()),
+        values(plain.get(&x).unwrap())
+    );
     assert_eq!(trained.get_ids().count(), 1 + parameters.vars().len());
     assert_eq!(plain.get_ids().count(), 1);
 
@@ -121,7 +158,10 @@ fn weights_survive_a_file() -> Result<()> {
     let raw = isopath::candle::safetensors::load(&path, CPU)?;
     assert_eq!(raw["layers.1.weight"].dims(), [2, 3]);
     assert!(raw.values().all(|t| t.dtype() == DType::F32));
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+        1
+    );
     Ok(())
 }
 
@@ -130,28 +170,54 @@ fn files_that_do_not_fit_change_nothing() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     let (_, parameters) = build(&[4, 3, 2], 1, DType::F32)?;
-    let original: HashMap<_, _> = parameters.named().iter().map(|(n, v)| (n.clone(), values(v))).collect();
+    let original: HashMap<_, _> = parameters
+        .named()
+        .iter()
+        .map(|(n, v)| (n.clone(), values(v)))
+        .collect();
     parameters.save(&path)?;
     let good = isopath::candle::safetensors::load(&path, CPU)?;
     let whole = std::fs::read(&path).unwrap();
 
     type Change = fn(&mut HashMap<String, Tensor>);
     let changes: [(Change, &str); 5] = [
-        (|t| drop(t.remove("layers.1.bias")), "no such tensor; expected a tensor layers.1.bias"),
-        (|t| drop(t.insert("extra".into(), t["layers.1.bias"].clone())), "also a tensor extra of shape [2]"),
+        (
+            |t| drop(t.remove("layers.1.bias")),
+            "no such tensor; expected a tensor layers.1.bias",
+        ),
+        (
+            |t| drop(t.insert("extra".into(), t["layers.1.bias"].clone())),
+            "also a tensor extra of shape [2]",
+        ),
         (
             |t| drop(t.insert("layers.1.bias".into(), t["layers.0.bias"].clone())),
             "layers.1.bias has shape [3]; expected shape [2] for layers.1.bias",
         ),
         (
-            |t| drop(t.insert("layers.1.bias".into(), Tensor::new(&[1f32, f32::NAN], CPU).unwrap())),
+            |t| {
+                drop(t.insert(
+                    "layers.1.bias".into(),
+                    Tensor::new(&[1f32, f32::NAN], CPU).unwrap(),
+                ))
+            },
             "NaN or ∞; expected finite numbers in layers.1.bias",
         ),
-        (|t| drop(t.insert("layers.1.bias".into(), Tensor::new(&[1u32, 2], CPU).unwrap())), "expected floats in"),
+        (
+            |t| {
+                drop(t.insert(
+                    "layers.1.bias".into(),
+                    Tensor::new(&[1u32, 2], CPU).unwrap(),
+                ))
+            },
+            "expected floats in",
+        ),
     ];
     for (change, expected) in changes {
         let mut tensors = good.clone();
-        tensors.insert("layers.0.weight".into(), good["layers.0.weight"].zeros_like()?);
+        tensors.insert(
+            "layers.0.weight".into(),
+            good["layers.0.weight"].zeros_like()?,
+        );
         change(&mut tensors);
         isopath::candle::safetensors::save(&tensors, &path)?;
         let text = message(parameters.load(&path));
@@ -160,9 +226,15 @@ fn files_that_do_not_fit_change_nothing() -> Result<()> {
     for length in [0, 7, 100, whole.len() - 1] {
         std::fs::write(&path, &whole[..length]).unwrap();
         let text = message(parameters.load(&path));
-        assert!(text.contains("expected a whole safetensors file") && !text.contains('\n'), "{text}");
+        assert!(
+            text.contains("expected a whole safetensors file") && !text.contains('\n'),
+            "{text}"
+        );
     }
-    assert!(matches!(parameters.load(folder.path().join("none")), Err(Error::Io { .. })));
+    assert!(matches!(
+        parameters.load(folder.path().join("none")),
+        Err(Error::Io { .. })
+    ));
     for (name, var) in parameters.named() {
         assert_eq!(values(&var), original[&name], "{name}");
     }
@@ -175,11 +247,29 @@ fn bad_arguments_are_refused() -> Result<()> {
         assert!(message(build(sizes, 0, DType::F32)).starts_with("sizes is ["));
     }
     let (mlp, parameters) = build(&[4, 3, 2], 0, DType::F64)?;
-    assert_eq!(message(mlp.forward(&wave(&[2, 5], 0.)?)), "mlp: x has shape [2, 5]; expected (N, 4)");
-    assert_eq!(message(mlp.forward(&wave(&[4], 0.)?)), "mlp: x has shape [4]; expected (N, 4)");
-    assert_eq!(message(mlp.stage(2, &wave(&[2, 4], 0.)?)), "stage is 2; expected below 2");
+    assert_eq!(
+        message(mlp.forward(&wave(&[2, 5], 0.)?)),
+        "mlp: x has shape [2, 5]; expected (N, 4)"
+    );
+    assert_eq!(
+        message(mlp.forward(&wave(&[4], 0.)?)),
+        "mlp: x has shape [4]; expected (N, 4)"
+    );
+    assert_eq!(
+        message(mlp.stage(2, &wave(&[2, 4], 0.)?)),
+        "stage is 2; expected below 2"
+    );
     // The same names with other sizes.
-    let again = Mlp::new(&[4, 3, 3], Activation::Relu, parameters.builder(&Rng::new(0), DType::F64, CPU));
-    assert!(again.unwrap_err().to_string().contains("layers.1.weight has shape [2, 3]"));
+    let again = Mlp::new(
+        &[4, 3, 3],
+        Activation::Relu,
+        parameters.builder(&Rng::new(0), DType::F64, CPU),
+    );
+    assert!(
+        again
+            .unwrap_err()
+            .to_string()
+            .contains("layers.1.weight has shape [2, 3]")
+    );
     Ok(())
 }

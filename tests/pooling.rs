@@ -5,7 +5,9 @@ mod common;
 use common::{CPU, assert_close, gradients_along, message, values, wave, with_threads};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::ops::{global_avg_pool2d, global_avg_pool2d_composite, max_pool2d, max_pool2d_composite};
+use isopath::ops::{
+    global_avg_pool2d, global_avg_pool2d_composite, max_pool2d, max_pool2d_composite,
+};
 use isopath::rng::Rng;
 use proptest::prelude::*;
 
@@ -28,7 +30,9 @@ const WINDOWS: [Window; 9] = [
 ];
 
 fn random(seed: u64, shape: &[usize], dtype: DType) -> Result<Var> {
-    Ok(Var::from_tensor(&Rng::new(seed).normal(shape, 0., 1., dtype, CPU)?)?)
+    Ok(Var::from_tensor(
+        &Rng::new(seed).normal(shape, 0., 1., dtype, CPU)?,
+    )?)
 }
 
 /// Whole numbers from −2 to 2 or so: most windows hold their largest number more than once.
@@ -85,7 +89,11 @@ fn maxima_and_gradient_are_those_of_pytorch() -> Result<()> {
         assert_close(&gradient, expected_gradient.as_flattened(), 1e-15);
     }
     // One number stands for rows and columns.
-    assert_close(&values(&max_pool2d(&x, 3, 2, 1)?), expected.as_flattened(), 1e-15);
+    assert_close(
+        &values(&max_pool2d(&x, 3, 2, 1)?),
+        expected.as_flattened(),
+        1e-15,
+    );
     Ok(())
 }
 
@@ -106,13 +114,17 @@ fn ties_nan_and_infinity_are_settled_as_in_pytorch() -> Result<()> {
     let cases = [
         (
             [1., 1., 0., 1., 1., NAN, NAN, 0., 0.],
-            [1., 1., 1., 0., 1., 1., NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0., 0.],
+            [
+                1., 1., 1., 0., 1., 1., NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0., 0.,
+            ],
             [14., 3., 4., 0., 0., 38., 46., 15., 16.],
         ),
         ([2.; 9], [2.; 16], first),
         (
             [NAN, 1., 2., 1., NAN, 0., 0., 0., 5.],
-            [NAN, NAN, 2., 2., NAN, NAN, NAN, 2., 1., NAN, NAN, 5., 0., 0., 5., 5.],
+            [
+                NAN, NAN, 2., 2., NAN, NAN, NAN, 2., 1., NAN, NAN, 5., 0., 0., 5., 5.,
+            ],
             [8., 0., 15., 9., 34., 0., 27., 0., 43.],
         ),
         ([LOW; 9], [LOW; 16], first),
@@ -121,7 +133,9 @@ fn ties_nan_and_infinity_are_settled_as_in_pytorch() -> Result<()> {
     for dtype in [DType::F32, DType::F64] {
         for (numbers, expected, expected_gradient) in cases {
             for (op, is_composite) in BOTH.into_iter().zip([false, true]) {
-                let x = Var::from_tensor(&Tensor::from_slice(&numbers, (1, 1, 3, 3), CPU)?.to_dtype(dtype)?)?;
+                let x = Var::from_tensor(
+                    &Tensor::from_slice(&numbers, (1, 1, 3, 3), CPU)?.to_dtype(dtype)?,
+                )?;
                 let y = op(&x, (2, 2), (1, 1), (1, 1))?;
                 let text = |numbers: &[f64]| format!("{numbers:?}");
                 assert_eq!(text(&values(&y)), text(&expected));
@@ -139,17 +153,31 @@ fn ties_nan_and_infinity_are_settled_as_in_pytorch() -> Result<()> {
 #[test]
 fn fused_pooling_is_its_composite() -> Result<()> {
     for (height, width) in [(1, 1), (2, 3), (3, 2), (15, 17), (16, 16), (17, 15)] {
-        for window in WINDOWS.into_iter().filter(|window| fits(height, width, *window)) {
+        for window in WINDOWS
+            .into_iter()
+            .filter(|window| fits(height, width, *window))
+        {
             // Sums of at most 49 products of size one.
             for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 1e-5)] {
-                for x in [random(1, &[2, 3, height, width], dtype)?, with_ties(2, &[3, 2, height, width], dtype)?] {
+                for x in [
+                    random(1, &[2, 3, height, width], dtype)?,
+                    with_ties(2, &[3, 2, height, width], dtype)?,
+                ] {
                     let [fused, fused_gradient] = with_gradient(BOTH[0], &x, window)?;
                     let [composite, gradient] = with_gradient(BOTH[1], &x, window)?;
                     assert_eq!(fused, composite, "{window:?}");
                     assert_close(&fused_gradient, &gradient, tolerance);
                     // Without a gradient the kernel is another one.
                     let (kernel, stride, padding) = window;
-                    assert_eq!(values(&max_pool2d(&x.as_detached_tensor(), kernel, stride, padding)?), fused);
+                    assert_eq!(
+                        values(&max_pool2d(
+                            &x.as_detached_tensor(),
+                            kernel,
+                            stride,
+                            padding
+                        )?),
+                        fused
+                    );
                 }
             }
         }
@@ -160,7 +188,11 @@ fn fused_pooling_is_its_composite() -> Result<()> {
 #[test]
 fn gradients_of_pooling_are_slopes() -> Result<()> {
     // Far enough apart that a step of h changes no maximum.
-    let numbers = Rng::new(3).permutation(2 * 2 * 6 * 5).into_iter().map(|n| n as f64 * 0.01).collect::<Vec<_>>();
+    let numbers = Rng::new(3)
+        .permutation(2 * 2 * 6 * 5)
+        .into_iter()
+        .map(|n| n as f64 * 0.01)
+        .collect::<Vec<_>>();
     let x = Var::from_tensor(&Tensor::from_vec(numbers.clone(), (2, 2, 6, 5), CPU)?)?;
     let h = 1e-3;
     for window in WINDOWS.into_iter().filter(|window| fits(6, 5, *window)) {
@@ -169,13 +201,21 @@ fn gradients_of_pooling_are_slopes() -> Result<()> {
             let at = |index: usize, by: f64| -> Result<f64> {
                 let mut numbers = numbers.clone();
                 numbers[index] += by;
-                let y = op(&Tensor::from_vec(numbers, x.shape(), CPU)?, window.0, window.1, window.2)?;
+                let y = op(
+                    &Tensor::from_vec(numbers, x.shape(), CPU)?,
+                    window.0,
+                    window.1,
+                    window.2,
+                )?;
                 Ok((&y * wave(y.dims(), 1.)?)?.sum_all()?.to_scalar()?)
             };
             for (index, gradient) in gradient.into_iter().enumerate() {
                 let slope = (at(index, h)? - at(index, -h)?) / (2. * h);
                 // Piecewise linear: only rounding is left.
-                assert!((slope - gradient).abs() < 1e-10, "{window:?} {index}: {gradient} {slope}");
+                assert!(
+                    (slope - gradient).abs() < 1e-10,
+                    "{window:?} {index}: {gradient} {slope}"
+                );
             }
         }
     }
@@ -192,7 +232,10 @@ fn a_constant_stays_and_no_gradient_is_lost() -> Result<()> {
             let x = with_ties(4, &[2, 3, 17, 16], DType::F64)?;
             let [y, gradient] = with_gradient(op, &x, window)?;
             let along: f64 = values(&wave(&[y.len()], 1.)?).iter().sum();
-            assert!((gradient.iter().sum::<f64>() - along).abs() < 1e-10, "{window:?}");
+            assert!(
+                (gradient.iter().sum::<f64>() - along).abs() < 1e-10,
+                "{window:?}"
+            );
         }
     }
     Ok(())
@@ -228,9 +271,16 @@ fn views_are_pooled_like_copies() -> Result<()> {
         let [expected, gradient] = with_gradient(op, &copy, ((3, 3), (2, 2), (1, 1)))?;
         assert_eq!(values(&y), expected);
         // What flows back is a view too.
-        let along = wave(y.dims(), 1.)?.to_dtype(DType::F32)?.transpose(2, 3)?.contiguous()?.transpose(2, 3)?;
+        let along = wave(y.dims(), 1.)?
+            .to_dtype(DType::F32)?
+            .transpose(2, 3)?
+            .contiguous()?
+            .transpose(2, 3)?;
         let of_wide = (&y * along)?.sum_all()?.backward()?;
-        let of_view = of_wide.get(&wide).map(|g| g.transpose(1, 3)?.narrow(0, 1, 3)?.narrow(2, 2, 7)).transpose()?;
+        let of_view = of_wide
+            .get(&wide)
+            .map(|g| g.transpose(1, 3)?.narrow(0, 1, 3)?.narrow(2, 2, 7))
+            .transpose()?;
         assert_close(&of_view.as_ref().map_or(vec![], values), &gradient, 1e-6);
     }
     for op in [global_avg_pool2d, global_avg_pool2d_composite] {
@@ -245,7 +295,11 @@ fn no_images_are_pooled_to_none() -> Result<()> {
     for op in BOTH {
         let y = op(&x, (3, 3), (2, 2), (1, 1))?;
         assert_eq!(y.dims(), [0, 3, 4, 4]);
-        assert!(gradients_along(&y, &y.zeros_like()?, &[&x])?.concat().is_empty());
+        assert!(
+            gradients_along(&y, &y.zeros_like()?, &[&x])?
+                .concat()
+                .is_empty()
+        );
     }
     for op in [global_avg_pool2d, global_avg_pool2d_composite] {
         assert_eq!(op(&x)?.dims(), [0, 3]);
@@ -260,7 +314,11 @@ fn number_of_threads_changes_no_bit_of_pooling() -> Result<()> {
         with_threads(threads, || -> Result<_> {
             let means = global_avg_pool2d(&x)?;
             let of_means = gradients_along(&means, &means, &[&x])?;
-            Ok((with_gradient(BOTH[0], &x, ((3, 3), (2, 2), (1, 1)))?, values(&means), of_means))
+            Ok((
+                with_gradient(BOTH[0], &x, ((3, 3), (2, 2), (1, 1)))?,
+                values(&means),
+                of_means,
+            ))
         })
     };
     assert_eq!(on(1)?, on(2)?);
@@ -269,7 +327,10 @@ fn number_of_threads_changes_no_bit_of_pooling() -> Result<()> {
 
 #[test]
 fn data_gets_no_gradient() -> Result<()> {
-    let (x, weight) = (random(8, &[2, 3, 4, 4], DType::F32)?, random(9, &[2, 3, 2, 2], DType::F32)?);
+    let (x, weight) = (
+        random(8, &[2, 3, 4, 4], DType::F32)?,
+        random(9, &[2, 3, 2, 2], DType::F32)?,
+    );
     let y = (max_pool2d(&x.as_detached_tensor(), 2, 2, 0)? * weight.as_tensor())?;
     let gradients = y.sum_all()?.backward()?;
     assert!(gradients.get(&x).is_none() && gradients.get(&weight).is_some());
@@ -288,7 +349,11 @@ fn means_and_gradient_are_those_of_pytorch() -> Result<()> {
     for op in [global_avg_pool2d, global_avg_pool2d_composite] {
         let y = op(&x)?;
         assert_eq!(y.dims(), [1, 2]);
-        assert_close(&values(&y), &[0.004263831684607716, 0.05339108067114906], 1e-15);
+        assert_close(
+            &values(&y),
+            &[0.004263831684607716, 0.05339108067114906],
+            1e-15,
+        );
         let gradient = gradients_along(&y, &wave(&[1, 2], 1.)?, &[&x])?.concat();
         let expected = [[0.042073549240394824; 20], [0.04546487134128409; 20]];
         assert_close(&gradient, expected.as_flattened(), 1e-16);
@@ -298,7 +363,16 @@ fn means_and_gradient_are_those_of_pytorch() -> Result<()> {
 
 #[test]
 fn fused_mean_is_its_composite() -> Result<()> {
-    for (height, width) in [(1, 1), (1, 2), (3, 1), (3, 5), (4, 4), (17, 1), (7, 7), (16, 17)] {
+    for (height, width) in [
+        (1, 1),
+        (1, 2),
+        (3, 1),
+        (3, 5),
+        (4, 4),
+        (17, 1),
+        (7, 7),
+        (16, 17),
+    ] {
         // The mean of at most 272 numbers of size one.
         for (dtype, tolerance) in [(DType::F64, 1e-14), (DType::F32, 1e-6)] {
             let x = random(10, &[3, 2, height, width], dtype)?;
@@ -306,7 +380,11 @@ fn fused_mean_is_its_composite() -> Result<()> {
             let (fused, composite) = (global_avg_pool2d(&x)?, global_avg_pool2d_composite(&x)?);
             assert_close(&values(&fused), &values(&composite), tolerance);
             let gradient = |y| gradients_along(y, &along, &[&x]);
-            assert_close(&gradient(&fused)?.concat(), &gradient(&composite)?.concat(), tolerance);
+            assert_close(
+                &gradient(&fused)?.concat(),
+                &gradient(&composite)?.concat(),
+                tolerance,
+            );
         }
     }
     Ok(())
@@ -320,8 +398,14 @@ fn bad_arguments_are_refused() -> Result<()> {
             Ok(message(op(&of(shape)?, kernel, stride, padding)))
         };
         let plane = &[2, 3, 4, 5];
-        assert_eq!(text(plane, (0, 2), (1, 1), (0, 0))?, "kernel is (0, 2); expected 1 to 65536 rows and columns");
-        assert_eq!(text(plane, (2, 2), (1, 0), (0, 0))?, "stride is (1, 0); expected at least 1 row and 1 column");
+        assert_eq!(
+            text(plane, (0, 2), (1, 1), (0, 0))?,
+            "kernel is (0, 2); expected 1 to 65536 rows and columns"
+        );
+        assert_eq!(
+            text(plane, (2, 2), (1, 0), (0, 0))?,
+            "stride is (1, 0); expected at least 1 row and 1 column"
+        );
         assert_eq!(
             text(plane, (3, 3), (1, 1), (1, 2))?,
             "padding is (1, 2); expected at most (1, 1), half the kernel (3, 3)"
@@ -338,7 +422,10 @@ fn bad_arguments_are_refused() -> Result<()> {
         let huge = usize::MAX;
         assert!(text(plane, (huge, huge), (1, 1), (huge / 2, huge / 2))?.starts_with("kernel is"));
         assert!(text(plane, (3, 3), (1, 1), (huge, huge))?.starts_with("padding is"));
-        assert_eq!(op(&of(plane)?, (2, 2), (huge, huge), (0, 0))?.dims(), [2, 3, 1, 1]);
+        assert_eq!(
+            op(&of(plane)?, (2, 2), (huge, huge), (0, 0))?.dims(),
+            [2, 3, 1, 1]
+        );
     }
     for op in [global_avg_pool2d, global_avg_pool2d_composite] {
         assert_eq!(

@@ -1,7 +1,9 @@
-//! `isopath render` on notebooks that fail in every way, beside healthy ones and ones that ask for too much.
+//! `isopath render` on notebooks that fail in every way, beside healthy ones and ones that ask for
+//! too much.
 //!
-//! The notebooks are written here. Most run on ipykernel, which starts in a second and comes with JupyterLab; so a
-//! Jupyter environment is needed: `.venv`, as `cargo run -- setup` makes it, or an active one.
+//! The notebooks are written here. Most run on ipykernel, which starts in a second and comes with
+//! JupyterLab; so a Jupyter environment is needed: `.venv`, as `cargo run -- setup` makes it, or an
+//! active one.
 
 #[path = "common/python.rs"]
 mod python;
@@ -40,7 +42,9 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let site = Self { folder: tempfile::tempdir().unwrap() };
+        let site = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         std::fs::create_dir(site.notebooks()).unwrap();
         std::fs::create_dir(site.pages()).unwrap();
         site
@@ -62,14 +66,22 @@ impl Site {
     fn add_for(&self, kernel: &str, name: &str, cells: &[Value]) {
         let kernel = json!({"name": kernel, "display_name": kernel, "language": "any"});
         let notebook = json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {"kernelspec": kernel}, "cells": cells});
-        std::fs::write(self.notebooks().join(format!("{name}.ipynb")), notebook.to_string()).unwrap();
+        std::fs::write(
+            self.notebooks().join(format!("{name}.ipynb")),
+            notebook.to_string(),
+        )
+        .unwrap();
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         python();
         let mut command = Command::new(env!("CARGO_BIN_EXE_isopath"));
         command.arg("render").args(arguments);
-        command.arg("--notebooks").arg(self.notebooks()).arg("--site").arg(self.pages());
+        command
+            .arg("--notebooks")
+            .arg(self.notebooks())
+            .arg("--site")
+            .arg(self.pages());
         command.env("JUPYTER_PATH", self.folder.path());
         command
     }
@@ -89,7 +101,8 @@ impl Site {
 
     /// The cells of a notebook in the folder of pages.
     fn cells(&self, name: &str) -> Vec<Value> {
-        let notebook: Value = serde_json::from_str(&self.page(name).unwrap_or_else(|| panic!("no {name}"))).unwrap();
+        let notebook: Value =
+            serde_json::from_str(&self.page(name).unwrap_or_else(|| panic!("no {name}"))).unwrap();
         notebook["cells"].as_array().unwrap().clone()
     }
 }
@@ -165,7 +178,8 @@ fn run() -> &'static Run {
     })
 }
 
-/// Formulas that math-core does not know as they are, and outputs that are not what they claim to be.
+/// Formulas that math-core does not know as they are, and outputs that are not what they claim to
+/// be.
 fn demanding() -> Vec<Value> {
     let text = r"# Demands
 
@@ -178,14 +192,25 @@ Of $y = \text{$1$ if $x_{1} > 0$}$ in $\R$, with $\unknowable{x}$.
 \begin{split} a &= b \\ c &= d \end{split}
 
 ![a sketch](attachment:sketch.png)";
-    let tolerable = SVG.replace("accuracy", "R&D at 5&nbsp;% <tspan xlink:href='#c'>of it</tspan>");
+    let tolerable = SVG.replace(
+        "accuracy",
+        "R&D at 5&nbsp;% <tspan xlink:href='#c'>of it</tspan>",
+    );
     let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
     vec![
         markdown(text),
-        code(&shows(&json!({"image/svg+xml": tolerable, "text/plain": "Research."}))),
-        code(&shows(&json!({"image/svg+xml": "<svg><g></svg>", "text/plain": "Words alone."}))),
-        code(&shows(&json!({"image/svg+xml": "<svg><g></svg>", "image/png": png, "text/plain": "A bitmap."}))),
-        code(&shows(&json!({"image/svg+xml": "", "text/html": "", "text/plain": "Nothing drawn."}))),
+        code(&shows(
+            &json!({"image/svg+xml": tolerable, "text/plain": "Research."}),
+        )),
+        code(&shows(
+            &json!({"image/svg+xml": "<svg><g></svg>", "text/plain": "Words alone."}),
+        )),
+        code(&shows(
+            &json!({"image/svg+xml": "<svg><g></svg>", "image/png": png, "text/plain": "A bitmap."}),
+        )),
+        code(&shows(
+            &json!({"image/svg+xml": "", "text/html": "", "text/plain": "Nothing drawn."}),
+        )),
         code(&shows(&json!({"text/html": ""}))),
     ]
 }
@@ -197,19 +222,36 @@ fn told(name: &str) -> String {
         *own = line.starts_with(&format!("{name}  ")) || (*own && line.starts_with("  "));
         Some((*own, line))
     });
-    lines.filter(|(own, _)| *own).map(|(_, line)| format!("{line}\n")).collect()
+    lines
+        .filter(|(own, _)| *own)
+        .map(|(_, line)| format!("{line}\n"))
+        .collect()
 }
 
 /// Asserts that the notebook failed, in words that contain each of `words`, and has no page.
 fn assert_failed(name: &str, words: &[&str]) {
     let (run, told) = (run(), told(name));
     for word in words {
-        assert!(told.contains(word), "{name}: nothing says {word:?} in\n{told}");
+        assert!(
+            told.contains(word),
+            "{name}: nothing says {word:?} in\n{told}"
+        );
     }
-    let summary = run.stdout.split("notebooks failed:").nth(1).unwrap_or_else(|| panic!("no list of failures"));
-    assert!(summary.contains(&format!("\n  {name}: ")), "{name} is missing in the list of failures: {summary}");
+    let summary = run
+        .stdout
+        .split("notebooks failed:")
+        .nth(1)
+        .unwrap_or_else(|| panic!("no list of failures"));
+    assert!(
+        summary.contains(&format!("\n  {name}: ")),
+        "{name} is missing in the list of failures: {summary}"
+    );
     for ending in ["html", "ipynb"] {
-        assert_eq!(run.site.page(&format!("{name}.{ending}")), None, "{name}.{ending} is still there");
+        assert_eq!(
+            run.site.page(&format!("{name}.{ending}")),
+            None,
+            "{name}.{ending} is still there"
+        );
     }
     let index = run.site.page("index.html").unwrap();
     assert!(
@@ -218,12 +260,22 @@ fn assert_failed(name: &str, words: &[&str]) {
     );
 }
 
-/// Asserts that the notebook is kept as far as it ran: its first cell's output, and in the second's an error that says
-/// `words`.
+/// Asserts that the notebook is kept as far as it ran: its first cell's output, and in the second's
+/// an error that says `words`.
 fn assert_kept(name: &str, words: &str) {
     let (kept, told) = (format!("{name}.failed.ipynb"), told(name));
-    assert!(told.contains(&kept), "{name}: nothing says where it is kept in\n{told}");
-    assert!(run().site.page("index.html").unwrap().contains(&format!("href=\"{kept}\"")), "the index lacks {kept}");
+    assert!(
+        told.contains(&kept),
+        "{name}: nothing says where it is kept in\n{told}"
+    );
+    assert!(
+        run()
+            .site
+            .page("index.html")
+            .unwrap()
+            .contains(&format!("href=\"{kept}\"")),
+        "the index lacks {kept}"
+    );
     let cells = run().site.cells(&kept);
     assert_eq!(cells[0]["outputs"][0]["text"].to_string(), r#"["hello\n"]"#);
     let error = cells[1]["outputs"].as_array().unwrap().last().unwrap();
@@ -235,21 +287,40 @@ fn assert_kept(name: &str, words: &str) {
 #[test]
 fn an_error_breaks_the_notebook_and_shows_source_and_message() {
     let reason = "invalid literal for int() with base 10: 'seven'";
-    assert_failed("breaks", &["cell 1/3", "BROKEN  number = 'seven'", "      3 | int(number)", reason]);
+    assert_failed(
+        "breaks",
+        &[
+            "cell 1/3",
+            "BROKEN  number = 'seven'",
+            "      3 | int(number)",
+            reason,
+        ],
+    );
     assert!(
-        run().stdout.contains(&format!("  breaks: cell 2 of 3: ValueError: {reason}\n")),
+        run()
+            .stdout
+            .contains(&format!("  breaks: cell 2 of 3: ValueError: {reason}\n")),
         "the summary lacks the reason"
     );
-    assert!(!told("breaks").contains("cell 3/3"), "later cells depend on the broken one");
+    assert!(
+        !told("breaks").contains("cell 3/3"),
+        "later cells depend on the broken one"
+    );
     assert_kept("breaks", reason);
     let cells = run().site.cells("breaks.failed.ipynb");
-    assert_eq!(cells[1]["outputs"][0]["text"].to_string(), r#"["so far\n"]"#);
+    assert_eq!(
+        cells[1]["outputs"][0]["text"].to_string(),
+        r#"["so far\n"]"#
+    );
 }
 
 #[test]
 fn a_cell_that_does_not_end_is_stopped_with_its_kernel() {
     let reason = format!("no end after {CELL_TIMEOUT_SECONDS} s");
-    assert_failed("hangs", &["3 | time.sleep(600)", &reason, "--cell-timeout SECONDS"]);
+    assert_failed(
+        "hangs",
+        &["3 | time.sleep(600)", &reason, "--cell-timeout SECONDS"],
+    );
     assert_kept("hangs", &reason);
     let pid = std::fs::read_to_string(run().site.notebooks().join("pid")).unwrap();
     assert!(is_gone(&pid), "the kernel {pid} goes on");
@@ -265,11 +336,18 @@ fn a_dead_kernel_breaks_its_notebook_and_leaves_no_child() {
 
 #[test]
 fn without_a_kernel_or_a_notebook_nothing_runs() {
-    assert_failed("luckless", &["the kernel 'luckless' does not start", "no luck today"]);
+    assert_failed(
+        "luckless",
+        &["the kernel 'luckless' does not start", "no luck today"],
+    );
     assert_failed("nowhere", &["has no kernel called 'nowhere'"]);
     assert_failed("not_one", &["it is not a notebook"]);
     for name in ["luckless", "nowhere", "not_one"] {
-        assert_eq!(run().site.page(&format!("{name}.failed.ipynb")), None, "nothing ran");
+        assert_eq!(
+            run().site.page(&format!("{name}.failed.ipynb")),
+            None,
+            "nothing ran"
+        );
     }
 }
 
@@ -277,7 +355,10 @@ fn without_a_kernel_or_a_notebook_nothing_runs() {
 fn one_broken_notebook_makes_the_exit_status_1() {
     assert_eq!(run().output.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&run().output.stderr).into_owned();
-    assert!(stderr.starts_with("error: ") && stderr.ends_with(" notebooks failed\n"), "{stderr}");
+    assert!(
+        stderr.starts_with("error: ") && stderr.ends_with(" notebooks failed\n"),
+        "{stderr}"
+    );
     assert_eq!(stderr.lines().count(), 1, "failures are part of the report");
 }
 
@@ -303,19 +384,45 @@ fn the_healthy_ones_have_pages() {
     ] {
         assert!(page.contains(expected), "the page lacks {expected}");
     }
-    assert!(!page.contains("at 1 %") && !page.contains("stale"), "the page shows what was replaced");
-    assert!(run.stdout.contains("healthy  cell 7/7"), "every cell is reported");
-    assert!(!told("healthy").contains("warning"), "there is nothing to warn of");
-    assert_eq!(run.site.page("healthy.failed.ipynb"), None, "the kept copy of an earlier run is out of date");
+    assert!(
+        !page.contains("at 1 %") && !page.contains("stale"),
+        "the page shows what was replaced"
+    );
+    assert!(
+        run.stdout.contains("healthy  cell 7/7"),
+        "every cell is reported"
+    );
+    assert!(
+        !told("healthy").contains("warning"),
+        "there is nothing to warn of"
+    );
+    assert_eq!(
+        run.site.page("healthy.failed.ipynb"),
+        None,
+        "the kept copy of an earlier run is out of date"
+    );
     let executed: Value = serde_json::from_str(&run.site.page("healthy.ipynb").unwrap()).unwrap();
     assert_eq!(executed["metadata"]["isopath"]["scale"], "quick");
     assert_eq!(executed["metadata"]["language_info"]["name"], "python");
-    assert!(executed["cells"][2]["metadata"]["isopath"]["seconds"].as_f64().is_some_and(|seconds| seconds > 0.));
+    assert!(
+        executed["cells"][2]["metadata"]["isopath"]["seconds"]
+            .as_f64()
+            .is_some_and(|seconds| seconds > 0.)
+    );
     let source = std::fs::read_to_string(run.site.notebooks().join("healthy.ipynb")).unwrap();
-    assert!(source.contains("stale") && !source.contains("a harmless warning\\n"), "the source notebook is as it was");
+    assert!(
+        source.contains("stale") && !source.contains("a harmless warning\\n"),
+        "the source notebook is as it was"
+    );
     let index = run.site.page("index.html").unwrap();
-    assert!(index.contains("<a href=\"healthy.html\">All is well</a>"), "the index lacks the notebook");
-    assert!(index.contains("alt=\"Accuracy falls as the step grows.\""), "the index lacks the figure");
+    assert!(
+        index.contains("<a href=\"healthy.html\">All is well</a>"),
+        "the index lacks the notebook"
+    );
+    assert!(
+        index.contains("alt=\"Accuracy falls as the step grows.\""),
+        "the index lacks the figure"
+    );
 }
 
 #[test]
@@ -326,38 +433,77 @@ fn what_cannot_be_shown_as_it_is_meant_spoils_no_page() {
         ("<mi>ℚ</mi>", "a command that is redefined"),
         ("&lt;</mo><mi>n</mi></mtd></mtr>", "\\substack"),
         ("<mtext>(3)</mtext>", "\\tag"),
-        ("<mtext>\u{a0}if\u{a0}</mtext><msub><mi>x</mi><mn>1</mn></msub>", "a formula in \\text"),
+        (
+            "<mtext>\u{a0}if\u{a0}</mtext><msub><mi>x</mi><mn>1</mn></msub>",
+            "a formula in \\text",
+        ),
         ("<mi>c</mi></mtd>", "split"),
-        ("<code class=\"formula-source\">\\unknowable{x}</code>", "an unknown command"),
+        (
+            "<code class=\"formula-source\">\\unknowable{x}</code>",
+            "an unknown command",
+        ),
         ("<em>a sketch</em>", "an image that is missing"),
-        ("R&amp;D at 5\u{a0}% <tspan xlink:href=\"#figure-1-c\">", "an SVG as browsers read it"),
-        ("<pre class=\"output value\" tabindex=\"0\">Words alone.</pre>", "an SVG that cannot be read"),
-        ("AAAABJRU5ErkJggg==\" alt=\"A bitmap.\">", "an SVG that cannot be read, beside a PNG"),
-        ("<pre class=\"output value\" tabindex=\"0\">Nothing drawn.</pre>", "empty forms"),
+        (
+            "R&amp;D at 5\u{a0}% <tspan xlink:href=\"#figure-1-c\">",
+            "an SVG as browsers read it",
+        ),
+        (
+            "<pre class=\"output value\" tabindex=\"0\">Words alone.</pre>",
+            "an SVG that cannot be read",
+        ),
+        (
+            "AAAABJRU5ErkJggg==\" alt=\"A bitmap.\">",
+            "an SVG that cannot be read, beside a PNG",
+        ),
+        (
+            "<pre class=\"output value\" tabindex=\"0\">Nothing drawn.</pre>",
+            "empty forms",
+        ),
     ] {
         assert!(page.contains(expected), "{of}: the page lacks {expected}");
     }
     let told = told("demanding");
     let formula = "warning: text cell 1: the formula \\unknowable{x} is shown as TeX: ";
     let image = "warning: text cell 1: an image is left out: missing attachment: sketch.png";
-    for warning in [formula, image, "warning: cell 2: the SVG of a figure is not shown: ", "warning: cell 3: the SVG"] {
+    for warning in [
+        formula,
+        image,
+        "warning: cell 2: the SVG of a figure is not shown: ",
+        "warning: cell 3: the SVG",
+    ] {
         assert_eq!(told.matches(warning).count(), 1, "{warning:?} in\n{told}");
     }
     assert_eq!(told.matches("warning: ").count(), 4, "{told}");
     let (before, after) = (told.find(formula), told.find("starting the kernel"));
-    assert!(before < after, "formulas are known before the notebook runs:\n{told}");
+    assert!(
+        before < after,
+        "formulas are known before the notebook runs:\n{told}"
+    );
 }
 
 #[test]
 fn the_pages_pass_the_page_check_and_nothing_else_is_left() {
-    let script = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    let script = |name: &str| {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests")
+            .join(name)
+    };
     for command in [
         Command::new(python()).arg(script("page_check_test.py")),
-        Command::new(python()).arg(script("page_check.py")).arg(run().site.pages()),
+        Command::new(python())
+            .arg(script("page_check.py"))
+            .arg(run().site.pages()),
     ] {
-        let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        let output = command
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()
+            .unwrap();
         let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&said)
+        );
     }
 }
 
@@ -367,15 +513,31 @@ fn bad_input_gives_one_line() {
     site.add("rings", &[code(GREETING)]);
     for (arguments, words) in [
         (&["tori"][..], "notebook is \"tori\"; expected rings (in "),
-        (&["rings", "--scale", "huge"], "scale is \"huge\"; expected quick, default or paper"),
+        (
+            &["rings", "--scale", "huge"],
+            "scale is \"huge\"; expected quick, default or paper",
+        ),
         (&["rings", "--jobs", "0"], "jobs is 0; expected at least 1"),
-        (&["rings", "--cell-timeout", "0"], "cell-timeout is 0; expected more than 0 seconds"),
+        (
+            &["rings", "--cell-timeout", "0"],
+            "cell-timeout is 0; expected more than 0 seconds",
+        ),
     ] {
         let output = site.command(arguments).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success(), "{arguments:?} is accepted");
-        assert!(stderr.lines().next().is_some_and(|line| line.contains(words)), "{arguments:?}: {stderr}");
-        assert_eq!(std::fs::read_dir(site.pages()).unwrap().count(), 0, "{arguments:?} leaves something");
+        assert!(
+            stderr
+                .lines()
+                .next()
+                .is_some_and(|line| line.contains(words)),
+            "{arguments:?}: {stderr}"
+        );
+        assert_eq!(
+            std::fs::read_dir(site.pages()).unwrap().count(),
+            0,
+            "{arguments:?} leaves something"
+        );
     }
 }
 
@@ -388,17 +550,31 @@ fn the_pages_do_not_go_to_the_folder_of_the_notebooks() {
     std::os::unix::fs::symlink(".", &linked).unwrap();
     for folder in [site.notebooks(), linked] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_isopath"));
-        command.arg("render").arg("--notebooks").arg(site.notebooks()).arg("--site").arg(folder);
+        command
+            .arg("render")
+            .arg("--notebooks")
+            .arg(site.notebooks())
+            .arg("--site")
+            .arg(folder);
         let output = command.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && stderr.contains("expected another folder than the notebook's"), "{stderr}");
-        assert!(std::fs::read_to_string(site.notebooks().join("rings.ipynb")).unwrap().contains("hello"));
+        assert!(
+            !output.status.success()
+                && stderr.contains("expected another folder than the notebook's"),
+            "{stderr}"
+        );
+        assert!(
+            std::fs::read_to_string(site.notebooks().join("rings.ipynb"))
+                .unwrap()
+                .contains("hello")
+        );
     }
 }
 
-/// In our kernel. candle numbers its tensors with a counter, and finds gradients by that number. A copy of candle in every
-/// cell would count from 1 in each, and mix up the gradients of tensors that different cells made. After that the notebook
-/// panics: it is broken there, and what ran is kept.
+/// In our kernel. candle numbers its tensors with a counter, and finds gradients by that number. A
+/// copy of candle in every cell would count from 1 in each, and mix up the gradients of tensors
+/// that different cells made. After that the notebook panics: it is broken there, and what ran is
+/// kept.
 #[test]
 fn all_cells_share_one_candle_and_a_panic_breaks_a_notebook() {
     let site = Site::new();
@@ -421,13 +597,23 @@ fn all_cells_share_one_candle_and_a_panic_breaks_a_notebook() {
     let output = site.command(&["--scale", "quick"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("cell 5 of 6: Panic: assertion `left == right` failed: the numbers differ"), "{said}");
+    assert!(
+        said.contains("cell 5 of 6: Panic: assertion `left == right` failed: the numbers differ"),
+        "{said}"
+    );
     let cells = site.cells("shared.failed.ipynb");
     let error = &cells[4]["outputs"][1];
     assert_eq!(error["ename"], "Panic", "{error}");
     let traceback = error["traceback"].to_string();
-    assert!(traceback.contains("in line 2 of the cell") && !traceback.contains("rust_begin_unwind"), "{traceback}");
-    assert_eq!(cells[5]["outputs"].as_array().map(Vec::len), Some(0), "the cell after the panic has not run");
+    assert!(
+        traceback.contains("in line 2 of the cell") && !traceback.contains("rust_begin_unwind"),
+        "{traceback}"
+    );
+    assert_eq!(
+        cells[5]["outputs"].as_array().map(Vec::len),
+        Some(0),
+        "the cell after the panic has not run"
+    );
 }
 
 #[test]
@@ -435,17 +621,34 @@ fn a_killed_run_takes_its_kernel_along_and_keeps_what_ran() {
     let site = Site::new();
     site.add(
         "hangs",
-        &[code(GREETING), code("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)")],
+        &[
+            code(GREETING),
+            code("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"),
+        ],
     );
-    let mut process = site.command(&["--scale", "quick"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut process = site
+        .command(&["--scale", "quick"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     let pid = site.notebooks().join("pid");
-    let has_started = wait(Duration::from_secs(300), || std::fs::read_to_string(&pid).is_ok_and(|pid| !pid.is_empty()));
+    let has_started = wait(Duration::from_secs(300), || {
+        std::fs::read_to_string(&pid).is_ok_and(|pid| !pid.is_empty())
+    });
     process.kill().unwrap();
     process.wait().unwrap();
     assert!(has_started, "the cell did not start");
     let pid = std::fs::read_to_string(pid).unwrap();
-    assert!(wait(Duration::from_secs(30), || is_gone(&pid)), "the kernel {pid} goes on");
-    assert!(wait(Duration::from_secs(30), || site.page("hangs.failed.ipynb").is_some()), "what ran is lost");
+    assert!(
+        wait(Duration::from_secs(30), || is_gone(&pid)),
+        "the kernel {pid} goes on"
+    );
+    assert!(
+        wait(Duration::from_secs(30), || site
+            .page("hangs.failed.ipynb")
+            .is_some()),
+        "what ran is lost"
+    );
     let cells = site.cells("hangs.failed.ipynb");
     assert_eq!(cells[0]["outputs"][0]["text"].to_string(), r#"["hello\n"]"#);
     assert_eq!(cells[1]["outputs"][0]["evalue"], "the run was told to stop");
@@ -466,5 +669,9 @@ fn wait(limit: Duration, condition: impl Fn() -> bool) -> bool {
 fn is_gone(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     // The state stands behind the name, which is in brackets.
-    stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+    stat.map_or(true, |stat| {
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('Z'))
+    })
 }

@@ -19,14 +19,22 @@ const SIZES: [usize; 4] = [20, 16, 16, 3];
 /// Three clouds of 70 points, the label the nearest centre.
 fn clouds() -> Result<(Tensor, Tensor)> {
     let rng = Rng::new(11);
-    let centres = rng.stream("centres").normal((3, 20), 0., 1., DType::F32, CPU)?;
+    let centres = rng
+        .stream("centres")
+        .normal((3, 20), 0., 1., DType::F32, CPU)?;
     let labels = Tensor::from_iter((0..210).map(|i| i % 3u32), CPU)?;
-    let noise = rng.stream("noise").normal((210, 20), 0., 0.7, DType::F32, CPU)?;
+    let noise = rng
+        .stream("noise")
+        .normal((210, 20), 0., 0.7, DType::F32, CPU)?;
     Ok(((centres.index_select(&labels, 0)? + noise)?, labels))
 }
 
 /// Trains a new network; its weights, as numbers, and its history.
-fn run(params: &TrainParams, loss: &dyn Loss, progress: &mut dyn FnMut(&Progress)) -> Result<(Vec<f64>, History)> {
+fn run(
+    params: &TrainParams,
+    loss: &dyn Loss,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<(Vec<f64>, History)> {
     let (mlp, parameters) = build(&SIZES, 1, DType::F32)?;
     let (images, labels) = clouds()?;
     let history = train(&mlp, &parameters, loss, &images, &labels, params, progress)?;
@@ -34,17 +42,32 @@ fn run(params: &TrainParams, loss: &dyn Loss, progress: &mut dyn FnMut(&Progress
 }
 
 fn weights(parameters: &Parameters) -> Vec<f64> {
-    parameters.vars().iter().flat_map(|var| values(var)).collect()
+    parameters
+        .vars()
+        .iter()
+        .flat_map(|var| values(var))
+        .collect()
 }
 
 fn params(epochs: usize) -> TrainParams {
-    TrainParams { epochs, batch_size: 32, ..TrainParams::default() }
+    TrainParams {
+        epochs,
+        batch_size: 32,
+        ..TrainParams::default()
+    }
 }
 
 /// A history without its times.
 fn numbers(history: &History) -> Vec<f64> {
     let option = |value: Option<f64>| value.unwrap_or(f64::NAN);
-    let all = |e: &isopath::training::Epoch| [e.loss, option(e.cross_entropy), option(e.isometric), option(e.accuracy)];
+    let all = |e: &isopath::training::Epoch| {
+        [
+            e.loss,
+            option(e.cross_entropy),
+            option(e.isometric),
+            option(e.accuracy),
+        ]
+    };
     history.epochs.iter().flat_map(all).collect()
 }
 
@@ -61,19 +84,44 @@ fn numbers(history: &History) -> Vec<f64> {
 #[test]
 fn adam_is_that_of_pytorch() -> Result<()> {
     let parameters = Parameters::new();
-    parameters.builder(&Rng::new(0), DType::F64, CPU).get(4, "p")?;
+    parameters
+        .builder(&Rng::new(0), DType::F64, CPU)
+        .get(4, "p")?;
     let p = parameters.named()["p"].clone();
     p.set(&wave(&[4], 0.)?)?;
-    let mut adam = Adam::new(&parameters, AdamParams { learning_rate: 0.1, beta1: 0.8, beta2: 0.9, eps: 1e-6 })?;
+    let mut adam = Adam::new(
+        &parameters,
+        AdamParams {
+            learning_rate: 0.1,
+            beta1: 0.8,
+            beta2: 0.9,
+            eps: 1e-6,
+        },
+    )?;
     for step in 0..5 {
         let loss = (p.powf(3.)? + (wave(&[4], step as f64)? * p.as_tensor())?)?.sum_all()?;
         adam.step(&loss.backward()?)?;
     }
-    let expected = [-0.2745529309596109, 0.4178192309317391, 0.49309758125617126, 0.259892282073066];
+    let expected = [
+        -0.2745529309596109,
+        0.4178192309317391,
+        0.49309758125617126,
+        0.259892282073066,
+    ];
     assert_close(&values(&p), &expected, 1e-14);
-    let first = [0.1249986344799992, 0.6478981940712372, 0.7609629129811184, -0.039470967854512554];
+    let first = [
+        0.1249986344799992,
+        0.6478981940712372,
+        0.7609629129811184,
+        -0.039470967854512554,
+    ];
     assert_close(&values(&adam.first_moment["p"]), &first, 1e-14);
-    let second = [0.1589782418389751, 1.2183205199801024, 1.1737040269898706, 0.18842786020347518];
+    let second = [
+        0.1589782418389751,
+        1.2183205199801024,
+        1.1737040269898706,
+        0.18842786020347518,
+    ];
     assert_close(&values(&adam.second_moment["p"]), &second, 1e-14);
     assert_eq!(adam.step, 5);
     Ok(())
@@ -89,14 +137,20 @@ fn adam_is_that_of_pytorch() -> Result<()> {
 #[test]
 fn adams_defaults_are_those_of_pytorch() -> Result<()> {
     let parameters = Parameters::new();
-    parameters.builder(&Rng::new(0), DType::F32, CPU).get(3, "p")?;
+    parameters
+        .builder(&Rng::new(0), DType::F32, CPU)
+        .get(3, "p")?;
     let p = parameters.named()["p"].clone();
     p.set(&Tensor::new(&[0.1f32, -2., 3.], CPU)?)?;
     let mut adam = Adam::new(&parameters, AdamParams::default())?;
     for _ in 0..100 {
         adam.step(&(p.powf(4.)? / 4.)?.sum_all()?.backward()?)?;
     }
-    assert_close(&values(&p), &[0.042420729994773865, -1.902543306350708, 2.9016950130462646], 2e-6);
+    assert_close(
+        &values(&p),
+        &[0.042420729994773865, -1.902543306350708, 2.9016950130462646],
+        2e-6,
+    );
     Ok(())
 }
 
@@ -106,7 +160,13 @@ fn adam_in_place_is_its_composite() -> Result<()> {
         // The last one is halved.
         for n in [1, 15, 16, 17, 1000, 50_001] {
             let draw = |name: &str| Rng::new(1).stream(name).uniform(n, 0., 1., dtype, CPU);
-            let step = AdamStep { step_size: 0.01, correction: 0.3, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+            let step = AdamStep {
+                step_size: 0.01,
+                correction: 0.3,
+                beta1: 0.9,
+                beta2: 0.999,
+                eps: 1e-8,
+            };
             let state = || -> Result<[Var; 3]> {
                 let var = |name: &str| -> Result<Var> { Ok(Var::from_tensor(&draw(name)?)?) };
                 Ok([var("theta")?, var("m")?, var("v")?])
@@ -121,7 +181,13 @@ fn adam_in_place_is_its_composite() -> Result<()> {
         }
     }
     let var = |n: usize| Var::zeros(n, DType::F32, CPU).unwrap();
-    let step = AdamStep { step_size: 0.01, correction: 0.3, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+    let step = AdamStep {
+        step_size: 0.01,
+        correction: 0.3,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+    };
     assert!(adam(&var(3), &var(3), &var(3), &var(2), step).is_err());
     assert!(adam(&var(3), &var(2), &var(3), &var(3), step).is_err());
     // Memory that is read and written at once would wait for itself.
@@ -134,22 +200,47 @@ fn adam_in_place_is_its_composite() -> Result<()> {
 #[test]
 fn training_learns_and_tells_how() -> Result<()> {
     let mut reports = Vec::new();
-    let adam = AdamParams { learning_rate: 1e-2, ..AdamParams::default() };
-    let params = TrainParams { optimizer: adam.into(), ..params(10) };
-    let (_, history) = run(&params, &Lil::default(), &mut |progress| reports.push(progress.clone()))?;
+    let adam = AdamParams {
+        learning_rate: 1e-2,
+        ..AdamParams::default()
+    };
+    let params = TrainParams {
+        optimizer: adam.into(),
+        ..params(10)
+    };
+    let (_, history) = run(&params, &Lil::default(), &mut |progress| {
+        reports.push(progress.clone())
+    })?;
     let (first, last) = (&history.epochs[0], &history.epochs[9]);
     assert_eq!(history.epochs.len(), 10);
-    assert!(last.loss < 0.5 * first.loss && last.accuracy.unwrap() > 0.9, "{history:?}");
+    assert!(
+        last.loss < 0.5 * first.loss && last.accuracy.unwrap() > 0.9,
+        "{history:?}"
+    );
     for epoch in &history.epochs {
         let sum = epoch.cross_entropy.unwrap() + 0.1 * epoch.isometric.unwrap();
         assert!((epoch.loss - sum).abs() < 1e-5 && epoch.seconds > 0.);
     }
     // One report an epoch at least; the last one of each epoch has the epoch's means.
     let ends: Vec<_> = reports.iter().filter(|p| p.batch == p.batches).collect();
-    assert_eq!(ends.iter().map(|p| p.means.clone()).collect::<Vec<_>>(), history.epochs);
-    assert_eq!((ends[9].epoch, ends[9].epochs, ends[9].batches, ends[9].seconds_left), (10, 10, 7, 0.));
+    assert_eq!(
+        ends.iter().map(|p| p.means.clone()).collect::<Vec<_>>(),
+        history.epochs
+    );
+    assert_eq!(
+        (
+            ends[9].epoch,
+            ends[9].epochs,
+            ends[9].batches,
+            ends[9].seconds_left
+        ),
+        (10, 10, 7, 0.)
+    );
     let line = ends[9].to_string();
-    assert!(line.starts_with("epoch 10/10: loss 0.") && !line.contains('\n'), "{line}");
+    assert!(
+        line.starts_with("epoch 10/10: loss 0.") && !line.contains('\n'),
+        "{line}"
+    );
     // A notebook writes it as JSON.
     let json = serde_json::to_string(&history).unwrap();
     assert!(json.starts_with(r#"{"epochs":[{"loss":"#), "{json}");
@@ -158,14 +249,31 @@ fn training_learns_and_tells_how() -> Result<()> {
 
 #[test]
 fn history_is_the_mean_over_all_images() -> Result<()> {
-    // A step size of 0 leaves the network as it is, so the history must be what the whole set gives.
-    let adam = AdamParams { learning_rate: 0., ..AdamParams::default() };
-    let (_, history) = run(&TrainParams { optimizer: adam.into(), ..params(1) }, &CrossEntropy, &mut |_| {})?;
+    // A step size of 0 leaves the network as it is, so the history must be what the whole set
+    // gives.
+    let adam = AdamParams {
+        learning_rate: 0.,
+        ..AdamParams::default()
+    };
+    let (_, history) = run(
+        &TrainParams {
+            optimizer: adam.into(),
+            ..params(1)
+        },
+        &CrossEntropy,
+        &mut |_| {},
+    )?;
     let (mlp, _) = build(&SIZES, 1, DType::F32)?;
     let (images, labels) = clouds()?;
-    let loss = CrossEntropy.loss(&mlp, &images, &labels)?.to_scalar::<f32>()?;
+    let loss = CrossEntropy
+        .loss(&mlp, &images, &labels)?
+        .to_scalar::<f32>()?;
     let accuracy = metrics::accuracy(&mlp, &images, &labels, 50)?;
-    assert_close(&[history.epochs[0].loss, history.epochs[0].accuracy.unwrap()], &[loss as f64, accuracy], 1e-6);
+    assert_close(
+        &[history.epochs[0].loss, history.epochs[0].accuracy.unwrap()],
+        &[loss as f64, accuracy],
+        1e-6,
+    );
     assert_eq!(history.epochs[0].isometric, None);
     Ok(())
 }
@@ -176,12 +284,23 @@ fn seed_decides_everything() -> Result<()> {
     let (weights, history) = run(&params(2), &lil, &mut |_| {})?;
     let again = run(&params(2), &lil, &mut |_| {})?;
     assert_eq!((&again.0, numbers(&again.1)), (&weights, numbers(&history)));
-    assert_ne!(run(&TrainParams { seed: 1, ..params(2) }, &lil, &mut |_| {})?.0, weights);
+    assert_ne!(
+        run(
+            &TrainParams {
+                seed: 1,
+                ..params(2)
+            },
+            &lil,
+            &mut |_| {}
+        )?
+        .0,
+        weights
+    );
     Ok(())
 }
 
-/// candle reads the number of threads from the environment, so every number gets a process of its own: this test,
-/// started again.
+/// candle reads the number of threads from the environment, so every number gets a process of its
+/// own: this test, started again.
 #[test]
 fn number_of_threads_changes_no_bit() -> Result<()> {
     const CHILD: &str = "ISOPATH_TEST_CHILD";
@@ -190,10 +309,24 @@ fn number_of_threads_changes_no_bit() -> Result<()> {
         let (mlp, parameters) = build(&[784, 100, 100, 10], 1, DType::F32)?;
         let images = Rng::new(2).uniform((250, 784), 0., 1., DType::F32, CPU)?;
         let labels = Tensor::from_iter((0..250).map(|i| i % 10u32), CPU)?;
-        let params = TrainParams { batch_size: 100, ..params(2) };
-        let history = train(&mlp, &parameters, &Lil::default(), &images, &labels, &params, &mut |_| {})?;
+        let params = TrainParams {
+            batch_size: 100,
+            ..params(2)
+        };
+        let history = train(
+            &mlp,
+            &parameters,
+            &Lil::default(),
+            &images,
+            &labels,
+            &params,
+            &mut |_| {},
+        )?;
         let bits = |v: &f64| v.to_bits();
-        let sum = weights(&parameters).iter().map(bits).fold(0u64, |sum, bits| sum.rotate_left(1) ^ bits);
+        let sum = weights(&parameters)
+            .iter()
+            .map(bits)
+            .fold(0u64, |sum, bits| sum.rotate_left(1) ^ bits);
         println!("run {sum} {:?}", numbers(&history));
         return Ok(());
     }
@@ -205,7 +338,10 @@ fn number_of_threads_changes_no_bit() -> Result<()> {
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().find(|line| line.starts_with("run ")).unwrap().to_string()
+        text.lines()
+            .find(|line| line.starts_with("run "))
+            .unwrap()
+            .to_string()
     };
     let one = with("1");
     for threads in ["2", "3", "8"] {
@@ -218,7 +354,10 @@ fn number_of_threads_changes_no_bit() -> Result<()> {
 fn interrupted_run_ends_where_a_whole_one_does() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs/a.safetensors");
-    let with = |epochs| TrainParams { checkpoint: Some(path.clone()), ..params(epochs) };
+    let with = |epochs| TrainParams {
+        checkpoint: Some(path.clone()),
+        ..params(epochs)
+    };
     let lil = Lil::default();
     let (whole, history) = run(&params(5), &lil, &mut |_| {})?;
 
@@ -228,7 +367,8 @@ fn interrupted_run_ends_where_a_whole_one_does() -> Result<()> {
     }));
     assert!(interrupted.is_err() && path.exists());
     let mut epochs = Vec::new();
-    let (resumed, resumed_history) = run(&with(5), &lil, &mut |progress| epochs.push(progress.epoch))?;
+    let (resumed, resumed_history) =
+        run(&with(5), &lil, &mut |progress| epochs.push(progress.epoch))?;
     assert_eq!(resumed, whole);
     assert_close(&numbers(&resumed_history), &numbers(&history), 1e-15);
     epochs.dedup();
@@ -237,15 +377,24 @@ fn interrupted_run_ends_where_a_whole_one_does() -> Result<()> {
     // A finished run is only loaded; more epochs go on from it.
     let (loaded, _) = run(&with(5), &lil, &mut |_| panic!("nothing is left to do"))?;
     assert_eq!(loaded, whole);
-    assert_eq!(run(&with(7), &lil, &mut |_| {})?.0, run(&params(7), &lil, &mut |_| {})?.0);
+    assert_eq!(
+        run(&with(7), &lil, &mut |_| {})?.0,
+        run(&params(7), &lil, &mut |_| {})?.0
+    );
     let text = message(run(&with(5), &lil, &mut |_| {}));
-    assert!(text.ends_with("7 epochs; expected at most 5 epochs"), "{text}");
+    assert!(
+        text.ends_with("7 epochs; expected at most 5 epochs"),
+        "{text}"
+    );
 
     // Other tools find the weights under their plain names.
     let tensors = isopath::candle::safetensors::load(&path, CPU)?;
     assert_eq!(tensors["layers.0.weight"].dims(), [16, 20]);
     assert_eq!(tensors.len(), 3 * 6);
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+        1
+    );
     Ok(())
 }
 
@@ -253,33 +402,93 @@ fn interrupted_run_ends_where_a_whole_one_does() -> Result<()> {
 fn checkpoint_of_another_run_is_refused() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");
-    let base = TrainParams { checkpoint: Some(path.clone()), ..params(1) };
+    let base = TrainParams {
+        checkpoint: Some(path.clone()),
+        ..params(1)
+    };
     let lil = Lil::default();
     run(&base, &lil, &mut |_| {})?;
     let before = std::fs::read(&path).unwrap();
 
     let refused = |params: &TrainParams, loss: &dyn Loss, name: &str| {
         let text = message(run(params, loss, &mut |_| {}));
-        assert!(text.contains(&format!("{name} is ")) && text.contains("another run's checkpoint"), "{text}");
+        assert!(
+            text.contains(&format!("{name} is ")) && text.contains("another run's checkpoint"),
+            "{text}"
+        );
         assert!(!text.contains('\n'));
     };
-    refused(&TrainParams { seed: 3, ..base.clone() }, &lil, "seed");
-    refused(&TrainParams { batch_size: 31, ..base.clone() }, &lil, "batch size");
-    let adam = AdamParams { learning_rate: 2e-3, ..AdamParams::default() };
-    refused(&TrainParams { optimizer: adam.into(), ..base.clone() }, &lil, "optimizer");
-    refused(&base, &Lil { beta: 1., ..Lil::default() }, "loss");
+    refused(
+        &TrainParams {
+            seed: 3,
+            ..base.clone()
+        },
+        &lil,
+        "seed",
+    );
+    refused(
+        &TrainParams {
+            batch_size: 31,
+            ..base.clone()
+        },
+        &lil,
+        "batch size",
+    );
+    let adam = AdamParams {
+        learning_rate: 2e-3,
+        ..AdamParams::default()
+    };
+    refused(
+        &TrainParams {
+            optimizer: adam.into(),
+            ..base.clone()
+        },
+        &lil,
+        "optimizer",
+    );
+    refused(
+        &base,
+        &Lil {
+            beta: 1.,
+            ..Lil::default()
+        },
+        "loss",
+    );
     refused(&base, &CrossEntropy, "loss");
-    refused(&TrainParams { context: "another network".into(), ..base.clone() }, &lil, "context");
+    refused(
+        &TrainParams {
+            context: "another network".into(),
+            ..base.clone()
+        },
+        &lil,
+        "context",
+    );
 
     let (mlp, parameters) = build(&SIZES, 2, DType::F32)?;
     let (images, labels) = clouds()?;
     let start = weights(&parameters);
-    let text = message(train(&mlp, &parameters, &lil, &images, &labels, &base, &mut |_| {}));
+    let text = message(train(
+        &mlp,
+        &parameters,
+        &lil,
+        &images,
+        &labels,
+        &base,
+        &mut |_| {},
+    ));
     assert!(text.contains("digest of the initial weights is "), "{text}");
     assert_eq!(weights(&parameters), start);
     let (mlp, parameters) = build(&SIZES, 1, DType::F32)?;
     let other = labels.zeros_like()?;
-    let text = message(train(&mlp, &parameters, &lil, &images, &other, &base, &mut |_| {}));
+    let text = message(train(
+        &mlp,
+        &parameters,
+        &lil,
+        &images,
+        &other,
+        &base,
+        &mut |_| {},
+    ));
     assert!(text.contains("digest of the labels is "), "{text}");
 
     // Torn files and files of weights alone.
@@ -287,7 +496,10 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
     std::fs::write(&path, &before[..before.len() / 2]).unwrap();
     assert!(message(run(&base, &lil, &mut |_| {})).contains("expected a whole safetensors file"));
     parameters.save(&path)?;
-    assert!(message(run(&base, &lil, &mut |_| {})).contains("no run; expected a checkpoint of training"));
+    assert!(
+        message(run(&base, &lil, &mut |_| {}))
+            .contains("no run; expected a checkpoint of training")
+    );
     Ok(())
 }
 
@@ -295,61 +507,140 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
 fn failures_are_errors_and_write_nothing() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");
-    let adam = AdamParams { learning_rate: 1e39, ..AdamParams::default() };
-    let wild = TrainParams { optimizer: adam.into(), checkpoint: Some(path.clone()), ..params(3) };
-    let text = message(run(&wild, &Lil { beta: 1e10, ..Lil::default() }, &mut |_| {}));
-    assert!(text.starts_with("loss is ") && text.contains("expected finite numbers in epoch 1"), "{text}");
+    let adam = AdamParams {
+        learning_rate: 1e39,
+        ..AdamParams::default()
+    };
+    let wild = TrainParams {
+        optimizer: adam.into(),
+        checkpoint: Some(path.clone()),
+        ..params(3)
+    };
+    let text = message(run(
+        &wild,
+        &Lil {
+            beta: 1e10,
+            ..Lil::default()
+        },
+        &mut |_| {},
+    ));
+    assert!(
+        text.starts_with("loss is ") && text.contains("expected finite numbers in epoch 1"),
+        "{text}"
+    );
     assert!(!Path::new(&path).exists());
     // The last step of an epoch, which no loss tells of.
-    let adam = AdamParams { learning_rate: 1e39, ..AdamParams::default() };
-    let last = TrainParams { batch_size: 210, optimizer: adam.into(), checkpoint: Some(path.clone()), ..params(1) };
+    let adam = AdamParams {
+        learning_rate: 1e39,
+        ..AdamParams::default()
+    };
+    let last = TrainParams {
+        batch_size: 210,
+        optimizer: adam.into(),
+        checkpoint: Some(path.clone()),
+        ..params(1)
+    };
     let text = message(run(&last, &CrossEntropy, &mut |_| {}));
-    assert_eq!(text, "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)");
+    assert_eq!(
+        text,
+        "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)"
+    );
     assert!(!Path::new(&path).exists());
 
     let text = |params: TrainParams| message(run(&params, &CrossEntropy, &mut |_| {}));
     assert_eq!(text(params(0)), "epochs is 0; expected at least 1");
-    assert_eq!(text(TrainParams { batch_size: 0, ..params(1) }), "batch_size is 0; expected at least 1");
+    assert_eq!(
+        text(TrainParams {
+            batch_size: 0,
+            ..params(1)
+        }),
+        "batch_size is 0; expected at least 1"
+    );
     for learning_rate in [-1., f64::NAN] {
-        let adam = AdamParams { learning_rate, ..AdamParams::default() };
+        let adam = AdamParams {
+            learning_rate,
+            ..AdamParams::default()
+        };
         assert_eq!(
-            text(TrainParams { optimizer: adam.into(), ..params(1) }),
+            text(TrainParams {
+                optimizer: adam.into(),
+                ..params(1)
+            }),
             format!("learning_rate is {learning_rate}; expected a finite number ≥ 0")
         );
     }
-    let adam = AdamParams { beta2: 1., ..AdamParams::default() };
-    assert_eq!(text(TrainParams { optimizer: adam.into(), ..params(1) }), "beta2 is 1; expected a number in [0, 1)");
+    let adam = AdamParams {
+        beta2: 1.,
+        ..AdamParams::default()
+    };
+    assert_eq!(
+        text(TrainParams {
+            optimizer: adam.into(),
+            ..params(1)
+        }),
+        "beta2 is 1; expected a number in [0, 1)"
+    );
 
     let (mlp, parameters) = build(&SIZES, 1, DType::F32)?;
     let (images, labels) = clouds()?;
     let text = |images: &Tensor, labels: &Tensor| {
-        message(train(&mlp, &parameters, &CrossEntropy, images, labels, &params(1), &mut |_| {}))
+        message(train(
+            &mlp,
+            &parameters,
+            &CrossEntropy,
+            images,
+            labels,
+            &params(1),
+            &mut |_| {},
+        ))
     };
     assert_eq!(
         text(&images, &labels.narrow(0, 0, 9)?),
         "train: labels has shape [9]; expected (210,), one for each image"
     );
     assert!(text(&images.narrow(0, 0, 0)?, &labels).starts_with("train: images has shape [0, 20]"));
-    assert!(text(&images, &(&labels + &labels)?).contains("expected below 3, the number of classes"));
+    assert!(
+        text(&images, &(&labels + &labels)?).contains("expected below 3, the number of classes")
+    );
     Ok(())
 }
 
 #[test]
 fn networks_side_by_side_are_those_trained_alone() -> Result<()> {
     let betas = [0., 0.01, 0.1, 1., 10.];
-    let one = |beta: &f64| Ok(run(&params(1), &Lil { beta: *beta, ..Lil::default() }, &mut |_| {})?.0);
+    let one = |beta: &f64| {
+        Ok(run(
+            &params(1),
+            &Lil {
+                beta: *beta,
+                ..Lil::default()
+            },
+            &mut |_| {},
+        )?
+        .0)
+    };
     let alone: Vec<_> = betas.iter().map(one).collect::<Result<_>>()?;
     assert_eq!(in_parallel(&betas, one)?, alone);
     assert_eq!(in_parallel(&[] as &[f64], one)?, Vec::<Vec<f64>>::new());
     // The first error, and the rest is left alone.
-    let (items, begun) = ((0..1000).collect::<Vec<usize>>(), std::sync::atomic::AtomicUsize::new(0));
+    let (items, begun) = (
+        (0..1000).collect::<Vec<usize>>(),
+        std::sync::atomic::AtomicUsize::new(0),
+    );
     let failing: Result<Vec<()>> = in_parallel(&items, |item| {
         begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if *item < 10 { Ok(()) } else { Err(Error::argument("item", "below 10", item)) }
+        if *item < 10 {
+            Ok(())
+        } else {
+            Err(Error::argument("item", "below 10", item))
+        }
     });
     assert_eq!(message(failing), "item is 10; expected below 10");
     // At most one more on each thread that is under way.
-    assert!(begun.into_inner() <= 10 + 2 * rayon::current_num_threads(), "the rest is begun all the same");
+    assert!(
+        begun.into_inner() <= 10 + 2 * rayon::current_num_threads(),
+        "the rest is begun all the same"
+    );
     Ok(())
 }
 
@@ -368,18 +659,44 @@ impl Network for Same {
 
 #[test]
 fn scores_count_right_answers() -> Result<()> {
-    let logits = Tensor::new(&[[0f32, 1., 0.], [3., 2., 1.], [1., 1., 0.], [-2., -3., -1.], [0., 0., 9.]], CPU)?;
+    let logits = Tensor::new(
+        &[
+            [0f32, 1., 0.],
+            [3., 2., 1.],
+            [1., 1., 0.],
+            [-2., -3., -1.],
+            [0., 0., 9.],
+        ],
+        CPU,
+    )?;
     let labels = Tensor::new(&[1u32, 0, 1, 2, 0], CPU)?;
     for batch_size in [1, 2, 5, 100] {
         let answers = metrics::predictions(&Same, &logits, batch_size)?;
         assert_eq!(answers.to_vec1::<u32>()?, [1, 0, 0, 2, 2]);
         assert_eq!(metrics::accuracy(&Same, &logits, &labels, batch_size)?, 0.6);
     }
-    assert_eq!(message(metrics::accuracy(&Same, &logits, &labels, 0)), "batch_size is 0; expected at least 1");
-    assert!(message(metrics::accuracy(&Same, &logits, &labels.narrow(0, 0, 4)?, 2)).contains("labels has shape [4]"));
-    assert!(message(metrics::predictions(&Same, &logits.narrow(0, 0, 0)?, 2)).contains("images has shape [0, 3]"));
+    assert_eq!(
+        message(metrics::accuracy(&Same, &logits, &labels, 0)),
+        "batch_size is 0; expected at least 1"
+    );
+    assert!(
+        message(metrics::accuracy(
+            &Same,
+            &logits,
+            &labels.narrow(0, 0, 4)?,
+            2
+        ))
+        .contains("labels has shape [4]")
+    );
+    assert!(
+        message(metrics::predictions(&Same, &logits.narrow(0, 0, 0)?, 2))
+            .contains("images has shape [0, 3]")
+    );
     let hole = Tensor::new(&[[0f32, 1., 0.], [f32::NAN; 3]], CPU)?;
-    assert_eq!(message(metrics::predictions(&Same, &hole, 1)), "logits is NaN; expected numbers");
+    assert_eq!(
+        message(metrics::predictions(&Same, &hole, 1)),
+        "logits is NaN; expected numbers"
+    );
     Ok(())
 }
 

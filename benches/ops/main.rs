@@ -4,9 +4,10 @@
 //! RAYON_NUM_THREADS=$(nproc) cargo bench --profile dev --bench ops [-- [--fused] part of a case's name]
 //! ```
 //!
-//! prints `{"case", "ms", "composite_ms"}` a case, with the names of `benches/peers/torch_ops.py`; `benches/compare.py` runs both.
-//! `composite_ms` is the time of the same work in plain candle operations, null where that takes too long or too much memory,
-//! and with `--fused`. The dev profile is the optimised one that the tests, the binary and the notebooks share.
+//! prints `{"case", "ms", "composite_ms"}` a case, with the names of `benches/peers/torch_ops.py`;
+//! `benches/compare.py` runs both. `composite_ms` is the time of the same work in plain candle
+//! operations, null where that takes too long or too much memory, and with `--fused`. The dev
+//! profile is the optimised one that the tests, the binary and the notebooks share.
 
 mod convolutions;
 mod epochs;
@@ -21,8 +22,14 @@ use isopath::Result;
 
 fn main() -> Result<()> {
     // cargo itself adds `--bench`.
-    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let bench = Bench { only, fused: std::env::args().any(|argument| argument == "--fused") };
+    let only = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'))
+        .unwrap_or_default();
+    let bench = Bench {
+        only,
+        fused: std::env::args().any(|argument| argument == "--fused"),
+    };
     isometric::run(&bench)?;
     convolutions::run(&bench)?;
     reductions::run(&bench)?;
@@ -46,7 +53,9 @@ impl Bench {
 
     /// Whether one of the cases of `name` is asked for: its data are then worth drawing.
     pub fn wants_any(&self, name: &str, cases: &[&str]) -> bool {
-        cases.iter().any(|case| self.wants(&format!("{name} {case}")))
+        cases
+            .iter()
+            .any(|case| self.wants(&format!("{name} {case}")))
     }
 
     /// Times `step`, and `composite` if given, unless the case is not asked for.

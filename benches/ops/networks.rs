@@ -1,13 +1,18 @@
 //! What a notebook spends its time on.
 //!
-//! The limit of the MNIST step: its matrix products are 50 million operations, 0.22 ms on two Zen 4 cores of 117 GFLOP/s
-//! each. `gemm` reaches 88 to 106 of these on one thread: 175 µs for 100×784 by 784×100, 148 for its gradient in the
-//! weights, 21 to 23 for each product of 100×100. On one thread these are 0.50 ms of a step's 0.80; Adam takes 0.04, the
-//! isometric loss 0.04, cross-entropy 3 µs with its gradient. What was tried there:
-//! - `gemm`'s AVX-512 kernels (feature `x86-v4`) change nothing: this processor does their vectors in two halves.
-//! - `gemm`'s own two threads, 175 µs → 165 to 340 (784 terms), 148 → 91 (100 terms), 23 → 19: hence `ops/product.rs`.
-//! - The weights' gradient by the kernel of `ops/narrow.rs`, in two halves that are written in place: 30 µs slower.
-//! - Halves by columns, of which `gemm` orders each number of W once instead of twice: as fast as by rows.
+//! The limit of the MNIST step: its matrix products are 50 million operations, 0.22 ms on two Zen 4
+//! cores of 117 GFLOP/s each. `gemm` reaches 88 to 106 of these on one thread: 175 µs for 100×784
+//! by 784×100, 148 for its gradient in the weights, 21 to 23 for each product of 100×100. On one
+//! thread these are 0.50 ms of a step's 0.80; Adam takes 0.04, the isometric loss 0.04,
+//! cross-entropy 3 µs with its gradient. What was tried there:
+//! - `gemm`'s AVX-512 kernels (feature `x86-v4`) change nothing: this processor does their vectors
+//!   in two halves.
+//! - `gemm`'s own two threads, 175 µs → 165 to 340 (784 terms), 148 → 91 (100 terms), 23 → 19:
+//!   hence `ops/product.rs`.
+//! - The weights' gradient by the kernel of `ops/narrow.rs`, in two halves that are written in
+//!   place: 30 µs slower.
+//! - Halves by columns, of which `gemm` orders each number of W once instead of twice: as fast as
+//!   by rows.
 
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor};
@@ -20,19 +25,53 @@ use crate::Bench;
 
 /// Runs the cases.
 pub fn run(bench: &Bench) -> Result<()> {
-    training_step(bench, "mnist lil training step batch=100", &[784, 100, 100, 100, 100, 10], 100, 0.1)?;
-    training_step(bench, "rings lil training step n=1600", &[3, 20, 20, 20, 20, 2], 1600, 1.)
+    training_step(
+        bench,
+        "mnist lil training step batch=100",
+        &[784, 100, 100, 100, 100, 10],
+        100,
+        0.1,
+    )?;
+    training_step(
+        bench,
+        "rings lil training step n=1600",
+        &[3, 20, 20, 20, 20, 2],
+        1600,
+        1.,
+    )
 }
 
 /// One step of Adam on cross-entropy and isometric loss.
 fn training_step(bench: &Bench, name: &str, sizes: &[usize], n: usize, beta: f64) -> Result<()> {
     let (rng, device) = (Rng::new(0), Device::Cpu);
     let parameters = Parameters::new();
-    let network = Mlp::new(sizes, Activation::Tanh, parameters.builder(&rng, DType::F32, &device))?;
+    let network = Mlp::new(
+        sizes,
+        Activation::Tanh,
+        parameters.builder(&rng, DType::F32, &device),
+    )?;
     let (inputs, classes) = (sizes[0], sizes[sizes.len() - 1]);
-    let x = rng.stream("x").uniform((n, inputs), 0., 1., DType::F32, &device)?;
-    let labels = Tensor::from_vec((0..n).map(|i| (i * classes / n) as u32).collect(), n, &device)?;
+    let x = rng
+        .stream("x")
+        .uniform((n, inputs), 0., 1., DType::F32, &device)?;
+    let labels = Tensor::from_vec(
+        (0..n).map(|i| (i * classes / n) as u32).collect(),
+        n,
+        &device,
+    )?;
     let mut adam = Adam::new(&parameters, AdamParams::default())?;
-    let loss = Lil { beta, ..Lil::default() };
-    bench.case(name, || step(&network, &loss, &x, &labels, |gradients| adam.step(gradients)).map(drop), None)
+    let loss = Lil {
+        beta,
+        ..Lil::default()
+    };
+    bench.case(
+        name,
+        || {
+            step(&network, &loss, &x, &labels, |gradients| {
+                adam.step(gradients)
+            })
+            .map(drop)
+        },
+        None,
+    )
 }

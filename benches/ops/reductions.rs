@@ -14,7 +14,13 @@ pub fn run(bench: &Bench) -> Result<()> {
 }
 
 fn random(name: &str, shape: &[usize]) -> Result<Var> {
-    Ok(Var::from_tensor(&Rng::new(0).stream(name).normal(shape, 0., 1., DType::F32, &Device::Cpu)?)?)
+    Ok(Var::from_tensor(&Rng::new(0).stream(name).normal(
+        shape,
+        0.,
+        1.,
+        DType::F32,
+        &Device::Cpu,
+    )?)?)
 }
 
 /// The gradient of Σ y·along, which costs a product more than that of y alone.
@@ -29,12 +35,23 @@ fn pooling(bench: &Bench) -> Result<()> {
     if !bench.wants_any(name, &["fwd", "fwd+grad"]) {
         return Ok(());
     }
-    let (x, along) = (random("x", &[8, 64, 112, 112])?, random("along", &[8, 64, 56, 56])?.as_detached_tensor());
+    let (x, along) = (
+        random("x", &[8, 64, 112, 112])?,
+        random("along", &[8, 64, 56, 56])?.as_detached_tensor(),
+    );
     let data = x.as_detached_tensor();
     let mut composite = || max_pool2d_composite(&data, 3, 2, 1).map(drop);
-    bench.case(&format!("{name} fwd"), || max_pool2d(&data, 3, 2, 1).map(drop), Some(&mut composite))?;
+    bench.case(
+        &format!("{name} fwd"),
+        || max_pool2d(&data, 3, 2, 1).map(drop),
+        Some(&mut composite),
+    )?;
     let mut composite = || gradient(&max_pool2d_composite(&x, 3, 2, 1)?, &along);
-    bench.case(&format!("{name} fwd+grad"), || gradient(&max_pool2d(&x, 3, 2, 1)?, &along), Some(&mut composite))
+    bench.case(
+        &format!("{name} fwd+grad"),
+        || gradient(&max_pool2d(&x, 3, 2, 1)?, &along),
+        Some(&mut composite),
+    )
 }
 
 fn normalisation(bench: &Bench) -> Result<()> {
@@ -43,13 +60,22 @@ fn normalisation(bench: &Bench) -> Result<()> {
         return Ok(());
     }
     let shape = [32, 64, 32, 32];
-    let (x, gamma, beta) = (random("x", &shape)?, random("gamma", &[64])?, random("beta", &[64])?);
+    let (x, gamma, beta) = (
+        random("x", &shape)?,
+        random("gamma", &[64])?,
+        random("beta", &[64])?,
+    );
     let along = random("along", &shape)?.as_detached_tensor();
     let data = x.as_detached_tensor();
     let mut composite = || batch_norm_composite(&data, &gamma, &beta, 1e-5).map(drop);
     let fused = || batch_norm(&data, &gamma, &beta, 1e-5).map(drop);
     bench.case(&format!("{name} fwd"), fused, Some(&mut composite))?;
-    let mut composite = || gradient(&batch_norm_composite(&x, &gamma, &beta, 1e-5)?.output, &along);
+    let mut composite = || {
+        gradient(
+            &batch_norm_composite(&x, &gamma, &beta, 1e-5)?.output,
+            &along,
+        )
+    };
     let fused = || gradient(&batch_norm(&x, &gamma, &beta, 1e-5)?.output, &along);
     bench.case(&format!("{name} fwd+grad"), fused, Some(&mut composite))
 }

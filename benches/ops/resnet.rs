@@ -1,4 +1,5 @@
-//! ResNet-50: answers and input gradients on 224×224 pixels, and a training step of the network for CIFAR-10.
+//! ResNet-50: answers and input gradients on 224×224 pixels, and a training step of the network for
+//! CIFAR-10.
 
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor, Var};
@@ -11,7 +12,10 @@ use isopath::training::{Sgd, SgdParams};
 use crate::Bench;
 
 pub fn run(bench: &Bench) -> Result<()> {
-    let (forward, gradient) = ("resnet50 224 batch=8 fwd", "resnet50 224 batch=8 fwd+input-grad");
+    let (forward, gradient) = (
+        "resnet50 224 batch=8 fwd",
+        "resnet50 224 batch=8 fwd+input-grad",
+    );
     if bench.wants(forward) || bench.wants(gradient) {
         let parameters = Parameters::new();
         let builder = parameters.builder(&Rng::new(0), DType::F32, &Device::Cpu);
@@ -20,7 +24,13 @@ pub fn run(bench: &Bench) -> Result<()> {
         let variable = Var::from_tensor(&images)?;
         let labels = Tensor::zeros(8, DType::U32, &Device::Cpu)?;
         bench.case(forward, || network.forward(&images).map(drop), None)?;
-        let step = || Ok((cross_entropy(&network.forward(&variable)?, &labels)? * 8.)?.backward().map(drop)?);
+        let step = || {
+            Ok(
+                (cross_entropy(&network.forward(&variable)?, &labels)? * 8.)?
+                    .backward()
+                    .map(drop)?,
+            )
+        };
         bench.case(gradient, step, None)?;
     }
     let training = "resnet50 width=16 cifar training step batch=128";
@@ -30,8 +40,14 @@ pub fn run(bench: &Bench) -> Result<()> {
         let mut sgd = Sgd::new(&parameters, SgdParams::default())?;
         let images = pixels(&[128, 3, 32, 32])?;
         let labels = Tensor::from_iter((0..128).map(|i| i % 10u32), &Device::Cpu)?;
-        let loss = LabelSmoothing { smoothing: settings.label_smoothing };
-        bench.case(training, || sgd.step(&loss.loss(&network, &images, &labels)?.backward()?), None)?;
+        let loss = LabelSmoothing {
+            smoothing: settings.label_smoothing,
+        };
+        bench.case(
+            training,
+            || sgd.step(&loss.loss(&network, &images, &labels)?.backward()?),
+            None,
+        )?;
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use crate::bounds::Bounds;
 use crate::error::Result;
 use crate::rng::Rng;
 
-/// The floor under ‖g‖₂ and ‖δ‖₂, foolbox's: keeps 0 at 0, and its square is far above the smallest f32.
+/// The floor under ‖g‖₂ and ‖δ‖₂, foolbox's: keeps 0 at 0, and its square is far above the smallest
+/// f32.
 const SMALLEST_NORM: f64 = 1e-12;
 
 /// All images that an attack on a batch may return.
@@ -15,8 +16,8 @@ pub(super) struct Ball {
     norm: Norm,
     eps: f64,
     centre: Tensor,
-    /// The smallest and largest value of every pixel. L∞: of ball and bounds together, so that projecting and clipping
-    /// is one clamp; L2: the bounds alone.
+    /// The smallest and largest value of every pixel. L∞: of ball and bounds together, so that
+    /// projecting and clipping is one clamp; L2: the bounds alone.
     limits: Option<(Tensor, Tensor)>,
 }
 
@@ -30,11 +31,18 @@ impl Ball {
             }
             (Norm::L2, None) => None,
             (Norm::L2, Some(Bounds { min, max })) => {
-                let full = |value: f64| Tensor::full(value, centre.shape(), centre.device())?.to_dtype(centre.dtype());
+                let full = |value: f64| {
+                    Tensor::full(value, centre.shape(), centre.device())?.to_dtype(centre.dtype())
+                };
                 Some((full(min)?, full(max)?))
             }
         };
-        Ok(Self { norm, eps, centre: centre.clone(), limits })
+        Ok(Self {
+            norm,
+            eps,
+            centre: centre.clone(),
+            limits,
+        })
     }
 
     /// `unit` (from [`unit_noise`]) scaled to this ball.
@@ -59,7 +67,8 @@ impl Ball {
             Norm::LInf => x.clone(), // the limits are the ball
             Norm::L2 => {
                 let delta = (x - &self.centre)?;
-                let scale = (row_norms(&delta)?.maximum(SMALLEST_NORM)?.recip()? * self.eps)?.minimum(1.)?;
+                let scale = (row_norms(&delta)?.maximum(SMALLEST_NORM)?.recip()? * self.eps)?
+                    .minimum(1.)?;
                 (&self.centre + scale_rows(&delta, &scale)?)?
             }
         };
@@ -72,7 +81,8 @@ impl Ball {
 
 /// A point drawn uniformly from the unit ball of `norm` for each row of `like`, and of its shape.
 ///
-/// L2: the first d coordinates of a point uniform on the sphere in d + 2 dimensions (Voelker et al. 2017), as foolbox.
+/// L2: the first d coordinates of a point uniform on the sphere in d + 2 dimensions (Voelker et al.
+/// 2017), as foolbox.
 pub(super) fn unit_noise(norm: Norm, like: &Tensor, rng: &mut Rng) -> Result<Tensor> {
     let flat = like.flatten_from(1)?;
     let (rows, columns) = flat.dims2()?;
@@ -80,7 +90,10 @@ pub(super) fn unit_noise(norm: Norm, like: &Tensor, rng: &mut Rng) -> Result<Ten
         Norm::LInf => rng.uniform((rows, columns), -1., 1., like.dtype(), like.device())?,
         Norm::L2 => {
             let normal = rng.normal((rows, columns + 2), 0., 1., DType::F64, like.device())?;
-            normal.broadcast_div(&row_norms(&normal)?)?.narrow(1, 0, columns)?.to_dtype(like.dtype())?
+            normal
+                .broadcast_div(&row_norms(&normal)?)?
+                .narrow(1, 0, columns)?
+                .to_dtype(like.dtype())?
         }
     };
     Ok(noise.reshape(like.shape())?)
@@ -103,5 +116,7 @@ pub(super) fn row_norms(x: &Tensor) -> Result<Tensor> {
 
 /// Each row of (N, …) times its number in (N, 1).
 fn scale_rows(x: &Tensor, scale: &Tensor) -> Result<Tensor> {
-    Ok(x.flatten_from(1)?.broadcast_mul(scale)?.reshape(x.shape())?)
+    Ok(x.flatten_from(1)?
+        .broadcast_mul(scale)?
+        .reshape(x.shape())?)
 }

@@ -25,8 +25,9 @@ pub(super) struct Batch {
 /// Splits into batches of `batch_size` rows, the last one smaller where they do not divide.
 ///
 /// # Errors
-/// Images that are no (N, …) of floating-point numbers with N and all sizes at least 1, not finite or outside the
-/// bounds; labels (or targets) that are not (N,) of `u32` below the number of classes.
+/// Images that are no (N, …) of floating-point numbers with N and all sizes at least 1, not finite
+/// or outside the bounds; labels (or targets) that are not (N,) of `u32` below the number of
+/// classes.
 pub(super) fn batches(
     network: &dyn Network,
     images: &Tensor,
@@ -36,10 +37,19 @@ pub(super) fn batches(
     batch_size: usize,
 ) -> Result<Vec<Batch>> {
     if images.rank() < 2 || images.elem_count() == 0 {
-        return Err(Error::shape("attack", "images", "(N, …), N ≥ 1 and no dimension 0", images.dims()));
+        return Err(Error::shape(
+            "attack",
+            "images",
+            "(N, …), N ≥ 1 and no dimension 0",
+            images.dims(),
+        ));
     }
     if !images.dtype().is_float() {
-        return Err(Error::argument("images", "floating-point numbers", images.dtype().as_str()));
+        return Err(Error::argument(
+            "images",
+            "floating-point numbers",
+            images.dtype().as_str(),
+        ));
     }
     let images = images.detach().contiguous()?;
     check_range(&images, bounds)?;
@@ -64,19 +74,29 @@ pub(super) fn batches(
     (0..rows.div_ceil(batch_size)).map(batch).collect()
 }
 
-/// `f` on every batch, in parallel; results in the order of the batches, and of several errors the first batch's.
-pub(super) fn in_parallel<T: Send>(batches: &[Batch], f: impl Fn(&Batch) -> Result<T> + Send + Sync) -> Result<Vec<T>> {
+/// `f` on every batch, in parallel; results in the order of the batches, and of several errors the
+/// first batch's.
+pub(super) fn in_parallel<T: Send>(
+    batches: &[Batch],
+    f: impl Fn(&Batch) -> Result<T> + Send + Sync,
+) -> Result<Vec<T>> {
     let f = |batch| {
         interrupt::check()?;
         f(batch)
     };
-    batches.par_iter().map(f).collect::<Vec<Result<T>>>().into_iter().collect()
+    batches
+        .par_iter()
+        .map(f)
+        .collect::<Vec<Result<T>>>()
+        .into_iter()
+        .collect()
 }
 
 /// The label of the largest logit of each image.
 ///
 /// # Errors
-/// The network is in training mode, refuses the images, or its logits are not (N, classes) or not numbers.
+/// The network is in training mode, refuses the images, or its logits are not (N, classes) or not
+/// numbers.
 pub(super) fn predictions(network: &dyn Network, images: &Tensor) -> Result<Vec<u32>> {
     Ok(decided(&logits(network, images)?)?.to_vec1()?)
 }
@@ -87,7 +107,12 @@ fn logits(network: &dyn Network, images: &Tensor) -> Result<Tensor> {
     let rows = images.dim(0)?;
     match logits.dims() {
         [n, classes] if *n == rows && *classes > 0 => Ok(logits),
-        dims => Err(Error::shape("attack", "logits", format!("({rows}, classes)"), dims)),
+        dims => Err(Error::shape(
+            "attack",
+            "logits",
+            format!("({rows}, classes)"),
+            dims,
+        )),
     }
 }
 
@@ -95,22 +120,44 @@ fn check_range(images: &Tensor, bounds: Option<Bounds>) -> Result<()> {
     // The sum alone sees a NaN: minimum and maximum may pass over it.
     let sum: f64 = images.sum_all()?.to_dtype(DType::F64)?.to_scalar()?;
     if !sum.is_finite() {
-        return Err(Error::argument("images", "finite pixels", format!("not finite (their sum is {sum})")));
+        return Err(Error::argument(
+            "images",
+            "finite pixels",
+            format!("not finite (their sum is {sum})"),
+        ));
     }
     bounds.map_or(Ok(()), |bounds| bounds.check("images", "pixels", images))
 }
 
 /// Labels as numbers on the host: (`rows`,) of `u32`, each below `classes`.
-fn check_labels(name: &'static str, labels: &Tensor, rows: usize, classes: usize) -> Result<Vec<u32>> {
+fn check_labels(
+    name: &'static str,
+    labels: &Tensor,
+    rows: usize,
+    classes: usize,
+) -> Result<Vec<u32>> {
     if labels.dims() != [rows] {
-        return Err(Error::shape("attack", name, format!("({rows},), one label an image"), labels.dims()));
+        return Err(Error::shape(
+            "attack",
+            name,
+            format!("({rows},), one label an image"),
+            labels.dims(),
+        ));
     }
     if labels.dtype() != DType::U32 {
-        return Err(Error::argument(name, "of type u32", labels.dtype().as_str()));
+        return Err(Error::argument(
+            name,
+            "of type u32",
+            labels.dtype().as_str(),
+        ));
     }
     let labels = labels.to_vec1::<u32>()?;
     match labels.iter().find(|label| **label as usize >= classes) {
-        Some(label) => Err(Error::argument(name, format!("labels below {classes}"), format!("a label {label}"))),
+        Some(label) => Err(Error::argument(
+            name,
+            format!("labels below {classes}"),
+            format!("a label {label}"),
+        )),
         None => Ok(labels),
     }
 }

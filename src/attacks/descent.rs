@@ -21,21 +21,35 @@ pub(super) struct Descent<'a> {
 }
 
 impl Descent<'_> {
-    /// Runs every restart for every pair (ε, α), and hands each attempt's images to `found(pair, images)`.
+    /// Runs every restart for every pair (ε, α), and hands each attempt's images to
+    /// `found(pair, images)`.
     ///
-    /// Pairs that start at the same images share their first gradient: all without a random start, and with one the
-    /// neighbours of equal ε.
+    /// Pairs that start at the same images share their first gradient: all without a random start,
+    /// and with one the neighbours of equal ε.
     pub fn run(
         &self,
         batch: &Batch,
         pairs: &[(f64, f64)],
         mut found: impl FnMut(usize, Tensor) -> Result<()>,
     ) -> Result<()> {
-        let PgdParams { norm, steps, bounds, random_start, restarts, seed, .. } = *self.params;
-        let sign = if matches!(self.params.goal, Goal::Untargeted) { 1. } else { -1. };
+        let PgdParams {
+            norm,
+            steps,
+            bounds,
+            random_start,
+            restarts,
+            seed,
+            ..
+        } = *self.params;
+        let sign = if matches!(self.params.goal, Goal::Untargeted) {
+            1.
+        } else {
+            -1.
+        };
         for restart in 0..restarts {
             let noise = if random_start {
-                let mut rng = Rng::new(seed).stream(format!("attack batch {} restart {restart}", batch.index));
+                let mut rng = Rng::new(seed)
+                    .stream(format!("attack batch {} restart {restart}", batch.index));
                 Some(unit_noise(norm, &batch.images, &mut rng)?)
             } else {
                 None
@@ -45,9 +59,13 @@ impl Descent<'_> {
                 let ball = Ball::new(norm, &batch.images, eps, bounds)?;
                 let (start, first) = match (&known, &noise) {
                     (Some((_, start, first)), None) => (start.clone(), first.clone()),
-                    (Some((same, start, first)), Some(_)) if *same == eps => (start.clone(), first.clone()),
+                    (Some((same, start, first)), Some(_)) if *same == eps => {
+                        (start.clone(), first.clone())
+                    }
                     (_, noise) => {
-                        let start = noise.as_ref().map_or(Ok(batch.images.clone()), |unit| ball.start(unit))?;
+                        let start = noise
+                            .as_ref()
+                            .map_or(Ok(batch.images.clone()), |unit| ball.start(unit))?;
                         let first = self.gradient(&start, batch)?;
                         known = Some((eps, start.clone(), first.clone()));
                         (start, first)

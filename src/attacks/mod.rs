@@ -1,8 +1,8 @@
 //! Adversarial attacks: small changes of an input that mislead a network.
 //!
-//! Every attack is one loop: from a start in the ball of radius ε around the input, take `steps` steps of length α
-//! along the input gradient of a loss, normalised for the norm of the ball, and after each step return to the ball and
-//! to the bounds of the pixels:
+//! Every attack is one loop: from a start in the ball of radius ε around the input, take `steps`
+//! steps of length α along the input gradient of a loss, normalised for the norm of the ball, and
+//! after each step return to the ball and to the bounds of the pixels:
 //!
 //! ```text
 //! x_0     = x,  or uniform in the ball
@@ -12,22 +12,25 @@
 //! L2: normalise(g) = g / max(‖g‖₂, 1e-12)      project: x + δ · min(1, ε / ‖δ‖₂),  δ = x' − x
 //! ```
 //!
-//! [`pgd`] is this loop, [`fgsm`] its one full step α = ε from x itself. Images and labels agree with torchattacks 3.5.1
-//! and foolbox 3.3.4 to float precision. Where these two differ we follow foolbox: the floor under ‖g‖₂ (torchattacks
-//! adds 1e-10 to the norm, and so shortens the steps on a network that is confident), and the random start in L2
-//! (uniform in the ball; torchattacks draws the radius uniformly, and so starts too close to the centre).
+//! [`pgd`] is this loop, [`fgsm`] its one full step α = ε from x itself. Images and labels agree
+//! with torchattacks 3.5.1 and foolbox 3.3.4 to float precision. Where these two differ we follow
+//! foolbox: the floor under ‖g‖₂ (torchattacks adds 1e-10 to the norm, and so shortens the steps on
+//! a network that is confident), and the random start in L2 (uniform in the ball; torchattacks
+//! draws the radius uniformly, and so starts too close to the centre).
 //!
-//! **The loss is an argument, and it decides the result**: the *isometry* paper's section 3.2 differentiates the full
-//! training loss, whose isometric term turns the gradient away from the one that misleads the network
-//! ([`gradient_cosine`] measures by how much).
+//! **The loss is an argument, and it decides the result**: the *isometry* paper's section 3.2
+//! differentiates the full training loss, whose isometric term turns the gradient away from the one
+//! that misleads the network ([`gradient_cosine`] measures by how much).
 //!
-//! **The batch is part of the attack**: images are attacked in batches of `batch_size` consecutive rows. With a loss
-//! that couples the samples of a batch, another `batch_size` or another order is another attack; with cross-entropy it
-//! is not. Batches run in parallel, and the numbers do not depend on the number of threads.
+//! **The batch is part of the attack**: images are attacked in batches of `batch_size` consecutive
+//! rows. With a loss that couples the samples of a batch, another `batch_size` or another order is
+//! another attack; with cross-entropy it is not. Batches run in parallel, and the numbers do not
+//! depend on the number of threads.
 //!
-//! Attack a frozen copy of a network: gradients of its weights would be computed for nothing. On a CPU set
-//! `CANDLE_NUM_THREADS=1`: the batches already keep every core busy, and candle 0.11 otherwise shares each elementwise
-//! operation on 65,536 numbers or more (84 MNIST images) with threads that wait in a spin lock, behind one mutex.
+//! Attack a frozen copy of a network: gradients of its weights would be computed for nothing. On a
+//! CPU set `CANDLE_NUM_THREADS=1`: the batches already keep every core busy, and candle 0.11
+//! otherwise shares each elementwise operation on 65,536 numbers or more (84 MNIST images) with
+//! threads that wait in a spin lock, behind one mutex.
 
 mod adversarial;
 mod ball;

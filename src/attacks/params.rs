@@ -28,7 +28,8 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// Whether a prediction is what the attacker wants; `aim` is the true label, or the one to reach.
+    /// Whether a prediction is what the attacker wants; `aim` is the true label, or the one to
+    /// reach.
     pub(super) fn is_met(&self, prediction: u32, aim: u32) -> bool {
         match self {
             Self::Untargeted => prediction != aim,
@@ -37,8 +38,8 @@ impl Goal {
     }
 }
 
-/// How [`pgd`](super::pgd) attacks: ten steps of 0.01 in L∞ from the image itself, pixels in [0, 1], unless told
-/// otherwise.
+/// How [`pgd`](super::pgd) attacks: ten steps of 0.01 in L∞ from the image itself, pixels in [0,
+/// 1], unless told otherwise.
 #[derive(Clone, Debug)]
 pub struct PgdParams {
     /// The norm of the ball and of a step. Default L∞.
@@ -51,13 +52,14 @@ pub struct PgdParams {
     pub steps: usize,
     /// Start uniformly in the ball (then clipped to the bounds), not at the image. Default false.
     pub random_start: bool,
-    /// Attempts from different random starts, at least 1; of each image the first attempt that succeeds is kept (the
-    /// first of all when none does). More than one needs `random_start`. Default 1.
+    /// Attempts from different random starts, at least 1; of each image the first attempt that
+    /// succeeds is kept (the first of all when none does). More than one needs `random_start`.
+    /// Default 1.
     pub restarts: usize,
     /// Pixels stay inside; `None` leaves them unclipped. Default [0, 1].
     pub bounds: Option<Bounds>,
-    /// Images attacked together, at least 1; matters when the loss couples the samples of a batch. Default 100, the
-    /// batch the *isometry* paper trains on.
+    /// Images attacked together, at least 1; matters when the loss couples the samples of a batch.
+    /// Default 100, the batch the *isometry* paper trains on.
     pub batch_size: usize,
     /// Of the random starts. Default 0.
     pub seed: u64,
@@ -65,8 +67,23 @@ pub struct PgdParams {
 
 impl Default for PgdParams {
     fn default() -> Self {
-        let FgsmParams { norm, goal, bounds, batch_size } = FgsmParams::default();
-        Self { norm, goal, alpha: 0.01, steps: 10, random_start: false, restarts: 1, bounds, batch_size, seed: 0 }
+        let FgsmParams {
+            norm,
+            goal,
+            bounds,
+            batch_size,
+        } = FgsmParams::default();
+        Self {
+            norm,
+            goal,
+            alpha: 0.01,
+            steps: 10,
+            random_start: false,
+            restarts: 1,
+            bounds,
+            batch_size,
+            seed: 0,
+        }
     }
 }
 
@@ -74,19 +91,27 @@ impl PgdParams {
     /// Checks every field.
     ///
     /// # Errors
-    /// α not positive and finite, `steps`, `restarts` or `batch_size` 0, more than one restart without a random start,
-    /// or bounds that are not finite with min < max.
+    /// α not positive and finite, `steps`, `restarts` or `batch_size` 0, more than one restart
+    /// without a random start, or bounds that are not finite with min < max.
     pub fn validate(&self) -> Result<()> {
         if !(self.alpha.is_finite() && self.alpha > 0.) {
             return Err(Error::argument("alpha", "a finite number > 0", self.alpha));
         }
-        for (name, count) in [("steps", self.steps), ("restarts", self.restarts), ("batch_size", self.batch_size)] {
+        for (name, count) in [
+            ("steps", self.steps),
+            ("restarts", self.restarts),
+            ("batch_size", self.batch_size),
+        ] {
             if count == 0 {
                 return Err(Error::argument(name, "at least 1", count));
             }
         }
         if self.restarts > 1 && !self.random_start {
-            return Err(Error::argument("restarts", "1 unless random_start is true", self.restarts));
+            return Err(Error::argument(
+                "restarts",
+                "1 unless random_start is true",
+                self.restarts,
+            ));
         }
         self.bounds.map_or(Ok(()), |bounds| bounds.validate())
     }
@@ -107,20 +132,43 @@ pub struct FgsmParams {
 
 impl Default for FgsmParams {
     fn default() -> Self {
-        Self { norm: Norm::default(), goal: Goal::default(), bounds: Some(Bounds::default()), batch_size: 100 }
+        Self {
+            norm: Norm::default(),
+            goal: Goal::default(),
+            bounds: Some(Bounds::default()),
+            batch_size: 100,
+        }
     }
 }
 
 impl FgsmParams {
-    /// The same attack as PGD: one step of length `alpha` from the image. At `alpha` = ε it is FGSM.
+    /// The same attack as PGD: one step of length `alpha` from the image. At `alpha` = ε it is
+    /// FGSM.
     pub fn one_step(&self, alpha: f64) -> PgdParams {
-        let Self { norm, goal, bounds, batch_size } = self.clone();
-        PgdParams { norm, goal, bounds, batch_size, alpha, steps: 1, ..PgdParams::default() }
+        let Self {
+            norm,
+            goal,
+            bounds,
+            batch_size,
+        } = self.clone();
+        PgdParams {
+            norm,
+            goal,
+            bounds,
+            batch_size,
+            alpha,
+            steps: 1,
+            ..PgdParams::default()
+        }
     }
 }
 
 /// # Errors
 /// `eps` negative or not finite.
 pub(super) fn validate_eps(eps: f64) -> Result<()> {
-    if eps.is_finite() && eps >= 0. { Ok(()) } else { Err(Error::argument("eps", "a finite number ≥ 0", eps)) }
+    if eps.is_finite() && eps >= 0. {
+        Ok(())
+    } else {
+        Err(Error::argument("eps", "a finite number ≥ 0", eps))
+    }
 }

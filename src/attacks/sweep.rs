@@ -25,10 +25,11 @@ pub struct RobustAccuracy {
     pub seconds: f64,
 }
 
-/// The accuracy under [`fgsm`](super::fgsm) at each radius of `eps`, the *isometry* paper's step sizes (figure 3A).
+/// The accuracy under [`fgsm`](super::fgsm) at each radius of `eps`, the *isometry* paper's step
+/// sizes (figure 3A).
 ///
-/// Takes one gradient a batch, since all radii share it; each point equals its own call of [`fgsm`](super::fgsm).
-/// Shapes, range and errors as there; also an error: no `eps` at all.
+/// Takes one gradient a batch, since all radii share it; each point equals its own call of
+/// [`fgsm`](super::fgsm). Shapes, range and errors as there; also an error: no `eps` at all.
 pub fn fgsm_sweep(
     network: &dyn Network,
     loss: &dyn Loss,
@@ -43,10 +44,12 @@ pub fn fgsm_sweep(
     sweep(network, loss, images, labels, "eps", &pairs, &params)
 }
 
-/// The accuracy under [`pgd`](super::pgd) in a ball of `eps` at each step size of `alphas` (*isometry*, figure 3B).
+/// The accuracy under [`pgd`](super::pgd) in a ball of `eps` at each step size of `alphas`
+/// (*isometry*, figure 3B).
 ///
-/// `params.alpha` is not used. The step sizes share start and first gradient; each point equals its own call of
-/// [`pgd`](super::pgd). Shapes, range and errors as there; also an error: no `alphas` at all.
+/// `params.alpha` is not used. The step sizes share start and first gradient; each point equals its
+/// own call of [`pgd`](super::pgd). Shapes, range and errors as there; also an error: no `alphas`
+/// at all.
 pub fn pgd_sweep(
     network: &dyn Network,
     loss: &dyn Loss,
@@ -57,7 +60,11 @@ pub fn pgd_sweep(
     params: &PgdParams,
 ) -> Result<RobustAccuracy> {
     for alpha in alphas {
-        PgdParams { alpha: *alpha, ..params.clone() }.validate()?;
+        PgdParams {
+            alpha: *alpha,
+            ..params.clone()
+        }
+        .validate()?;
     }
     let pairs: Vec<(f64, f64)> = alphas.iter().map(|alpha| (eps, *alpha)).collect();
     sweep(network, loss, images, labels, "alphas", &pairs, params)
@@ -65,8 +72,8 @@ pub fn pgd_sweep(
 
 /// The accuracy under [`pgd`](super::pgd) with step size `params.alpha` in each ball of `eps`.
 ///
-/// Each point equals its own call of [`pgd`](super::pgd). Shapes, range and errors as there; also an error: no `eps` at
-/// all.
+/// Each point equals its own call of [`pgd`](super::pgd). Shapes, range and errors as there; also
+/// an error: no `eps` at all.
 pub fn pgd_eps_sweep(
     network: &dyn Network,
     loss: &dyn Loss,
@@ -95,18 +102,35 @@ fn sweep(
         return Err(Error::argument(swept, "at least one value", "empty"));
     }
     pairs.iter().try_for_each(|(eps, _)| validate_eps(*eps))?;
-    let descent = Descent { network, loss, params };
-    let batches = batches(network, images, labels, &params.goal, params.bounds, params.batch_size)?;
+    let descent = Descent {
+        network,
+        loss,
+        params,
+    };
+    let batches = batches(
+        network,
+        images,
+        labels,
+        &params.goal,
+        params.bounds,
+        params.batch_size,
+    )?;
     let counts = in_parallel(&batches, |batch| {
         let mut correct = vec![vec![true; batch.true_labels.len()]; pairs.len()];
         descent.run(batch, pairs, |pair, images| {
             let found = predictions(network, &images)?;
-            for (correct, (found, label)) in correct[pair].iter_mut().zip(found.iter().zip(&batch.true_labels)) {
+            for (correct, (found, label)) in correct[pair]
+                .iter_mut()
+                .zip(found.iter().zip(&batch.true_labels))
+            {
                 *correct &= found == label;
             }
             Ok(())
         })?;
-        Ok(correct.iter().map(|rows| rows.iter().filter(|correct| **correct).count()).collect::<Vec<usize>>())
+        Ok(correct
+            .iter()
+            .map(|rows| rows.iter().filter(|correct| **correct).count())
+            .collect::<Vec<usize>>())
     })?;
     let rows = images.dim(0)? as f64;
     Ok(RobustAccuracy {

@@ -12,7 +12,11 @@ pub fn data(name: &str) -> Result<()> {
     let sets = match name {
         "all" => Set::ALL.to_vec(),
         name => {
-            vec![name.parse().map_err(|_| Failure(format!("data set is {name:?}; expected mnist, cifar10 or all")))?]
+            vec![name.parse().map_err(|_| {
+                Failure(format!(
+                    "data set is {name:?}; expected mnist, cifar10 or all"
+                ))
+            })?]
         }
     };
     sets.into_iter().try_for_each(bring)

@@ -33,11 +33,18 @@ struct Problem {
 
 impl Problem {
     fn new(what: impl fmt::Display, remedy: impl Into<String>) -> Self {
-        Self { what: what.to_string(), remedy: remedy.into(), matters: true }
+        Self {
+            what: what.to_string(),
+            remedy: remedy.into(),
+            matters: true,
+        }
     }
 
     fn optional(what: impl fmt::Display, remedy: impl Into<String>) -> Self {
-        Self { matters: false, ..Self::new(what, remedy) }
+        Self {
+            matters: false,
+            ..Self::new(what, remedy)
+        }
     }
 }
 
@@ -69,36 +76,63 @@ pub fn doctor(project: &Project) -> Result<()> {
     if missing == 0 {
         missing += usize::from(!report("notebook", &notebook(project, &environment)));
     }
-    if missing == 0 { Ok(()) } else { Err(Failure(format!("{missing} of the checks failed; see the remedies above"))) }
+    if missing == 0 {
+        Ok(())
+    } else {
+        Err(Failure(format!(
+            "{missing} of the checks failed; see the remedies above"
+        )))
+    }
 }
 
 fn report(name: &str, finding: &Finding) -> bool {
     match finding {
         Ok(found) => println!("ok       {name:<11}{found}"),
-        Err(Problem { what, remedy, matters: true }) => println!("MISSING  {name:<11}{what}; {remedy}"),
-        Err(Problem { what, remedy, matters: false }) => println!("without  {name:<11}{what}; {remedy}"),
+        Err(Problem {
+            what,
+            remedy,
+            matters: true,
+        }) => println!("MISSING  {name:<11}{what}; {remedy}"),
+        Err(Problem {
+            what,
+            remedy,
+            matters: false,
+        }) => println!("without  {name:<11}{what}; {remedy}"),
     }
-    finding.as_ref().map_or_else(|problem| !problem.matters, |_| true)
+    finding
+        .as_ref()
+        .map_or_else(|problem| !problem.matters, |_| true)
 }
 
 fn rust() -> Finding {
     const NEEDED: &str = env!("CARGO_PKG_RUST_VERSION");
     let remedy = format!("install Rust {NEEDED} or newer with rustup");
-    let version = output(command("rustc").arg("--version")).map_err(|error| Problem::new(error, &*remedy))?;
+    let version =
+        output(command("rustc").arg("--version")).map_err(|error| Problem::new(error, &*remedy))?;
     let number = version.split_whitespace().nth(1).unwrap_or_default();
-    if parts(number) >= parts(NEEDED) { Ok(version) } else { Err(Problem::new(version, remedy)) }
+    if parts(number) >= parts(NEEDED) {
+        Ok(version)
+    } else {
+        Err(Problem::new(version, remedy))
+    }
 }
 
 /// `1.95.0-nightly` → `[1, 95, 0]`.
 fn parts(version: &str) -> Vec<u32> {
-    version.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+    version
+        .split(['.', '-'])
+        .map_while(|part| part.parse().ok())
+        .collect()
 }
 
 fn rust_src() -> Finding {
     let toolchain = Toolchain::locate().map_err(|error| Problem::new(error, SETUP))?;
     match toolchain.source() {
         Some(source) => Ok(source.display().to_string()),
-        None => Err(Problem::new("not installed: evcxr needs it to tell the types of variables", SETUP)),
+        None => Err(Problem::new(
+            "not installed: evcxr needs it to tell the types of variables",
+            SETUP,
+        )),
     }
 }
 
@@ -116,13 +150,23 @@ fn jupyter(project: &Project, environment: &Environment) -> Finding {
     if missing.is_empty() {
         return Ok(environment.prefix.display().to_string());
     }
-    Err(Problem::new(format!("{} lacks {}", environment.prefix.display(), missing.join(", ")), SETUP))
+    Err(Problem::new(
+        format!(
+            "{} lacks {}",
+            environment.prefix.display(),
+            missing.join(", ")
+        ),
+        SETUP,
+    ))
 }
 
 fn evcxr_jupyter(project: &Project) -> Finding {
     match program::find(project) {
         Some(program) => Ok(format!("{} in {}", program::EVCXR, program.display())),
-        None => Err(Problem::new("the kernel is not compiled, or older than its sources", SETUP)),
+        None => Err(Problem::new(
+            "the kernel is not compiled, or older than its sources",
+            SETUP,
+        )),
     }
 }
 
@@ -130,41 +174,80 @@ fn spec(project: &Project, environment: &Environment) -> Finding {
     let path = kernelspec(environment);
     match std::fs::read_to_string(&path) {
         Ok(text) if text == kernelspec_text(project) => Ok(path.display().to_string()),
-        Ok(_) => Err(Problem::new(format!("{} starts another binary", path.display()), SETUP)),
+        Ok(_) => Err(Problem::new(
+            format!("{} starts another binary", path.display()),
+            SETUP,
+        )),
         Err(error) => Err(Problem::new(format!("{}: {error}", path.display()), SETUP)),
     }
 }
 
 /// The library as kernels take it, and the folders that it goes to.
 fn kernels(project: &Project) -> Finding {
-    let library = project.seed().join("target").join(&project.triple).join("debug/deps");
+    let library = project
+        .seed()
+        .join("target")
+        .join(&project.triple)
+        .join("debug/deps");
     let compiled = entries(&library).map_err(|error| Problem::new(error, SETUP))?;
-    if !compiled.iter().any(|path| path.file_stem().is_some_and(|stem| stem == "libisopath")) {
-        return Err(Problem::new(format!("the library is not compiled for cells in {}", library.display()), SETUP));
+    if !compiled
+        .iter()
+        .any(|path| path.file_stem().is_some_and(|stem| stem == "libisopath"))
+    {
+        return Err(Problem::new(
+            format!(
+                "the library is not compiled for cells in {}",
+                library.display()
+            ),
+            SETUP,
+        ));
     }
     let broken = |error| Problem::new(error, SETUP);
-    if !Toolchain::locate().and_then(|toolchain| toolchain.made(&project.seed())).map_err(broken)? {
-        return Err(Problem::new("the library was compiled for cells by another compiler", SETUP));
+    if !Toolchain::locate()
+        .and_then(|toolchain| toolchain.made(&project.seed()))
+        .map_err(broken)?
+    {
+        return Err(Problem::new(
+            "the library was compiled for cells by another compiler",
+            SETUP,
+        ));
     }
     let pool = project.kernels();
-    let folders = entries(&pool).map_err(|error| Problem::new(error, "check the folder's permissions"))?;
-    let number = folders.iter().filter(|path| path.extension().is_some_and(|extension| extension == "lock")).count();
-    Ok(format!("library compiled for cells; {number} build folders in {}", pool.display()))
+    let folders =
+        entries(&pool).map_err(|error| Problem::new(error, "check the folder's permissions"))?;
+    let number = folders
+        .iter()
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "lock")
+        })
+        .count();
+    Ok(format!(
+        "library compiled for cells; {number} build folders in {}",
+        pool.display()
+    ))
 }
 
 fn disk(target: &Path) -> Finding {
-    let free = free_gigabytes(target).map_err(|error| Problem::optional(error, "check the folder"))?;
+    let free =
+        free_gigabytes(target).map_err(|error| Problem::optional(error, "check the folder"))?;
     let found = format!("{free:.0} GB free for {}", target.display());
     if free >= DISK_NEEDED_GB {
         return Ok(found);
     }
-    Err(Problem::new(found, format!("free {DISK_NEEDED_GB} GB, or set CARGO_TARGET_DIR to a larger disk")))
+    Err(Problem::new(
+        found,
+        format!("free {DISK_NEEDED_GB} GB, or set CARGO_TARGET_DIR to a larger disk"),
+    ))
 }
 
 fn npm() -> Finding {
     match find("npm") {
         Some(npm) => Ok(npm.display().to_string()),
-        None => Err(Problem::optional("not on PATH", "one source of data less; Node.js brings it")),
+        None => Err(Problem::optional(
+            "not on PATH",
+            "one source of data less; Node.js brings it",
+        )),
     }
 }
 
@@ -188,7 +271,10 @@ fn data(set: Set) -> Finding {
         Ok(missing) if missing.is_empty() => Ok(format!("{set} complete in {}", folder.display())),
         Ok(missing) => {
             let names: Vec<&str> = missing.iter().map(|file| file.name).collect();
-            Err(Problem::optional(format!("{set} lacks {}", names.join(", ")), remedy))
+            Err(Problem::optional(
+                format!("{set} lacks {}", names.join(", ")),
+                remedy,
+            ))
         }
         Err(error) => Err(Problem::optional(error, remedy)),
     }
@@ -221,7 +307,10 @@ fn notebook(project: &Project, environment: &Environment) -> Finding {
     })
     .map_err(|error| broken(&error))?;
     match report.failures.first() {
-        None => Ok(format!("a notebook of one cell ran in {:.0} s", start.elapsed().as_secs_f64())),
+        None => Ok(format!(
+            "a notebook of one cell ran in {:.0} s",
+            start.elapsed().as_secs_f64()
+        )),
         Some(failure) => Err(broken(&failure.reason)),
     }
 }

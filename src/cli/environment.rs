@@ -11,8 +11,8 @@ use super::{Failure, Result};
 pub struct Environment {
     /// Its folder (`sys.prefix`).
     pub prefix: PathBuf,
-    /// Whether it is the project's own `.venv`, with the very versions of environment.yml. In an active environment of
-    /// the user's, any version will do: nothing of theirs is changed.
+    /// Whether it is the project's own `.venv`, with the very versions of environment.yml. In an
+    /// active environment of the user's, any version will do: nothing of theirs is changed.
     own: bool,
 }
 
@@ -30,16 +30,23 @@ impl Environment {
         let active = ["CONDA_PREFIX", "VIRTUAL_ENV"]
             .into_iter()
             .filter_map(std::env::var_os)
-            .map(|prefix| Self { prefix: prefix.into(), own: false })
+            .map(|prefix| Self {
+                prefix: prefix.into(),
+                own: false,
+            })
             .find(Self::has_jupyter_lab);
-        active.unwrap_or_else(|| Self { prefix: project.venv(), own: true })
+        active.unwrap_or_else(|| Self {
+            prefix: project.venv(),
+            own: true,
+        })
     }
 
     fn has_jupyter_lab(&self) -> bool {
         output(command(self.python()).args(["-c", "import jupyterlab"])).is_ok()
     }
 
-    /// The packages of `required` that are not installed, or in `.venv` not in the version that is asked for.
+    /// The packages of `required` that are not installed, or in `.venv` not in the version that is
+    /// asked for.
     ///
     /// # Errors
     /// There is no working Python.
@@ -58,13 +65,20 @@ for requirement in sys.argv[1:]:
 ";
         let required: Vec<&str> = required
             .iter()
-            .map(|requirement| if self.own { requirement.as_str() } else { name_of(requirement) })
+            .map(|requirement| {
+                if self.own {
+                    requirement.as_str()
+                } else {
+                    name_of(requirement)
+                }
+            })
             .collect();
         let missing = output(command(self.python()).args(["-c", SCRIPT]).args(required))?;
         Ok(missing.lines().map(str::to_owned).collect())
     }
 
-    /// Makes the environment if it does not exist and installs what it lacks. Returns what was installed.
+    /// Makes the environment if it does not exist and installs what it lacks. Returns what was
+    /// installed.
     ///
     /// # Errors
     /// No suitable Python, or pip fails.
@@ -73,18 +87,31 @@ for requirement in sys.argv[1:]:
         if !self.python().is_file() {
             let python = system_python()?;
             println!("making {}", self.prefix.display());
-            run(command(python).args(["-m", "venv"]).arg(&self.prefix), NO_VENV)?;
+            run(
+                command(python).args(["-m", "venv"]).arg(&self.prefix),
+                NO_VENV,
+            )?;
         }
         let missing = self.missing(required)?;
         if !missing.is_empty() {
-            // A venv whose making was interrupted, or that lacked the system's package for it, has no pip.
+            // A venv whose making was interrupted, or that lacked the system's package for it, has
+            // no pip.
             if output(command(self.python()).args(["-m", "pip", "--version"])).is_err() {
-                run(command(self.python()).args(["-m", "ensurepip", "--upgrade"]), NO_VENV)?;
+                run(
+                    command(self.python()).args(["-m", "ensurepip", "--upgrade"]),
+                    NO_VENV,
+                )?;
             }
             println!("installing {}", missing.join(", "));
             run(
                 command(self.python())
-                    .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                    .args([
+                        "-m",
+                        "pip",
+                        "install",
+                        "--quiet",
+                        "--disable-pip-version-check",
+                    ])
                     .args(&missing),
                 "check the network, then run it again",
             )?;
@@ -95,7 +122,9 @@ for requirement in sys.argv[1:]:
 
 /// `nbconvert==7.17.2` → `nbconvert`.
 fn name_of(requirement: &str) -> &str {
-    requirement.split_once("==").map_or(requirement, |(name, _)| name)
+    requirement
+        .split_once("==")
+        .map_or(requirement, |(name, _)| name)
 }
 
 /// A Python that is new enough.
@@ -109,8 +138,14 @@ pub fn system_python() -> Result<PathBuf> {
             "python3 is not on PATH; install Python {major}.{minor} or newer (python.org, conda or your system)"
         ))
     })?;
-    let version = output(command(&python).args(["-c", "import sys; print(sys.version_info[0], sys.version_info[1])"]))?;
-    let numbers: Vec<u32> = version.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let version = output(command(&python).args([
+        "-c",
+        "import sys; print(sys.version_info[0], sys.version_info[1])",
+    ]))?;
+    let numbers: Vec<u32> = version
+        .split_whitespace()
+        .filter_map(|number| number.parse().ok())
+        .collect();
     match numbers[..] {
         [found_major, found_minor] if (found_major, found_minor) >= OLDEST_PYTHON => Ok(python),
         _ => Err(Failure(format!(
@@ -127,10 +162,14 @@ pub fn system_python() -> Result<PathBuf> {
 /// The file cannot be read, or lists none.
 pub fn required_packages(root: &Path) -> Result<Vec<String>> {
     let path = root.join("environment.yml");
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Failure(format!("{}: {error}", path.display())))?;
     let packages = pip_section(&text);
     if packages.is_empty() {
-        return Err(Failure(format!("{}: no packages under `- pip:`", path.display())));
+        return Err(Failure(format!(
+            "{}: no packages under `- pip:`",
+            path.display()
+        )));
     }
     Ok(packages)
 }
@@ -154,7 +193,12 @@ mod tests {
     fn pip_section_is_read() {
         let text = "dependencies:\n  - python\n  - pip:\n      - one==1.0\n      # why\n      - two\nother: 3\n";
         assert_eq!(pip_section(text), ["one==1.0", "two"]);
-        assert!(required_packages(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().len() >= 3);
+        assert!(
+            required_packages(Path::new(env!("CARGO_MANIFEST_DIR")))
+                .unwrap()
+                .len()
+                >= 3
+        );
         assert!(pip_section("name: x\n").is_empty());
     }
 }

@@ -1,8 +1,9 @@
 //! `kernel`: what the kernelspec starts.
 //!
-//! evcxr's own kernel would compile candle anew for every notebook, and let rust-analyzer load the source of every package
-//! in its tree. This one gives the kernel's program (`src/kernel`) a build folder that is kept, that holds the dependencies as
-//! cargo compiled them for the crate, and that no other running kernel uses.
+//! evcxr's own kernel would compile candle anew for every notebook, and let rust-analyzer load the
+//! source of every package in its tree. This one gives the kernel's program (`src/kernel`) a build
+//! folder that is kept, that holds the dependencies as cargo compiled them for the crate, and that
+//! no other running kernel uses.
 
 mod folder;
 mod home;
@@ -21,7 +22,8 @@ use super::{Failure, Result};
 use folder::Folder;
 use toolchain::Toolchain;
 
-/// How the C library keeps memory: as for `cargo run`, for the reason that `.cargo/config.toml` gives.
+/// How the C library keeps memory: as for `cargo run`, for the reason that `.cargo/config.toml`
+/// gives.
 const MEMORY: [(&str, &str); 4] = [
     ("MALLOC_MMAP_THRESHOLD_", "1073741824"),
     ("MALLOC_TRIM_THRESHOLD_", "1073741824"),
@@ -29,22 +31,34 @@ const MEMORY: [(&str, &str); 4] = [
     ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
 ];
 
-/// The packages whose types a cell can name; rust-analyzer loads no others. Besides those that a cell asks for itself.
-const PACKAGES: [&str; 8] =
-    ["isopath", "candle-core", "candle-nn", "ndarray", "half", "num-traits", "num-complex", "float8"];
+/// The packages whose types a cell can name; rust-analyzer loads no others. Besides those that a
+/// cell asks for itself.
+const PACKAGES: [&str; 8] = [
+    "isopath",
+    "candle-core",
+    "candle-nn",
+    "ndarray",
+    "half",
+    "num-traits",
+    "num-complex",
+    "float8",
+];
 
 /// Starts evcxr_jupyter bare, in the same folder, to compare with.
 const STOCK: &str = "ISOPATH_KERNEL_STOCK";
 
-/// Becomes the kernel's program, in a folder of the pool. Where no folder can be prepared the program is told why, and so is
-/// whoever runs a cell.
+/// Becomes the kernel's program, in a folder of the pool. Where no folder can be prepared the
+/// program is told why, and so is whoever runs a cell.
 ///
 /// # Errors
 /// The program is not there. On success it does not return.
 pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
     let program = program::path(project);
     if !program.is_file() {
-        return Err(Failure(format!("{} is not there; run `cargo run -- setup`", program.display())));
+        return Err(Failure(format!(
+            "{} is not there; run `cargo run -- setup`",
+            program.display()
+        )));
     }
     let mut kernel = command(&program);
     let folder = match prepare(project) {
@@ -63,12 +77,19 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
     let error = kernel
         .arg(connection_file)
         .envs(threads())
-        .envs(MEMORY.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()))
+        .envs(
+            MEMORY
+                .into_iter()
+                .filter(|(name, _)| std::env::var_os(name).is_none()),
+        )
         .env_remove("CARGO_TARGET_DIR")
         .env_remove("CARGO_BUILD_TARGET_DIR")
         .exec();
     drop(folder);
-    Err(Failure(format!("{} cannot be started: {error}", program.display())))
+    Err(Failure(format!(
+        "{} cannot be started: {error}",
+        program.display()
+    )))
 }
 
 /// Claims and prepares a folder; gives it with the variables that tell the program about it.
@@ -77,7 +98,9 @@ fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)>
     let toolchain = Toolchain::locate()?;
     let cells = program::cells(project);
     if !cells.is_file() {
-        return Err(Failure(format!("the crate is not compiled for cells; {SETUP}, then restart the kernel")));
+        return Err(Failure(format!(
+            "the crate is not compiled for cells; {SETUP}, then restart the kernel"
+        )));
     }
     if !toolchain.made(&project.seed())? {
         return Err(Failure(format!(
@@ -102,7 +125,10 @@ fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)>
         ("ISOPATH_KERNEL_ANALYSIS_HOME", home.into()),
         ("ISOPATH_KERNEL_CARGO", toolchain.cargo.into()),
         ("ISOPATH_KERNEL_RUSTC", toolchain.rustc.into()),
-        ("ISOPATH_KERNEL_CARGO_HOME", std::env::var_os("CARGO_HOME").unwrap_or_default()),
+        (
+            "ISOPATH_KERNEL_CARGO_HOME",
+            std::env::var_os("CARGO_HOME").unwrap_or_default(),
+        ),
         ("ISOPATH_KERNEL_PACKAGES", PACKAGES.join(",").into()),
         ("ISOPATH_KERNEL_LIBRARY", project.root.clone().into()),
         ("ISOPATH_KERNEL_FOLDER", folder.path().into()),
@@ -113,7 +139,8 @@ fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)>
 /// How candle uses the processors, for what the user has not set.
 fn threads() -> Vec<(&'static str, String)> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    // .cargo/config.toml says why one. Where the second is not set, candle reads /proc/cpuinfo for every product.
+    // .cargo/config.toml says why one. Where the second is not set, candle reads /proc/cpuinfo for
+    // every product.
     [("CANDLE_NUM_THREADS", 1), ("RAYON_NUM_THREADS", processors)]
         .into_iter()
         .filter(|(name, _)| std::env::var_os(name).is_none())

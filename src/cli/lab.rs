@@ -10,34 +10,51 @@ use super::files::write_if_changed;
 use super::project::Project;
 use super::{Failure, Result, setup};
 
-/// Does the set-up and becomes JupyterLab: what ends this process ends JupyterLab, and with it the kernels.
+/// Does the set-up and becomes JupyterLab: what ends this process ends JupyterLab, and with it the
+/// kernels.
 ///
 /// # Errors
-/// The set-up failed, JupyterLab cannot be started, or would not start as root. On success it does not return.
+/// The set-up failed, JupyterLab cannot be started, or would not start as root. On success it does
+/// not return.
 pub fn lab(project: &Project, options: &[String]) -> Result<()> {
     check_user(rustix::process::getuid().is_root(), options)?;
     let environment = setup::setup(project)?;
     let config = project.target.join("lab");
-    // Else it asks whether it may fetch news, and asks the network whether there is a newer version.
-    let page = json!({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}});
-    write_if_changed(&config.join("labconfig/page_config.json"), &format!("{page:#}\n"))?;
+    // Else it asks whether it may fetch news, and asks the network whether there is a newer
+    // version.
+    let page =
+        json!({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}});
+    write_if_changed(
+        &config.join("labconfig/page_config.json"),
+        &format!("{page:#}\n"),
+    )?;
     let mut jupyter = command(environment.python());
     jupyter.args(["-m", "jupyterlab"]);
-    if !options.iter().any(|option| option.contains("notebook-dir") || option.contains("root_dir")) {
+    if !options
+        .iter()
+        .any(|option| option.contains("notebook-dir") || option.contains("root_dir"))
+    {
         jupyter.arg("--notebook-dir").arg(project.notebooks());
     }
     let error = jupyter
         // A cell may print much, and all of it is shown.
         .arg("--ZMQChannelsWebsocketConnection.limit_rate=False")
         .args(options)
-        .env("JUPYTER_CONFIG_PATH", before(config.into(), "JUPYTER_CONFIG_PATH"))
+        .env(
+            "JUPYTER_CONFIG_PATH",
+            before(config.into(), "JUPYTER_CONFIG_PATH"),
+        )
         .exec();
     Err(Failure(format!("JupyterLab cannot be started: {error}")))
 }
 
 /// JupyterLab's own refusal comes after the set-up, and names another command.
 fn check_user(is_root: bool, options: &[String]) -> Result<()> {
-    if !is_root || options.iter().any(|option| option.contains("allow-root") || option.contains("allow_root")) {
+    if !is_root
+        || options
+            .iter()
+            .any(|option| option.contains("allow-root") || option.contains("allow_root"))
+    {
         return Ok(());
     }
     let remedy = "JupyterLab does not run as root by itself; in a container, pass: cargo run -- lab -- --allow-root";
@@ -60,8 +77,13 @@ mod tests {
 
     #[test]
     fn root_is_told_what_to_pass() {
-        let refusal = check_user(true, &["--no-browser".to_owned()]).unwrap_err().to_string();
-        assert!(refusal.ends_with("cargo run -- lab -- --allow-root"), "{refusal}");
+        let refusal = check_user(true, &["--no-browser".to_owned()])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refusal.ends_with("cargo run -- lab -- --allow-root"),
+            "{refusal}"
+        );
         assert!(check_user(true, &["--allow-root".to_owned()]).is_ok());
         assert!(check_user(true, &["--ServerApp.allow_root=True".to_owned()]).is_ok());
         assert!(check_user(false, &[]).is_ok());

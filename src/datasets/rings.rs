@@ -23,7 +23,12 @@ pub struct RingsParams {
 
 impl Default for RingsParams {
     fn default() -> Self {
-        Self { points: 1_000, radii: [1., 1.], noise: 0.02, seed: 0 }
+        Self {
+            points: 1_000,
+            radii: [1., 1.],
+            noise: 0.02,
+            seed: 0,
+        }
     }
 }
 
@@ -31,18 +36,25 @@ impl RingsParams {
     /// Checks the range of every parameter.
     ///
     /// # Errors
-    /// Fewer points than rings; radii that are not finite and positive, or whose rings are not linked; noise negative or
-    /// not finite.
+    /// Fewer points than rings; radii that are not finite and positive, or whose rings are not
+    /// linked; noise negative or not finite.
     pub fn validate(&self) -> Result<()> {
         if self.points < 2 {
-            return Err(Error::argument("points", "at least 2, one a ring", self.points));
+            return Err(Error::argument(
+                "points",
+                "at least 2, one a ring",
+                self.points,
+            ));
         }
         for (name, radius) in [("radii[0]", self.radii[0]), ("radii[1]", self.radii[1])] {
             check_radius(name, radius)?;
         }
         let [first, second] = self.radii;
         if second >= 2. * first {
-            let expected = format!("below {}, twice radii[0], for the rings to be linked", 2. * first);
+            let expected = format!(
+                "below {}, twice radii[0], for the rings to be linked",
+                2. * first
+            );
             return Err(Error::argument("radii[1]", expected, second));
         }
         check_noise(self.noise)
@@ -64,9 +76,9 @@ pub struct Rings {
 ///
 /// ring 0: (r₀ cos φ, r₀ sin φ, 0); ring 1: (r₀ + r₁ cos φ, 0, r₁ sin φ),
 ///
-/// with φ drawn from U(0, 2π) and noise from N(0, σ²) added to every coordinate. Ring 1 passes through ring 0 at
-/// (r₀ − r₁, 0, 0) and returns outside, at (r₀ + r₁, 0, 0): their linking number is ±1. Half of the points lie on each
-/// ring; of an odd number, ring 0 has one more.
+/// with φ drawn from U(0, 2π) and noise from N(0, σ²) added to every coordinate. Ring 1 passes
+/// through ring 0 at (r₀ − r₁, 0, 0) and returns outside, at (r₀ + r₁, 0, 0): their linking number
+/// is ±1. Half of the points lie on each ring; of an odd number, ring 0 has one more.
 ///
 /// *isometry* paper, section 3.1, which describes the set and gives no numbers.
 ///
@@ -74,14 +86,31 @@ pub struct Rings {
 /// A parameter out of its range.
 pub fn entangled_rings(params: &RingsParams) -> Result<Rings> {
     params.validate()?;
-    let RingsParams { points: n, radii: [first, second], noise, seed } = *params;
+    let RingsParams {
+        points: n,
+        radii: [first, second],
+        noise,
+        seed,
+    } = *params;
     let rng = Rng::new(seed).stream("entangled rings");
-    let labels: Vec<u32> = (0..n).map(|point| u32::from(point >= n.div_ceil(2))).collect();
-    let angles = rng.stream("angles").uniform(n, 0., TAU, DType::F64, &Device::Cpu)?.to_vec1::<f64>()?;
-    let points = angles.iter().zip(&labels).map(|(angle, label)| match label {
-        0 => [first * angle.cos(), first * angle.sin(), 0.],
-        _ => [first + second * angle.cos(), 0., second * angle.sin()],
-    });
+    let labels: Vec<u32> = (0..n)
+        .map(|point| u32::from(point >= n.div_ceil(2)))
+        .collect();
+    let angles = rng
+        .stream("angles")
+        .uniform(n, 0., TAU, DType::F64, &Device::Cpu)?
+        .to_vec1::<f64>()?;
+    let points = angles
+        .iter()
+        .zip(&labels)
+        .map(|(angle, label)| match label {
+            0 => [first * angle.cos(), first * angle.sin(), 0.],
+            _ => [first + second * angle.cos(), 0., second * angle.sin()],
+        });
     let points = with_noise(points, noise, rng.stream("noise"))?;
-    Ok(Rings { points, labels: Tensor::from_vec(labels, n, &Device::Cpu)?, angles })
+    Ok(Rings {
+        points,
+        labels: Tensor::from_vec(labels, n, &Device::Cpu)?,
+        angles,
+    })
 }

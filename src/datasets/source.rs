@@ -21,8 +21,8 @@ pub trait Source {
 
     /// Gives every file of the set to `deliver`, in any order.
     ///
-    /// `scratch`: an empty folder for downloads, removed afterwards. The source stops at the first error of `deliver`
-    /// and passes it on.
+    /// `scratch`: an empty folder for downloads, removed afterwards. The source stops at the first
+    /// error of `deliver` and passes it on.
     ///
     /// # Errors
     /// The source is not there, or gives something else. The next source is tried.
@@ -38,14 +38,16 @@ pub struct Fetched {
     pub brought: Vec<(&'static str, String)>,
 }
 
-/// Makes `folder` hold `files`: keeps those whose SHA-256 is right, and asks `sources` in their order for the others.
+/// Makes `folder` hold `files`: keeps those whose SHA-256 is right, and asks `sources` in their
+/// order for the others.
 ///
-/// A file is taken from any source that has the right bytes, and appears whole or not at all. A wrong file stays until
-/// the right one replaces it.
+/// A file is taken from any source that has the right bytes, and appears whole or not at all. A
+/// wrong file stays until the right one replaces it.
 ///
 /// # Errors
-/// No source had all that is missing ([`Error::Fetch`], one line a source), the folder cannot be written or has too little
-/// space ([`Error::Io`]), or the user asks to stop ([`Error::Interrupted`]); whole files that were brought stay.
+/// No source had all that is missing ([`Error::Fetch`], one line a source), the folder cannot be
+/// written or has too little space ([`Error::Io`]), or the user asks to stop
+/// ([`Error::Interrupted`]); whole files that were brought stay.
 pub fn fetch_from(
     set: &'static str,
     files: &[DataFile],
@@ -69,7 +71,10 @@ pub(super) fn fetch_moving(
         bar.make_room();
         report(line);
     };
-    let mut fetched = Fetched { folder: folder.to_path_buf(), brought: Vec::new() };
+    let mut fetched = Fetched {
+        folder: folder.to_path_buf(),
+        brought: Vec::new(),
+    };
     // Without the lock first: a complete folder may be read-only.
     if store::missing(files, folder)?.is_empty() {
         return Ok(fetched);
@@ -82,7 +87,12 @@ pub(super) fn fetch_moving(
             missing.push(*file);
         }
     }
-    let bytes_of = |files: &[DataFile]| files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
+    let bytes_of = |files: &[DataFile]| {
+        files
+            .iter()
+            .map(|file| file.bytes)
+            .fold(0, u64::saturating_add)
+    };
     // The files and a download of at most their size.
     store.require_space(bytes_of(&missing).saturating_mul(2))?;
 
@@ -94,7 +104,10 @@ pub(super) fn fetch_moving(
         }
         let name = source.name();
         let megabytes = bytes_of(&missing).div_ceil(1_000_000);
-        report(&format!("{set}: asking {name} for {} files, {megabytes} MB", missing.len()));
+        report(&format!(
+            "{set}: asking {name} for {} files, {megabytes} MB",
+            missing.len()
+        ));
         bar.note(name.as_str());
         let scratch = store.scratch()?;
         let mut disk_failed = false;
@@ -105,11 +118,16 @@ pub(super) fn fetch_moving(
             };
             let file = missing[index];
             store::verify(&file, bytes)?;
-            store.write(file.name, bytes).inspect_err(|_| disk_failed = true)?;
+            store
+                .write(file.name, bytes)
+                .inspect_err(|_| disk_failed = true)?;
             missing.remove(index);
             bar.add(file.bytes as f64);
             fetched.brought.push((file.name, name.clone()));
-            report(&format!("{set}: {}: {} bytes, SHA-256 right", file.name, file.bytes));
+            report(&format!(
+                "{set}: {}: {} bytes, SHA-256 right",
+                file.name, file.bytes
+            ));
             Ok(())
         });
         let reason = match result {
@@ -124,7 +142,11 @@ pub(super) fn fetch_moving(
             attempts.push(line);
         }
     }
-    if missing.is_empty() { Ok(fetched) } else { Err(Error::Fetch { set, attempts }) }
+    if missing.is_empty() {
+        Ok(fetched)
+    } else {
+        Err(Error::Fetch { set, attempts })
+    }
 }
 
 /// An error of another library may carry a backtrace.
@@ -151,13 +173,22 @@ mod tests {
     #[test]
     fn a_bar_counts_the_bytes_that_are_right() -> Result<()> {
         let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
-        let sha256 = crate::digest::of_bytes(&[0; 2_500_000][..]).map_err(Error::io("a"))?.leak();
-        let file = DataFile { name: "a", bytes: 2_500_000, sha256 };
+        let sha256 = crate::digest::of_bytes(&[0; 2_500_000][..])
+            .map_err(Error::io("a"))?
+            .leak();
+        let file = DataFile {
+            name: "a",
+            bytes: 2_500_000,
+            sha256,
+        };
         let (bar, written) = Bar::in_memory("tiny");
         fetch_moving("tiny", &[file], folder.path(), &[&Shelf], &bar, &mut |_| ())?;
         drop(bar);
         let text = written.text();
-        assert!(text.starts_with("tiny: 100 %|██████████| 2/2 MB [0:0"), "{text}");
+        assert!(
+            text.starts_with("tiny: 100 %|██████████| 2/2 MB [0:0"),
+            "{text}"
+        );
         assert!(text.ends_with(" MB/s] a shelf\n"), "{text}");
         // A set that is complete has nothing to show.
         let (bar, written) = Bar::in_memory("tiny");

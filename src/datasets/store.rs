@@ -1,4 +1,5 @@
-//! A set's folder on the disk: what is there, what is right, and how a file gets in whole or not at all.
+//! A set's folder on the disk: what is there, what is right, and how a file gets in whole or not at
+//! all.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -14,12 +15,20 @@ use crate::error::{Error, Result};
 use crate::files::{self, UNFINISHED};
 use crate::interrupt;
 
-/// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong. Uses no network.
+/// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong. Uses no
+/// network.
 ///
 /// # Errors
 /// A file is there and cannot be read.
 pub fn missing(files: &[DataFile], folder: &Path) -> Result<Vec<DataFile>> {
-    files.iter().filter_map(|file| fault(file, folder).map(|fault| fault.map(|_| *file)).transpose()).collect()
+    files
+        .iter()
+        .filter_map(|file| {
+            fault(file, folder)
+                .map(|fault| fault.map(|_| *file))
+                .transpose()
+        })
+        .collect()
 }
 
 /// What is wrong with a file, if anything.
@@ -62,20 +71,31 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// Makes the folder if need be, waits for the process that holds it, and removes what killed ones left.
+    /// Makes the folder if need be, waits for the process that holds it, and removes what killed
+    /// ones left.
     pub(super) fn lock(folder: &'a Path, report: Report<'_>) -> Result<Self> {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let path = folder.join(".lock");
-        let lock = File::options().create(true).append(true).open(&path).map_err(Error::io(&path))?;
+        let lock = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                report(&format!("{}: another process is fetching; waiting for it", folder.display()));
+                report(&format!(
+                    "{}: another process is fetching; waiting for it",
+                    folder.display()
+                ));
                 wait_for(&lock, &path)?;
             }
             Err(TryLockError::Error(error)) => return Err(Error::io(path)(error)),
         }
-        let store = Self { folder, _lock: lock };
+        let store = Self {
+            folder,
+            _lock: lock,
+        };
         store.remove_unfinished().map_err(Error::io(folder))?;
         Ok(store)
     }
@@ -97,18 +117,29 @@ impl<'a> Store<'a> {
 
     /// Refuses to begin what the disk has no room for.
     pub(super) fn require_space(&self, needed: u64) -> Result<()> {
-        let disk = rustix::fs::statvfs(self.folder).map_err(|error| Error::io(self.folder)(error.into()))?;
+        let disk = rustix::fs::statvfs(self.folder)
+            .map_err(|error| Error::io(self.folder)(error.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free >= needed {
             return Ok(());
         }
-        let reason = format!("{} MB free on the disk; expected at least {} MB", free / 1_000_000, needed / 1_000_000);
-        Err(Error::io(self.folder)(io::Error::new(ErrorKind::StorageFull, reason)))
+        let reason = format!(
+            "{} MB free on the disk; expected at least {} MB",
+            free / 1_000_000,
+            needed / 1_000_000
+        );
+        Err(Error::io(self.folder)(io::Error::new(
+            ErrorKind::StorageFull,
+            reason,
+        )))
     }
 
     /// A folder for a source's downloads, removed when dropped.
     pub(super) fn scratch(&self) -> Result<TempDir> {
-        tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(self.folder).map_err(Error::io(self.folder))
+        tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempdir_in(self.folder)
+            .map_err(Error::io(self.folder))
     }
 
     /// Writes a file of the set, whole or not at all.
@@ -133,7 +164,11 @@ fn wait_for(lock: &File, path: &Path) -> Result<()> {
 pub(super) fn read(folder: &Path, name: &str, set: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
     fs::read(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::file(&path, format!("the file that `isopath data {set}` brings"), "missing"),
+        ErrorKind::NotFound => Error::file(
+            &path,
+            format!("the file that `isopath data {set}` brings"),
+            "missing",
+        ),
         _ => Error::io(&path)(error),
     })
 }

@@ -21,8 +21,8 @@ pub struct TorusParams {
     pub minor_radius: f64,
     /// The standard deviation ≥ 0 of the normal noise on every coordinate; 0.001 by default.
     pub noise: f64,
-    /// The number of regions at each resolution, coarse to fine: each a multiple of the one before, and a divisor of
-    /// `toroidal`; 2, 4 and 8 by default.
+    /// The number of regions at each resolution, coarse to fine: each a multiple of the one before,
+    /// and a divisor of `toroidal`; 2, 4 and 8 by default.
     pub regions: Vec<usize>,
     /// Decides the noise; 0 by default.
     pub seed: u64,
@@ -46,8 +46,9 @@ impl TorusParams {
     /// Checks the range of every parameter.
     ///
     /// # Errors
-    /// No points; radii that are not finite and positive, or a tube as wide as the torus; noise negative or not finite;
-    /// no resolution, one of fewer than two regions, or regions that do not nest or do not divide the torus evenly.
+    /// No points; radii that are not finite and positive, or a tube as wide as the torus; noise
+    /// negative or not finite; no resolution, one of fewer than two regions, or regions that do not
+    /// nest or do not divide the torus evenly.
     pub fn validate(&self) -> Result<()> {
         for (name, steps) in [("toroidal", self.toroidal), ("poloidal", self.poloidal)] {
             if steps == 0 {
@@ -62,16 +63,35 @@ impl TorusParams {
         }
         check_noise(self.noise)?;
         let Some(coarsest) = self.regions.first() else {
-            return Err(Error::argument("regions", "at least one resolution", "empty"));
+            return Err(Error::argument(
+                "regions",
+                "at least one resolution",
+                "empty",
+            ));
         };
         if *coarsest < 2 {
-            return Err(Error::argument("regions", "at least 2 at every resolution", coarsest));
+            return Err(Error::argument(
+                "regions",
+                "at least 2 at every resolution",
+                coarsest,
+            ));
         }
         // What follows the finest are the points themselves.
-        for (coarse, fine) in self.regions.iter().zip(self.regions.iter().skip(1).chain([&self.toroidal])) {
+        for (coarse, fine) in self
+            .regions
+            .iter()
+            .zip(self.regions.iter().skip(1).chain([&self.toroidal]))
+        {
             if *fine == 0 || fine % coarse != 0 {
-                let expected = format!("each to divide the next, and the last toroidal = {}", self.toroidal);
-                return Err(Error::argument("regions", expected, format!("{:?}", self.regions)));
+                let expected = format!(
+                    "each to divide the next, and the last toroidal = {}",
+                    self.toroidal
+                );
+                return Err(Error::argument(
+                    "regions",
+                    expected,
+                    format!("{:?}", self.regions),
+                ));
             }
         }
         Ok(())
@@ -85,7 +105,8 @@ pub struct Torus {
     pub points: Tensor,
     /// (N,) of u32 for each resolution, coarse to fine: the region of each point.
     pub labels: Vec<Tensor>,
-    /// (N,) of u32: the circle around the tube, of one u, that each point lies on. A region holds whole circles.
+    /// (N,) of u32: the circle around the tube, of one u, that each point lies on. A region holds
+    /// whole circles.
     pub circles: Tensor,
 }
 
@@ -93,26 +114,40 @@ pub struct Torus {
 ///
 /// ((R + r cos v) cos u, (R + r cos v) sin u, r sin v),
 ///
-/// with normal noise on every coordinate; at a resolution of k regions, region j holds 2πj/k ≤ u < 2π(j + 1)/k.
+/// with normal noise on every coordinate; at a resolution of k regions, region j holds 2πj/k ≤ u <
+/// 2π(j + 1)/k.
 ///
-/// u and v run over a regular grid of `toroidal` × `poloidal` points, u slowest. The *isometry* paper (section 3.4) says
-/// "1600 points from the standard three-dimensional parametrization": that is a grid of 40 × 40, and on a grid every
-/// region holds equally many points at every resolution, while points drawn from U(0, 2π)² would only do so on average
-/// (200 ± 13 in each of eight regions). The grid leaves out 2π, which is the same point as 0. The paper's noise
-/// N(0, 0.001) is read as a standard deviation of 0.001, as PyTorch and NumPy take it; radii and numbers of regions are
-/// not given.
+/// u and v run over a regular grid of `toroidal` × `poloidal` points, u slowest. The *isometry*
+/// paper (section 3.4) says "1600 points from the standard three-dimensional parametrization": that
+/// is a grid of 40 × 40, and on a grid every region holds equally many points at every resolution,
+/// while points drawn from U(0, 2π)² would only do so on average (200 ± 13 in each of eight
+/// regions). The grid leaves out 2π, which is the same point as 0. The paper's noise N(0, 0.001) is
+/// read as a standard deviation of 0.001, as PyTorch and NumPy take it; radii and numbers of
+/// regions are not given.
 ///
 /// # Errors
 /// A parameter out of its range.
 pub fn torus(params: &TorusParams) -> Result<Torus> {
     params.validate()?;
-    let TorusParams { toroidal, poloidal, major_radius, minor_radius, noise, regions, seed } = params;
+    let TorusParams {
+        toroidal,
+        poloidal,
+        major_radius,
+        minor_radius,
+        noise,
+        regions,
+        seed,
+    } = params;
     let angle = |step: usize, steps: usize| TAU * step as f64 / steps as f64;
     let grid = (0..*toroidal).flat_map(|along| (0..*poloidal).map(move |around| (along, around)));
     let points = grid.map(|(along, around)| {
         let (u, v) = (angle(along, *toroidal), angle(around, *poloidal));
         let from_axis = major_radius + minor_radius * v.cos();
-        [from_axis * u.cos(), from_axis * u.sin(), minor_radius * v.sin()]
+        [
+            from_axis * u.cos(),
+            from_axis * u.sin(),
+            minor_radius * v.sin(),
+        ]
     });
     let points = with_noise(points, *noise, Rng::new(*seed).stream("torus"))?;
     let n = toroidal * poloidal;
@@ -122,5 +157,9 @@ pub fn torus(params: &TorusParams) -> Result<Torus> {
     };
     let labels = regions.iter().map(labels).collect::<Result<_>>()?;
     let circles = Tensor::from_iter((0..n).map(|point| (point / poloidal) as u32), &Device::Cpu)?;
-    Ok(Torus { points, labels, circles })
+    Ok(Torus {
+        points,
+        labels,
+        circles,
+    })
 }

@@ -55,12 +55,14 @@ impl Screen {
     /// In one piece. Where the stream is closed, nobody is there to be told.
     fn write(&self, text: &str) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        // The standard output holds its own lock for all of `write_all`, so that no print comes in between.
+        // The standard output holds its own lock for all of `write_all`, so that no print comes in
+        // between.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 }
 
-/// A line of the protocol. JSON has neither a newline nor the byte 0x1e inside: both are escaped in its strings.
+/// A line of the protocol. JSON has neither a newline nor the byte 0x1e inside: both are escaped in
+/// its strings.
 fn line(kind: Kind, id: Option<&str>, bundle: &Bundle, wait: bool) -> String {
     #[derive(Serialize)]
     struct Message<'a> {
@@ -70,8 +72,18 @@ fn line(kind: Kind, id: Option<&str>, bundle: &Bundle, wait: bool) -> String {
         metadata: &'a Map<String, Value>,
         wait: bool,
     }
-    let data = bundle.data.iter().map(|(mime, content)| (mime.clone(), content.as_str().into())).collect();
-    let message = Message { kind, id, data, metadata: &bundle.metadata, wait };
+    let data = bundle
+        .data
+        .iter()
+        .map(|(mime, content)| (mime.clone(), content.as_str().into()))
+        .collect();
+    let message = Message {
+        kind,
+        id,
+        data,
+        metadata: &bundle.metadata,
+        wait,
+    };
     // Strings and maps of strings always have a JSON form.
     let json = serde_json::to_string(&message).unwrap_or_default();
     format!("\u{1e}ISOPATH_DISPLAY {json}\n")
@@ -98,7 +110,13 @@ pub(crate) mod testing {
         /// One that keeps what is written.
         pub fn in_memory(live: bool) -> (Self, Written) {
             let out: Arc<Mutex<Vec<u8>>> = Arc::default();
-            (Self { live, out: out.clone() }, Written(out))
+            (
+                Self {
+                    live,
+                    out: out.clone(),
+                },
+                Written(out),
+            )
         }
     }
 }
@@ -109,7 +127,10 @@ mod tests {
 
     #[test]
     fn a_display_is_one_line() {
-        let bundle = Bundle::new([("image/svg+xml", "<svg a=\"1\">\n</svg>"), (PLAIN, "β\r\n\u{1e}\"\\")]);
+        let bundle = Bundle::new([
+            ("image/svg+xml", "<svg a=\"1\">\n</svg>"),
+            (PLAIN, "β\r\n\u{1e}\"\\"),
+        ]);
         let text = line(Kind::Update, Some("a-1"), &bundle, false);
         assert_eq!(
             text,
@@ -118,16 +139,23 @@ mod tests {
              \"metadata\":{},\"wait\":false}\n"
         );
         let text = line(Kind::Clear, None, &Bundle::default(), true);
-        let expected =
-            "\u{1e}ISOPATH_DISPLAY {\"kind\":\"clear\",\"id\":null,\"data\":{},\"metadata\":{},\"wait\":true}\n";
+        let expected = "\u{1e}ISOPATH_DISPLAY {\"kind\":\"clear\",\"id\":null,\"data\":{},\"metadata\":{},\"wait\":true}\n";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn a_stream_of_text_gets_the_text() {
         let (screen, out) = Screen::in_memory(false);
-        screen.display(Kind::Display, None, &Bundle::new([("text/html", "<b>a</b>"), (PLAIN, "a\n\n")]));
-        screen.display(Kind::Display, None, &Bundle::new([("text/html", "<b>no text</b>")]));
+        screen.display(
+            Kind::Display,
+            None,
+            &Bundle::new([("text/html", "<b>a</b>"), (PLAIN, "a\n\n")]),
+        );
+        screen.display(
+            Kind::Display,
+            None,
+            &Bundle::new([("text/html", "<b>no text</b>")]),
+        );
         screen.clear(false);
         assert_eq!(out.text(), "a\n");
         let (screen, out) = Screen::in_memory(true);

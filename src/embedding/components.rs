@@ -10,11 +10,13 @@ use crate::rng::Rng;
 /// The least half width of a part at the start, as a share of the layout's.
 const LEAST_SHARE: f64 = 0.05;
 
-/// Where the points begin: the principal components of all, or of each part where the graph falls into several.
+/// Where the points begin: the principal components of all, or of each part where the graph falls
+/// into several.
 ///
-/// No edge pulls on a part from outside, so nothing turns it: two rings in planes across each other would stay seen from
-/// their edge, and be torn while they are opened. Each part therefore begins in its own principal components, around its
-/// place in those of all, half as wide as the nearest other part is far. umap-learn lays out parts one by one, too.
+/// No edge pulls on a part from outside, so nothing turns it: two rings in planes across each other
+/// would stay seen from their edge, and be torn while they are opened. Each part therefore begins
+/// in its own principal components, around its place in those of all, half as wide as the nearest
+/// other part is far. umap-learn lays out parts one by one, too.
 pub(super) fn start(x: &Tensor, edges: &[Edge], rng: &mut Rng) -> Result<Vec<Place>> {
     let mut places = principal_components(x, rng)?;
     let parts = parts(places.len(), edges);
@@ -23,18 +25,32 @@ pub(super) fn start(x: &Tensor, edges: &[Edge], rng: &mut Rng) -> Result<Vec<Pla
     }
     let centre = |part: &Vec<u32>| {
         [0, 1].map(|axis| {
-            part.iter().map(|&point| f64::from(places[point as usize][axis])).sum::<f64>() / part.len() as f64
+            part.iter()
+                .map(|&point| f64::from(places[point as usize][axis]))
+                .sum::<f64>()
+                / part.len() as f64
         })
     };
     let centres: Vec<[f64; 2]> = parts.iter().map(centre).collect();
     for (index, part) in parts.iter().enumerate() {
-        let distance = |other: &[f64; 2]| (other[0] - centres[index][0]).hypot(other[1] - centres[index][1]);
-        let others = centres.iter().enumerate().filter(|(other, _)| *other != index);
-        let nearest = others.map(|(_, centre)| distance(centre)).fold(f64::INFINITY, f64::min);
+        let distance =
+            |other: &[f64; 2]| (other[0] - centres[index][0]).hypot(other[1] - centres[index][1]);
+        let others = centres
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
+        let nearest = others
+            .map(|(_, centre)| distance(centre))
+            .fold(f64::INFINITY, f64::min);
         let half = (nearest / 2.).max(LEAST_SHARE * WIDTH);
-        let own = principal_components(&x.index_select(&Tensor::new(part.as_slice(), x.device())?, 0)?, rng)?;
+        let own = principal_components(
+            &x.index_select(&Tensor::new(part.as_slice(), x.device())?, 0)?,
+            rng,
+        )?;
         for (&point, own) in part.iter().zip(own) {
-            let at = |axis: usize| centres[index][axis] + half * (2. * f64::from(own[axis]) / WIDTH - 1.);
+            let at = |axis: usize| {
+                centres[index][axis] + half * (2. * f64::from(own[axis]) / WIDTH - 1.)
+            };
             places[point as usize] = [at(0) as f32, at(1) as f32];
         }
     }

@@ -22,7 +22,8 @@ const LEARNING_RATE: f32 = 1.;
 /// A point of the plane.
 pub(super) type Place = [f32; 2];
 
-/// The first two principal components of `x` (N, D) of f64, each scaled to [0, 10], with a little noise.
+/// The first two principal components of `x` (N, D) of f64, each scaled to [0, 10], with a little
+/// noise.
 pub(super) fn principal_components(x: &Tensor, rng: &mut Rng) -> Result<Vec<Place>> {
     let (n, d) = x.dims2()?;
     let centred = x.broadcast_sub(&x.mean_keepdim(0)?)?;
@@ -33,19 +34,31 @@ pub(super) fn principal_components(x: &Tensor, rng: &mut Rng) -> Result<Vec<Plac
     }
     let scores = centred.matmul(&axes)?;
     let largest = scores.abs()?.max_all()?.to_scalar::<f64>()?;
-    let scores = if largest > 0. { (scores * (WIDTH / largest))? } else { scores };
+    let scores = if largest > 0. {
+        (scores * (WIDTH / largest))?
+    } else {
+        scores
+    };
     let scores = (scores + rng.normal((n, 2), 0., NOISE, DType::F64, x.device())?)?;
     let low = scores.min_keepdim(0)?;
     let range = (scores.max_keepdim(0)? - &low)?.maximum(f64::MIN_POSITIVE)?;
     let places = (scores.broadcast_sub(&low)?.broadcast_div(&range)? * WIDTH)?.to_vec2::<f64>()?;
-    Ok(places.into_iter().map(|place| [place[0] as f32, place[1] as f32]).collect())
+    Ok(places
+        .into_iter()
+        .map(|place| [place[0] as f32, place[1] as f32])
+        .collect())
 }
 
-/// Gram and Schmidt's orthonormal basis of two columns; a column without a direction of its own becomes 0.
+/// Gram and Schmidt's orthonormal basis of two columns; a column without a direction of its own
+/// becomes 0.
 fn orthonormal(columns: &Tensor) -> Result<Tensor> {
     let unit = |column: Tensor| -> Result<Tensor> {
         let norm = column.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt();
-        Ok(if norm > f64::MIN_POSITIVE { (column / norm)? } else { column.zeros_like()? })
+        Ok(if norm > f64::MIN_POSITIVE {
+            (column / norm)?
+        } else {
+            column.zeros_like()?
+        })
     };
     let first = unit(columns.narrow(1, 0, 1)?)?;
     let second = columns.narrow(1, 1, 1)?;
@@ -64,8 +77,9 @@ struct Turn {
     next_negative: f64,
 }
 
-/// Stochastic gradient descent on the cross-entropy of the fuzzy sets, one edge after the other: each edge attracts as
-/// often as its weight says, and each attracted point is pushed from points drawn at random.
+/// Stochastic gradient descent on the cross-entropy of the fuzzy sets, one edge after the other:
+/// each edge attracts as often as its weight says, and each attracted point is pushed from points
+/// drawn at random.
 pub(super) fn optimise(
     places: &mut [Place],
     edges: &[Edge],
@@ -77,10 +91,20 @@ pub(super) fn optimise(
     let heaviest = edges.iter().map(|edge| edge.2).fold(0., f64::max);
     let turn = |&(from, to, weight): &Edge| {
         let every = heaviest / weight;
-        Turn { from, to, every, next: every, next_negative: every / NEGATIVE_SAMPLES }
+        Turn {
+            from,
+            to,
+            every,
+            next: every,
+            next_negative: every / NEGATIVE_SAMPLES,
+        }
     };
     // Edges that would have no turn at all are left out.
-    let mut turns: Vec<Turn> = edges.iter().filter(|edge| edge.2 * epochs as f64 >= heaviest).map(turn).collect();
+    let mut turns: Vec<Turn> = edges
+        .iter()
+        .filter(|edge| edge.2 * epochs as f64 >= heaviest)
+        .map(turn)
+        .collect();
     for epoch in 0..epochs {
         interrupt::check()?;
         let step = LEARNING_RATE * (1. - epoch as f32 / epochs as f32);

@@ -1,9 +1,10 @@
 //! Points of many dimensions in the plane, to be looked at.
 //!
-//! UMAP is written here, since no crate fitted (November 2026). `umap-rs` 0.4.5 draws from a generator without a seed and
-//! lets its threads race, so no two pictures agree. `manifolds-rs` 0.8.0 has a seed and is as trustworthy as this module
-//! on the same data, but brings forty further crates, a linear algebra library among them, which take three minutes of
-//! processor time to compile. `annembed` and `fast-umap` bring more still.
+//! UMAP is written here, since no crate fitted (November 2026). `umap-rs` 0.4.5 draws from a
+//! generator without a seed and lets its threads race, so no two pictures agree. `manifolds-rs`
+//! 0.8.0 has a seed and is as trustworthy as this module on the same data, but brings forty further
+//! crates, a linear algebra library among them, which take three minutes of processor time to
+//! compile. `annembed` and `fast-umap` bring more still.
 
 mod components;
 mod curve;

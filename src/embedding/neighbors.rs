@@ -7,7 +7,8 @@ use crate::distances::{Euclidean, Metric as _};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
-/// The nearest of the other points, for every point; the nearest first, of equally near ones the first in the data.
+/// The nearest of the other points, for every point; the nearest first, of equally near ones the
+/// first in the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neighbors {
     /// The rows of the neighbours, `[point][rank]`.
@@ -18,17 +19,21 @@ pub struct Neighbors {
 
 /// The `k` nearest of the other points, for each row of `x` (N, D).
 ///
-/// Exact: all N² distances are computed, a row at a time, in f64. A point is never its own neighbour; a duplicate is one
-/// at distance 0.
+/// Exact: all N² distances are computed, a row at a time, in f64. A point is never its own
+/// neighbour; a duplicate is one at distance 0.
 ///
 /// # Errors
-/// `x` is no matrix, has no rows or columns, or a number that is not finite or so large that distances are not; `k` is 0 or
-/// not below N.
+/// `x` is no matrix, has no rows or columns, or a number that is not finite or so large that
+/// distances are not; `k` is 0 or not below N.
 pub fn nearest_neighbors(x: &Tensor, k: usize) -> Result<Neighbors> {
     let x = points(x)?;
     let n = x.dim(0)?;
     if k == 0 || k >= n {
-        return Err(Error::argument("k", format!("at least 1 and below {n}, the number of points"), k));
+        return Err(Error::argument(
+            "k",
+            format!("at least 1 and below {n}, the number of points"),
+            k,
+        ));
     }
     let rows = (0..n).into_par_iter().map(|point| {
         let distances = distances_from(&x, point)?;
@@ -37,7 +42,10 @@ pub fn nearest_neighbors(x: &Tensor, k: usize) -> Result<Neighbors> {
         let distances = order.iter().map(|&other| distances[other]).collect();
         Ok((order, distances))
     });
-    let (indices, distances) = rows.collect::<Result<Vec<(Vec<usize>, Vec<f64>)>>>()?.into_iter().unzip();
+    let (indices, distances) = rows
+        .collect::<Result<Vec<(Vec<usize>, Vec<f64>)>>>()?
+        .into_iter()
+        .unzip();
     Ok(Neighbors { indices, distances })
 }
 
@@ -47,10 +55,24 @@ pub fn nearest_neighbors(x: &Tensor, k: usize) -> Result<Neighbors> {
 /// No matrix, no rows, no columns, or a number that is not finite.
 pub(crate) fn points(x: &Tensor) -> Result<Tensor> {
     if x.rank() != 2 || x.elem_count() == 0 {
-        return Err(Error::shape("neighbors", "x", "(N, D), neither 0", x.dims()));
+        return Err(Error::shape(
+            "neighbors",
+            "x",
+            "(N, D), neither 0",
+            x.dims(),
+        ));
     }
-    let x = x.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous()?;
-    match x.flatten_all()?.to_vec1::<f64>()?.into_iter().find(|number| !number.is_finite()) {
+    let x = x
+        .detach()
+        .to_device(&Device::Cpu)?
+        .to_dtype(DType::F64)?
+        .contiguous()?;
+    match x
+        .flatten_all()?
+        .to_vec1::<f64>()?
+        .into_iter()
+        .find(|number| !number.is_finite())
+    {
         Some(number) => Err(Error::argument("x", "finite coordinates", number)),
         None => Ok(x),
     }
@@ -62,7 +84,9 @@ pub(crate) fn points(x: &Tensor) -> Result<Tensor> {
 /// A distance that overflows, or the user asks to stop.
 pub(crate) fn distances_from(x: &Tensor, point: usize) -> Result<Vec<f64>> {
     interrupt::check()?;
-    let distances = Euclidean.distance(&x.narrow(0, point, 1)?, x)?.to_vec1::<f64>()?;
+    let distances = Euclidean
+        .distance(&x.narrow(0, point, 1)?, x)?
+        .to_vec1::<f64>()?;
     match distances.iter().find(|distance| !distance.is_finite()) {
         Some(distance) => Err(Error::argument("distance", "a finite number", distance)),
         None => Ok(distances),
@@ -71,7 +95,9 @@ pub(crate) fn distances_from(x: &Tensor, point: usize) -> Result<Vec<f64>> {
 
 /// All points but `point`, the nearest first.
 pub(crate) fn others_by_distance(distances: &[f64], point: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..distances.len()).filter(|&other| other != point).collect();
+    let mut order: Vec<usize> = (0..distances.len())
+        .filter(|&other| other != point)
+        .collect();
     // Stable, so that ties keep the order of the data.
     order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
     order

@@ -8,15 +8,17 @@ use super::{components, curve, graph, layout, nearest_neighbors};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// How UMAP looks at the data and lays it out. The defaults are the *isometry* paper's (figures 2 and 4).
+/// How UMAP looks at the data and lays it out. The defaults are the *isometry* paper's (figures 2
+/// and 4).
 #[derive(Clone, Debug, PartialEq)]
 pub struct UmapParams {
-    /// How many points count as near, the point itself among them, as in umap-learn: at least 2 and below the number of
-    /// points; 40. Few show fine structure, many the large one.
+    /// How many points count as near, the point itself among them, as in umap-learn: at least 2 and
+    /// below the number of points; 40. Few show fine structure, many the large one.
     pub n_neighbors: usize,
     /// How close neighbours may lie in the plane: in [0, 1], 0.25.
     pub min_dist: f64,
-    /// Rounds of the layout's optimisation: at least 1; 500, umap-learn's choice up to 10,000 points.
+    /// Rounds of the layout's optimisation: at least 1; 500, umap-learn's choice up to 10,000
+    /// points.
     pub epochs: usize,
     /// Of the start's noise and of the points that each one is pushed from; 0.
     pub seed: u64,
@@ -24,7 +26,12 @@ pub struct UmapParams {
 
 impl Default for UmapParams {
     fn default() -> Self {
-        Self { n_neighbors: 40, min_dist: 0.25, epochs: 500, seed: 0 }
+        Self {
+            n_neighbors: 40,
+            min_dist: 0.25,
+            epochs: 500,
+            seed: 0,
+        }
     }
 }
 
@@ -35,7 +42,11 @@ impl UmapParams {
     /// `n_neighbors` below 2, `min_dist` outside [0, 1] or NaN, or no epoch.
     pub fn validate(&self) -> Result<()> {
         if self.n_neighbors < 2 {
-            return Err(Error::argument("n_neighbors", "at least 2", self.n_neighbors));
+            return Err(Error::argument(
+                "n_neighbors",
+                "at least 2",
+                self.n_neighbors,
+            ));
         }
         if !(0. ..=1.).contains(&self.min_dist) {
             return Err(Error::argument("min_dist", "in [0, 1]", self.min_dist));
@@ -49,17 +60,19 @@ impl UmapParams {
 
 /// The rows of `x` (N, D) in the plane: (N, 2), such that near points stay near.
 ///
-/// Coordinates without a unit; only who lies beside whom means something, not the distance between far groups nor the
-/// size of a group. The same seed gives the same picture whatever the number of threads.
+/// Coordinates without a unit; only who lies beside whom means something, not the distance between
+/// far groups nor the size of a group. The same seed gives the same picture whatever the number of
+/// threads.
 ///
-/// McInnes, Healy and Melville 2018, as umap-learn has it, with three differences: the neighbours are exact, the layout
-/// starts from the principal components (of each part that has no edge to the rest) instead of a spectral one, and the points are moved by one thread. On rings and
-/// a torus [`trustworthiness`](crate::metrics::trustworthiness) is within 0.001 of umap-learn's. 1,600 points take about
-/// two seconds; time grows with N². *isometry* paper, figures 2A and 4B.
+/// McInnes, Healy and Melville 2018, as umap-learn has it, with three differences: the neighbours
+/// are exact, the layout starts from the principal components (of each part that has no edge to the
+/// rest) instead of a spectral one, and the points are moved by one thread. On rings and a torus
+/// [`trustworthiness`](crate::metrics::trustworthiness) is within 0.001 of umap-learn's. 1,600
+/// points take about two seconds; time grows with N². *isometry* paper, figures 2A and 4B.
 ///
 /// # Errors
-/// As [`UmapParams::validate`]; `n_neighbors` not below N; `x` no matrix, without rows or columns, or with a number that
-/// is not finite.
+/// As [`UmapParams::validate`]; `n_neighbors` not below N; `x` no matrix, without rows or columns,
+/// or with a number that is not finite.
 pub fn umap(x: &Tensor, params: &UmapParams) -> Result<Array2<f64>> {
     params.validate()?;
     let x = points(x)?;
@@ -72,6 +85,14 @@ pub fn umap(x: &Tensor, params: &UmapParams) -> Result<Array2<f64>> {
     let rng = Rng::new(params.seed).stream("umap");
     let mut places = components::start(&x, &edges, &mut rng.stream("start"))?;
     let curve = curve::fit(params.min_dist);
-    layout::optimise(&mut places, &edges, curve, params.epochs, &mut rng.stream("negative samples"))?;
-    Ok(Array2::from_shape_fn((n, 2), |(point, axis)| f64::from(places[point][axis])))
+    layout::optimise(
+        &mut places,
+        &edges,
+        curve,
+        params.epochs,
+        &mut rng.stream("negative samples"),
+    )?;
+    Ok(Array2::from_shape_fn((n, 2), |(point, axis)| {
+        f64::from(places[point][axis])
+    }))
 }

@@ -1,5 +1,5 @@
-//! A residual network for CIFAR-10, trained here: the network of the *connectivity* experiment at sizes that a laptop
-//! can train, and at the paper's.
+//! A residual network for CIFAR-10, trained here: the network of the *connectivity* experiment at
+//! sizes that a laptop can train, and at the paper's.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,9 @@ use crate::metrics;
 use crate::models::{Enlarged, Parameters, ResNet, ResNetParams, pretrained};
 use crate::rng::Rng;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, Optimizer, Progress, Schedule, SgdParams, TrainParams, train};
+use crate::training::{
+    AdamParams, History, Optimizer, Progress, Schedule, SgdParams, TrainParams, train,
+};
 
 /// The height and width of the data set's images in pixels.
 const SIDE: usize = 32;
@@ -27,8 +29,9 @@ pub struct Settings {
     pub depth: usize,
     /// The channels of its stem, at least 1; torchvision's networks have 64.
     pub width: usize,
-    /// Height and width of the network's inputs in pixels, from 32 to 1024. At 32 the network has the stem for them; larger
-    /// ones are enlarged images, and the network has torchvision's stem, with ImageNet's mean and deviation.
+    /// Height and width of the network's inputs in pixels, from 32 to 1024. At 32 the network has
+    /// the stem for them; larger ones are enlarged images, and the network has torchvision's stem,
+    /// with ImageNet's mean and deviation.
     pub side: usize,
     /// The weights to begin with.
     pub initial: Initial,
@@ -46,8 +49,8 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// A part of a training. Whatever follows it begins with its weights and an empty memory of the optimiser: a warm restart
-/// (Loshchilov & Hutter 2017).
+/// A part of a training. Whatever follows it begins with its weights and an empty memory of the
+/// optimiser: a warm restart (Loshchilov & Hutter 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// How often every image is seen, at least 1.
@@ -64,19 +67,28 @@ pub struct Phase {
 pub enum Rate {
     /// It rises and falls ([`Schedule::ONE_CYCLE`]).
     Cycle,
-    /// It is constant, and the phase's result is the mean of the weights over all steps ([`TrainParams::average`]).
+    /// It is constant, and the phase's result is the mean of the weights over all steps
+    /// ([`TrainParams::average`]).
     Mean,
 }
 
 impl Phase {
     /// A rise and fall of the learning rate.
     pub const fn cycle(epochs: usize, learning_rate: f64) -> Self {
-        Self { epochs, learning_rate, rate: Rate::Cycle }
+        Self {
+            epochs,
+            learning_rate,
+            rate: Rate::Cycle,
+        }
     }
 
     /// A constant learning rate and the mean of the weights.
     pub const fn mean(epochs: usize, learning_rate: f64) -> Self {
-        Self { epochs, learning_rate, rate: Rate::Mean }
+        Self {
+            epochs,
+            learning_rate,
+            rate: Rate::Mean,
+        }
     }
 }
 
@@ -96,10 +108,11 @@ pub enum Method {
 pub enum Initial {
     /// Drawn from the seed.
     Random,
-    /// torchvision's for ImageNet, [brought from the hub](pretrained::imagenet); the last layer is drawn from the seed.
+    /// torchvision's for ImageNet, [brought from the hub](pretrained::imagenet); the last layer is
+    /// drawn from the seed.
     Imagenet,
-    /// Those of a safetensors file with torchvision's names, for any number of classes; the last layer is drawn from the
-    /// seed.
+    /// Those of a safetensors file with torchvision's names, for any number of classes; the last
+    /// layer is drawn from the seed.
     File(PathBuf),
 }
 
@@ -111,7 +124,12 @@ impl Default for Settings {
             width: 16,
             side: SIDE,
             initial: Initial::Random,
-            phases: vec![Phase::cycle(30, 0.2), Phase::cycle(20, 0.1), Phase::mean(6, 0.05), Phase::cycle(5, 0.02)],
+            phases: vec![
+                Phase::cycle(30, 0.2),
+                Phase::cycle(20, 0.1),
+                Phase::mean(6, 0.05),
+                Phase::cycle(5, 0.02),
+            ],
             batch_size: 128,
             optimizer: Method::Sgd,
             weight_decay: 5e-4,
@@ -122,9 +140,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// `quick` and `default`: the network that the repository carries. `paper`: the whole ResNet-50 on 224×224 pixels, from
-    /// ImageNet's weights, cross-entropy and Adam (*connectivity* paper, section 4); the paper says neither learning rate
-    /// nor epochs nor batch size.
+    /// `quick` and `default`: the network that the repository carries. `paper`: the whole ResNet-50
+    /// on 224×224 pixels, from ImageNet's weights, cross-entropy and Adam (*connectivity* paper,
+    /// section 4); the paper says neither learning rate nor epochs nor batch size.
     pub fn of(scale: Scale) -> Self {
         match scale {
             Scale::Quick | Scale::Default => Self::default(),
@@ -149,15 +167,33 @@ impl Settings {
     pub fn network(&self) -> Result<ResNetParams> {
         match self.side {
             SIDE => ResNetParams::cifar10(self.depth, self.width),
-            33..=LARGEST => Ok(ResNetParams { width: self.width, classes: 10, ..ResNetParams::of_depth(self.depth)? }),
-            other => Err(Error::argument("side", format!("from {SIDE} to {LARGEST}"), other)),
+            33..=LARGEST => Ok(ResNetParams {
+                width: self.width,
+                classes: 10,
+                ..ResNetParams::of_depth(self.depth)?
+            }),
+            other => Err(Error::argument(
+                "side",
+                format!("from {SIDE} to {LARGEST}"),
+                other,
+            )),
         }
     }
 
     /// A name for files of this training, as `cifar10_resnet50_width16_seed0`.
     pub fn name(&self) -> String {
-        let Self { depth, width, side, seed, .. } = self;
-        let side = if *side == SIDE { String::new() } else { format!("_side{side}") };
+        let Self {
+            depth,
+            width,
+            side,
+            seed,
+            ..
+        } = self;
+        let side = if *side == SIDE {
+            String::new()
+        } else {
+            format!("_side{side}")
+        };
         format!("cifar10_resnet{depth}_width{width}{side}_seed{seed}")
     }
 
@@ -169,9 +205,20 @@ impl Settings {
     fn optimizer(&self, learning_rate: f64) -> Result<Optimizer> {
         let weight_decay = self.weight_decay;
         match self.optimizer {
-            Method::Sgd => Ok(SgdParams { learning_rate, weight_decay, ..SgdParams::default() }.into()),
-            Method::Adam if weight_decay != 0. => Err(Error::argument("weight_decay", "0 with Adam", weight_decay)),
-            Method::Adam => Ok(AdamParams { learning_rate, ..AdamParams::default() }.into()),
+            Method::Sgd => Ok(SgdParams {
+                learning_rate,
+                weight_decay,
+                ..SgdParams::default()
+            }
+            .into()),
+            Method::Adam if weight_decay != 0. => {
+                Err(Error::argument("weight_decay", "0 with Adam", weight_decay))
+            }
+            Method::Adam => Ok(AdamParams {
+                learning_rate,
+                ..AdamParams::default()
+            }
+            .into()),
         }
     }
 }
@@ -189,10 +236,13 @@ pub struct Trained {
     pub test_accuracy: f64,
 }
 
-/// Where the repository carries the weights of that name: `notebooks/checkpoints/<name>.safetensors`, beside it a record of
-/// their training.
+/// Where the repository carries the weights of that name:
+/// `notebooks/checkpoints/<name>.safetensors`, beside it a record of their training.
 pub fn carried(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("notebooks/checkpoints").join(name).with_extension("safetensors")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("notebooks/checkpoints")
+        .join(name)
+        .with_extension("safetensors")
 }
 
 /// A network of `settings` with the weights that they begin with.
@@ -203,7 +253,9 @@ pub fn build(settings: &Settings, device: &Device) -> Result<(ResNet, Parameters
     let (network, parameters) = fresh(settings, device)?;
     match &settings.initial {
         Initial::Random => {}
-        Initial::Imagenet => parameters.load_except(pretrained::imagenet(settings.depth)?, "fc.")?,
+        Initial::Imagenet => {
+            parameters.load_except(pretrained::imagenet(settings.depth)?, "fc.")?
+        }
         Initial::File(path) => parameters.load_except(path, "fc.")?,
     }
     Ok((network, parameters))
@@ -227,14 +279,19 @@ fn fresh(settings: &Settings, device: &Device) -> Result<(ResNet, Parameters)> {
 
 /// The network before which the data set's images are enlarged to [`Settings::side`].
 pub fn on_images(network: &ResNet, settings: &Settings) -> Enlarged<ResNet> {
-    Enlarged { network: network.clone(), side: settings.side }
+    Enlarged {
+        network: network.clone(),
+        side: settings.side,
+    }
 }
 
-/// Trains a residual network on CIFAR-10, phase by phase: random crops and mirror images, softened labels.
+/// Trains a residual network on CIFAR-10, phase by phase: random crops and mirror images, softened
+/// labels.
 ///
-/// With `checkpoint` the run is written to that file after every epoch (the second phase to one with `.2` after its name,
-/// and so on), and one that was interrupted goes on from there to the same result; more phases may be added to one that is
-/// finished. `progress` hears of it as in [`train`], epochs and time left being those of all phases.
+/// With `checkpoint` the run is written to that file after every epoch (the second phase to one
+/// with `.2` after its name, and so on), and one that was interrupted goes on from there to the
+/// same result; more phases may be added to one that is finished. `progress` hears of it as in
+/// [`train`], epochs and time left being those of all phases.
 ///
 /// # Errors
 /// A setting out of its range, a checkpoint of another run, and what [`train`] refuses.
@@ -250,7 +307,9 @@ pub fn run(
     let images = images.to_device(device)?;
     let (train_images, train_labels) = (&images.train_images, &images.train_labels);
     let enlarged = on_images(&network, settings);
-    let loss = LabelSmoothing { smoothing: settings.label_smoothing };
+    let loss = LabelSmoothing {
+        smoothing: settings.label_smoothing,
+    };
     let epochs = settings.epochs();
     let mut history = History::default();
     for params in &phases {
@@ -258,17 +317,36 @@ pub fn run(
         let mut whole = |part: &Progress| {
             let later = (epochs - before - part.epochs) * train_images.dims()[0];
             let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
-            progress(&Progress { epoch: before + part.epoch, epochs, seconds_left, ..part.clone() })
+            progress(&Progress {
+                epoch: before + part.epoch,
+                epochs,
+                seconds_left,
+                ..part.clone()
+            })
         };
-        let part = train(&enlarged, &parameters, &loss, train_images, train_labels, params, &mut whole)?;
+        let part = train(
+            &enlarged,
+            &parameters,
+            &loss,
+            train_images,
+            train_labels,
+            params,
+            &mut whole,
+        )?;
         history.epochs.extend(part.epochs);
     }
     let frozen = on_images(&network.freeze()?, settings);
     let test_accuracy = metrics::accuracy(&frozen, &images.test_images, &images.test_labels, 200)?;
-    Ok(Trained { network, parameters, history, test_accuracy })
+    Ok(Trained {
+        network,
+        parameters,
+        history,
+        test_accuracy,
+    })
 }
 
-/// What [`train`] is told in each phase, all of it checked: a phase that cannot run is not found out after hours.
+/// What [`train`] is told in each phase, all of it checked: a phase that cannot run is not found
+/// out after hours.
 fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainParams>> {
     if settings.phases.is_empty() {
         return Err(Error::argument("phases", "at least one phase", "none"));
@@ -285,7 +363,10 @@ fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainPar
             optimizer: settings.optimizer(phase.learning_rate)?,
             schedule,
             average,
-            augmentation: Augmentation { crop_padding: 4, flip: true },
+            augmentation: Augmentation {
+                crop_padding: 4,
+                flip: true,
+            },
             seed: seed_of(index, settings.seed)?,
             context: match settings.side {
                 SIDE => String::new(),
@@ -301,7 +382,10 @@ fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainPar
             && !path.exists()
             && later.exists()
         {
-            let expected = format!("no file, since {} is absent (move it away to begin anew)", path.display());
+            let expected = format!(
+                "no file, since {} is absent (move it away to begin anew)",
+                path.display()
+            );
             return Err(Error::file(later, expected, "the run of a later phase"));
         }
     }
@@ -312,7 +396,9 @@ fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainPar
 fn seed_of(phase: usize, seed: u64) -> Result<u64> {
     match phase {
         0 => Ok(seed),
-        later => Ok(Rng::new(seed).stream(format!("cycle {}", later + 1)).below(usize::MAX)? as u64),
+        later => Ok(Rng::new(seed)
+            .stream(format!("cycle {}", later + 1))
+            .below(usize::MAX)? as u64),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The *connectivity* paper's experiment on CIFAR-10: section 4, table 1.
 //!
-//! Pairs of test images of one class that the network gives that class ([`choose_pairs`]); for each space a verdict on
-//! every pair ([`connect`]); the numbers ([`Results`], [`Summary`]).
+//! Pairs of test images of one class that the network gives that class ([`choose_pairs`]); for each
+//! space a verdict on every pair ([`connect`]); the numbers ([`Results`], [`Summary`]).
 
 mod misled;
 mod pairs;
@@ -17,7 +17,8 @@ use crate::error::{Error, Result};
 use crate::experiments::cifar10;
 use crate::models::{Network, ResNet, check_evaluation, enlarge};
 use crate::paths::{
-    Energy, Evaluations, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Profile, Spacing, Values, Verdict, neb,
+    Energy, Evaluations, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Profile, Spacing,
+    Values, Verdict, neb,
 };
 use crate::progress::{Bar, Part};
 use crate::scale::Scale;
@@ -25,7 +26,8 @@ use crate::scale::Scale;
 pub use misled::{Misled, mislead};
 pub use pairs::{Pair, choose_misclassified_pairs, choose_pairs};
 pub use results::{
-    Agreement, Counts, Evidence, Normalisation, PairResult, Proportion, Results, SpaceSummary, Summary, counts,
+    Agreement, Counts, Evidence, Normalisation, PairResult, Proportion, Results, SpaceSummary,
+    Summary, counts,
 };
 
 /// Where a path runs: section 4's three spaces.
@@ -76,7 +78,8 @@ impl Space {
 pub struct Settings {
     /// Pairs in each space, at least 1; the first 25 are the ones to hold against table 1.
     pub pairs: usize,
-    /// Pairs with a misclassified image, and pairs of [misled](mislead) images, in each space, at least 1.
+    /// Pairs with a misclassified image, and pairs of [misled](mislead) images, in each space, at
+    /// least 1.
     pub other_pairs: usize,
     /// ε of the attack that [misleads](mislead) images, in pixels.
     pub eps: f64,
@@ -98,8 +101,8 @@ pub struct Settings {
     pub bands_at_once: usize,
     /// Points that go through the network together; bounds the memory.
     pub batch_size: usize,
-    /// [`connect`] keeps the whole path of so many pairs, from the first on, for figures; 200 paths in a hidden space
-    /// are half a gigabyte.
+    /// [`connect`] keeps the whole path of so many pairs, from the first on, for figures; 200 paths
+    /// in a hidden space are half a gigabyte.
     pub kept_paths: usize,
 }
 
@@ -133,7 +136,9 @@ impl Settings {
         };
         NebParams {
             pivots: self.pivots,
-            spacing: Spacing::Springs { constant: self.spring_constant },
+            spacing: Spacing::Springs {
+                constant: self.spring_constant,
+            },
             optimizer: Optimizer::Adam { step_size },
             max_iterations: self.max_iterations,
             samples_per_segment: self.samples_per_segment,
@@ -163,10 +168,11 @@ pub struct Connection {
     pub line: Profile,
     /// The path; the line itself for a linear connection.
     pub path: Profile,
-    /// How far the path leaves the line, Euclidean ([`NebInfo::departure`]); 0 to rounding for a linear connection.
+    /// How far the path leaves the line, Euclidean ([`NebInfo::departure`]); 0 to rounding for a
+    /// linear connection.
     pub departure: f64,
-    /// The largest change of a coordinate (of a colour of a pixel, in input space) between the path's points and those of
-    /// the line beside them.
+    /// The largest change of a coordinate (of a colour of a pixel, in input space) between the
+    /// path's points and those of the line beside them.
     pub largest_change: f64,
     /// The points of the path, for the first [`Settings::kept_paths`] pairs.
     pub info: Option<NebInfo>,
@@ -179,14 +185,16 @@ impl Connection {
     }
 }
 
-/// A verdict on every pair in `space`, in the order of the pairs; `bar` counts them, and the verdicts.
+/// A verdict on every pair in `space`, in the order of the pairs; `bar` counts them, and the
+/// verdicts.
 ///
-/// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is frozen, with the stages of
-/// a [`ResNet`].
+/// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is frozen,
+/// with the stages of a [`ResNet`].
 ///
 /// # Errors
-/// A network in training mode, no pairs, an index or a class that there is not, a setting out of its range, a pair whose
-/// ends the network does not both give the pair's class, or images that it does not take.
+/// A network in training mode, no pairs, an index or a class that there is not, a setting out of
+/// its range, a pair whose ends the network does not both give the pair's class, or images that it
+/// does not take.
 ///
 /// Paper: *connectivity*, sections 3 and 4.
 pub fn connect(
@@ -209,10 +217,16 @@ pub fn connect(
         let [starts, ends] = ends(images, group, settings)?;
         let (starts, ends) = (space.of(network, &starts)?, space.of(network, &ends)?);
         let classes: Vec<u32> = group.iter().map(|pair| pair.class).collect();
-        let energy =
-            NetworkEnergy { batch_size: settings.batch_size, ..NetworkEnergy::new(network, space.stage(), &classes) };
+        let energy = NetworkEnergy {
+            batch_size: settings.batch_size,
+            ..NetworkEnergy::new(network, space.stage(), &classes)
+        };
         let part = Mutex::new((bar.part_of(group.len()), 0));
-        let energy = Counted { energy: &energy, part: &part, evaluations: params.max_iterations + 1 };
+        let energy = Counted {
+            energy: &energy,
+            part: &part,
+            evaluations: params.max_iterations + 1,
+        };
         for (pair, info) in group.iter().zip(neb(&energy, &starts, &ends, &params)?) {
             let keep = found.len() < settings.kept_paths;
             found.push(Connection {
@@ -229,9 +243,15 @@ pub fn connect(
                 info: keep.then_some(info),
             });
         }
-        let Counts { linear, nonlinear, none } = counts(&found);
+        let Counts {
+            linear,
+            nonlinear,
+            none,
+        } = counts(&found);
         let (part, _) = part.into_inner().unwrap_or_else(PoisonError::into_inner);
-        part.finish(format!("{linear} linear, {nonlinear} nonlinear, {none} none"));
+        part.finish(format!(
+            "{linear} linear, {nonlinear} nonlinear, {none} none"
+        ));
     }
     Ok(found)
 }
@@ -264,7 +284,8 @@ fn largest_change(info: &NebInfo) -> Result<f64> {
     Ok(change.to_dtype(DType::F64)?.to_scalar()?)
 }
 
-/// The first and the second image of every pair, each (pairs, 3, H, W), [enlarged](enlarge) to [`Settings::side`].
+/// The first and the second image of every pair, each (pairs, 3, H, W), [enlarged](enlarge) to
+/// [`Settings::side`].
 ///
 /// # Errors
 /// No pairs, an index that there is not, or images that are not (N, 3, H, W) or larger than that.
@@ -273,22 +294,36 @@ pub fn ends(images: &Tensor, pairs: &[Pair], settings: &Settings) -> Result<[Ten
     let select = |end: usize| {
         let index = |pair: &Pair| match pair.test_index[end] {
             index if index < count => Ok(index as u32),
-            index => Err(Error::argument("test_index", format!("below {count}, the number of images"), index)),
+            index => Err(Error::argument(
+                "test_index",
+                format!("below {count}, the number of images"),
+                index,
+            )),
         };
         let rows = pairs.iter().map(index).collect::<Result<Vec<u32>>>()?;
-        enlarge(&images.index_select(&Tensor::new(rows, images.device())?, 0)?, settings.side)
+        enlarge(
+            &images.index_select(&Tensor::new(rows, images.device())?, 0)?,
+            settings.side,
+        )
     };
     Ok([select(0)?, select(1)?])
 }
 
-/// What the network says to points (N, …) of a space: the softmax of each, a probability for each class.
+/// What the network says to points (N, …) of a space: the softmax of each, a probability for each
+/// class.
 ///
 /// # Errors
 /// The network is in training mode, or does not take the points.
 ///
 /// Paper: *connectivity*, figures 2 and 3, the bars.
-pub fn probabilities(network: &dyn Network, space: Space, points: &Tensor) -> Result<Vec<Vec<f64>>> {
+pub fn probabilities(
+    network: &dyn Network,
+    space: Space,
+    points: &Tensor,
+) -> Result<Vec<Vec<f64>>> {
     check_evaluation(network)?;
-    let logits = network.forward_from(space.stage(), points)?.to_dtype(DType::F64)?;
+    let logits = network
+        .forward_from(space.stage(), points)?
+        .to_dtype(DType::F64)?;
     Ok(candle_nn::ops::softmax(&logits, D::Minus1)?.to_vec2()?)
 }

@@ -16,12 +16,15 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// At most `count` points of a history; see [`History::sampled`]. A term that the loss has not is NaN.
+    /// At most `count` points of a history; see [`History::sampled`]. A term that the loss has not
+    /// is NaN.
     pub fn of(history: &History, count: usize) -> Self {
         let mut curve = Self::default();
         for (number, epoch) in history.sampled(count) {
             curve.epoch.push(number as f64);
-            curve.cross_entropy.push(epoch.cross_entropy.unwrap_or(f64::NAN));
+            curve
+                .cross_entropy
+                .push(epoch.cross_entropy.unwrap_or(f64::NAN));
             curve.isometric.push(epoch.isometric.unwrap_or(f64::NAN));
         }
         curve

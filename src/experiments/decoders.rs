@@ -1,4 +1,5 @@
-//! Decoders of the *connectivity* experiment's hidden spaces: what an image on a path in a hidden space looks like.
+//! Decoders of the *connectivity* experiment's hidden spaces: what an image on a path in a hidden
+//! space looks like.
 
 use std::path::{Path, PathBuf};
 
@@ -37,8 +38,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The paper's epochs, batch size and learning rate (table 4), with as many filters as the network's stem has channels
-    /// for `quick` and `default`, the paper's 256 for `paper`.
+    /// The paper's epochs, batch size and learning rate (table 4), with as many filters as the
+    /// network's stem has channels for `quick` and `default`, the paper's 256 for `paper`.
     ///
     /// # Errors
     /// The input space.
@@ -50,11 +51,19 @@ impl Settings {
         };
         let network = cifar10::Settings::of(scale);
         let filters = scale.pick(network.width, network.width, 256);
-        Ok(Self { network, space, filters, epochs, batch_size, learning_rate: 1e-3, seed: 0 })
+        Ok(Self {
+            network,
+            space,
+            filters,
+            epochs,
+            batch_size,
+            learning_rate: 1e-3,
+            seed: 0,
+        })
     }
 
-    /// The shape of the decoder: images of the network's inputs' size from the first stage, of 32×32 pixels from the pooled
-    /// features.
+    /// The shape of the decoder: images of the network's inputs' size from the first stage, of
+    /// 32×32 pixels from the pooled features.
     ///
     /// # Errors
     /// A setting out of its range.
@@ -68,9 +77,16 @@ impl Settings {
                     Stem::Cifar => 0,
                     Stem::Imagenet => 2,
                 };
-                Ok(DecoderParams::FirstStage { channels, filters, doublings })
+                Ok(DecoderParams::FirstStage {
+                    channels,
+                    filters,
+                    doublings,
+                })
             }
-            Space::Last => Ok(DecoderParams::Features { features: network.features(), filters }),
+            Space::Last => Ok(DecoderParams::Features {
+                features: network.features(),
+                filters,
+            }),
         }
     }
 
@@ -81,7 +97,11 @@ impl Settings {
 }
 
 fn not_decoded() -> Error {
-    Error::argument("space", "first_stage or last, which can be decoded", Space::Input.name())
+    Error::argument(
+        "space",
+        "first_stage or last, which can be decoded",
+        Space::Input.name(),
+    )
 }
 
 /// A trained decoder.
@@ -97,15 +117,15 @@ pub struct Trained {
     pub test_error: f64,
 }
 
-/// Trains a decoder of what `network` (frozen) makes of the training images: mean squared error, Adam, no
-/// augmentation.
+/// Trains a decoder of what `network` (frozen) makes of the training images: mean squared error,
+/// Adam, no augmentation.
 ///
-/// With `checkpoint` the run is written to that file after every epoch, and one that was interrupted goes on from there
-/// to the same result. `progress` hears of it as in [`train`].
+/// With `checkpoint` the run is written to that file after every epoch, and one that was
+/// interrupted goes on from there to the same result. `progress` hears of it as in [`train`].
 ///
 /// # Errors
-/// A setting out of its range, a network in training mode or of another shape than the settings', a checkpoint of another
-/// run (another network's decoder, too), and what [`train`] refuses.
+/// A setting out of its range, a network in training mode or of another shape than the settings', a
+/// checkpoint of another run (another network's decoder, too), and what [`train`] refuses.
 ///
 /// Paper: *connectivity*, section 3, tables 2 to 4.
 pub fn run(
@@ -120,7 +140,11 @@ pub fn run(
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
-        optimizer: AdamParams { learning_rate: settings.learning_rate, ..AdamParams::default() }.into(),
+        optimizer: AdamParams {
+            learning_rate: settings.learning_rate,
+            ..AdamParams::default()
+        }
+        .into(),
         seed: settings.seed,
         context: format!("decoder of a network with weights {}", network.digest()?),
         checkpoint: checkpoint.map(PathBuf::from),
@@ -128,11 +152,19 @@ pub fn run(
     };
     let images = images.to_device(device)?;
     let encoder = cifar10::on_images(network, &settings.network);
-    let loss = Reconstruction { encoder: &encoder, stage: settings.space.stage() };
+    let loss = Reconstruction {
+        encoder: &encoder,
+        stage: settings.space.stage(),
+    };
     let (x, labels) = (&images.train_images, &images.train_labels);
     let history = train(&decoder, &parameters, &loss, x, labels, &params, progress)?;
     let test_error = test_error(network, &decoder.freeze()?, settings, &images.test_images)?;
-    Ok(Trained { decoder, parameters, history, test_error })
+    Ok(Trained {
+        decoder,
+        parameters,
+        history,
+        test_error,
+    })
 }
 
 /// The trained decoder of `settings` with the weights of a file, in evaluation mode.
@@ -151,11 +183,17 @@ fn fresh(settings: &Settings, device: &Device) -> Result<(Decoder, Parameters)> 
     Ok((Decoder::new(settings.decoder()?, builder)?, parameters))
 }
 
-/// The mean squared error of `decoder` on images (N, 3, H, W): its mean over images, channels and pixels in [0, 1].
+/// The mean squared error of `decoder` on images (N, 3, H, W): its mean over images, channels and
+/// pixels in [0, 1].
 ///
 /// # Errors
 /// Images that the network does not take, or none.
-pub fn test_error(network: &ResNet, decoder: &Decoder, settings: &Settings, images: &Tensor) -> Result<f64> {
+pub fn test_error(
+    network: &ResNet,
+    decoder: &Decoder,
+    settings: &Settings,
+    images: &Tensor,
+) -> Result<f64> {
     let errors = errors(network, decoder, settings, images)?;
     Ok(errors.iter().sum::<f64>() / errors.len() as f64)
 }
@@ -164,19 +202,36 @@ pub fn test_error(network: &ResNet, decoder: &Decoder, settings: &Settings, imag
 ///
 /// # Errors
 /// Images that the network does not take, or none.
-pub fn errors(network: &ResNet, decoder: &Decoder, settings: &Settings, images: &Tensor) -> Result<Vec<f64>> {
+pub fn errors(
+    network: &ResNet,
+    decoder: &Decoder,
+    settings: &Settings,
+    images: &Tensor,
+) -> Result<Vec<f64>> {
     const BATCH: usize = 100;
     let encoder = cifar10::on_images(network, &settings.network);
-    let loss = Reconstruction { encoder: &encoder, stage: settings.space.stage() };
+    let loss = Reconstruction {
+        encoder: &encoder,
+        stage: settings.space.stage(),
+    };
     let n = images.dims().first().copied().unwrap_or(0);
     let mut errors = Vec::with_capacity(n);
     for start in (0..n).step_by(BATCH) {
         interrupt::check()?;
         let batch = images.narrow(0, start, BATCH.min(n - start))?;
-        errors.extend(loss.errors(decoder, &batch)?.to_dtype(DType::F64)?.to_vec1::<f64>()?);
+        errors.extend(
+            loss.errors(decoder, &batch)?
+                .to_dtype(DType::F64)?
+                .to_vec1::<f64>()?,
+        );
     }
     match errors.is_empty() {
-        true => Err(Error::shape("decoder", "images", "(N, 3, H, W), N at least 1", images.dims())),
+        true => Err(Error::shape(
+            "decoder",
+            "images",
+            "(N, 3, H, W), N at least 1",
+            images.dims(),
+        )),
         false => Ok(errors),
     }
 }

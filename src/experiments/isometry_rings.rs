@@ -1,7 +1,7 @@
 //! The *isometry* paper's linked rings: section 3.1, figures 1A, 2A and 2B.
 //!
-//! One network for each of the three kinds of mapping and each seed ([`train_networks`]), and what each does to the
-//! distances and the loop of either ring ([`RingShape`]).
+//! One network for each of the three kinds of mapping and each seed ([`train_networks`]), and what
+//! each does to the distances and the loop of either ring ([`RingShape`]).
 
 use std::path::Path;
 use std::time::Instant;
@@ -44,11 +44,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// `quick`: 300 points, one seed, 1,000 epochs. `default`: 1,000 points, three seeds, the paper's 10,000 epochs.
-    /// `paper`: ten seeds.
+    /// `quick`: 300 points, one seed, 1,000 epochs. `default`: 1,000 points, three seeds, the
+    /// paper's 10,000 epochs. `paper`: ten seeds.
     pub fn of(scale: Scale) -> Self {
         Self {
-            rings: RingsParams { points: scale.pick(300, 1_000, 1_000), ..RingsParams::default() },
+            rings: RingsParams {
+                points: scale.pick(300, 1_000, 1_000),
+                ..RingsParams::default()
+            },
             sizes: vec![3, 20, 20, 20, 20, 2],
             mappings: vec![Partition::None, Partition::Local, Partition::Global],
             beta: 1.,
@@ -65,15 +68,26 @@ impl Settings {
     pub fn data(&self, seed: u64) -> Result<Rings> {
         let rings = entangled_rings(&RingsParams { seed, ..self.rings })?;
         let device = device::best();
-        Ok(Rings { points: rings.points.to_device(&device)?, labels: rings.labels.to_device(&device)?, ..rings })
+        Ok(Rings {
+            points: rings.points.to_device(&device)?,
+            labels: rings.labels.to_device(&device)?,
+            ..rings
+        })
     }
 
-    /// The training loss of a kind of mapping. None is β = 0, as section 2.1 has it: the isometric term inside the rings
-    /// is then reported, but not followed.
+    /// The training loss of a kind of mapping. None is β = 0, as section 2.1 has it: the isometric
+    /// term inside the rings is then reported, but not followed.
     pub fn loss(&self, mapping: Partition) -> Lil {
         match mapping {
-            Partition::None => Lil { beta: 0., ..Lil::default() },
-            partition => Lil { beta: self.beta, partition, ..Lil::default() },
+            Partition::None => Lil {
+                beta: 0.,
+                ..Lil::default()
+            },
+            partition => Lil {
+                beta: self.beta,
+                partition,
+                ..Lil::default()
+            },
         }
     }
 
@@ -82,7 +96,11 @@ impl Settings {
         TrainParams {
             epochs: self.epochs,
             batch_size: self.rings.points,
-            optimizer: AdamParams { learning_rate: self.learning_rate, ..AdamParams::default() }.into(),
+            optimizer: AdamParams {
+                learning_rate: self.learning_rate,
+                ..AdamParams::default()
+            }
+            .into(),
             ..TrainParams::default()
         }
     }
@@ -109,7 +127,9 @@ pub struct RingShape {
 fn quantiles(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
-    (0..=20).filter_map(|step| values.get(last * step / 20).copied()).collect()
+    (0..=20)
+        .filter_map(|step| values.get(last * step / 20).copied())
+        .collect()
 }
 
 /// A trained network.
@@ -160,7 +180,10 @@ pub fn representation(network: &Mlp, x: &Tensor) -> Result<Tensor> {
 pub fn ring_shapes(network: &Mlp, rings: &Rings) -> Result<Vec<RingShape>> {
     let phi = representation(network, &rings.points)?;
     let shape = |index: &Tensor| {
-        let (x, phi) = (rings.points.index_select(index, 0)?, phi.index_select(index, 0)?);
+        let (x, phi) = (
+            rings.points.index_select(index, 0)?,
+            phi.index_select(index, 0)?,
+        );
         let (given, found) = (pair_distances(&x)?, pair_distances(&phi)?);
         let found_loop = most_prominent_loop(&phi)?;
         Ok(RingShape {
@@ -172,7 +195,10 @@ pub fn ring_shapes(network: &Mlp, rings: &Rings) -> Result<Vec<RingShape>> {
             found_quantiles: quantiles(found),
         })
     };
-    members(&rings.points, &rings.labels)?.iter().map(shape).collect()
+    members(&rings.points, &rings.labels)?
+        .iter()
+        .map(shape)
+        .collect()
 }
 
 /// Trains one network; `progress` as in [`train`].
@@ -186,7 +212,11 @@ pub fn train_network(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
     if settings.beta <= 0. {
-        return Err(Error::argument("beta", "above 0 (0 is the mapping Partition::None)", settings.beta));
+        return Err(Error::argument(
+            "beta",
+            "above 0 (0 is the mapping Partition::None)",
+            settings.beta,
+        ));
     }
     let begin = Instant::now();
     let rings = settings.data(seed)?;
@@ -195,12 +225,35 @@ pub fn train_network(
     let network = Mlp::new(&settings.sizes, Activation::Tanh, builder)?;
     let loss = settings.loss(mapping);
     let params = settings.training();
-    let history = train(&network, &parameters, &loss, &rings.points, &rings.labels, &params, progress)?;
+    let history = train(
+        &network,
+        &parameters,
+        &loss,
+        &rings.points,
+        &rings.labels,
+        &params,
+        progress,
+    )?;
     let network = network.freeze()?;
     let seconds = begin.elapsed().as_secs_f64();
-    let accuracy = accuracy(&network, &rings.points, &rings.labels, settings.rings.points)?;
+    let accuracy = accuracy(
+        &network,
+        &rings.points,
+        &rings.labels,
+        settings.rings.points,
+    )?;
     let shape = ring_shapes(&network, &rings)?;
-    Ok(Trained { mapping, seed, rings, network, parameters, history, accuracy, shape, seconds })
+    Ok(Trained {
+        mapping,
+        seed,
+        rings,
+        network,
+        parameters,
+        history,
+        accuracy,
+        shape,
+        seconds,
+    })
 }
 
 /// Trains every network, `[mapping][seed]`, side by side; `bar` counts them.
@@ -208,21 +261,37 @@ pub fn train_network(
 /// # Errors
 /// No mapping, no seed, or an error of [`train_network`].
 pub fn train_networks(settings: &Settings, bar: &Bar) -> Result<Vec<Vec<Trained>>> {
-    let Settings { mappings, seeds, .. } = settings;
+    let Settings {
+        mappings, seeds, ..
+    } = settings;
     if mappings.is_empty() || seeds.is_empty() {
         let got = format!("{} and {}", mappings.len(), seeds.len());
-        return Err(Error::argument("mappings and seeds", "at least one each", got));
+        return Err(Error::argument(
+            "mappings and seeds",
+            "at least one each",
+            got,
+        ));
     }
-    let pairs: Vec<(Partition, u64)> =
-        mappings.iter().flat_map(|mapping| seeds.iter().map(|seed| (*mapping, *seed))).collect();
+    let pairs: Vec<(Partition, u64)> = mappings
+        .iter()
+        .flat_map(|mapping| seeds.iter().map(|seed| (*mapping, *seed)))
+        .collect();
     bar.begin(pairs.len(), "networks");
     let trained = in_parallel(&pairs, |(mapping, seed)| {
         let mut part = bar.part();
-        let trained = train_network(settings, *mapping, *seed, &mut |progress| part.set(progress.share()))?;
-        part.finish(format!("{mapping} isometry, seed {seed}: accuracy {:.4}", trained.accuracy));
+        let trained = train_network(settings, *mapping, *seed, &mut |progress| {
+            part.set(progress.share())
+        })?;
+        part.finish(format!(
+            "{mapping} isometry, seed {seed}: accuracy {:.4}",
+            trained.accuracy
+        ));
         Ok(trained)
     })?;
-    Ok(trained.chunks(seeds.len()).map(<[Trained]>::to_vec).collect())
+    Ok(trained
+        .chunks(seeds.len())
+        .map(<[Trained]>::to_vec)
+        .collect())
 }
 
 /// The network of a kind of mapping and a seed.
@@ -230,14 +299,23 @@ pub fn train_networks(settings: &Settings, bar: &Bar) -> Result<Vec<Vec<Trained>
 /// # Errors
 /// There is none.
 pub fn pick(networks: &[Vec<Trained>], mapping: Partition, seed: u64) -> Result<Trained> {
-    let found = networks.iter().flatten().find(|trained| trained.mapping == mapping && trained.seed == seed);
+    let found = networks
+        .iter()
+        .flatten()
+        .find(|trained| trained.mapping == mapping && trained.seed == seed);
     let got = || format!("{mapping} isometry, seed {seed}");
-    found.cloned().ok_or_else(|| Error::argument("network", "a mapping and a seed that were trained", got()))
+    found
+        .cloned()
+        .ok_or_else(|| Error::argument("network", "a mapping and a seed that were trained", got()))
 }
 
 /// One number of every ring of every network, networks first.
 pub fn ring_values(networks: &[Trained], value: impl Fn(&RingShape) -> f64) -> Vec<f64> {
-    networks.iter().flat_map(|trained| &trained.shape).map(value).collect()
+    networks
+        .iter()
+        .flat_map(|trained| &trained.shape)
+        .map(value)
+        .collect()
 }
 
 /// Writes each network's weights to `folder` as `local_seed_0.safetensors`.
@@ -307,11 +385,27 @@ impl Results {
             seed: trained.seed,
             accuracy: trained.accuracy,
             stress: trained.shape.iter().map(|ring| ring.stress).collect(),
-            distance_correlation: trained.shape.iter().map(|ring| ring.distance_correlation).collect(),
+            distance_correlation: trained
+                .shape
+                .iter()
+                .map(|ring| ring.distance_correlation)
+                .collect(),
             loop_kept: trained.shape.iter().map(|ring| ring.loop_kept).collect(),
-            loop_prominence: trained.shape.iter().map(|ring| ring.loop_prominence).collect(),
-            given_distances: trained.shape.iter().map(|ring| ring.given_quantiles.clone()).collect(),
-            found_distances: trained.shape.iter().map(|ring| ring.found_quantiles.clone()).collect(),
+            loop_prominence: trained
+                .shape
+                .iter()
+                .map(|ring| ring.loop_prominence)
+                .collect(),
+            given_distances: trained
+                .shape
+                .iter()
+                .map(|ring| ring.given_quantiles.clone())
+                .collect(),
+            found_distances: trained
+                .shape
+                .iter()
+                .map(|ring| ring.found_quantiles.clone())
+                .collect(),
             curve: Curve::of(&trained.history, CURVE),
             seconds: trained.seconds,
         };
@@ -323,7 +417,11 @@ impl Results {
             learning_rate: settings.learning_rate,
             seeds: settings.seeds.clone(),
             runs: networks.iter().flatten().map(run).collect(),
-            seconds: networks.iter().flatten().map(|trained| trained.seconds).sum(),
+            seconds: networks
+                .iter()
+                .flatten()
+                .map(|trained| trained.seconds)
+                .sum(),
         }
     }
 }

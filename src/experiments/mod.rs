@@ -1,4 +1,5 @@
-//! The papers' experiments, each as the sweep that its notebook runs after showing one case step by step.
+//! The papers' experiments, each as the sweep that its notebook runs after showing one case step by
+//! step.
 
 pub mod cifar10;
 pub mod connectivity_cifar10;

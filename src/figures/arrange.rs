@@ -37,7 +37,8 @@ pub struct Legend<'a> {
 }
 
 impl Arrangement<'_> {
-    /// Draws the panels; `height` makes of a plot's width its height, and `paint` gets each panel's plot.
+    /// Draws the panels; `height` makes of a plot's width its height, and `paint` gets each panel's
+    /// plot.
     ///
     /// # Errors
     /// No panel, no column, or an error of `paint`.
@@ -54,7 +55,9 @@ impl Arrangement<'_> {
             return Err(Error::argument("columns", "at least 1", 0));
         }
         let legend_room = self.legend.as_ref().map_or(0., |legend| {
-            legend_width(legend.title, legend.entries.iter().map(|(name, ..)| *name)).min(WIDTH / 3.) + 18.
+            legend_width(legend.title, legend.entries.iter().map(|(name, ..)| *name))
+                .min(WIDTH / 3.)
+                + 18.
         });
         let columns = self.columns.min(self.panel_titles.len());
         let rows = self.panel_titles.len().div_ceil(columns);
@@ -65,7 +68,11 @@ impl Arrangement<'_> {
         let figure_width = WIDTH - free + width * columns as f64;
         let title = Paragraph::new(self.title, TITLE, figure_width - 2. * MARGIN);
         let note = Paragraph::new(self.note, NOTE, figure_width - 2. * MARGIN);
-        let above = if self.panel_titles.iter().any(|title| !title.is_empty()) { 26. } else { 10. };
+        let above = if self.panel_titles.iter().any(|title| !title.is_empty()) {
+            26.
+        } else {
+            10.
+        };
         let row_height = above + plot_height + self.below + ROW_GAP;
         let top = MARGIN + title.height();
         let height = top + rows as f64 * row_height - ROW_GAP + note.height() + MARGIN;
@@ -77,7 +84,16 @@ impl Arrangement<'_> {
                 let left = left + column as f64 * (width + self.gap);
                 let top = top + row as f64 * row_height + above;
                 canvas.text((left, top - 14.), panel_title, PANEL_TITLE, Anchor::Start)?;
-                paint(canvas, index, Rect { left, top, right: left + width, bottom: top + plot_height })?;
+                paint(
+                    canvas,
+                    index,
+                    Rect {
+                        left,
+                        top,
+                        right: left + width,
+                        bottom: top + plot_height,
+                    },
+                )?;
             }
             if let Some(names) = &self.legend {
                 let left = figure_width - MARGIN - legend_room + 18.;
@@ -100,7 +116,11 @@ pub fn shared_names<'a>(
     match charts.find(|(_, names)| *names != first) {
         Some((title, names)) => {
             let got = format!("{names:?} in panel {title:?}");
-            Err(Error::argument(what, format!("the same names in every panel, {first:?}"), got))
+            Err(Error::argument(
+                what,
+                format!("the same names in every panel, {first:?}"),
+                got,
+            ))
         }
         None => Ok(first),
     }
@@ -108,6 +128,8 @@ pub fn shared_names<'a>(
 
 /// A title, the charts' words, and a note: a figure of several charts in words.
 pub fn words(title: &str, charts: impl IntoIterator<Item = String>, note: &str) -> String {
-    let lines = std::iter::once(title.to_string()).filter(|title| !title.is_empty()).chain(charts);
+    let lines = std::iter::once(title.to_string())
+        .filter(|title| !title.is_empty())
+        .chain(charts);
     super::with_note(lines.collect::<Vec<_>>().join("\n"), note)
 }

@@ -1,14 +1,18 @@
-//! plotters' SVG backend with positions in fractional pixels, and the few shapes that the figures draw.
+//! plotters' SVG backend with positions in fractional pixels, and the few shapes that the figures
+//! draw.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
-use plotters::element::{Circle, DashedPathElement, Drawable, PathElement, PointCollection, Polygon, Rectangle, Text};
+use plotters::element::{
+    Circle, DashedPathElement, Drawable, PathElement, PointCollection, Polygon, Rectangle, Text,
+};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{
-    Color as _, FontDesc, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle, TextStyle,
+    Color as _, FontDesc, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle,
+    TextStyle,
 };
 
 use super::palette::{Color, WHITE};
@@ -45,8 +49,14 @@ pub enum Marker {
 }
 
 impl Marker {
-    pub const ALL: [Self; 6] =
-        [Self::Circle, Self::Square, Self::Triangle, Self::Diamond, Self::TriangleDown, Self::Cross];
+    pub const ALL: [Self; 6] = [
+        Self::Circle,
+        Self::Square,
+        Self::Triangle,
+        Self::Diamond,
+        Self::TriangleDown,
+        Self::Cross,
+    ];
 }
 
 /// The dashes of a line.
@@ -81,19 +91,36 @@ pub struct Canvas<'a> {
 }
 
 /// Draws a figure of `size` (width, height) in pixels.
-pub fn draw(size: Point, alt: String, paint: impl FnOnce(&mut Canvas) -> Result<()>) -> Result<Figure> {
+pub fn draw(
+    size: Point,
+    alt: String,
+    paint: impl FnOnce(&mut Canvas) -> Result<()>,
+) -> Result<Figure> {
     let (width, height) = (size.0.ceil(), size.1.ceil());
     let mut body = String::new();
     let images = {
         let area =
-            SVGBackend::with_string(&mut body, ((width * UNITS) as u32, (height * UNITS) as u32)).into_drawing_area();
-        let mut canvas = Canvas { area, images: String::new() };
-        canvas.rect(Rect { left: 0., top: 0., right: width, bottom: height }, WHITE)?;
+            SVGBackend::with_string(&mut body, ((width * UNITS) as u32, (height * UNITS) as u32))
+                .into_drawing_area();
+        let mut canvas = Canvas {
+            area,
+            images: String::new(),
+        };
+        canvas.rect(
+            Rect {
+                left: 0.,
+                top: 0.,
+                right: width,
+                bottom: height,
+            },
+            WHITE,
+        )?;
         paint(&mut canvas)?;
         canvas.area.present().map_err(figure_error)?;
         canvas.images
     };
-    // plotters opens with an <svg> tag of its own, without a role or a text, and closes it at the end.
+    // plotters opens with an <svg> tag of its own, without a role or a text, and closes it at the
+    // end.
     let shapes = body.split_once('\n').map_or("", |(_, shapes)| shapes);
     let shapes = shapes.trim_end().strip_suffix("</svg>").unwrap_or(shapes);
     let text = escape(&alt);
@@ -112,7 +139,8 @@ pub fn text_width(text: &str, size: f64) -> f64 {
     let em: f64 = text
         .chars()
         .map(|character| match character {
-            'i' | 'j' | 'l' | 't' | 'f' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | '(' | ')' => 0.33,
+            'i' | 'j' | 'l' | 't' | 'f' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' '
+            | '(' | ')' => 0.33,
             'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.92,
             'A'..='Z' => 0.70,
             _ => 0.585,
@@ -126,7 +154,10 @@ pub fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if text_width(line, size) + text_width(" ", size) + text_width(word, size) <= width => {
+            Some(line)
+                if text_width(line, size) + text_width(" ", size) + text_width(word, size)
+                    <= width =>
+            {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -164,7 +195,10 @@ impl<'a> Canvas<'a> {
     /// A filled rectangle.
     pub fn rect(&mut self, rect: Rect, fill: Color) -> Result<()> {
         self.put(&Rectangle::new(
-            [units((rect.left, rect.top)), units((rect.right, rect.bottom))],
+            [
+                units((rect.left, rect.top)),
+                units((rect.right, rect.bottom)),
+            ],
             rgba(fill, 1.).filled(),
         ))
     }
@@ -184,14 +218,31 @@ impl<'a> Canvas<'a> {
             Dash::Short => (3., 3.),
         };
         let style = stroke(color, width);
-        self.put(&DashedPathElement::new(points, (on * UNITS) as i32, (off * UNITS) as i32, style))
+        self.put(&DashedPathElement::new(
+            points,
+            (on * UNITS) as i32,
+            (off * UNITS) as i32,
+            style,
+        ))
     }
 
     /// The outline of a rectangle.
     pub fn frame(&mut self, rect: Rect, color: Color, width: f64) -> Result<()> {
-        let Rect { left, top, right, bottom } = rect;
+        let Rect {
+            left,
+            top,
+            right,
+            bottom,
+        } = rect;
         // The side is drawn on past its start, so that the last corner is closed like the others.
-        let corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top), (right, top)];
+        let corners = [
+            (left, top),
+            (right, top),
+            (right, bottom),
+            (left, bottom),
+            (left, top),
+            (right, top),
+        ];
         self.path(&corners, color, width, Dash::Solid)
     }
 
@@ -202,17 +253,32 @@ impl<'a> Canvas<'a> {
     }
 
     /// A marker of about `2 × radius` pixels.
-    pub fn shape(&mut self, (x, y): Point, marker: Marker, radius: f64, color: Color) -> Result<()> {
+    pub fn shape(
+        &mut self,
+        (x, y): Point,
+        marker: Marker,
+        radius: f64,
+        color: Color,
+    ) -> Result<()> {
         let mut polygon = |points: &[Point]| {
-            let points: Vec<Point> = points.iter().map(|(dx, dy)| (x + radius * dx, y + radius * dy)).collect();
+            let points: Vec<Point> = points
+                .iter()
+                .map(|(dx, dy)| (x + radius * dx, y + radius * dy))
+                .collect();
             self.polygon(&points, color, 1.)
         };
         match marker {
             Marker::Circle => {
                 let radius = (radius * UNITS).round() as i32;
-                self.put(&Circle::new(units((x, y)), radius, rgba(color, 1.).filled()))
+                self.put(&Circle::new(
+                    units((x, y)),
+                    radius,
+                    rgba(color, 1.).filled(),
+                ))
             }
-            Marker::Square => polygon(&[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)]),
+            Marker::Square => {
+                polygon(&[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)])
+            }
             Marker::Triangle => polygon(&[(0., -1.15), (1.1, 0.8), (-1.1, 0.8)]),
             Marker::Diamond => polygon(&[(0., -1.25), (1.25, 0.), (0., 1.25), (-1.25, 0.)]),
             Marker::TriangleDown => polygon(&[(0., 1.15), (1.1, -0.8), (-1.1, -0.8)]),
@@ -246,25 +312,49 @@ impl<'a> Canvas<'a> {
         self.place(at, text, font, Anchor::Middle, FontTransform::Rotate270)
     }
 
-    fn place(&mut self, at: Point, text: &str, font: Font, anchor: Anchor, transform: FontTransform) -> Result<()> {
+    fn place(
+        &mut self,
+        at: Point,
+        text: &str,
+        font: Font,
+        anchor: Anchor,
+        transform: FontTransform,
+    ) -> Result<()> {
         let horizontal = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        let weight = if font.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let desc = FontDesc::new(FontFamily::Name(FONTS), font.size * UNITS * FONT_SCALE, weight).transform(transform);
+        let weight = if font.bold {
+            FontStyle::Bold
+        } else {
+            FontStyle::Normal
+        };
+        let desc = FontDesc::new(
+            FontFamily::Name(FONTS),
+            font.size * UNITS * FONT_SCALE,
+            weight,
+        )
+        .transform(transform);
         let color = rgba(font.color, 1.);
-        let style = TextStyle::from(desc).color(&color).pos(Pos::new(horizontal, VPos::Center));
+        let style = TextStyle::from(desc)
+            .color(&color)
+            .pos(Pos::new(horizontal, VPos::Center));
         // One line, without the characters that XML forbids.
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         self.put(&Text::new(text, units(at), style))
     }
 
     /// A PNG file, scaled to `rect` without smoothing.
     pub fn image(&mut self, rect: Rect, png: &[u8]) {
         use std::fmt::Write as _;
-        let ((x, y), (right, bottom)) = (units((rect.left, rect.top)), units((rect.right, rect.bottom)));
+        let ((x, y), (right, bottom)) = (
+            units((rect.left, rect.top)),
+            units((rect.right, rect.bottom)),
+        );
         // Writing to a String cannot fail.
         let _ = writeln!(
             self.images,

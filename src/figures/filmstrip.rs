@@ -31,8 +31,8 @@ pub struct Strip {
     pub target: usize,
 }
 
-/// Paths as rows of images, under each a bar for each class, the target's in red; an image that the network gives another
-/// class is framed and captioned with that class.
+/// Paths as rows of images, under each a bar for each class, the target's in red; an image that the
+/// network gives another class is framed and captioned with that class.
 ///
 /// Paper: *connectivity*, figures 2 and 3.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,23 +50,46 @@ pub struct Filmstrip {
 impl Strip {
     /// The class with the largest probability, the first of equals.
     fn answer(probabilities: &[f64]) -> usize {
-        let larger = |best: usize, (at, p): (usize, &f64)| if *p > probabilities[best] { at } else { best };
+        let larger =
+            |best: usize, (at, p): (usize, &f64)| if *p > probabilities[best] { at } else { best };
         probabilities.iter().enumerate().fold(0, larger)
     }
 
     fn check(&self, classes: usize) -> Result<()> {
         if self.images.is_empty() || self.images.len() != self.probabilities.len() {
-            let got = format!("{} for {} images in {:?}", self.probabilities.len(), self.images.len(), self.label);
-            return Err(Error::argument("probabilities", "one list for each image, at least one", got));
+            let got = format!(
+                "{} for {} images in {:?}",
+                self.probabilities.len(),
+                self.images.len(),
+                self.label
+            );
+            return Err(Error::argument(
+                "probabilities",
+                "one list for each image, at least one",
+                got,
+            ));
         }
         if let Some(list) = self.probabilities.iter().find(|list| list.len() != classes) {
-            return Err(Error::argument("probabilities", format!("{classes}, one for each class"), list.len()));
+            return Err(Error::argument(
+                "probabilities",
+                format!("{classes}, one for each class"),
+                list.len(),
+            ));
         }
-        if let Some(p) = self.probabilities.iter().flatten().find(|p| !(0. ..=1. + 1e-6).contains(*p)) {
+        if let Some(p) = self
+            .probabilities
+            .iter()
+            .flatten()
+            .find(|p| !(0. ..=1. + 1e-6).contains(*p))
+        {
             return Err(Error::argument("probability", "a number in [0, 1]", p));
         }
         if self.target >= classes {
-            return Err(Error::argument("target", format!("below {classes}, the number of classes"), self.target));
+            return Err(Error::argument(
+                "target",
+                format!("below {classes}, the number of classes"),
+                self.target,
+            ));
         }
         Ok(())
     }
@@ -76,38 +99,67 @@ impl Filmstrip {
     /// Draws the strips.
     ///
     /// # Errors
-    /// No strip or no class, a strip without images, probabilities that are not one for each class of each image, a target that
-    /// is no class, or an image whose bytes do not fit its size.
+    /// No strip or no class, a strip without images, probabilities that are not one for each class
+    /// of each image, a target that is no class, or an image whose bytes do not fit its size.
     pub fn figure(&self) -> Result<Figure> {
         if self.strips.is_empty() || self.classes.is_empty() {
             let got = format!("{} and {}", self.strips.len(), self.classes.len());
-            return Err(Error::argument("strips and classes", "at least one each", got));
+            return Err(Error::argument(
+                "strips and classes",
+                "at least one each",
+                got,
+            ));
         }
-        self.strips.iter().try_for_each(|strip| strip.check(self.classes.len()))?;
-        let frames = self.strips.iter().map(|strip| strip.images.len()).max().unwrap_or(1);
+        self.strips
+            .iter()
+            .try_for_each(|strip| strip.check(self.classes.len()))?;
+        let frames = self
+            .strips
+            .iter()
+            .map(|strip| strip.images.len())
+            .max()
+            .unwrap_or(1);
         let left = MARGIN + LABEL_WIDTH;
         let pitch = ((WIDTH - left - MARGIN) / frames as f64).min(SIDE + GAP);
         let side = pitch - GAP.min(pitch / 4.);
         let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
         let note = Paragraph::new(&self.note, NOTE, WIDTH - 2. * MARGIN);
-        let heights: Vec<f64> = self.strips.iter().map(|strip| image_height(strip, side)).collect();
-        let rows: f64 = heights.iter().map(|height| height + BARS + CAPTION_ROOM + ROW_GAP).sum();
+        let heights: Vec<f64> = self
+            .strips
+            .iter()
+            .map(|strip| image_height(strip, side))
+            .collect();
+        let rows: f64 = heights
+            .iter()
+            .map(|height| height + BARS + CAPTION_ROOM + ROW_GAP)
+            .sum();
         let top = MARGIN + title.height() + 8.;
-        draw((WIDTH, top + rows + note.height() + MARGIN), self.words(), |canvas| {
-            title.draw(canvas, (MARGIN, MARGIN))?;
-            let mut y = top;
-            for (strip, height) in self.strips.iter().zip(&heights) {
-                let label = Paragraph::new(&strip.label, LABEL, LABEL_WIDTH - 10.);
-                label.draw(canvas, (MARGIN, y + (height - label.height()) / 2.))?;
-                for (at, (image, probabilities)) in strip.images.iter().zip(&strip.probabilities).enumerate() {
-                    let left = left + at as f64 * pitch;
-                    let rect = Rect { left, top: y, right: left + side, bottom: y + height };
-                    self.frame(canvas, rect, image, probabilities, strip.target)?;
+        draw(
+            (WIDTH, top + rows + note.height() + MARGIN),
+            self.words(),
+            |canvas| {
+                title.draw(canvas, (MARGIN, MARGIN))?;
+                let mut y = top;
+                for (strip, height) in self.strips.iter().zip(&heights) {
+                    let label = Paragraph::new(&strip.label, LABEL, LABEL_WIDTH - 10.);
+                    label.draw(canvas, (MARGIN, y + (height - label.height()) / 2.))?;
+                    for (at, (image, probabilities)) in
+                        strip.images.iter().zip(&strip.probabilities).enumerate()
+                    {
+                        let left = left + at as f64 * pitch;
+                        let rect = Rect {
+                            left,
+                            top: y,
+                            right: left + side,
+                            bottom: y + height,
+                        };
+                        self.frame(canvas, rect, image, probabilities, strip.target)?;
+                    }
+                    y += height + BARS + CAPTION_ROOM + ROW_GAP;
                 }
-                y += height + BARS + CAPTION_ROOM + ROW_GAP;
-            }
-            note.draw(canvas, (MARGIN, y))
-        })
+                note.draw(canvas, (MARGIN, y))
+            },
+        )
     }
 
     fn frame(
@@ -118,42 +170,91 @@ impl Filmstrip {
         probabilities: &[f64],
         target: usize,
     ) -> Result<()> {
-        let Rect { left, top, right, bottom } = rect;
+        let Rect {
+            left,
+            top,
+            right,
+            bottom,
+        } = rect;
         let answer = Strip::answer(probabilities);
-        let (reach, width, edge) = if answer == target { (0.5, 1., palette::MUTED) } else { (2., 2.5, palette::WRONG) };
-        let outer = Rect { left: left - reach, top: top - reach, right: right + reach, bottom: bottom + reach };
+        let (reach, width, edge) = if answer == target {
+            (0.5, 1., palette::MUTED)
+        } else {
+            (2., 2.5, palette::WRONG)
+        };
+        let outer = Rect {
+            left: left - reach,
+            top: top - reach,
+            right: right + reach,
+            bottom: bottom + reach,
+        };
         canvas.frame(outer, edge, width)?;
         canvas.image(rect, &image.png()?);
         let slot = (right - left) / probabilities.len() as f64;
         let foot = bottom + 4. + BARS;
         for (class, p) in probabilities.iter().enumerate() {
             let left = left + class as f64 * slot;
-            let fill = if class == target { TARGET } else { palette::MUTED };
+            let fill = if class == target {
+                TARGET
+            } else {
+                palette::MUTED
+            };
             let height = (BARS - 2.) * p.min(1.);
             canvas.rect(
-                Rect { left: left + 0.1 * slot, top: foot - height, right: left + 0.9 * slot, bottom: foot },
+                Rect {
+                    left: left + 0.1 * slot,
+                    top: foot - height,
+                    right: left + 0.9 * slot,
+                    bottom: foot,
+                },
                 fill,
             )?;
         }
-        canvas.path(&[(left, foot), (right, foot)], palette::INK, 0.8, Dash::Solid)?;
+        canvas.path(
+            &[(left, foot), (right, foot)],
+            palette::INK,
+            0.8,
+            Dash::Solid,
+        )?;
         if answer != target {
             let text = format!("✗ {}", self.classes[answer]);
-            let font = Font { size: 10.5, color: palette::WRONG, bold: true };
-            canvas.text(((left + right) / 2., foot + 9.), &text, font, Anchor::Middle)?;
+            let font = Font {
+                size: 10.5,
+                color: palette::WRONG,
+                bold: true,
+            };
+            canvas.text(
+                ((left + right) / 2., foot + 9.),
+                &text,
+                font,
+                Anchor::Middle,
+            )?;
         }
         Ok(())
     }
 
     /// Every image's class and probability.
     fn words(&self) -> String {
-        let mut words = if self.title.is_empty() { "Images along paths.".to_string() } else { self.title.clone() };
+        let mut words = if self.title.is_empty() {
+            "Images along paths.".to_string()
+        } else {
+            self.title.clone()
+        };
         for strip in &self.strips {
             let said = strip.probabilities.iter().map(|probabilities| {
                 let answer = Strip::answer(probabilities);
                 let sign = if answer == strip.target { "" } else { "✗ " };
-                format!("{sign}{} {:.0} %", self.classes[answer], 100. * probabilities[answer])
+                format!(
+                    "{sign}{} {:.0} %",
+                    self.classes[answer],
+                    100. * probabilities[answer]
+                )
             });
-            words.push_str(&format!("\n  {}: {}", strip.label, said.collect::<Vec<_>>().join(", ")));
+            words.push_str(&format!(
+                "\n  {}: {}",
+                strip.label,
+                said.collect::<Vec<_>>().join(", ")
+            ));
         }
         super::with_note(words, &self.note)
     }
@@ -171,26 +272,41 @@ mod tests {
     use super::*;
 
     fn image(shade: u8) -> Image {
-        Image { width: 8, height: 8, rgb: (0..192).map(|at| shade.wrapping_add(at)).collect() }
+        Image {
+            width: 8,
+            height: 8,
+            rgb: (0..192).map(|at| shade.wrapping_add(at)).collect(),
+        }
     }
 
     fn strip(label: &str, wrong: bool) -> Strip {
         let probabilities = (0..10).map(|frame| {
             let mut p = vec![0.02; 10];
-            let other = if wrong && (4..6).contains(&frame) { 5 } else { 3 };
+            let other = if wrong && (4..6).contains(&frame) {
+                5
+            } else {
+                3
+            };
             p[other] = 0.82;
             p
         });
         let images = (0..10).map(|frame| image(20 * frame)).collect();
-        Strip { label: label.into(), images, probabilities: probabilities.collect(), target: 3 }
+        Strip {
+            label: label.into(),
+            images,
+            probabilities: probabilities.collect(),
+            target: 3,
+        }
     }
 
     fn filmstrip() -> Filmstrip {
         Filmstrip {
             title: "Cat <to> cat".into(),
-            classes: ["airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-                .map(String::from)
-                .to_vec(),
+            classes: [
+                "airplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+            ]
+            .map(String::from)
+            .to_vec(),
             strips: vec![strip("straight line", true), strip("band", false)],
             note: "Bars: softmax; red: the target class.".into(),
         }
@@ -203,7 +319,9 @@ mod tests {
         assert_eq!(figure.svg.matches("<image ").count(), 20);
         assert_eq!(figure.svg.matches("✗ dog").count(), 2 + 2 * 2); // drawn, and in the words of title and label
         assert!(
-            figure.alt.contains("straight line: cat 82 %, cat 82 %, cat 82 %, cat 82 %, ✗ dog 82 %"),
+            figure
+                .alt
+                .contains("straight line: cat 82 %, cat 82 %, cat 82 %, cat 82 %, ✗ dog 82 %"),
             "{}",
             figure.alt
         );
@@ -219,14 +337,26 @@ mod tests {
             change(&mut filmstrip);
             filmstrip.figure().unwrap_err().to_string()
         };
-        assert_eq!(message(|f| f.strips.clear()), "strips and classes is 0 and 10; expected at least one each");
-        assert_eq!(message(|f| f.strips[1].target = 10), "target is 10; expected below 10, the number of classes");
-        assert_eq!(message(|f| f.classes.truncate(9)), "probabilities is 10; expected 9, one for each class");
+        assert_eq!(
+            message(|f| f.strips.clear()),
+            "strips and classes is 0 and 10; expected at least one each"
+        );
+        assert_eq!(
+            message(|f| f.strips[1].target = 10),
+            "target is 10; expected below 10, the number of classes"
+        );
+        assert_eq!(
+            message(|f| f.classes.truncate(9)),
+            "probabilities is 10; expected 9, one for each class"
+        );
         assert_eq!(
             message(|f| f.strips[0].probabilities[2][1] = f64::NAN),
             "probability is NaN; expected a number in [0, 1]"
         );
-        assert!(message(|f| f.strips[0].images.truncate(4)).starts_with("probabilities is 10 for 4 images"));
+        assert!(
+            message(|f| f.strips[0].images.truncate(4))
+                .starts_with("probabilities is 10 for 4 images")
+        );
         assert!(message(|f| f.strips[0].images[0].rgb.truncate(3)).starts_with("rgb is 3"));
     }
 }

@@ -10,17 +10,23 @@ use crate::error::{Error, Result};
 
 /// The widest figure in pixels.
 const WIDTH: f64 = 900.;
-const CAPTION: Font = Font { size: 11., color: palette::INK, bold: false };
+const CAPTION: Font = Font {
+    size: 11.,
+    color: palette::INK,
+    bold: false,
+};
 const GAP: f64 = 12.;
 const CAPTION_ROOM: f64 = 22.;
 
 /// How numbers become colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Pixels {
-    /// [0, 1] from black to white, or red, green and blue; what lies outside is clipped, as a screen would.
+    /// [0, 1] from black to white, or red, green and blue; what lies outside is clipped, as a
+    /// screen would.
     #[default]
     Intensity,
-    /// A difference: blue at −`limit`, white at 0, red at `limit`, the average of the channels of colour images.
+    /// A difference: blue at −`limit`, white at 0, red at `limit`, the average of the channels of
+    /// colour images.
     Signed {
         /// The largest difference shown, > 0.
         limit: f64,
@@ -39,7 +45,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// The images of a batch: (N, H·W) or (N, H, W) grey, (N, C·H·W) or (N, C, H, W) with C = 1 or 3; any float type.
+    /// The images of a batch: (N, H·W) or (N, H, W) grey, (N, C·H·W) or (N, C, H, W) with C = 1 or
+    /// 3; any float type.
     ///
     /// `size` is (height, width).
     ///
@@ -48,7 +55,11 @@ impl Image {
     pub fn batch(images: &Tensor, size: (usize, usize), pixels: Pixels) -> Result<Vec<Self>> {
         let (height, width) = size;
         let area = height * width;
-        let expected = || format!("(N, {height}, {width}), (N, C, {height}, {width}) or rows of C·{area}, C = 1 or 3");
+        let expected = || {
+            format!(
+                "(N, {height}, {width}), (N, C, {height}, {width}) or rows of C·{area}, C = 1 or 3"
+            )
+        };
         let shape_error = || Error::shape("Image::batch", "images", expected(), images.dims());
         let count: usize = match images.dims() {
             [_, rest @ ..] if !rest.is_empty() => rest.iter().product(),
@@ -69,11 +80,21 @@ impl Image {
         {
             return Err(Error::argument("limit", "a number > 0", limit));
         }
-        let rows = images.to_dtype(DType::F64)?.flatten_from(1)?.to_vec2::<f64>()?;
+        let rows = images
+            .to_dtype(DType::F64)?
+            .flatten_from(1)?
+            .to_vec2::<f64>()?;
         if rows.iter().flatten().any(|value| value.is_nan()) {
             return Err(Error::argument("images", "numbers", "NaN"));
         }
-        Ok(rows.into_iter().map(|row| Self { width, height, rgb: colors(&row, area, pixels) }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Self {
+                width,
+                height,
+                rgb: colors(&row, area, pixels),
+            })
+            .collect())
     }
 
     /// The image as a PNG file, in grey where it has no colour.
@@ -82,14 +103,28 @@ impl Image {
     /// `rgb` has not three bytes a pixel.
     pub fn png(&self) -> Result<Vec<u8>> {
         if self.rgb.len() != 3 * self.width * self.height || self.rgb.is_empty() {
-            let expected = format!("3 × {} × {} bytes, at least one pixel", self.height, self.width);
+            let expected = format!(
+                "3 × {} × {} bytes, at least one pixel",
+                self.height, self.width
+            );
             return Err(Error::argument("rgb", expected, self.rgb.len()));
         }
-        let grey = self.rgb.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
-        let bytes: Vec<u8> = if grey { self.rgb.iter().copied().step_by(3).collect() } else { self.rgb.clone() };
+        let grey = self
+            .rgb
+            .chunks_exact(3)
+            .all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
+        let bytes: Vec<u8> = if grey {
+            self.rgb.iter().copied().step_by(3).collect()
+        } else {
+            self.rgb.clone()
+        };
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, self.width as u32, self.height as u32);
-        encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+        encoder.set_color(if grey {
+            png::ColorType::Grayscale
+        } else {
+            png::ColorType::Rgb
+        });
         let figure = |error: png::EncodingError| Error::Figure(error.to_string());
         let mut writer = encoder.write_header().map_err(figure)?;
         writer.write_image_data(&bytes).map_err(figure)?;
@@ -105,11 +140,19 @@ fn colors(planes: &[f64], area: usize, pixels: Pixels) -> Vec<u8> {
     (0..area)
         .flat_map(|pixel| match pixels {
             Pixels::Intensity => {
-                let byte = |channel: usize| (value(channel, pixel).clamp(0., 1.) * 255.).round() as u8;
-                if channels == 1 { [byte(0); 3] } else { [byte(0), byte(1), byte(2)] }
+                let byte =
+                    |channel: usize| (value(channel, pixel).clamp(0., 1.) * 255.).round() as u8;
+                if channels == 1 {
+                    [byte(0); 3]
+                } else {
+                    [byte(0), byte(1), byte(2)]
+                }
             }
             Pixels::Signed { limit } => {
-                let mean = (0..channels).map(|channel| value(channel, pixel)).sum::<f64>() / channels as f64;
+                let mean = (0..channels)
+                    .map(|channel| value(channel, pixel))
+                    .sum::<f64>()
+                    / channels as f64;
                 let Color { red, green, blue } = palette::diverging(mean / limit);
                 [red, green, blue]
             }
@@ -185,12 +228,24 @@ impl ImageGrid {
     ) -> Result<()> {
         let images = Image::batch(images, size, pixels)?;
         if captions.len() != images.len() {
-            return Err(Error::argument("captions", format!("{}, one an image", images.len()), captions.len()));
+            return Err(Error::argument(
+                "captions",
+                format!("{}, one an image", images.len()),
+                captions.len(),
+            ));
         }
         let tiles = images.into_iter().zip(captions.iter().cloned());
         self.row_labels.resize(self.rows.len(), String::new());
         self.row_labels.push(label.into());
-        self.rows.push(tiles.map(|(image, (caption, mark))| Tile { image, caption, mark }).collect());
+        self.rows.push(
+            tiles
+                .map(|(image, (caption, mark))| Tile {
+                    image,
+                    caption,
+                    mark,
+                })
+                .collect(),
+        );
         Ok(())
     }
 
@@ -205,7 +260,10 @@ impl ImageGrid {
         size: (usize, usize),
         answers: &[(String, bool)],
     ) -> Result<()> {
-        let captions: Vec<_> = answers.iter().map(|(caption, right)| (caption.clone(), Mark::of(*right))).collect();
+        let captions: Vec<_> = answers
+            .iter()
+            .map(|(caption, right)| (caption.clone(), Mark::of(*right)))
+            .collect();
         self.push(label, images, size, Pixels::Intensity, &captions)
     }
 
@@ -220,50 +278,80 @@ impl ImageGrid {
         size: (usize, usize),
         limit: f64,
     ) -> Result<()> {
-        let captions = vec![(String::new(), Mark::None); images.dims().first().copied().unwrap_or(0)];
+        let captions =
+            vec![(String::new(), Mark::None); images.dims().first().copied().unwrap_or(0)];
         self.push(label, images, size, Pixels::Signed { limit }, &captions)
     }
 
     /// Draws the grid.
     ///
     /// # Errors
-    /// No image, labels that are not as many as rows or columns, or an image whose bytes do not fit its size.
+    /// No image, labels that are not as many as rows or columns, or an image whose bytes do not fit
+    /// its size.
     pub fn figure(&self) -> Result<Figure> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         if columns == 0 {
             return Err(Error::argument("rows", "at least one image", "empty"));
         }
-        for (name, labels, count) in
-            [("row_labels", &self.row_labels, self.rows.len()), ("column_labels", &self.column_labels, columns)]
-        {
+        for (name, labels, count) in [
+            ("row_labels", &self.row_labels, self.rows.len()),
+            ("column_labels", &self.column_labels, columns),
+        ] {
             if !labels.is_empty() && labels.len() != count {
-                return Err(Error::argument(name, format!("{count} or none"), labels.len()));
+                return Err(Error::argument(
+                    name,
+                    format!("{count} or none"),
+                    labels.len(),
+                ));
             }
         }
-        let captions = || self.rows.iter().flatten().filter(|tile| !tile.caption.is_empty());
-        let caption_width = captions()
-            .map(|tile| text_width(&tile.caption, CAPTION.size) + text_width(tile.mark.sign().0, CAPTION.size));
+        let captions = || {
+            self.rows
+                .iter()
+                .flatten()
+                .filter(|tile| !tile.caption.is_empty())
+        };
+        let caption_width = captions().map(|tile| {
+            text_width(&tile.caption, CAPTION.size) + text_width(tile.mark.sign().0, CAPTION.size)
+        });
         let caption_width = caption_width.fold(0., f64::max);
         // Long row labels are broken, so that the images stay large.
-        let row_labels: Vec<Paragraph> =
-            self.row_labels.iter().map(|label| Paragraph::new(label, LABEL, 110.)).collect();
-        let widest =
-            row_labels.iter().flat_map(|p| &p.lines).map(|line| text_width(line, LABEL.size)).fold(0., f64::max);
+        let row_labels: Vec<Paragraph> = self
+            .row_labels
+            .iter()
+            .map(|label| Paragraph::new(label, LABEL, 110.))
+            .collect();
+        let widest = row_labels
+            .iter()
+            .flat_map(|p| &p.lines)
+            .map(|line| text_width(line, LABEL.size))
+            .fold(0., f64::max);
         let left = MARGIN + if widest > 0. { widest + GAP } else { 0. };
         let fit = (WIDTH - left - MARGIN) / columns as f64 - GAP;
         let side = fit.clamp(24., 96.);
         let pitch = (side + GAP).max(caption_width + 10.).max(24.);
-        let column_room = if self.column_labels.is_empty() { 0. } else { 24. };
+        let column_room = if self.column_labels.is_empty() {
+            0.
+        } else {
+            24.
+        };
         let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
-        let width = (left + columns as f64 * pitch - (pitch - side) + (pitch - side).max(MARGIN) + MARGIN).max(360.);
+        let width =
+            (left + columns as f64 * pitch - (pitch - side) + (pitch - side).max(MARGIN) + MARGIN)
+                .max(360.);
         let title = if title.lines.len() > 1 || width < WIDTH {
             Paragraph::new(&self.title, TITLE, width - 2. * MARGIN)
         } else {
             title
         };
         let note = Paragraph::new(&self.note, NOTE, width - 2. * MARGIN);
-        let heights: Vec<f64> = self.rows.iter().map(|row| row_side(row, side) + caption_room(row) + GAP).collect();
-        let top = MARGIN + title.height() + if title.lines.is_empty() { 0. } else { 8. } + column_room;
+        let heights: Vec<f64> = self
+            .rows
+            .iter()
+            .map(|row| row_side(row, side) + caption_room(row) + GAP)
+            .collect();
+        let top =
+            MARGIN + title.height() + if title.lines.is_empty() { 0. } else { 8. } + column_room;
         let height = top + heights.iter().sum::<f64>() + note.height() + MARGIN;
 
         draw((width, height), self.words(), |canvas| {
@@ -283,7 +371,12 @@ impl ImageGrid {
                     paint(
                         canvas,
                         tile,
-                        Rect { left, top: y, right: left + side, bottom: y + tile_height(tile, side) },
+                        Rect {
+                            left,
+                            top: y,
+                            right: left + side,
+                            bottom: y + tile_height(tile, side),
+                        },
                     )?;
                 }
                 y += heights.get(row).copied().unwrap_or_default();
@@ -294,11 +387,20 @@ impl ImageGrid {
 
     /// The grid in words: every caption.
     fn words(&self) -> String {
-        let mut words = if self.title.is_empty() { "Images.".to_string() } else { self.title.clone() };
+        let mut words = if self.title.is_empty() {
+            "Images.".to_string()
+        } else {
+            self.title.clone()
+        };
         for (row, tiles) in self.rows.iter().enumerate() {
-            let captions: Vec<String> =
-                tiles.iter().map(|tile| format!("{}{}", tile.mark.sign().0, tile.caption)).collect();
-            let label = self.row_labels.get(row).map_or_else(|| format!("row {}", row + 1), Clone::clone);
+            let captions: Vec<String> = tiles
+                .iter()
+                .map(|tile| format!("{}{}", tile.mark.sign().0, tile.caption))
+                .collect();
+            let label = self
+                .row_labels
+                .get(row)
+                .map_or_else(|| format!("row {}", row + 1), Clone::clone);
             words.push_str(&format!("\n  {label}: {}", captions.join(", ")));
         }
         super::with_note(words, &self.note)
@@ -311,20 +413,42 @@ fn tile_height(tile: &Tile, side: f64) -> f64 {
 }
 
 fn caption_room(tiles: &[Tile]) -> f64 {
-    if tiles.iter().all(|tile| tile.caption.is_empty()) { 0. } else { CAPTION_ROOM }
+    if tiles.iter().all(|tile| tile.caption.is_empty()) {
+        0.
+    } else {
+        CAPTION_ROOM
+    }
 }
 
 fn row_side(tiles: &[Tile], side: f64) -> f64 {
-    tiles.iter().map(|tile| tile_height(tile, side)).fold(0., f64::max)
+    tiles
+        .iter()
+        .map(|tile| tile_height(tile, side))
+        .fold(0., f64::max)
 }
 
 fn paint(canvas: &mut Canvas, tile: &Tile, rect: Rect) -> Result<()> {
     let (sign, color) = tile.mark.sign();
-    let Rect { left, top, right, bottom } = rect;
-    // The frame lies outside the image; without a mark it is a hairline, since images may be white at the edge.
-    let (reach, width, edge) = if tile.mark == Mark::Wrong { (2., 2.5, color) } else { (0.5, 1., palette::MUTED) };
+    let Rect {
+        left,
+        top,
+        right,
+        bottom,
+    } = rect;
+    // The frame lies outside the image; without a mark it is a hairline, since images may be white
+    // at the edge.
+    let (reach, width, edge) = if tile.mark == Mark::Wrong {
+        (2., 2.5, color)
+    } else {
+        (0.5, 1., palette::MUTED)
+    };
     canvas.frame(
-        Rect { left: left - reach, top: top - reach, right: right + reach, bottom: bottom + reach },
+        Rect {
+            left: left - reach,
+            top: top - reach,
+            right: right + reach,
+            bottom: bottom + reach,
+        },
         edge,
         width,
     )?;
@@ -334,7 +458,11 @@ fn paint(canvas: &mut Canvas, tile: &Tile, rect: Rect) -> Result<()> {
     canvas.text(
         (middle, bottom + 14.),
         &text,
-        Font { color, bold: tile.mark == Mark::Wrong, ..CAPTION },
+        Font {
+            color,
+            bold: tile.mark == Mark::Wrong,
+            ..CAPTION
+        },
         Anchor::Middle,
     )
 }
@@ -354,7 +482,11 @@ mod tests {
             let (image, y, x) = (i / (side * side), i / side % side, i % side);
             let (dx, dy) = (x as f64 - side as f64 / 2., y as f64 - side as f64 / 2.);
             let r = (dx * dx + dy * dy).sqrt() / side as f64;
-            if (r - 0.1 - 0.03 * image as f64).abs() < 0.08 { 0.4 + 0.6 * x as f64 / side as f64 } else { 0. }
+            if (r - 0.1 - 0.03 * image as f64).abs() < 0.08 {
+                0.4 + 0.6 * x as f64 / side as f64
+            } else {
+                0.
+            }
         });
         Tensor::from_vec(pixels.collect::<Vec<f64>>(), (n, side * side), &Device::Cpu).unwrap()
     }
@@ -363,7 +495,9 @@ mod tests {
         let clean = rings(6, 28);
         let noise = (rings(6, 28).roll(9, 1).unwrap() - 0.2).unwrap();
         let answers = |wrong: bool| -> Vec<(String, bool)> {
-            (0..6).map(|i| (format!("{i} · {}%", 99 - i), !wrong || i % 2 == 0)).collect()
+            (0..6)
+                .map(|i| (format!("{i} · {}%", 99 - i), !wrong || i % 2 == 0))
+                .collect()
         };
         let mut grid = ImageGrid {
             title: "Before & after <one> step".into(),
@@ -371,9 +505,17 @@ mod tests {
             note: "Below each image: the answer and its probability.".into(),
             ..ImageGrid::default()
         };
-        grid.push_answers("clean", &clean, (28, 28), &answers(false)).unwrap();
-        grid.push_differences("perturbation, −0.2 to 0.2", &noise, (28, 28), 0.8).unwrap();
-        grid.push_answers("attacked", &(clean + noise).unwrap(), (28, 28), &answers(true)).unwrap();
+        grid.push_answers("clean", &clean, (28, 28), &answers(false))
+            .unwrap();
+        grid.push_differences("perturbation, −0.2 to 0.2", &noise, (28, 28), 0.8)
+            .unwrap();
+        grid.push_answers(
+            "attacked",
+            &(clean + noise).unwrap(),
+            (28, 28),
+            &answers(true),
+        )
+        .unwrap();
         grid
     }
 
@@ -391,7 +533,11 @@ mod tests {
         ] {
             assert!(figure.svg.contains(text), "{text}");
         }
-        assert!(figure.alt.contains("attacked: ✓ 0 · 99%, ✗ 1 · 98%"), "{}", figure.alt);
+        assert!(
+            figure.alt.contains("attacked: ✓ 0 · 99%, ✗ 1 · 98%"),
+            "{}",
+            figure.alt
+        );
         assert_eq!(figure.svg.matches("<image ").count(), 18);
         assert_eq!(figure, grid().figure().unwrap());
         sample("images", &figure);
@@ -401,7 +547,14 @@ mod tests {
     fn color_images_of_any_shape() {
         let image = Tensor::rand(0f32, 1., (9, 3, 32, 32), &Device::Cpu).unwrap();
         let mut grid = ImageGrid::default();
-        grid.push("", &image, (32, 32), Pixels::Intensity, &vec![("cat · 55%".into(), Mark::Wrong); 9]).unwrap();
+        grid.push(
+            "",
+            &image,
+            (32, 32),
+            Pixels::Intensity,
+            &vec![("cat · 55%".into(), Mark::Wrong); 9],
+        )
+        .unwrap();
         grid.push(
             "",
             &image.flatten_from(1).unwrap(),
@@ -420,15 +573,31 @@ mod tests {
     fn the_png_holds_the_pixels() {
         let gray = Tensor::new(&[[0f32, 0.2, 0.4, 0.6, 1., 7.]], &Device::Cpu).unwrap();
         let red = Tensor::new(&[[1f32, 0., 0., 0.5, 0., 0.]], &Device::Cpu).unwrap();
-        for (tensor, size, expected) in
-            [(&gray, (2, 3), vec![0u8, 51, 102, 153, 255, 255]), (&red, (1, 2), vec![255, 0, 0, 0, 128, 0])]
-        {
+        for (tensor, size, expected) in [
+            (&gray, (2, 3), vec![0u8, 51, 102, 153, 255, 255]),
+            (&red, (1, 2), vec![255, 0, 0, 0, 128, 0]),
+        ] {
             let grid = &mut ImageGrid::default();
-            grid.push("", tensor, size, Pixels::Intensity, &[(String::new(), Mark::None)]).unwrap();
+            grid.push(
+                "",
+                tensor,
+                size,
+                Pixels::Intensity,
+                &[(String::new(), Mark::None)],
+            )
+            .unwrap();
             let svg = grid.figure().unwrap().svg;
-            let data = svg.split_once("base64,").unwrap().1.split_once('"').unwrap().0;
+            let data = svg
+                .split_once("base64,")
+                .unwrap()
+                .1
+                .split_once('"')
+                .unwrap()
+                .0;
             let file = STANDARD.decode(data).unwrap();
-            let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+            let mut reader = png::Decoder::new(std::io::Cursor::new(file))
+                .read_info()
+                .unwrap();
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             let info = reader.next_frame(&mut pixels).unwrap();
             assert_eq!((info.height as usize, info.width as usize), size);
@@ -439,29 +608,72 @@ mod tests {
     #[test]
     fn signed_pixels_show_the_sign() {
         let difference = Tensor::new(&[[-0.1f32, 0., 0.1]], &Device::Cpu).unwrap();
-        let image = Image::batch(&difference, (1, 3), Pixels::Signed { limit: 0.1 }).unwrap().remove(0);
-        assert_eq!(image.rgb, [0x21, 0x66, 0xac, 255, 255, 255, 0xb2, 0x18, 0x2b]);
+        let image = Image::batch(&difference, (1, 3), Pixels::Signed { limit: 0.1 })
+            .unwrap()
+            .remove(0);
+        assert_eq!(
+            image.rgb,
+            [0x21, 0x66, 0xac, 255, 255, 255, 0xb2, 0x18, 0x2b]
+        );
         assert!(Image::batch(&difference, (1, 3), Pixels::Signed { limit: 0. }).is_err());
     }
 
     #[test]
     fn bad_images_are_refused() {
         let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-        for shape in [&[784][..], &[2, 783], &[2, 14, 56], &[2, 2, 28, 28], &[2, 1, 1, 28, 28]] {
-            let error = Image::batch(&zeros(shape), (28, 28), Pixels::Intensity).unwrap_err().to_string();
-            assert!(error.starts_with("Image::batch: images has shape"), "{error}");
+        for shape in [
+            &[784][..],
+            &[2, 783],
+            &[2, 14, 56],
+            &[2, 2, 28, 28],
+            &[2, 1, 1, 28, 28],
+        ] {
+            let error = Image::batch(&zeros(shape), (28, 28), Pixels::Intensity)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("Image::batch: images has shape"),
+                "{error}"
+            );
         }
         assert!(Image::batch(&zeros(&[2, 0]), (0, 28), Pixels::Intensity).is_err());
         let nan = Tensor::new(&[[f32::NAN]], &Device::Cpu).unwrap();
         assert_eq!(
-            Image::batch(&nan, (1, 1), Pixels::Intensity).unwrap_err().to_string(),
+            Image::batch(&nan, (1, 1), Pixels::Intensity)
+                .unwrap_err()
+                .to_string(),
             "images is NaN; expected numbers"
         );
         assert!(ImageGrid::default().figure().is_err());
-        assert!(ImageGrid::default().push("", &zeros(&[2, 4]), (2, 2), Pixels::Intensity, &[]).is_err());
-        assert!(ImageGrid { row_labels: vec!["one".into()], ..grid() }.figure().is_err());
-        let broken =
-            Tile { image: Image { width: 2, height: 2, rgb: vec![0] }, caption: String::new(), mark: Mark::None };
-        assert!(ImageGrid { rows: vec![vec![broken]], ..ImageGrid::default() }.figure().is_err());
+        assert!(
+            ImageGrid::default()
+                .push("", &zeros(&[2, 4]), (2, 2), Pixels::Intensity, &[])
+                .is_err()
+        );
+        assert!(
+            ImageGrid {
+                row_labels: vec!["one".into()],
+                ..grid()
+            }
+            .figure()
+            .is_err()
+        );
+        let broken = Tile {
+            image: Image {
+                width: 2,
+                height: 2,
+                rgb: vec![0],
+            },
+            caption: String::new(),
+            mark: Mark::None,
+        };
+        assert!(
+            ImageGrid {
+                rows: vec![vec![broken]],
+                ..ImageGrid::default()
+            }
+            .figure()
+            .is_err()
+        );
     }
 }

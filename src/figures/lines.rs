@@ -33,20 +33,30 @@ pub struct Series {
 impl Series {
     /// A curve without a spread.
     pub fn line(name: impl Into<String>, x: &[f64], y: &[f64]) -> Self {
-        Self { name: name.into(), x: x.to_vec(), mean: y.to_vec(), ..Self::default() }
+        Self {
+            name: name.into(),
+            x: x.to_vec(),
+            mean: y.to_vec(),
+            ..Self::default()
+        }
     }
 
-    /// The mean of several runs, an array (run, point), with mean ± standard deviation (divided by n − 1) as its spread; a
-    /// single run has none.
+    /// The mean of several runs, an array (run, point), with mean ± standard deviation (divided by
+    /// n − 1) as its spread; a single run has none.
     ///
     /// # Errors
     /// No run, or runs that are not as long as `x`.
     pub fn over_runs(name: impl Into<String>, x: &[f64], runs: ArrayView2<f64>) -> Result<Self> {
         if runs.ncols() != x.len() {
-            return Err(Error::argument("runs", format!("{} points, as many as x", x.len()), runs.ncols()));
+            return Err(Error::argument(
+                "runs",
+                format!("{} points, as many as x", x.len()),
+                runs.ncols(),
+            ));
         }
-        let mean =
-            runs.mean_axis(ndarray::Axis(0)).ok_or_else(|| Error::argument("runs", "at least one run", "none"))?;
+        let mean = runs
+            .mean_axis(ndarray::Axis(0))
+            .ok_or_else(|| Error::argument("runs", "at least one run", "none"))?;
         let mut series = Self::line(name, x, &mean.to_vec());
         if runs.nrows() > 1 {
             let std = runs.std_axis(ndarray::Axis(0), 1.);
@@ -56,7 +66,8 @@ impl Series {
         Ok(series)
     }
 
-    /// One curve for each value of a parameter, from an array (value, run, point); see [`Series::over_runs`].
+    /// One curve for each value of a parameter, from an array (value, run, point); see
+    /// [`Series::over_runs`].
     ///
     /// # Errors
     /// Not as many names as values, or an error of [`Series::over_runs`].
@@ -68,17 +79,27 @@ impl Series {
                 names.len(),
             ));
         }
-        names.iter().zip(runs.outer_iter()).map(|(name, runs)| Self::over_runs(name, x, runs)).collect()
+        names
+            .iter()
+            .zip(runs.outer_iter())
+            .map(|(name, runs)| Self::over_runs(name, x, runs))
+            .collect()
     }
 
     fn check(&self) -> Result<()> {
         let n = self.x.len();
         if n == 0 {
-            return Err(Error::argument("series", "at least one point", format!("{:?} without a point", self.name)));
+            return Err(Error::argument(
+                "series",
+                "at least one point",
+                format!("{:?} without a point", self.name),
+            ));
         }
-        for (name, values, may_be_empty) in
-            [("mean", &self.mean, false), ("low", &self.low, true), ("high", &self.high, true)]
-        {
+        for (name, values, may_be_empty) in [
+            ("mean", &self.mean, false),
+            ("low", &self.low, true),
+            ("high", &self.high, true),
+        ] {
             if values.len() != n && !(may_be_empty && values.is_empty()) {
                 return Err(Error::argument(
                     name,
@@ -107,7 +128,15 @@ pub fn mean_std(values: &[f64]) -> (f64, f64) {
     if values.len() < 2 {
         return (mean, 0.);
     }
-    (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.)).sqrt())
+    (
+        mean,
+        (values
+            .iter()
+            .map(|value| (value - mean).powi(2))
+            .sum::<f64>()
+            / (n - 1.))
+            .sqrt(),
+    )
 }
 
 /// A chart of curves.
@@ -160,10 +189,21 @@ impl LineChart {
     /// Draws the chart, its legend on the right.
     ///
     /// # Errors
-    /// No series, a series whose lengths differ, a number that is not finite, or one ≤ 0 on a logarithmic axis.
+    /// No series, a series whose lengths differ, a number that is not finite, or one ≤ 0 on a
+    /// logarithmic axis.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self { title: String::new(), note: String::new(), ..self.clone() };
-        Panels { title: self.title.clone(), columns: 1, charts: vec![chart], note: self.note.clone() }.figure()
+        let chart = Self {
+            title: String::new(),
+            note: String::new(),
+            ..self.clone()
+        };
+        Panels {
+            title: self.title.clone(),
+            columns: 1,
+            charts: vec![chart],
+            note: self.note.clone(),
+        }
+        .figure()
     }
 
     fn check(&self) -> Result<()> {
@@ -174,24 +214,42 @@ impl LineChart {
     }
 
     fn x_axis(&self) -> Result<Axis> {
-        let values = self.series.iter().flat_map(|series| series.x.iter().copied());
+        let values = self
+            .series
+            .iter()
+            .flat_map(|series| series.x.iter().copied());
         Axis::spanning("x", self.x_scale, values, None)
     }
 
     fn y_values(&self) -> impl Iterator<Item = f64> {
-        let series = self.series.iter().flat_map(|s| s.mean.iter().chain(&s.low).chain(&s.high).copied());
+        let series = self
+            .series
+            .iter()
+            .flat_map(|s| s.mean.iter().chain(&s.low).chain(&s.high).copied());
         series.chain(self.reference.iter().map(|(_, value)| *value))
     }
 
     /// The chart in words: axes, and each curve's first, last and extreme values.
     fn words(&self) -> String {
-        let scale = if self.x_scale == AxisScale::Log { " (logarithmic)" } else { "" };
-        let mut words =
-            format!("{}{}{} against {}{scale}.", self.title, colon(&self.title), self.y_label, self.x_label);
+        let scale = if self.x_scale == AxisScale::Log {
+            " (logarithmic)"
+        } else {
+            ""
+        };
+        let mut words = format!(
+            "{}{}{} against {}{scale}.",
+            self.title,
+            colon(&self.title),
+            self.y_label,
+            self.x_label
+        );
         for series in &self.series {
-            if let (Some(x0), Some(x1), Some(y0), Some(y1)) =
-                (series.x.first(), series.x.last(), series.mean.first(), series.mean.last())
-            {
+            if let (Some(x0), Some(x1), Some(y0), Some(y1)) = (
+                series.x.first(),
+                series.x.last(),
+                series.mean.first(),
+                series.mean.last(),
+            ) {
                 let [x0, x1, y0, y1] = [x0, x1, y0, y1].map(|value| number(*value));
                 words.push_str(&format!("\n  {}: {y0} at {x0}, {y1} at {x1}", series.name));
             }
@@ -203,8 +261,12 @@ impl LineChart {
         if let Some((_, value)) = &self.reference {
             plot.reference(canvas, *value)?;
         }
-        let styles: Vec<Style> = (0..self.series.len()).map(|i| self.colors.style(i, self.series.len())).collect();
-        let points = |x: &[f64], y: &[f64]| -> Vec<Point> { x.iter().zip(y).map(|(x, y)| plot.at(*x, *y)).collect() };
+        let styles: Vec<Style> = (0..self.series.len())
+            .map(|i| self.colors.style(i, self.series.len()))
+            .collect();
+        let points = |x: &[f64], y: &[f64]| -> Vec<Point> {
+            x.iter().zip(y).map(|(x, y)| plot.at(*x, *y)).collect()
+        };
         // All shadings first, so that none hides a curve.
         for (series, style) in self.series.iter().zip(&styles) {
             if !series.low.is_empty() {
@@ -214,12 +276,21 @@ impl LineChart {
             }
         }
         for (series, style) in self.series.iter().zip(&styles) {
-            canvas.path(&points(&series.x, &series.mean), style.color, 2., style.dash)?;
+            canvas.path(
+                &points(&series.x, &series.mean),
+                style.color,
+                2.,
+                style.dash,
+            )?;
         }
         for (index, (series, style)) in self.series.iter().zip(&styles).enumerate() {
             let every = series.x.len().div_ceil(MARKERS);
             // Staggered, so that curves on top of each other show more than the last one's markers.
-            for point in points(&series.x, &series.mean).into_iter().skip(index % every).step_by(every) {
+            for point in points(&series.x, &series.mean)
+                .into_iter()
+                .skip(index % every)
+                .step_by(every)
+            {
                 canvas.marker(point, style.marker, 3.2, style.color)?;
             }
         }
@@ -248,48 +319,88 @@ impl Panels {
     /// Draws the charts; the legend, which the first chart gives, stands on the right.
     ///
     /// # Errors
-    /// No chart, `columns` 0, charts whose series' names differ, or an error of [`LineChart::figure`].
+    /// No chart, `columns` 0, charts whose series' names differ, or an error of
+    /// [`LineChart::figure`].
     pub fn figure(&self) -> Result<Figure> {
         let Some(first) = self.charts.first() else {
             return Err(Error::argument("charts", "at least one chart", "empty"));
         };
         self.charts.iter().try_for_each(LineChart::check)?;
-        let names = self
+        let names = self.charts.iter().map(|chart| {
+            (
+                chart.title.as_str(),
+                chart.series.iter().map(|s| s.name.as_str()).collect(),
+            )
+        });
+        let names = shared_names(names, "series")?;
+        let shared = self
             .charts
             .iter()
-            .map(|chart| (chart.title.as_str(), chart.series.iter().map(|s| s.name.as_str()).collect()));
-        let names = shared_names(names, "series")?;
-        let shared = self.charts.iter().all(|chart| chart.y_label == first.y_label && chart.y_scale == first.y_scale);
-        let x: Vec<Axis> = self.charts.iter().map(LineChart::x_axis).collect::<Result<_>>()?;
-        let y: Vec<Axis> = self.charts.iter().map(|chart| self.y_axis(chart, shared)).collect::<Result<_>>()?;
+            .all(|chart| chart.y_label == first.y_label && chart.y_scale == first.y_scale);
+        let x: Vec<Axis> = self
+            .charts
+            .iter()
+            .map(LineChart::x_axis)
+            .collect::<Result<_>>()?;
+        let y: Vec<Axis> = self
+            .charts
+            .iter()
+            .map(|chart| self.y_axis(chart, shared))
+            .collect::<Result<_>>()?;
 
         // One curve with a title of its own needs no legend.
         let with_legend = names.len() > 1 || !first.legend.is_empty() || first.reference.is_some();
-        let mut entries: Vec<_> =
-            names.iter().enumerate().map(|(i, name)| (*name, first.colors.style(i, names.len()), Key::Line)).collect();
-        entries.extend(first.reference.iter().map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)));
+        let mut entries: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (*name, first.colors.style(i, names.len()), Key::Line))
+            .collect();
+        entries.extend(
+            first
+                .reference
+                .iter()
+                .map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)),
+        );
         let left = y.iter().map(left_room).fold(0., f64::max);
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self.charts.iter().map(|chart| chart.title.as_str()).collect(),
+            panel_titles: self
+                .charts
+                .iter()
+                .map(|chart| chart.title.as_str())
+                .collect(),
             widest: f64::INFINITY,
             left,
             gap: if shared { 30. } else { MARGIN + left },
             below: BELOW,
-            legend: with_legend.then_some(Legend { title: &first.legend, entries }),
+            legend: with_legend.then_some(Legend {
+                title: &first.legend,
+                entries,
+            }),
         };
         let columns = self.columns.min(self.charts.len());
         arrangement.draw(
             self.words(),
             |_| PLOT_HEIGHT,
             |canvas, index, rect| {
-                let (Some(chart), Some(x), Some(y)) = (self.charts.get(index), x.get(index), y.get(index)) else {
+                let (Some(chart), Some(x), Some(y)) =
+                    (self.charts.get(index), x.get(index), y.get(index))
+                else {
                     return Ok(());
                 };
-                let plot = Plot { rect, x: Some(x), y };
-                plot.axes(canvas, &chart.x_label, &chart.y_label, index % columns == 0 || !shared)?;
+                let plot = Plot {
+                    rect,
+                    x: Some(x),
+                    y,
+                };
+                plot.axes(
+                    canvas,
+                    &chart.x_label,
+                    &chart.y_label,
+                    index % columns == 0 || !shared,
+                )?;
                 chart.paint(canvas, &plot)
             },
         )
@@ -302,11 +413,20 @@ impl Panels {
         }
         let ranges = self.charts.iter().filter_map(|chart| chart.y_range);
         let range = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        Axis::spanning("y", chart.y_scale, self.charts.iter().flat_map(LineChart::y_values), range)
+        Axis::spanning(
+            "y",
+            chart.y_scale,
+            self.charts.iter().flat_map(LineChart::y_values),
+            range,
+        )
     }
 
     fn words(&self) -> String {
-        words(&self.title, self.charts.iter().map(LineChart::words), &self.note)
+        words(
+            &self.title,
+            self.charts.iter().map(LineChart::words),
+            &self.note,
+        )
     }
 }
 
@@ -316,7 +436,9 @@ mod tests {
     use super::*;
 
     fn chart() -> LineChart {
-        let x: Vec<f64> = (0..20).map(|i| 10f64.powf(-2. + 2. * f64::from(i) / 19.)).collect();
+        let x: Vec<f64> = (0..20)
+            .map(|i| 10f64.powf(-2. + 2. * f64::from(i) / 19.))
+            .collect();
         let value = |(beta, seed, point): (usize, usize, usize)| -> f64 {
             0.06 + 0.9 / (1. + (x[point] * 12. / (1. + beta as f64)).powi(2)) - 0.02 * seed as f64
         };
@@ -351,7 +473,11 @@ mod tests {
         ] {
             assert!(figure.svg.contains(text), "{text}");
         }
-        assert!(figure.alt.contains("β = 10: 0.9396 at 0.01"), "{}", figure.alt);
+        assert!(
+            figure.alt.contains("β = 10: 0.9396 at 0.01"),
+            "{}",
+            figure.alt
+        );
         assert_eq!(figure, chart().figure().unwrap());
         sample("lines", &figure);
     }
@@ -360,7 +486,10 @@ mod tests {
     fn classes_differ_in_dashes_and_linear_axes_hold_every_point() {
         let x: Vec<f64> = (0..100).map(f64::from).collect();
         let series = (0..5).map(|c| {
-            let y: Vec<f64> = x.iter().map(|x| (x / 15. + f64::from(c)).sin() * 40. - 3.).collect();
+            let y: Vec<f64> = x
+                .iter()
+                .map(|x| (x / 15. + f64::from(c)).sin() * 40. - 3.)
+                .collect();
             Series::line(format!("class {c}"), &x, &y)
         });
         let chart = LineChart {
@@ -372,20 +501,32 @@ mod tests {
         let figure = chart.figure().unwrap();
         assert_well_formed(&figure);
         sample("classes", &figure);
-        let single =
-            LineChart { series: vec![Series::line("only", &[2.], &[0.5])], title: "One point".into(), ..chart };
+        let single = LineChart {
+            series: vec![Series::line("only", &[2.], &[0.5])],
+            title: "One point".into(),
+            ..chart
+        };
         sample("single", &single.figure().unwrap());
     }
 
     #[test]
     fn panels_share_one_axis_and_one_legend() {
-        let panel = |title: &str| LineChart { title: title.into(), note: String::new(), ..chart() };
+        let panel = |title: &str| LineChart {
+            title: title.into(),
+            note: String::new(),
+            ..chart()
+        };
         let panels = Panels {
             title: "Figure 3".into(),
             columns: 2,
-            charts: ["FGSM, cross-entropy", "FGSM, training loss", "PGD, cross-entropy", "PGD, training loss"]
-                .map(panel)
-                .to_vec(),
+            charts: [
+                "FGSM, cross-entropy",
+                "FGSM, training loss",
+                "PGD, cross-entropy",
+                "PGD, training loss",
+            ]
+            .map(panel)
+            .to_vec(),
             note: "Three seeds.".into(),
         };
         let figure = panels.figure().unwrap();
@@ -394,20 +535,46 @@ mod tests {
         // One y label a row.
         assert_eq!(figure.svg.matches(">\naccuracy\n<").count(), 2);
         sample("panels", &figure);
-        assert!(Panels { columns: 0, ..panels.clone() }.figure().is_err());
+        assert!(
+            Panels {
+                columns: 0,
+                ..panels.clone()
+            }
+            .figure()
+            .is_err()
+        );
         let mut other = panels.clone();
         other.charts[3].series.pop();
-        assert!(other.figure().unwrap_err().to_string().contains("PGD, training loss"));
-        assert!(Panels { charts: vec![], ..panels }.figure().is_err());
+        assert!(
+            other
+                .figure()
+                .unwrap_err()
+                .to_string()
+                .contains("PGD, training loss")
+        );
+        assert!(
+            Panels {
+                charts: vec![],
+                ..panels
+            }
+            .figure()
+            .is_err()
+        );
     }
 
     #[test]
     fn bad_series_are_refused() {
-        let with = |series: Series| LineChart { series: vec![series], ..LineChart::default() };
+        let with = |series: Series| LineChart {
+            series: vec![series],
+            ..LineChart::default()
+        };
         let good = Series::line("a", &[1., 2.], &[1., 2.]);
         assert!(with(good.clone()).figure().is_ok());
         let message = |chart: LineChart| chart.figure().unwrap_err().to_string();
-        assert_eq!(message(LineChart::default()), "series is empty; expected at least one series");
+        assert_eq!(
+            message(LineChart::default()),
+            "series is empty; expected at least one series"
+        );
         assert_eq!(
             message(with(Series::line("a", &[1., 2.], &[1.]))),
             "mean is 1; expected 2 numbers, as many as x of \"a\""
@@ -416,13 +583,32 @@ mod tests {
             message(with(Series::line("a", &[], &[]))),
             "series is \"a\" without a point; expected at least one point"
         );
-        assert_eq!(message(with(Series::line("a", &[1.], &[f64::NAN]))), "y is NaN; expected finite numbers");
-        assert!(message(with(Series { low: vec![0.; 2], ..good.clone() })).starts_with("low is one in"));
-        let log = LineChart { x_scale: AxisScale::Log, ..with(Series::line("a", &[0., 1.], &[1., 1.])) };
-        assert_eq!(message(log), "x is 0; expected numbers > 0 on a logarithmic axis");
+        assert_eq!(
+            message(with(Series::line("a", &[1.], &[f64::NAN]))),
+            "y is NaN; expected finite numbers"
+        );
+        assert!(
+            message(with(Series {
+                low: vec![0.; 2],
+                ..good.clone()
+            }))
+            .starts_with("low is one in")
+        );
+        let log = LineChart {
+            x_scale: AxisScale::Log,
+            ..with(Series::line("a", &[0., 1.], &[1., 1.]))
+        };
+        assert_eq!(
+            message(log),
+            "x is 0; expected numbers > 0 on a logarithmic axis"
+        );
         let runs = |shape| Array3::<f64>::zeros(shape);
-        assert!(Series::over_runs("a", &[1.], runs((1, 0, 1)).index_axis(ndarray::Axis(0), 0)).is_err());
-        assert!(Series::over_runs("a", &[1.], runs((1, 1, 2)).index_axis(ndarray::Axis(0), 0)).is_err());
+        assert!(
+            Series::over_runs("a", &[1.], runs((1, 0, 1)).index_axis(ndarray::Axis(0), 0)).is_err()
+        );
+        assert!(
+            Series::over_runs("a", &[1.], runs((1, 1, 2)).index_axis(ndarray::Axis(0), 0)).is_err()
+        );
         assert!(Series::family(&["a".into()], &[1.], &runs((0, 1, 1))).is_err());
     }
 
@@ -434,6 +620,8 @@ mod tests {
         assert_eq!(mean_std(&[3.]), (3., 0.));
         let runs = ndarray::arr2(&[[1.], [2.], [4.]]);
         let series = Series::over_runs("a", &[0.], runs.view()).unwrap();
-        assert!((series.mean[0] - mean).abs() < 1e-15 && (series.high[0] - mean - std).abs() < 1e-15);
+        assert!(
+            (series.mean[0] - mean).abs() < 1e-15 && (series.high[0] - mean - std).abs() < 1e-15
+        );
     }
 }

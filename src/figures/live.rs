@@ -13,11 +13,13 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Epochs that are drawn.
 const POINTS: usize = 300;
 
-/// A callback for [`train`](crate::training::train) and its like that draws the loss over the epochs, and its parts where it
-/// has any, in one figure that grows while they run, at most twice a second. Its last state stays, also after a stop.
+/// A callback for [`train`](crate::training::train) and its like that draws the loss over the
+/// epochs, and its parts where it has any, in one figure that grows while they run, at most twice a
+/// second. Its last state stays, also after a stop.
 ///
 /// Each point is the mean over an epoch, the last one that over the part that is done. Where
-/// [nothing can change in place](mod@crate::display#without-the-kernel-of-isopath), only the last state is shown, in words.
+/// [nothing can change in place](mod@crate::display#without-the-kernel-of-isopath), only the last
+/// state is shown, in words.
 ///
 /// ```no_run
 /// # use isopath::candle::Tensor;
@@ -54,7 +56,15 @@ struct LiveLoss {
 impl LiveLoss {
     fn new(screen: Screen, title: String) -> Self {
         let (epochs, words, pace) = (Vec::new(), String::new(), Pace::new(EVERY));
-        Self { screen, title, epochs, current: None, words, pace, handle: None }
+        Self {
+            screen,
+            title,
+            epochs,
+            current: None,
+            words,
+            pace,
+            handle: None,
+        }
     }
 
     fn add(&mut self, progress: &Progress) {
@@ -80,7 +90,9 @@ impl LiveLoss {
         let Ok(figure) = self.figure() else { return };
         match &self.handle {
             Some(handle) => handle.update(&figure),
-            None if self.screen.is_live() => self.handle = Some(Handle::new(self.screen.clone(), &figure.bundle())),
+            None if self.screen.is_live() => {
+                self.handle = Some(Handle::new(self.screen.clone(), &figure.bundle()))
+            }
             None => self.screen.display(Kind::Display, None, &figure.bundle()),
         }
     }
@@ -88,30 +100,54 @@ impl LiveLoss {
     fn figure(&self) -> Result<Figure> {
         let every = self.epochs.len().div_ceil(POINTS).max(1);
         let last = self.epochs.len().saturating_sub(1);
-        let thinned = self.epochs.iter().enumerate().filter(|(at, _)| at % every == 0 || *at == last);
-        let points: Vec<&(f64, Epoch)> = thinned.map(|(_, point)| point).chain(&self.current).collect();
+        let thinned = self
+            .epochs
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| at % every == 0 || *at == last);
+        let points: Vec<&(f64, Epoch)> = thinned
+            .map(|(_, point)| point)
+            .chain(&self.current)
+            .collect();
         let parts: [(&str, Part); 3] = [
             ("loss", |epoch| Some(epoch.loss)),
             ("cross-entropy", |epoch| epoch.cross_entropy),
             ("isometric, before β", |epoch| epoch.isometric),
         ];
         // A loss that has one part is that part.
-        let count = if points.iter().any(|(_, epoch)| epoch.isometric.is_some()) { 3 } else { 1 };
+        let count = if points.iter().any(|(_, epoch)| epoch.isometric.is_some()) {
+            3
+        } else {
+            1
+        };
         let series: Vec<Series> = parts
             .iter()
             .take(count)
             .filter_map(|(name, part)| {
-                let found = points.iter().filter_map(|(x, epoch)| Some((*x, part(epoch)?)));
+                let found = points
+                    .iter()
+                    .filter_map(|(x, epoch)| Some((*x, part(epoch)?)));
                 let (x, y): (Vec<f64>, Vec<f64>) = found.filter(|(_, y)| y.is_finite()).unzip();
                 (!x.is_empty()).then(|| Series::line(*name, &x, &y))
             })
             .collect();
-        let positive = series.iter().flat_map(|series| &series.mean).all(|y| *y > 0.);
+        let positive = series
+            .iter()
+            .flat_map(|series| &series.mean)
+            .all(|y| *y > 0.);
         let chart = LineChart {
             title: self.title.clone(),
             x_label: "epoch".into(),
-            y_label: if positive { "loss (logarithmic)".into() } else { "loss".into() },
-            y_scale: if positive { AxisScale::Log } else { AxisScale::Linear },
+            y_label: if positive {
+                "loss (logarithmic)".into()
+            } else {
+                "loss".into()
+            },
+            y_scale: if positive {
+                AxisScale::Log
+            } else {
+                AxisScale::Linear
+            },
             series,
             note: self.words.clone(),
             ..LineChart::default()
@@ -134,8 +170,22 @@ mod tests {
     use super::*;
 
     fn at(epoch: usize, batch: usize, loss: f64, isometric: Option<f64>) -> Progress {
-        let means = Epoch { loss, cross_entropy: isometric, isometric, accuracy: None, seconds: 1. };
-        Progress { epoch, epochs: 900, batch, batches: 2, means, images_per_second: 10., seconds_left: 3. }
+        let means = Epoch {
+            loss,
+            cross_entropy: isometric,
+            isometric,
+            accuracy: None,
+            seconds: 1.,
+        };
+        Progress {
+            epoch,
+            epochs: 900,
+            batch,
+            batches: 2,
+            means,
+            images_per_second: 10.,
+            seconds_left: 3.,
+        }
     }
 
     #[test]
@@ -152,12 +202,26 @@ mod tests {
             .iter()
             .map(|line| serde_json::from_str(line.split_once("DISPLAY ").unwrap().1).unwrap())
             .collect();
-        assert_eq!((messages[0]["kind"].as_str(), messages[1]["kind"].as_str()), (Some("display"), Some("update")));
-        assert!(messages.iter().all(|message| message["id"] == messages[0]["id"]) && messages.len() < 20);
-        let words = messages.last().unwrap()["data"]["text/plain"].as_str().unwrap();
-        assert!(words.starts_with("β = 1\nloss (logarithmic) against epoch.\n"), "{words}");
+        assert_eq!(
+            (messages[0]["kind"].as_str(), messages[1]["kind"].as_str()),
+            (Some("display"), Some("update"))
+        );
         assert!(
-            words.contains("loss: 1 at 1, 0.5 at 900.5") && words.contains("isometric, before β: 2 at 1"),
+            messages
+                .iter()
+                .all(|message| message["id"] == messages[0]["id"])
+                && messages.len() < 20
+        );
+        let words = messages.last().unwrap()["data"]["text/plain"]
+            .as_str()
+            .unwrap();
+        assert!(
+            words.starts_with("β = 1\nloss (logarithmic) against epoch.\n"),
+            "{words}"
+        );
+        assert!(
+            words.contains("loss: 1 at 1, 0.5 at 900.5")
+                && words.contains("isometric, before β: 2 at 1"),
             "{words}"
         );
         assert!(words.contains("epoch 901/900 (50 %)"), "{words}");
@@ -174,7 +238,10 @@ mod tests {
         live.add(&at(3, 2, f64::NAN, None));
         drop(live);
         let text = out.text();
-        assert!(text.starts_with("loss against epoch.\n  loss: 1 at 1, 0 at 2\n"), "{text}");
+        assert!(
+            text.starts_with("loss against epoch.\n  loss: 1 at 1, 0 at 2\n"),
+            "{text}"
+        );
         drop(LiveLoss::new(screen, "never called".into()));
         assert_eq!(out.text(), text);
     }
@@ -184,7 +251,12 @@ mod tests {
         let mut live = LiveLoss::new(Screen::in_memory(false).0, "Training with β = 1".into());
         for epoch in 1..=400 {
             let epoch_share = epoch as f64 / 400.;
-            live.add(&at(epoch, 2, (-3. * epoch_share).exp(), Some(0.3 + 0.1 * (9. * epoch_share).sin())));
+            live.add(&at(
+                epoch,
+                2,
+                (-3. * epoch_share).exp(),
+                Some(0.3 + 0.1 * (9. * epoch_share).sin()),
+            ));
         }
         let figure = live.figure()?;
         crate::figures::testing::assert_well_formed(&figure);

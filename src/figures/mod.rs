@@ -1,7 +1,8 @@
 //! Figures and tables of results, shown inline in a notebook.
 //!
-//! Charts are plain structs with public fields: fill them in, call `figure()`, and end the cell with the result, a
-//! [`Figure`] that owns its SVG; or show several in one cell, each by [`display`](crate::display()). Everything is deterministic: the same values give the same bytes.
+//! Charts are plain structs with public fields: fill them in, call `figure()`, and end the cell
+//! with the result, a [`Figure`] that owns its SVG; or show several in one cell, each by
+//! [`display`](crate::display()). Everything is deterministic: the same values give the same bytes.
 //!
 //! | module | shows |
 //! |---|---|
@@ -59,7 +60,8 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Shows the figure as the value of a cell; [`display`](crate::display()) shows it at any place of one.
+    /// Shows the figure as the value of a cell; [`display`](crate::display()) shows it at any place
+    /// of one.
     pub fn evcxr_display(&self) {
         display::value(self);
     }
@@ -76,7 +78,10 @@ impl Figure {
 /// `image/svg+xml` and `text/plain`.
 impl Show for Figure {
     fn bundle(&self) -> Bundle {
-        Bundle::new([("image/svg+xml", self.svg.as_str()), ("text/plain", &self.alt)])
+        Bundle::new([
+            ("image/svg+xml", self.svg.as_str()),
+            ("text/plain", &self.alt),
+        ])
     }
 }
 
@@ -93,7 +98,8 @@ impl fmt::Display for Figure {
     }
 }
 
-/// Text with the characters that HTML and XML reserve replaced; control characters, which XML forbids, become spaces.
+/// Text with the characters that HTML and XML reserve replaced; control characters, which XML
+/// forbids, become spaces.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -128,8 +134,14 @@ mod testing {
     /// Each tag closed in order, no bare `&`, alternative text present.
     pub fn assert_well_formed(figure: &Figure) {
         let svg = &figure.svg;
-        assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
-        assert!(svg.contains("role=\"img\"") && svg.contains("<title>") && svg.contains("aria-label="), "{svg}");
+        assert!(
+            svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"),
+            "{svg}"
+        );
+        assert!(
+            svg.contains("role=\"img\"") && svg.contains("<title>") && svg.contains("aria-label="),
+            "{svg}"
+        );
         assert!(!figure.alt.is_empty());
         let mut open: Vec<&str> = Vec::new();
         for tag in svg.split('<').skip(1) {
@@ -137,7 +149,10 @@ mod testing {
             for part in [tag, text] {
                 for entity in part.split('&').skip(1) {
                     let name = entity.split(';').next().unwrap_or_default();
-                    assert!(["amp", "lt", "gt", "quot", "apos"].contains(&name), "bare & before {entity:?}");
+                    assert!(
+                        ["amp", "lt", "gt", "quot", "apos"].contains(&name),
+                        "bare & before {entity:?}"
+                    );
                 }
             }
             assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
@@ -154,7 +169,9 @@ mod testing {
     /// Writes a sample where `ISOPATH_FIGURE_SAMPLES` names a folder, to be looked at.
     pub fn sample(name: &str, figure: &Figure) {
         if let Some(folder) = std::env::var_os("ISOPATH_FIGURE_SAMPLES") {
-            figure.save(std::path::Path::new(&folder).join(format!("{name}.svg"))).expect("the sample is written");
+            figure
+                .save(std::path::Path::new(&folder).join(format!("{name}.svg")))
+                .expect("the sample is written");
         }
     }
 }
@@ -167,18 +184,32 @@ mod tests {
     fn saving_writes_the_document_and_makes_the_folder() -> Result<()> {
         let folder = tempfile::tempdir().map_err(crate::Error::io("temporary folder"))?;
         let path = folder.path().join("deeper/figure.svg");
-        let figure = Figure { svg: "<svg></svg>".into(), alt: "nothing".into() };
+        let figure = Figure {
+            svg: "<svg></svg>".into(),
+            alt: "nothing".into(),
+        };
         figure.save(&path)?;
-        assert_eq!(std::fs::read_to_string(&path).map_err(crate::Error::io(&path))?, figure.svg);
+        assert_eq!(
+            std::fs::read_to_string(&path).map_err(crate::Error::io(&path))?,
+            figure.svg
+        );
         // A path that cannot be a file: nothing is left behind.
         assert!(figure.save(folder.path().join("deeper")).is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).map_err(crate::Error::io(folder.path()))?.count(), 1);
+        assert_eq!(
+            std::fs::read_dir(folder.path())
+                .map_err(crate::Error::io(folder.path()))?
+                .count(),
+            1
+        );
         Ok(())
     }
 
     #[test]
     fn a_figure_is_its_document_and_its_words() {
-        let figure = Figure { svg: "<svg></svg>".into(), alt: "nothing".into() };
+        let figure = Figure {
+            svg: "<svg></svg>".into(),
+            alt: "nothing".into(),
+        };
         let expected = Bundle::new([("image/svg+xml", "<svg></svg>"), ("text/plain", "nothing")]);
         assert_eq!(figure.bundle(), expected);
     }

@@ -16,13 +16,23 @@ pub struct Color {
 impl Color {
     /// From `0xRRGGBB`.
     pub const fn hex(rgb: u32) -> Self {
-        Self { red: (rgb >> 16) as u8, green: (rgb >> 8) as u8, blue: rgb as u8 }
+        Self {
+            red: (rgb >> 16) as u8,
+            green: (rgb >> 8) as u8,
+            blue: rgb as u8,
+        }
     }
 
     /// The colour a share `t` ∈ [0, 1] of the way to `other`.
     pub(super) fn towards(self, other: Self, t: f64) -> Self {
-        let mix = |from: u8, to: u8| (f64::from(from) + (f64::from(to) - f64::from(from)) * t).round() as u8;
-        Self { red: mix(self.red, other.red), green: mix(self.green, other.green), blue: mix(self.blue, other.blue) }
+        let mix = |from: u8, to: u8| {
+            (f64::from(from) + (f64::from(to) - f64::from(from)) * t).round() as u8
+        };
+        Self {
+            red: mix(self.red, other.red),
+            green: mix(self.green, other.green),
+            blue: mix(self.blue, other.blue),
+        }
     }
 }
 
@@ -39,8 +49,8 @@ pub const WRONG: Color = Color::hex(0xd55e00);
 /// A right answer: Okabe–Ito bluish green.
 pub const RIGHT: Color = Color::hex(0x009e73);
 
-/// Okabe and Ito's eight colours ("Color Universal Design", 2008), the yellow late since it is pale on white, and two
-/// of Paul Tol's muted scheme, so that ten classes differ.
+/// Okabe and Ito's eight colours ("Color Universal Design", 2008), the yellow late since it is pale
+/// on white, and two of Paul Tol's muted scheme, so that ten classes differ.
 const CLASSES: [Color; 10] = [
     Color::hex(0x0072b2),
     Color::hex(0xe69f00),
@@ -85,15 +95,24 @@ pub fn class(index: usize) -> Color {
     CLASSES[index % CLASSES.len()]
 }
 
-/// Colour and mark of the points of class `index`: [`class`]'s colours, each with a shape of its own after ten.
+/// Colour and mark of the points of class `index`: [`class`]'s colours, each with a shape of its
+/// own after ten.
 pub(super) fn class_mark(index: usize) -> Style {
     let marker = Marker::ALL[index / CLASSES.len() % Marker::ALL.len()];
-    Style { color: class(index), marker, dash: Dash::Solid }
+    Style {
+        color: class(index),
+        marker,
+        dash: Dash::Solid,
+    }
 }
 
-/// The colour of value `index` of `count` of an ordered parameter: viridis from dark violet to light green.
+/// The colour of value `index` of `count` of an ordered parameter: viridis from dark violet to
+/// light green.
 pub fn ordered(index: usize, count: usize) -> Color {
-    viridis(DARK_PART * index.min(count.saturating_sub(1)) as f64 / count.saturating_sub(1).max(1) as f64)
+    viridis(
+        DARK_PART * index.min(count.saturating_sub(1)) as f64
+            / count.saturating_sub(1).max(1) as f64,
+    )
 }
 
 /// viridis at `t`, clamped to [0, 1]; NaN counts as 0.
@@ -107,7 +126,11 @@ pub fn viridis(t: f64) -> Color {
 /// Blue (−1) through white (0) to red (1), clamped; NaN counts as 0. ColorBrewer's RdBu ends.
 pub fn diverging(t: f64) -> Color {
     let t = if t.is_nan() { 0. } else { t.clamp(-1., 1.) };
-    let end = if t < 0. { Color::hex(0x2166ac) } else { Color::hex(0xb2182b) };
+    let end = if t < 0. {
+        Color::hex(0x2166ac)
+    } else {
+        Color::hex(0xb2182b)
+    };
     WHITE.towards(end, t.abs())
 }
 
@@ -132,7 +155,11 @@ impl Colors {
             Self::Classes => [Dash::Solid, Dash::Long, Dash::Short][index % 3],
             Self::Ordered => Dash::Solid,
         };
-        Style { color, marker, dash }
+        Style {
+            color,
+            marker,
+            dash,
+        }
     }
 }
 
@@ -149,7 +176,9 @@ mod tests {
         }
         assert_eq!(class(13), class(3));
         // Rec. 709 luma must rise along the ramp, so that the order survives in grey.
-        let luma = |c: Color| 0.2126 * f64::from(c.red) + 0.7152 * f64::from(c.green) + 0.0722 * f64::from(c.blue);
+        let luma = |c: Color| {
+            0.2126 * f64::from(c.red) + 0.7152 * f64::from(c.green) + 0.0722 * f64::from(c.blue)
+        };
         for count in [2, 6, 10] {
             for i in 1..count {
                 assert!(luma(ordered(i, count)) > luma(ordered(i - 1, count)));
@@ -157,7 +186,10 @@ mod tests {
         }
         assert_eq!(ordered(0, 1), VIRIDIS[0]);
         assert_eq!(ordered(0, 0), VIRIDIS[0]);
-        assert_eq!((viridis(1.), viridis(7.), viridis(f64::NAN)), (VIRIDIS[8], VIRIDIS[8], VIRIDIS[0]));
+        assert_eq!(
+            (viridis(1.), viridis(7.), viridis(f64::NAN)),
+            (VIRIDIS[8], VIRIDIS[8], VIRIDIS[0])
+        );
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 const WIDEST: f64 = 400.;
 /// Pixels around points in space, for the ticks of the box and the names of its axes.
 const BOX_ROOM: f64 = 34.;
-/// The depth cue: the size of the farthest and the nearest points, and how much white the farthest have.
+/// The depth cue: the size of the farthest and the nearest points, and how much white the farthest
+/// have.
 const FAR_SIZE: f64 = 0.7;
 const NEAR_SIZE: f64 = 1.5;
 const FAR_FOG: f64 = 0.65;
@@ -31,12 +32,15 @@ pub struct View {
 
 impl Default for View {
     fn default() -> Self {
-        Self { azimuth: -60., elevation: 25. }
+        Self {
+            azimuth: -60.,
+            elevation: 25.,
+        }
     }
 }
 
-/// Points coloured by class. All axes have the same unit; points in space are the smaller and paler the farther away they
-/// are.
+/// Points coloured by class. All axes have the same unit; points in space are the smaller and paler
+/// the farther away they are.
 ///
 /// ```
 /// use isopath::figures::ScatterChart;
@@ -62,9 +66,11 @@ pub struct ScatterChart {
     pub points: Array2<f64>,
     /// The class of each point; its colour is that of [`palette::class`](super::palette::class).
     pub labels: Vec<u32>,
-    /// The classes' names for the legend, one for each label that occurs and those below; or empty, for no legend.
+    /// The classes' names for the legend, one for each label that occurs and those below; or empty,
+    /// for no legend.
     pub classes: Vec<String>,
-    /// The axes' names with their units, two or three; or empty where coordinates mean nothing, as UMAP's.
+    /// The axes' names with their units, two or three; or empty where coordinates mean nothing, as
+    /// UMAP's.
     pub axes: Vec<String>,
     /// From where points in space are seen.
     pub view: View,
@@ -84,39 +90,73 @@ pub fn points(x: &Tensor) -> Result<Array2<f64>> {
         _ => return Err(Error::shape("points", "x", "(N, 2) or (N, 3)", x.dims())),
     };
     let flat = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
-    Ok(Array2::from_shape_fn((rows, columns), |(row, column)| flat[row * columns + column]))
+    Ok(Array2::from_shape_fn((rows, columns), |(row, column)| {
+        flat[row * columns + column]
+    }))
 }
 
 impl ScatterChart {
     /// Draws the chart, its legend on the right.
     ///
     /// # Errors
-    /// No point, points that have neither two nor three coordinates, a number that is not finite, not as many labels as
-    /// points, a label that `classes` does not name, or not as many axes as coordinates.
+    /// No point, points that have neither two nor three coordinates, a number that is not finite,
+    /// not as many labels as points, a label that `classes` does not name, or not as many axes as
+    /// coordinates.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self { title: String::new(), note: String::new(), ..self.clone() };
+        let chart = Self {
+            title: String::new(),
+            note: String::new(),
+            ..self.clone()
+        };
         let (title, note) = (self.title.clone(), self.note.clone());
-        ScatterPanels { title, columns: 1, charts: vec![chart], note }.figure()
+        ScatterPanels {
+            title,
+            columns: 1,
+            charts: vec![chart],
+            note,
+        }
+        .figure()
     }
 
     fn check(&self) -> Result<()> {
         let (n, coordinates) = self.points.dim();
         if n == 0 || !(2..=3).contains(&coordinates) {
             let expected = "(N, 2) or (N, 3), N at least 1";
-            return Err(Error::shape("scatter", "points", expected, self.points.shape()));
+            return Err(Error::shape(
+                "scatter",
+                "points",
+                expected,
+                self.points.shape(),
+            ));
         }
         if let Some(number) = self.points.iter().find(|number| !number.is_finite()) {
             return Err(Error::argument("points", "finite coordinates", number));
         }
         if self.labels.len() != n {
-            return Err(Error::argument("labels", format!("{n}, one a point"), self.labels.len()));
+            return Err(Error::argument(
+                "labels",
+                format!("{n}, one a point"),
+                self.labels.len(),
+            ));
         }
         let named = self.classes.len();
-        if let Some(label) = self.labels.iter().find(|&&label| named > 0 && label as usize >= named) {
-            return Err(Error::argument("label", format!("below {named}, the number of classes"), label));
+        if let Some(label) = self
+            .labels
+            .iter()
+            .find(|&&label| named > 0 && label as usize >= named)
+        {
+            return Err(Error::argument(
+                "label",
+                format!("below {named}, the number of classes"),
+                label,
+            ));
         }
         if !self.axes.is_empty() && self.axes.len() != coordinates {
-            return Err(Error::argument("axes", format!("{coordinates} names or none"), self.axes.len()));
+            return Err(Error::argument(
+                "axes",
+                format!("{coordinates} names or none"),
+                self.axes.len(),
+            ));
         }
         Ok(())
     }
@@ -127,14 +167,27 @@ impl ScatterChart {
             .points
             .columns()
             .into_iter()
-            .map(|column| column.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v))))
+            .map(|column| {
+                column
+                    .iter()
+                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+                        (l.min(*v), h.max(*v))
+                    })
+            })
             .collect();
-        let widest = ranges.iter().map(|(low, high)| high - low).fold(0., f64::max);
+        let widest = ranges
+            .iter()
+            .map(|(low, high)| high - low)
+            .fold(0., f64::max);
         let pad = if widest > 0. { 0.04 * widest } else { 0.5 };
-        ranges.into_iter().map(|(low, high)| (low - pad, high + pad)).collect()
+        ranges
+            .into_iter()
+            .map(|(low, high)| (low - pad, high + pad))
+            .collect()
     }
 
-    /// A point's radius in pixels where the plot is `side` pixels wide: smaller where there are many.
+    /// A point's radius in pixels where the plot is `side` pixels wide: smaller where there are
+    /// many.
     fn radius(&self, side: f64) -> f64 {
         (0.2 * side / (self.points.nrows() as f64).sqrt()).clamp(1.4, 3.4)
     }
@@ -143,11 +196,20 @@ impl ScatterChart {
     fn plane(&self, rect: Rect) -> Result<[Axis; 2]> {
         let ranges = self.ranges();
         let room = [rect.right - rect.left, rect.bottom - rect.top];
-        let unit = ranges.iter().zip(room).map(|((low, high), room)| (high - low) / room).fold(0., f64::max);
+        let unit = ranges
+            .iter()
+            .zip(room)
+            .map(|((low, high), room)| (high - low) / room)
+            .fold(0., f64::max);
         let axis = |index: usize| {
             let (low, high) = ranges.get(index).copied().unwrap_or((0., 1.));
             let (middle, half) = ((low + high) / 2., unit * room[index] / 2.);
-            Axis::spanning("points", AxisScale::Linear, [], Some((middle - half, middle + half)))
+            Axis::spanning(
+                "points",
+                AxisScale::Linear,
+                [],
+                Some((middle - half, middle + half)),
+            )
         };
         Ok([axis(0)?, axis(1)?])
     }
@@ -158,22 +220,41 @@ impl ScatterChart {
             return self.paint_space(canvas, rect, radius);
         }
         let [x, y] = self.plane(rect)?;
-        let plot = Plot { rect, x: Some(&x), y: &y };
+        let plot = Plot {
+            rect,
+            x: Some(&x),
+            y: &y,
+        };
         match self.axes.as_slice() {
             [x_label, y_label] => plot.axes(canvas, x_label, y_label, true)?,
             _ => canvas.frame(rect, MUTED, 0.8)?,
         }
         for (point, label) in self.points.outer_iter().zip(&self.labels) {
             let style = class_mark(*label as usize);
-            canvas.shape(plot.at(point[0], point[1]), style.marker, radius, style.color)?;
+            canvas.shape(
+                plot.at(point[0], point[1]),
+                style.marker,
+                radius,
+                style.color,
+            )?;
         }
         Ok(())
     }
 
     fn paint_space(&self, canvas: &mut Canvas, rect: Rect, radius: f64) -> Result<()> {
         let room = if self.axes.is_empty() { 4. } else { BOX_ROOM };
-        let Rect { left, top, right, bottom } = rect;
-        let inner = Rect { left: left + room, top, right: right - room, bottom: bottom - room };
+        let Rect {
+            left,
+            top,
+            right,
+            bottom,
+        } = rect;
+        let inner = Rect {
+            left: left + room,
+            top,
+            right: right - room,
+            bottom: bottom - room,
+        };
         let projection = Projection::new(self.view, &self.ranges(), inner)?;
         projection.paint_box(canvas, &self.axes)?;
         let mut dots: Vec<_> = self
@@ -188,7 +269,11 @@ impl ScatterChart {
         let reach = dots.last().map_or(0., |(place, _)| place.depth) - far;
         for (place, label) in dots {
             let style = class_mark(label as usize);
-            let nearness = if reach > 0. { (place.depth - far) / reach } else { 1. };
+            let nearness = if reach > 0. {
+                (place.depth - far) / reach
+            } else {
+                1.
+            };
             let radius = radius * (FAR_SIZE + (NEAR_SIZE - FAR_SIZE) * nearness);
             let color: Color = style.color.towards(WHITE, FAR_FOG * (1. - nearness));
             canvas.shape(place.at, style.marker, radius + 0.5, WHITE)?;
@@ -200,7 +285,9 @@ impl ScatterChart {
     /// The chart in words: how many points each class has.
     fn words(&self) -> String {
         let mut counts = std::collections::BTreeMap::<u32, usize>::new();
-        self.labels.iter().for_each(|label| *counts.entry(*label).or_default() += 1);
+        self.labels
+            .iter()
+            .for_each(|label| *counts.entry(*label).or_default() += 1);
         let counts: Vec<String> = counts
             .into_iter()
             .map(|(label, count)| match self.classes.get(label as usize) {
@@ -208,9 +295,21 @@ impl ScatterChart {
                 None => format!("class {label} {count}"),
             })
             .collect();
-        let place = if self.points.ncols() == 3 { "space" } else { "the plane" };
-        let title = if self.title.is_empty() { String::new() } else { format!("{}: ", self.title) };
-        format!("{title}{} points in {place}; {}.", self.points.nrows(), counts.join(", "))
+        let place = if self.points.ncols() == 3 {
+            "space"
+        } else {
+            "the plane"
+        };
+        let title = if self.title.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", self.title)
+        };
+        format!(
+            "{title}{} points in {place}; {}.",
+            self.points.nrows(),
+            counts.join(", ")
+        )
     }
 }
 
@@ -223,47 +322,91 @@ pub struct ScatterPanels {
     pub title: String,
     /// Charts in a row; at least 1.
     pub columns: usize,
-    /// The charts, row by row. One may have fewer classes than another, but a class has the same name in all.
+    /// The charts, row by row. One may have fewer classes than another, but a class has the same
+    /// name in all.
     pub charts: Vec<ScatterChart>,
     /// Small print below everything.
     pub note: String,
 }
 
 impl ScatterPanels {
-    /// Draws the charts; the legend, with the classes of the chart that has most, stands on the right.
+    /// Draws the charts; the legend, with the classes of the chart that has most, stands on the
+    /// right.
     ///
     /// # Errors
-    /// No chart, `columns` 0, a class whose name differs between charts, or an error of [`ScatterChart::figure`].
+    /// No chart, `columns` 0, a class whose name differs between charts, or an error of
+    /// [`ScatterChart::figure`].
     pub fn figure(&self) -> Result<Figure> {
         self.charts.iter().try_for_each(ScatterChart::check)?;
         // The first of those with most classes.
-        let named = self.charts.iter().rev().max_by_key(|chart| chart.classes.len());
-        let (classes, heading) = named.map_or((&[][..], ""), |chart| (&chart.classes, &chart.legend));
+        let named = self
+            .charts
+            .iter()
+            .rev()
+            .max_by_key(|chart| chart.classes.len());
+        let (classes, heading) =
+            named.map_or((&[][..], ""), |chart| (&chart.classes, &chart.legend));
         for chart in &self.charts {
-            if let Some((other, name)) = chart.classes.iter().zip(classes).find(|(other, name)| other != name) {
+            if let Some((other, name)) = chart
+                .classes
+                .iter()
+                .zip(classes)
+                .find(|(other, name)| other != name)
+            {
                 let got = format!("{other:?} in panel {:?}", chart.title);
-                return Err(Error::argument("classes", format!("{name:?} as in another panel"), got));
+                return Err(Error::argument(
+                    "classes",
+                    format!("{name:?} as in another panel"),
+                    got,
+                ));
             }
         }
-        let entries = classes.iter().enumerate().map(|(i, name)| (name.as_str(), class_mark(i), Key::Dot)).collect();
+        let entries = classes
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (name.as_str(), class_mark(i), Key::Dot))
+            .collect();
         let plane = |chart: &&ScatterChart| chart.points.ncols() == 2 && !chart.axes.is_empty();
         let with_axes = self.charts.iter().any(|chart| plane(&chart));
         // The labels' room is known only once the plot's size is: a guess of the widest.
-        let guess = Rect { left: 0., top: 0., right: WIDEST, bottom: WIDEST };
-        let rooms = self.charts.iter().filter(plane).map(|chart| Ok(left_room(&chart.plane(guess)?[1])));
-        let left = rooms.collect::<Result<Vec<f64>>>()?.into_iter().fold(0., f64::max);
+        let guess = Rect {
+            left: 0.,
+            top: 0.,
+            right: WIDEST,
+            bottom: WIDEST,
+        };
+        let rooms = self
+            .charts
+            .iter()
+            .filter(plane)
+            .map(|chart| Ok(left_room(&chart.plane(guess)?[1])));
+        let left = rooms
+            .collect::<Result<Vec<f64>>>()?
+            .into_iter()
+            .fold(0., f64::max);
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self.charts.iter().map(|chart| chart.title.as_str()).collect(),
+            panel_titles: self
+                .charts
+                .iter()
+                .map(|chart| chart.title.as_str())
+                .collect(),
             widest: WIDEST,
             left,
             gap: if with_axes { MARGIN + left } else { 18. },
             below: if with_axes { BELOW } else { LABEL.size },
-            legend: (!classes.is_empty()).then_some(Legend { title: heading, entries }),
+            legend: (!classes.is_empty()).then_some(Legend {
+                title: heading,
+                entries,
+            }),
         };
-        let alt = words(&self.title, self.charts.iter().map(ScatterChart::words), &self.note);
+        let alt = words(
+            &self.title,
+            self.charts.iter().map(ScatterChart::words),
+            &self.note,
+        );
         arrangement.draw(
             alt,
             |width| width,
@@ -284,7 +427,11 @@ mod tests {
     fn rings(n: usize) -> ScatterChart {
         let point = |(row, axis): (usize, usize)| -> f64 {
             let t = std::f64::consts::TAU * (row % n) as f64 / n as f64;
-            if row < n { [t.cos(), t.sin(), 0.][axis] } else { [1. + t.cos(), 0., t.sin()][axis] }
+            if row < n {
+                [t.cos(), t.sin(), 0.][axis]
+            } else {
+                [1. + t.cos(), 0., t.sin()][axis]
+            }
         };
         ScatterChart {
             title: "Rings <linked> & whole".into(),
@@ -300,20 +447,36 @@ mod tests {
     fn plane() -> ScatterChart {
         let chart = rings(150);
         let points = chart.points.select(ndarray::Axis(1), &[0, 2]);
-        ScatterChart { title: "From the side".into(), points, axes: vec!["x (m)".into(), "z (m)".into()], ..chart }
+        ScatterChart {
+            title: "From the side".into(),
+            points,
+            axes: vec!["x (m)".into(), "z (m)".into()],
+            ..chart
+        }
     }
 
     #[test]
     fn a_chart_carries_its_texts_and_is_the_same_twice() {
         let figure = rings(150).figure().unwrap();
         assert_well_formed(&figure);
-        for text in ["Rings &lt;linked&gt; &amp; whole", "ring A", "ring B", "No noise."] {
+        for text in [
+            "Rings &lt;linked&gt; &amp; whole",
+            "ring A",
+            "ring B",
+            "No noise.",
+        ] {
             assert!(figure.svg.contains(text), "{text}");
         }
         for axis in ["x", "y", "z"] {
             assert!(figure.svg.contains(&format!(">\n{axis}\n<")), "{axis}");
         }
-        assert!(figure.alt.contains("300 points in space; ring A 150, ring B 150."), "{}", figure.alt);
+        assert!(
+            figure
+                .alt
+                .contains("300 points in space; ring A 150, ring B 150."),
+            "{}",
+            figure.alt
+        );
         assert_eq!(figure, rings(150).figure().unwrap());
         sample("scatter_space", &figure);
         let figure = plane().figure().unwrap();
@@ -354,15 +517,41 @@ mod tests {
         let mut other = panels.clone();
         other.charts[0].classes[1] = "another".into();
         let error = other.figure().unwrap_err().to_string();
-        assert_eq!(error, "classes is \"another\" in panel \"3 regions\"; expected \"region 1\" as in another panel");
-        assert!(ScatterPanels { columns: 0, ..panels.clone() }.figure().is_err());
-        assert!(ScatterPanels { charts: vec![], ..panels }.figure().is_err());
+        assert_eq!(
+            error,
+            "classes is \"another\" in panel \"3 regions\"; expected \"region 1\" as in another panel"
+        );
+        assert!(
+            ScatterPanels {
+                columns: 0,
+                ..panels.clone()
+            }
+            .figure()
+            .is_err()
+        );
+        assert!(
+            ScatterPanels {
+                charts: vec![],
+                ..panels
+            }
+            .figure()
+            .is_err()
+        );
     }
 
     #[test]
     fn a_unit_is_equally_long_on_both_axes() {
-        let wide = ScatterChart { points: ndarray::arr2(&[[0., 0.], [10., 1.]]), labels: vec![0, 1], ..plane() };
-        let rect = Rect { left: 0., top: 0., right: 300., bottom: 200. };
+        let wide = ScatterChart {
+            points: ndarray::arr2(&[[0., 0.], [10., 1.]]),
+            labels: vec![0, 1],
+            ..plane()
+        };
+        let rect = Rect {
+            left: 0.,
+            top: 0.,
+            right: 300.,
+            bottom: 200.,
+        };
         let [x, y] = wide.plane(rect).unwrap();
         let (across, up) = ((x.high - x.low) / 300., (y.high - y.low) / 200.);
         assert!((across / up - 1.).abs() < 1e-12, "{across} {up}");
@@ -373,7 +562,11 @@ mod tests {
     fn awkward_points_are_drawn() {
         let one = |points: Array2<f64>| {
             let labels = vec![7; points.nrows()];
-            let chart = ScatterChart { points, labels, ..ScatterChart::default() };
+            let chart = ScatterChart {
+                points,
+                labels,
+                ..ScatterChart::default()
+            };
             assert_well_formed(&chart.figure().unwrap());
         };
         one(ndarray::arr2(&[[3., 4.]]));
@@ -381,7 +574,10 @@ mod tests {
         one(ndarray::arr2(&[[1., 2., 3.], [1., 2., 3.]]));
         one(ndarray::arr2(&[[0., 0., -1e-200], [0., 0., 1e-200]]));
         for (azimuth, elevation) in [(0., 0.), (90., 90.), (-60., -90.), (400., 25.)] {
-            let chart = ScatterChart { view: View { azimuth, elevation }, ..rings(20) };
+            let chart = ScatterChart {
+                view: View { azimuth, elevation },
+                ..rings(20)
+            };
             assert_well_formed(&chart.figure().unwrap());
         }
     }
@@ -394,16 +590,40 @@ mod tests {
             chart.figure().unwrap_err().to_string()
         };
         assert!(message(|c| c.points = Array2::zeros((0, 3))).contains("points has shape [0, 3]"));
-        assert!(message(|c| c.points = Array2::zeros((20, 4))).contains("expected (N, 2) or (N, 3), N at least 1"));
-        assert_eq!(message(|c| c.points[[3, 1]] = f64::NAN), "points is NaN; expected finite coordinates");
-        assert_eq!(message(|c| c.labels.clear()), "labels is 0; expected 20, one a point");
-        assert_eq!(message(|c| c.labels[4] = 2), "label is 2; expected below 2, the number of classes");
-        assert_eq!(message(|c| c.axes = vec!["x".into()]), "axes is 1; expected 3 names or none");
+        assert!(
+            message(|c| c.points = Array2::zeros((20, 4)))
+                .contains("expected (N, 2) or (N, 3), N at least 1")
+        );
+        assert_eq!(
+            message(|c| c.points[[3, 1]] = f64::NAN),
+            "points is NaN; expected finite coordinates"
+        );
+        assert_eq!(
+            message(|c| c.labels.clear()),
+            "labels is 0; expected 20, one a point"
+        );
+        assert_eq!(
+            message(|c| c.labels[4] = 2),
+            "label is 2; expected below 2, the number of classes"
+        );
+        assert_eq!(
+            message(|c| c.axes = vec!["x".into()]),
+            "axes is 1; expected 3 names or none"
+        );
         assert!(message(|c| c.view.azimuth = f64::NAN).starts_with("view is (NaN, 25)"));
-        assert!(message(|c| (c.points[[0, 0]], c.points[[1, 0]]) = (f64::MIN, f64::MAX)).contains("finite"));
+        assert!(
+            message(|c| (c.points[[0, 0]], c.points[[1, 0]]) = (f64::MIN, f64::MAX))
+                .contains("finite")
+        );
         let cube = Tensor::zeros((2, 3, 4), DType::F32, &candle_core::Device::Cpu).unwrap();
         assert!(points(&cube).is_err());
-        let flat = Tensor::arange(0f32, 6., &candle_core::Device::Cpu).unwrap().reshape((2, 3)).unwrap();
-        assert_eq!(points(&flat).unwrap(), ndarray::arr2(&[[0., 1., 2.], [3., 4., 5.]]));
+        let flat = Tensor::arange(0f32, 6., &candle_core::Device::Cpu)
+            .unwrap()
+            .reshape((2, 3))
+            .unwrap();
+        assert_eq!(
+            points(&flat).unwrap(),
+            ndarray::arr2(&[[0., 1., 2.], [3., 4., 5.]])
+        );
     }
 }

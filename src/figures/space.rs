@@ -36,12 +36,19 @@ impl Projection {
     pub fn new(view: View, ranges: &[(f64, f64)], rect: Rect) -> Result<Self> {
         let View { azimuth, elevation } = view;
         if !(azimuth.is_finite() && elevation.is_finite()) {
-            return Err(Error::argument("view", "finite angles", format!("({azimuth}, {elevation})")));
+            return Err(Error::argument(
+                "view",
+                "finite angles",
+                format!("({azimuth}, {elevation})"),
+            ));
         }
         let &[x, y, z] = ranges else {
             return Err(Error::argument("coordinates", "three", ranges.len()));
         };
-        let ((sin_a, cos_a), (sin_e, cos_e)) = (azimuth.to_radians().sin_cos(), elevation.to_radians().sin_cos());
+        let ((sin_a, cos_a), (sin_e, cos_e)) = (
+            azimuth.to_radians().sin_cos(),
+            elevation.to_radians().sin_cos(),
+        );
         let mut projection = Self {
             ranges: [x, y, z],
             right: [-sin_a, cos_a, 0.],
@@ -53,13 +60,19 @@ impl Projection {
         };
         let span = |along: [f64; 3]| {
             let values = projection.corners().map(|corner| dot(along, corner));
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+                (low.min(v), high.max(v))
+            })
         };
         let (across, upwards) = (span(projection.right), span(projection.up));
         let (width, height) = (across.1 - across.0, upwards.1 - upwards.0);
         let scale = ((rect.right - rect.left) / width).min((rect.bottom - rect.top) / height);
         if !(scale.is_finite() && scale > 0.) {
-            return Err(Error::argument("points", "coordinates whose differences are finite", format!("{width} wide")));
+            return Err(Error::argument(
+                "points",
+                "coordinates whose differences are finite",
+                format!("{width} wide"),
+            ));
         }
         projection.scale = scale;
         projection.center = ((across.0 + across.1) / 2., (upwards.0 + upwards.1) / 2.);
@@ -69,7 +82,10 @@ impl Projection {
     pub fn place(&self, point: [f64; 3]) -> Place {
         let x = self.middle.0 + self.scale * (dot(self.right, point) - self.center.0);
         let y = self.middle.1 - self.scale * (dot(self.up, point) - self.center.1);
-        Place { at: (x, y), depth: dot(self.towards, point) }
+        Place {
+            at: (x, y),
+            depth: dot(self.towards, point),
+        }
     }
 
     fn corners(&self) -> impl Iterator<Item = [f64; 3]> {
@@ -77,15 +93,22 @@ impl Projection {
     }
 
     fn end(&self, axis: usize, high: bool) -> f64 {
-        if high { self.ranges[axis].1 } else { self.ranges[axis].0 }
+        if high {
+            self.ranges[axis].1
+        } else {
+            self.ranges[axis].0
+        }
     }
 
-    /// The three far walls of the box with their grids; ticks and names along three edges, unless there are no names.
+    /// The three far walls of the box with their grids; ticks and names along three edges, unless
+    /// there are no names.
     pub fn paint_box(&self, canvas: &mut Canvas, names: &[String]) -> Result<()> {
         // Of each pair of walls the one that is farther from the viewer.
         let far: [f64; 3] = std::array::from_fn(|axis| self.end(axis, self.towards[axis] < 0.));
         let near: [f64; 3] = std::array::from_fn(|axis| self.end(axis, self.towards[axis] >= 0.));
-        let axes = self.ranges.map(|range| Axis::spanning("points", AxisScale::Linear, [], Some(range)));
+        let axes = self
+            .ranges
+            .map(|range| Axis::spanning("points", AxisScale::Linear, [], Some(range)));
         for (index, axis) in axes.into_iter().enumerate() {
             let axis = axis?;
             let labelled: Vec<_> = axis.ticks.iter().collect();
@@ -105,7 +128,9 @@ impl Projection {
                 canvas.path(&line(at, far, a, near[a]), color, 0.8, Dash::Solid)?;
                 canvas.path(&line(at, far, b, near[b]), color, 0.8, Dash::Solid)?;
             }
-            let Some(name) = names.get(index) else { continue };
+            let Some(name) = names.get(index) else {
+                continue;
+            };
             let edge = self.labelled_edge(index, far, near);
             let at = |value: f64| {
                 let mut point = edge;
@@ -113,9 +138,16 @@ impl Projection {
                 self.place(point).at
             };
             let outwards = self.outwards(index, edge);
-            let beside = |(x, y): Point, distance: f64| (x + distance * outwards.0, y + distance * outwards.1);
+            let beside = |(x, y): Point, distance: f64| {
+                (x + distance * outwards.0, y + distance * outwards.1)
+            };
             for tick in labelled.iter().step_by(every) {
-                canvas.text(beside(at(tick.value), 13.), &tick.label, TICK, Anchor::Middle)?;
+                canvas.text(
+                    beside(at(tick.value), 13.),
+                    &tick.label,
+                    TICK,
+                    Anchor::Middle,
+                )?;
             }
             let middle = at((self.ranges[index].0 + self.ranges[index].1) / 2.);
             canvas.text(beside(middle, 31.), name, LABEL, Anchor::Middle)?;
@@ -123,8 +155,8 @@ impl Projection {
         Ok(())
     }
 
-    /// A point of the edge that carries the ticks of an axis: on the outline, at the bottom or, for the upright axis, at
-    /// the left.
+    /// A point of the edge that carries the ticks of an axis: on the outline, at the bottom or, for
+    /// the upright axis, at the left.
     fn labelled_edge(&self, axis: usize, far: [f64; 3], near: [f64; 3]) -> [f64; 3] {
         // Edges between a far and a near wall are on the outline.
         let [a, b] = [(axis + 1) % 3, (axis + 2) % 3];
@@ -139,18 +171,30 @@ impl Projection {
             let (x, y) = self.place(edge).at;
             if axis == 2 { -x } else { y }
         };
-        if rank(first) >= rank(second) { first } else { second }
+        if rank(first) >= rank(second) {
+            first
+        } else {
+            second
+        }
     }
 
     /// The direction in the picture, one pixel long, from the box's middle across an edge.
     fn outwards(&self, axis: usize, edge: [f64; 3]) -> Point {
         let mut middle = edge;
         middle[axis] = (self.ranges[axis].0 + self.ranges[axis].1) / 2.;
-        let from = self.place(std::array::from_fn(|k| (self.ranges[k].0 + self.ranges[k].1) / 2.)).at;
+        let from = self
+            .place(std::array::from_fn(|k| {
+                (self.ranges[k].0 + self.ranges[k].1) / 2.
+            }))
+            .at;
         let to = self.place(middle).at;
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let length = dx.hypot(dy);
-        if length > 0. { (dx / length, dy / length) } else { (0., 1.) }
+        if length > 0. {
+            (dx / length, dy / length)
+        } else {
+            (0., 1.)
+        }
     }
 }
 
@@ -163,7 +207,12 @@ mod tests {
     use super::*;
 
     fn projection(azimuth: f64, elevation: f64) -> Projection {
-        let rect = Rect { left: 0., top: 0., right: 200., bottom: 200. };
+        let rect = Rect {
+            left: 0.,
+            top: 0.,
+            right: 200.,
+            bottom: 200.,
+        };
         Projection::new(View { azimuth, elevation }, &[(-1., 1.); 3], rect).unwrap()
     }
 
@@ -172,10 +221,16 @@ mod tests {
         // Seen from the second axis' negative end: x to the right, z upwards, y away.
         let front = projection(-90., 0.);
         let at = |point| front.place(point);
-        assert!((at([0., 0., 0.]).at.0 - 100.).abs() < 1e-9 && (at([0., 0., 0.]).at.1 - 100.).abs() < 1e-9);
+        assert!(
+            (at([0., 0., 0.]).at.0 - 100.).abs() < 1e-9
+                && (at([0., 0., 0.]).at.1 - 100.).abs() < 1e-9
+        );
         assert!((at([1., 0., 0.]).at.0 - 200.).abs() < 1e-9);
         assert!(at([0., 0., 1.]).at.1.abs() < 1e-9);
-        assert!((at([0., -1., 0.]).depth - 1.).abs() < 1e-9 && (at([0., 1., 0.]).depth + 1.).abs() < 1e-9);
+        assert!(
+            (at([0., -1., 0.]).depth - 1.).abs() < 1e-9
+                && (at([0., 1., 0.]).depth + 1.).abs() < 1e-9
+        );
         // From above: y upwards.
         let above = projection(-90., 90.);
         assert!(above.place([0., 1., 0.]).at.1.abs() < 1e-9);
@@ -186,9 +241,15 @@ mod tests {
     fn the_picture_of_a_box_fills_the_rectangle_and_no_more() {
         for (azimuth, elevation) in [(-60., 25.), (10., -70.), (200., 89.)] {
             let projection = projection(azimuth, elevation);
-            let places: Vec<Point> = projection.corners().map(|corner| projection.place(corner).at).collect();
+            let places: Vec<Point> = projection
+                .corners()
+                .map(|corner| projection.place(corner).at)
+                .collect();
             let inside = |v: f64| (-1e-9..=200. + 1e-9).contains(&v);
-            assert!(places.iter().all(|(x, y)| inside(*x) && inside(*y)), "{places:?}");
+            assert!(
+                places.iter().all(|(x, y)| inside(*x) && inside(*y)),
+                "{places:?}"
+            );
             let reach = places.iter().flat_map(|(x, y)| [*x, *y]).fold(0., f64::max);
             assert!((reach - 200.).abs() < 1e-9, "{reach}");
         }

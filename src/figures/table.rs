@@ -8,7 +8,8 @@ use crate::display::{self, Bundle, Show};
 
 /// A table whose first column names the rows.
 ///
-/// Rows may be shorter than `columns`; what is missing is shown empty, and so is the heading of surplus cells.
+/// Rows may be shorter than `columns`; what is missing is shown empty, and so is the heading of
+/// surplus cells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// The columns' headings.
@@ -21,8 +22,15 @@ pub struct Table {
 
 impl Table {
     /// A table without rows.
-    pub fn new<S: Into<String>>(caption: impl Into<String>, columns: impl IntoIterator<Item = S>) -> Self {
-        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new(), caption: caption.into() }
+    pub fn new<S: Into<String>>(
+        caption: impl Into<String>,
+        columns: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self {
+            columns: columns.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
+            caption: caption.into(),
+        }
     }
 
     /// Adds a row.
@@ -38,11 +46,17 @@ impl Table {
         }
         html.push_str("<thead><tr>");
         for column in 0..self.width() {
-            html.push_str(&format!("<th scope=\"col\">{}</th>", escape(cell(&self.columns, column))));
+            html.push_str(&format!(
+                "<th scope=\"col\">{}</th>",
+                escape(cell(&self.columns, column))
+            ));
         }
         html.push_str("</tr></thead>\n<tbody>\n");
         for row in &self.rows {
-            html.push_str(&format!("<tr><th scope=\"row\">{}</th>", escape(cell(row, 0))));
+            html.push_str(&format!(
+                "<tr><th scope=\"row\">{}</th>",
+                escape(cell(row, 0))
+            ));
             for column in 1..self.width() {
                 html.push_str(&format!("<td>{}</td>", escape(cell(row, column))));
             }
@@ -52,20 +66,29 @@ impl Table {
         html
     }
 
-    /// Shows the table as the value of a cell; [`display`](crate::display()) shows it at any place of one.
+    /// Shows the table as the value of a cell; [`display`](crate::display()) shows it at any place
+    /// of one.
     pub fn evcxr_display(&self) {
         display::value(self);
     }
 
     fn width(&self) -> usize {
-        self.rows.iter().map(Vec::len).chain([self.columns.len()]).max().unwrap_or(0)
+        self.rows
+            .iter()
+            .map(Vec::len)
+            .chain([self.columns.len()])
+            .max()
+            .unwrap_or(0)
     }
 }
 
 /// `text/html` and `text/plain`.
 impl Show for Table {
     fn bundle(&self) -> Bundle {
-        Bundle::new([("text/html", self.html().as_str()), ("text/plain", &self.to_string())])
+        Bundle::new([
+            ("text/html", self.html().as_str()),
+            ("text/plain", &self.to_string()),
+        ])
     }
 }
 
@@ -88,7 +111,12 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = || std::iter::once(&self.columns).chain(&self.rows);
         let widths: Vec<usize> = (0..self.width())
-            .map(|column| lines().map(|row| cell(row, column).chars().count()).max().unwrap_or(0))
+            .map(|column| {
+                lines()
+                    .map(|row| cell(row, column).chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         if !self.caption.is_empty() {
             writeln!(f, "{}", self.caption)?;
@@ -104,7 +132,15 @@ impl fmt::Display for Table {
                 .collect();
             writeln!(f, "{}", cells.join("  ").trim_end())?;
             if index == 0 {
-                writeln!(f, "{}", widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>().join("──"))?;
+                writeln!(
+                    f,
+                    "{}",
+                    widths
+                        .iter()
+                        .map(|width| "─".repeat(*width))
+                        .collect::<Vec<_>>()
+                        .join("──")
+                )?;
             }
         }
         Ok(())
@@ -126,12 +162,21 @@ mod tests {
             "Accuracy <clean> & attacked\nβ      accuracy\n───────────────\n0          0.97\n0.001       0.9\nshort\n"
         );
         let html = table.html();
-        assert!(html.contains("<caption>Accuracy &lt;clean&gt; &amp; attacked</caption>"), "{html}");
-        assert!(html.contains("<th scope=\"col\">β</th>") && html.contains("<th scope=\"row\">0.001</th><td>0.9</td>"));
+        assert!(
+            html.contains("<caption>Accuracy &lt;clean&gt; &amp; attacked</caption>"),
+            "{html}"
+        );
+        assert!(
+            html.contains("<th scope=\"col\">β</th>")
+                && html.contains("<th scope=\"row\">0.001</th><td>0.9</td>")
+        );
         assert!(html.contains("<th scope=\"row\">short</th><td></td>"));
         assert_eq!(html.matches("<tr>").count(), html.matches("</tr>").count());
         let bundle = table.bundle();
-        assert_eq!((bundle.get("text/html"), bundle.get("text/plain")), (Some(&*html), Some(&*table.to_string())));
+        assert_eq!(
+            (bundle.get("text/html"), bundle.get("text/plain")),
+            (Some(&*html), Some(&*table.to_string()))
+        );
     }
 
     #[test]
@@ -144,7 +189,10 @@ mod tests {
     #[test]
     fn awkward_tables_are_shown() {
         assert_eq!(Table::default().to_string(), "\n\n");
-        let surplus = Table { rows: vec![vec!["a".into(), "b".into()]], ..Table::default() };
+        let surplus = Table {
+            rows: vec![vec!["a".into(), "b".into()]],
+            ..Table::default()
+        };
         assert!(surplus.html().contains("<td>b</td>"));
     }
 }

@@ -49,38 +49,56 @@ pub struct CrossEntropyGradient {
 
 /// ∇ₓ β·L_ISO written out, and what a K-Lipschitz Φ leaves of it.
 ///
-/// With H_ij = d(x_i, x_j) − d(Φ_i, Φ_j), J_ij = (Φ_i − Φ_j) / d(Φ_i, Φ_j), and X_ij likewise for the inputs:
+/// With H_ij = d(x_i, x_j) − d(Φ_i, Φ_j), J_ij = (Φ_i − Φ_j) / d(Φ_i, Φ_j), and X_ij likewise for
+/// the inputs:
 ///
-/// - each point alone, which is what an attack moves: ∂(β·L_ISO)/∂x_k = (4β/N²) Σ_j G_kj H_kj (X_kj − ∇Φ_kᵀ J_kj), no
-///   longer than (4β/N²) Σ_j G_kj |H_kj| (1 + K);
-/// - all points together, as the paper's equation (6) has it: (4β/N²) Σ_{i>j} G_ij H_ij (∇Φ_j − ∇Φ_i)ᵀ J_ij, no longer than
-///   (8β/N²) Σ_{i>j} G_ij |H_ij| K.
+/// - each point alone, which is what an attack moves: ∂(β·L_ISO)/∂x_k = (4β/N²) Σ_j G_kj H_kj (X_kj
+///   − ∇Φ_kᵀ J_kj), no longer than (4β/N²) Σ_j G_kj |H_kj| (1 + K);
+/// - all points together, as the paper's equation (6) has it: (4β/N²) Σ_{i>j} G_ij H_ij (∇Φ_j −
+///   ∇Φ_i)ᵀ J_ij, no longer than (8β/N²) Σ_{i>j} G_ij |H_ij| K.
 ///
-/// K is the largest ‖∇Φ‖₂ at these points, the least for which the argument holds. `x` is one batch (N, …) with `labels`
-/// (N,) of u32; β, G and Φ are those of `loss`. Equal points or representations have no direction: X or J is 0 there, as in
-/// the gradient of the loss itself.
+/// K is the largest ‖∇Φ‖₂ at these points, the least for which the argument holds. `x` is one batch
+/// (N, …) with `labels` (N,) of u32; β, G and Φ are those of `loss`. Equal points or
+/// representations have no direction: X or J is 0 there, as in the gradient of the loss itself.
 ///
 /// # Errors
-/// Fewer than two points; numbers that are not finite; labels of another number; a distance other than the Euclidean; or an
-/// error of [`jacobian`].
+/// Fewer than two points; numbers that are not finite; labels of another number; a distance other
+/// than the Euclidean; or an error of [`jacobian`].
 ///
-/// *isometry* paper, equation (6) and appendix A.1. Three deviations. The paper's ∇ₓ lets all points move together, which is
-/// why its distances of inputs cancel; under an attack each point moves alone, hence the first form. In A.1 each distance is
-/// differentiated in its first argument only, so (6) is half of the derivative, and half of our bound. And |H|, not H,
-/// bounds a length.
-pub fn isometric_gradient(network: &dyn Network, loss: &Lil, x: &Tensor, labels: &Tensor) -> Result<IsometricGradient> {
+/// *isometry* paper, equation (6) and appendix A.1. Three deviations. The paper's ∇ₓ lets all
+/// points move together, which is why its distances of inputs cancel; under an attack each point
+/// moves alone, hence the first form. In A.1 each distance is differentiated in its first argument
+/// only, so (6) is half of the derivative, and half of our bound. And |H|, not H, bounds a length.
+pub fn isometric_gradient(
+    network: &dyn Network,
+    loss: &Lil,
+    x: &Tensor,
+    labels: &Tensor,
+) -> Result<IsometricGradient> {
     loss.validate()?;
     if !(loss.metric.as_ref() as &dyn Any).is::<Euclidean>() {
-        return Err(Error::argument("metric", "Euclidean", format!("{:?}", loss.metric)));
+        return Err(Error::argument(
+            "metric",
+            "Euclidean",
+            format!("{:?}", loss.metric),
+        ));
     }
     let inputs = host_rows("x", x, 2)?;
     let n = inputs.len();
     let cells = loss.cells(labels, n)?;
-    let phi = host_rows("phi", &represent(network, loss.representation, &x.detach())?, 2)?;
+    let phi = host_rows(
+        "phi",
+        &represent(network, loss.representation, &x.detach())?,
+        2,
+    )?;
     let jacobian = jacobian(network, loss.representation, x)?;
     let jacobian_norms = spectral_norms(&jacobian)?;
     let (_, outputs, d) = jacobian.dims3()?;
-    let slopes = jacobian.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+    let slopes = jacobian
+        .to_device(&Device::Cpu)?
+        .to_dtype(DType::F64)?
+        .flatten_all()?
+        .to_vec1::<f64>()?;
     let k = jacobian_norms.iter().copied().fold(0., f64::max);
     let factor = 4. * loss.beta / (n * n) as f64;
 
@@ -100,33 +118,54 @@ pub fn isometric_gradient(network: &dyn Network, loss: &Lil, x: &Tensor, labels:
         }
         // ∇Φ_iᵀ Σ_j H_ij J_ij.
         let mut pulled = vec![0.; d];
-        for (slope, weight) in slopes[i * outputs * d..(i + 1) * outputs * d].chunks(d.max(1)).zip(&after) {
-            pulled.iter_mut().zip(slope).for_each(|(pulled, slope)| *pulled += weight * slope);
+        for (slope, weight) in slopes[i * outputs * d..(i + 1) * outputs * d]
+            .chunks(d.max(1))
+            .zip(&after)
+        {
+            pulled
+                .iter_mut()
+                .zip(slope)
+                .for_each(|(pulled, slope)| *pulled += weight * slope);
         }
         for axis in 0..d {
             points[[i, axis]] = factor * (before[axis] - pulled[axis]);
             together[axis] -= factor * pulled[axis];
         }
         let gradient = norm(&points.row(i).to_vec());
-        point_sides.push(Sides { gradient, bound: factor * deviation * (1. + k) });
+        point_sides.push(Sides {
+            gradient,
+            bound: factor * deviation * (1. + k),
+        });
         deviations += deviation;
     }
     // Σ_i Σ_j counts every pair twice.
-    let together_sides = Sides { gradient: norm(&together.to_vec()), bound: factor * deviations * k };
-    Ok(IsometricGradient { points, point_sides, together, together_sides, jacobian_norms })
+    let together_sides = Sides {
+        gradient: norm(&together.to_vec()),
+        bound: factor * deviations * k,
+    };
+    Ok(IsometricGradient {
+        points,
+        point_sides,
+        together,
+        together_sides,
+        jacobian_norms,
+    })
 }
 
 /// sum += h·(a − b)/d; nothing where a = b.
 fn add_direction(sum: &mut [f64], h: f64, a: &[f64], b: &[f64], d: f64) {
     if d > 0. {
-        sum.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += h * (a - b) / d);
+        sum.iter_mut()
+            .zip(a.iter().zip(b))
+            .for_each(|(sum, (a, b))| *sum += h * (a - b) / d);
     }
 }
 
 /// ‖∇ₓ L_CE‖₂ of each sample, and ‖∇_Φ L_CE‖₂·‖∂Φ/∂x‖₂, which it cannot exceed.
 ///
-/// `x`: (N, …); `labels`: (N,) of u32. Of each sample's own cross-entropy, not divided by N; per unit of the input. The
-/// representation limits only the second factor: the layers above it may make the first one as large as they like.
+/// `x`: (N, …); `labels`: (N,) of u32. Of each sample's own cross-entropy, not divided by N; per
+/// unit of the input. The representation limits only the second factor: the layers above it may
+/// make the first one as large as they like.
 ///
 /// # Errors
 /// No points, numbers that are not finite, labels that do not fit, or an error of [`jacobian`].
@@ -147,11 +186,22 @@ pub fn cross_entropy_gradient(
         let loss = (cross_entropy(&network.forward_from(from, &input)?, labels)? * n)?;
         let gradient = loss.backward()?.remove(input.as_tensor());
         let gradient = gradient.map_or_else(|| input.zeros_like(), Ok)?;
-        Ok(host_rows("gradient", &gradient, 1)?.iter().map(|row| norm(row)).collect())
+        Ok(host_rows("gradient", &gradient, 1)?
+            .iter()
+            .map(|row| norm(row))
+            .collect())
     };
     let phi = network.forward_to(above, x)?;
     let jacobian_norms = super::jacobian_norms(network, representation, x)?;
     let lengths = lengths(0, x)?.into_iter().zip(lengths(above, &phi)?);
-    let sides = lengths.zip(&jacobian_norms).map(|((gradient, of_phi), k)| Sides { gradient, bound: of_phi * k });
-    Ok(CrossEntropyGradient { sides: sides.collect(), jacobian_norms })
+    let sides = lengths
+        .zip(&jacobian_norms)
+        .map(|((gradient, of_phi), k)| Sides {
+            gradient,
+            bound: of_phi * k,
+        });
+    Ok(CrossEntropyGradient {
+        sides: sides.collect(),
+        jacobian_norms,
+    })
 }

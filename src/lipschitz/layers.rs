@@ -20,14 +20,18 @@ pub fn spectral_norm(matrix: &Tensor) -> Result<f64> {
 
 /// ‖W_l‖₂ of the layers up to the representation, the first layer's first.
 ///
-/// Their product is an upper bound of the representation's Lipschitz constant in all of space, since neither tanh nor ReLU
-/// stretches anywhere, and a generous one: it is reached only where every layer stretches in the same direction and every
-/// unit is at its steepest.
+/// Their product is an upper bound of the representation's Lipschitz constant in all of space,
+/// since neither tanh nor ReLU stretches anywhere, and a generous one: it is reached only where
+/// every layer stretches in the same direction and every unit is at its steepest.
 ///
 /// # Errors
 /// The network has no such representation, or a weight is not finite.
 pub fn layer_norms(network: &Mlp, representation: Representation) -> Result<Vec<f64>> {
     let weights = network.weights();
     let last = representation.stage(weights.len())?;
-    weights.into_iter().take(last + 1).map(spectral_norm).collect()
+    weights
+        .into_iter()
+        .take(last + 1)
+        .map(spectral_norm)
+        .collect()
 }

@@ -1,7 +1,8 @@
 //! How much a network stretches: Lipschitz constants, measured and bounded.
 //!
-//! A map F is K-Lipschitz if d(F(x), F(y)) ≤ K·d(x, y) for all x and y (*isometry* paper, definition 3); an isometry has
-//! K = 1. Nobody knows the least such K of a network, but it lies between what is seen and what the weights allow:
+//! A map F is K-Lipschitz if d(F(x), F(y)) ≤ K·d(x, y) for all x and y (*isometry* paper,
+//! definition 3); an isometry has K = 1. Nobody knows the least such K of a network, but it lies
+//! between what is seen and what the weights allow:
 //!
 //! | | what it says |
 //! |---|---|
@@ -16,7 +17,9 @@ mod layers;
 mod power;
 mod ratio;
 
-pub use gradient::{CrossEntropyGradient, IsometricGradient, Sides, cross_entropy_gradient, isometric_gradient};
+pub use gradient::{
+    CrossEntropyGradient, IsometricGradient, Sides, cross_entropy_gradient, isometric_gradient,
+};
 pub use jacobian::{jacobian, jacobian_norms};
 pub use layers::{layer_norms, spectral_norm};
 pub use ratio::{Pairs, Ratio, ratio};
@@ -45,20 +48,34 @@ fn rows(t: Tensor) -> Result<Tensor> {
 /// Fewer than `least` rows, no columns, or a number that is not finite.
 fn host_rows(name: &'static str, x: &Tensor, least: usize) -> Result<Vec<Vec<f64>>> {
     if x.rank() < 2 || x.dims()[0] < least || x.elem_count() == 0 {
-        return Err(Error::shape("lipschitz", name, format!("(N, …), N at least {least}"), x.dims()));
+        return Err(Error::shape(
+            "lipschitz",
+            name,
+            format!("(N, …), N at least {least}"),
+            x.dims(),
+        ));
     }
-    let rows = rows(x.detach())?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+    let rows = rows(x.detach())?
+        .to_device(&Device::Cpu)?
+        .to_dtype(DType::F64)?
+        .to_vec2::<f64>()?;
     match rows.iter().flatten().find(|number| !number.is_finite()) {
         Some(number) => Err(Error::argument(name, "finite numbers", number)),
         None => Ok(rows),
     }
 }
 
-/// Σ_k term(a_k, b_k), in eight sums that fill a vector; the order does not depend on the processor.
+/// Σ_k term(a_k, b_k), in eight sums that fill a vector; the order does not depend on the
+/// processor.
 fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut sums = [0.; 8];
     let (blocks_a, blocks_b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest = blocks_a.remainder().iter().zip(blocks_b.remainder()).map(|(a, b)| term(*a, *b)).sum::<f64>();
+    let rest = blocks_a
+        .remainder()
+        .iter()
+        .zip(blocks_b.remainder())
+        .map(|(a, b)| term(*a, *b))
+        .sum::<f64>();
     for (a, b) in blocks_a.zip(blocks_b) {
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
             *sum += term(*a, *b);

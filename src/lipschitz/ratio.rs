@@ -47,25 +47,35 @@ struct Part {
 
 /// The largest, smallest and mean d(F(x_i), F(x_j)) / d(x_i, x_j) over pairs i < j.
 ///
-/// `x`: (N, …) points; `phi`: (N, …) the representations F(x); each flattened to a vector. The distances are Euclidean, in
-/// f64; the time grows with N². Equal points are left out and counted.
+/// `x`: (N, …) points; `phi`: (N, …) the representations F(x); each flattened to a vector. The
+/// distances are Euclidean, in f64; the time grows with N². Equal points are left out and counted.
 ///
 /// # Errors
-/// Fewer than two points; numbers that are not finite; not as many representations or labels as points; no pair, such as
-/// between the points of one class; equal points whose representations differ, which no map does.
+/// Fewer than two points; numbers that are not finite; not as many representations or labels as
+/// points; no pair, such as between the points of one class; equal points whose representations
+/// differ, which no map does.
 ///
 /// *isometry* paper, definition 3.
 pub fn ratio(x: &Tensor, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
     let points = host_rows("x", x, 2)?;
     let n = points.len();
     if phi.dims().first() != Some(&n) {
-        return Err(Error::shape("ratio", "phi", format!("({n}, …), a row for each of x"), phi.dims()));
+        return Err(Error::shape(
+            "ratio",
+            "phi",
+            format!("({n}, …), a row for each of x"),
+            phi.dims(),
+        ));
     }
     let images = host_rows("phi", phi, 2)?;
     if let Pairs::Within(labels) | Pairs::Between(labels) = pairs
         && labels.len() != n
     {
-        return Err(Error::argument("labels", format!("{n}, one a point"), labels.len()));
+        return Err(Error::argument(
+            "labels",
+            format!("{n}, one a point"),
+            labels.len(),
+        ));
     }
     let wanted = |i: usize, j: usize| match pairs {
         Pairs::All => true,
@@ -74,9 +84,18 @@ pub fn ratio(x: &Tensor, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
     };
     let part = |i: usize| -> Result<Part> {
         interrupt::check()?;
-        let mut part = Part { largest: (0., i, i), smallest: f64::INFINITY, sum: 0., pairs: 0, duplicates: 0 };
+        let mut part = Part {
+            largest: (0., i, i),
+            smallest: f64::INFINITY,
+            sum: 0.,
+            pairs: 0,
+            duplicates: 0,
+        };
         for j in (i + 1..n).filter(|&j| wanted(i, j)) {
-            let (before, after) = (distance(&points[i], &points[j]), distance(&images[i], &images[j]));
+            let (before, after) = (
+                distance(&points[i], &points[j]),
+                distance(&images[i], &images[j]),
+            );
             if before == 0. {
                 if after > 0. {
                     let expected = format!("equal for the equal points {i} and {j}");
@@ -96,8 +115,17 @@ pub fn ratio(x: &Tensor, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
         Ok(part)
     };
     // Added up in the order of the rows, so that the number of threads changes nothing.
-    let parts = (0..n).into_par_iter().map(part).collect::<Vec<Result<Part>>>();
-    let mut whole = Part { largest: (0., 0, 0), smallest: f64::INFINITY, sum: 0., pairs: 0, duplicates: 0 };
+    let parts = (0..n)
+        .into_par_iter()
+        .map(part)
+        .collect::<Vec<Result<Part>>>();
+    let mut whole = Part {
+        largest: (0., 0, 0),
+        smallest: f64::INFINITY,
+        sum: 0.,
+        pairs: 0,
+        duplicates: 0,
+    };
     for part in parts {
         let part = part?;
         if part.pairs > 0 && (whole.pairs == 0 || part.largest.0 > whole.largest.0) {

@@ -20,7 +20,12 @@ impl Loss for CrossEntropy {
         let logits = network.forward(x)?;
         let loss = cross_entropy(&logits, labels)?;
         let cross_entropy = Some(loss.detach());
-        Ok(Terms { loss, logits: Some(logits.detach()), cross_entropy, isometric: None })
+        Ok(Terms {
+            loss,
+            logits: Some(logits.detach()),
+            cross_entropy,
+            isometric: None,
+        })
     }
 
     fn describe(&self) -> String {
@@ -30,8 +35,9 @@ impl Loss for CrossEntropy {
 
 /// −(1/N) Σ_i log softmax(`logits`_i)_{t_i}: a scalar ≥ 0, differentiable in the logits.
 ///
-/// `logits`: (N, classes); `labels`: (N,) of u32, each below the number of classes. The mean over the batch, as
-/// PyTorch's `cross_entropy` has it; the *isometry* paper's section 2 writes the sum's sign and factor loosely.
+/// `logits`: (N, classes); `labels`: (N,) of u32, each below the number of classes. The mean over
+/// the batch, as PyTorch's `cross_entropy` has it; the *isometry* paper's section 2 writes the
+/// sum's sign and factor loosely.
 ///
 /// # Errors
 /// Shapes that do not fit, labels out of range, or an empty batch.

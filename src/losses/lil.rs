@@ -64,16 +64,18 @@ impl Representation {
 
 /// L = α·L_CE + β·L_ISO, L_ISO = (1/N²) ‖G ⊙ (D_M − D_Φ)‖²_F.
 ///
-/// D_M are the distances of the inputs, each flattened to a vector, D_Φ those of their representations, N the size of
-/// the batch, so the value depends on the batch as a whole. Differentiable in the weights and in the inputs: the latter
-/// through Φ and through D_M, as section 3.2 needs it. With β = 0 only the cross-entropy is computed.
+/// D_M are the distances of the inputs, each flattened to a vector, D_Φ those of their
+/// representations, N the size of the batch, so the value depends on the batch as a whole.
+/// Differentiable in the weights and in the inputs: the latter through Φ and through D_M, as
+/// section 3.2 needs it. With β = 0 only the cross-entropy is computed.
 ///
 /// *isometry* paper, sections 2 and 2.1.
 #[derive(Clone, Debug)]
 pub struct Lil {
     /// α, the weight of the cross-entropy; 1 by default.
     pub alpha: f64,
-    /// β, the weight of the isometric term; 0.1 by default. The paper takes 0 to 10 on MNIST, 100 on the torus.
+    /// β, the weight of the isometric term; 0.1 by default. The paper takes 0 to 10 on MNIST, 100
+    /// on the torus.
     pub beta: f64,
     /// G; [`Partition::Local`] by default.
     pub partition: Partition,
@@ -109,7 +111,8 @@ impl Lil {
         Ok(())
     }
 
-    /// L_ISO of a batch, a scalar: `x` (N, …) inputs, `phi` (N, …) their representations, `labels` (N,) of u32.
+    /// L_ISO of a batch, a scalar: `x` (N, …) inputs, `phi` (N, …) their representations, `labels`
+    /// (N,) of u32.
     ///
     /// # Errors
     /// Shapes that do not fit, or an empty batch.
@@ -128,12 +131,19 @@ impl Lil {
         })
     }
 
-    /// L and its parts from a network's outputs: `x` (N, …) inputs, `phi` (N, …) their representations, `logits`
-    /// (N, classes), `labels` (N,) of u32. With β = 0 the isometric term is given too, but not followed.
+    /// L and its parts from a network's outputs: `x` (N, …) inputs, `phi` (N, …) their
+    /// representations, `logits` (N, classes), `labels` (N,) of u32. With β = 0 the isometric term
+    /// is given too, but not followed.
     ///
     /// # Errors
     /// α or β out of its range, shapes that do not fit, labels out of range, or an empty batch.
-    pub fn terms_of(&self, x: &Tensor, phi: &Tensor, logits: &Tensor, labels: &Tensor) -> Result<Terms> {
+    pub fn terms_of(
+        &self,
+        x: &Tensor,
+        phi: &Tensor,
+        logits: &Tensor,
+        labels: &Tensor,
+    ) -> Result<Terms> {
         self.combine(x, phi, logits, labels, false)
     }
 
@@ -157,10 +167,21 @@ impl Lil {
         } else {
             Some(self.isometric(&x.detach(), &phi.detach(), labels)?)
         };
-        Ok(Terms { loss, logits: Some(logits.detach()), cross_entropy: Some(cross_entropy.detach()), isometric })
+        Ok(Terms {
+            loss,
+            logits: Some(logits.detach()),
+            cross_entropy: Some(cross_entropy.detach()),
+            isometric,
+        })
     }
 
-    fn evaluate(&self, network: &dyn Network, x: &Tensor, labels: &Tensor, followed_only: bool) -> Result<Terms> {
+    fn evaluate(
+        &self,
+        network: &dyn Network,
+        x: &Tensor,
+        labels: &Tensor,
+        followed_only: bool,
+    ) -> Result<Terms> {
         self.validate()?;
         let outputs = network.representations(x)?;
         let phi = &outputs[self.representation.stage(outputs.len())?];
@@ -188,10 +209,18 @@ impl Loss for Lil {
 
 /// Without an operation where the factor is 1.
 fn times(t: &Tensor, factor: f64) -> Result<Tensor> {
-    Ok(if factor == 1. { t.clone() } else { (t * factor)? })
+    Ok(if factor == 1. {
+        t.clone()
+    } else {
+        (t * factor)?
+    })
 }
 
 /// A batch as a matrix, a row each.
 fn rows(t: &Tensor) -> Result<Tensor> {
-    Ok(if t.rank() > 2 { t.flatten_from(1)? } else { t.clone() })
+    Ok(if t.rank() > 2 {
+        t.flatten_from(1)?
+    } else {
+        t.clone()
+    })
 }

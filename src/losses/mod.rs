@@ -22,7 +22,8 @@ use crate::models::Network;
 pub trait Loss: Send + Sync {
     /// The loss, a scalar tensor.
     ///
-    /// `x`: a batch of inputs, rows first; `labels`: (N,) of `u32`, each below the number of classes.
+    /// `x`: a batch of inputs, rows first; `labels`: (N,) of `u32`, each below the number of
+    /// classes.
     ///
     /// # Errors
     /// Shapes that do not fit, labels out of range, or an empty batch.
@@ -34,16 +35,23 @@ pub trait Loss: Send + Sync {
     /// As [`Loss::loss`].
     fn terms(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Terms> {
         let loss = self.loss(network, x, labels)?;
-        Ok(Terms { loss, logits: None, cross_entropy: None, isometric: None })
+        Ok(Terms {
+            loss,
+            logits: None,
+            cross_entropy: None,
+            isometric: None,
+        })
     }
 
-    /// The loss and its parameters in words. A checkpoint holds them, so that a run goes on with the loss it began with.
+    /// The loss and its parameters in words. A checkpoint holds them, so that a run goes on with
+    /// the loss it began with.
     fn describe(&self) -> String {
         std::any::type_name::<Self>().to_string()
     }
 }
 
-/// A loss and what it is made of; scalars but for the logits. Only `loss` can be followed: the rest is detached.
+/// A loss and what it is made of; scalars but for the logits. Only `loss` can be followed: the rest
+/// is detached.
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// The loss itself.

@@ -6,15 +6,15 @@ use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::models::{Network, check_evaluation, enlarge};
 
-/// Mean squared error of a decoder d behind the first l stages of a network: mean((d(f_{0:l}(x)) − x)²) over all images,
-/// channels and pixels.
+/// Mean squared error of a decoder d behind the first l stages of a network: mean((d(f_{0:l}(x)) −
+/// x)²) over all images, channels and pixels.
 ///
-/// The network in [`Loss::loss`] is the decoder, x the images (N, C, H, W); labels are not looked at. Where the decoder's
-/// images are larger than x, x is [enlarged](enlarge) to their size.
+/// The network in [`Loss::loss`] is the decoder, x the images (N, C, H, W); labels are not looked
+/// at. Where the decoder's images are larger than x, x is [enlarged](enlarge) to their size.
 ///
 /// # Errors
-/// Its methods refuse an encoder in training mode, images that it does not take, and a decoder whose images have another
-/// shape.
+/// Its methods refuse an encoder in training mode, images that it does not take, and a decoder
+/// whose images have another shape.
 ///
 /// Paper: *connectivity*, section 3 and table 4.
 #[derive(Clone, Copy)]
@@ -44,7 +44,12 @@ impl Reconstruction<'_> {
         let side = decoded.dims().last().copied().unwrap_or(0);
         let x = enlarge(x, side)?;
         if x.dims() != decoded.dims() {
-            return Err(Error::shape("reconstruction", "decoded images", format!("{:?}", x.dims()), decoded.dims()));
+            return Err(Error::shape(
+                "reconstruction",
+                "decoded images",
+                format!("{:?}", x.dims()),
+                decoded.dims(),
+            ));
         }
         Ok((decoded - x)?.sqr()?.flatten_from(1)?.mean(1)?)
     }

@@ -11,8 +11,8 @@ use crate::interrupt;
 /// Points whose loop is looked for: the cost grows with the cube of their number.
 const LANDMARKS: usize = 64;
 
-/// The distances ‖x_i − x_j‖, i < j, of the rows of `points` (N, D), computed in f64: N(N − 1)/2 numbers ≥ 0 in the order
-/// (0, 1), (0, 2), …, as SciPy's `pdist` has them.
+/// The distances ‖x_i − x_j‖, i < j, of the rows of `points` (N, D), computed in f64: N(N − 1)/2
+/// numbers ≥ 0 in the order (0, 1), (0, 2), …, as SciPy's `pdist` has them.
 ///
 /// # Errors
 /// `points` is no matrix, or holds numbers that are not finite.
@@ -26,12 +26,16 @@ pub fn pair_distances(points: &Tensor) -> Result<Vec<f64>> {
     Ok(distances)
 }
 
-/// The pairs of [`pair_distances`] in each of the cells 0, 1, …: `cells` (N,) of u32 names the cell of each row.
+/// The pairs of [`pair_distances`] in each of the cells 0, 1, …: `cells` (N,) of u32 names the cell
+/// of each row.
 ///
 /// # Errors
 /// As [`pair_distances`] and [`members`].
 pub fn distances_within(points: &Tensor, cells: &Tensor) -> Result<Vec<Vec<f64>>> {
-    members(points, cells)?.iter().map(|index| pair_distances(&points.index_select(index, 0)?)).collect()
+    members(points, cells)?
+        .iter()
+        .map(|index| pair_distances(&points.index_select(index, 0)?))
+        .collect()
 }
 
 /// The rows of each of the cells 0, 1, …, as indices (n,) of u32.
@@ -47,18 +51,32 @@ pub fn members(points: &Tensor, cells: &Tensor) -> Result<Vec<Tensor>> {
     let cells = cells.to_vec1::<u32>()?;
     let count = match cells.iter().max() {
         Some(&most) if most as usize >= n => {
-            return Err(Error::argument("cells", format!("below {n}, the number of points"), most));
+            return Err(Error::argument(
+                "cells",
+                format!("below {n}, the number of points"),
+                most,
+            ));
         }
         most => most.map_or(0, |most| most + 1),
     };
-    let of = |cell: u32| (0..).zip(&cells).filter_map(move |(row, own)| (*own == cell).then_some(row));
-    let tensor = |cell| Ok(Tensor::from_iter(of(cell).collect::<Vec<u32>>(), points.device())?);
+    let of = |cell: u32| {
+        (0..)
+            .zip(&cells)
+            .filter_map(move |(row, own)| (*own == cell).then_some(row))
+    };
+    let tensor = |cell| {
+        Ok(Tensor::from_iter(
+            of(cell).collect::<Vec<u32>>(),
+            points.device(),
+        )?)
+    };
     (0..count).map(tensor).collect()
 }
 
 /// Pearson's correlation of two lists of numbers, in [−1, 1]; NaN where either does not vary.
 ///
-/// Of the distances between points and between their representations: 1 where all are kept up to a common factor.
+/// Of the distances between points and between their representations: 1 where all are kept up to a
+/// common factor.
 ///
 /// # Errors
 /// Lists of different lengths, or of fewer than two numbers.
@@ -66,15 +84,21 @@ pub fn correlation(a: &[f64], b: &[f64]) -> Result<f64> {
     check_pairs("correlation", a, b, 2)?;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));
-    let sum = |product: fn(f64, f64) -> f64| a.iter().zip(b).map(|(a, b)| product(a - mean_a, b - mean_b)).sum::<f64>();
+    let sum = |product: fn(f64, f64) -> f64| {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| product(a - mean_a, b - mean_b))
+            .sum::<f64>()
+    };
     let (squares_a, squares_b) = (sum(|a, _| a * a), sum(|_, b| b * b));
     Ok((sum(|a, b| a * b) / (squares_a * squares_b).sqrt()).clamp(-1., 1.))
 }
 
-/// Kruskal's stress, normalised by the distances that are to be kept: √(Σ (d_k − δ_k)² / Σ d_k²), d the `given` distances
-/// and δ the `found`.
+/// Kruskal's stress, normalised by the distances that are to be kept: √(Σ (d_k − δ_k)² / Σ d_k²), d
+/// the `given` distances and δ the `found`.
 ///
-/// ≥ 0: 0 for an isometry, 1 where all points fall into one, |1 − s| where all distances grow by the factor s.
+/// ≥ 0: 0 for an isometry, 1 where all points fall into one, |1 − s| where all distances grow by
+/// the factor s.
 ///
 /// # Errors
 /// Lists of different lengths, no distances, or only zeros to be kept.
@@ -82,9 +106,17 @@ pub fn stress(given: &[f64], found: &[f64]) -> Result<f64> {
     check_pairs("stress", given, found, 1)?;
     let size = given.iter().map(|d| d * d).sum::<f64>();
     if size == 0. {
-        return Err(Error::argument("given distances", "at least one above 0", 0));
+        return Err(Error::argument(
+            "given distances",
+            "at least one above 0",
+            0,
+        ));
     }
-    let difference = given.iter().zip(found).map(|(d, found)| (d - found).powi(2)).sum::<f64>();
+    let difference = given
+        .iter()
+        .zip(found)
+        .map(|(d, found)| (d - found).powi(2))
+        .sum::<f64>();
     Ok((difference / size).sqrt())
 }
 
@@ -108,21 +140,27 @@ pub struct Loop {
 impl Loop {
     /// 1 − birth/death, in [0, 1): near 1 for a loop without a gap, 0 where there is none.
     pub fn prominence(&self) -> f64 {
-        if self.death > 0. { 1. - self.birth / self.death } else { 0. }
+        if self.death > 0. {
+            1. - self.birth / self.death
+        } else {
+            0.
+        }
     }
 
-    /// Whether death is at least twice birth: a circle that misses more than a seventh counts as broken.
+    /// Whether death is at least twice birth: a circle that misses more than a seventh counts as
+    /// broken.
     pub fn kept(&self) -> bool {
         self.prominence() >= 0.5
     }
 }
 
-/// The most prominent loop of `points` (N, D), N at least 3: H₁ of their Vietoris–Rips complexes over ℤ/2, as `ripser`
-/// computes it with `n_perm = 64`; birth and death 0 where no loop ever closes.
+/// The most prominent loop of `points` (N, D), N at least 3: H₁ of their Vietoris–Rips complexes
+/// over ℤ/2, as `ripser` computes it with `n_perm = 64`; birth and death 0 where no loop ever
+/// closes.
 ///
-/// More than 64 points are thinned to 64 landmarks, each the farthest from those before, the first point first. Unlike
-/// the largest gap between neighbours, it also sees a loop whose strands have come together, and it needs no order of the
-/// points.
+/// More than 64 points are thinned to 64 landmarks, each the farthest from those before, the first
+/// point first. Unlike the largest gap between neighbours, it also sees a loop whose strands have
+/// come together, and it needs no order of the points.
 ///
 /// # Errors
 /// `points` is no matrix of at least three rows, or holds numbers that are not finite.
@@ -130,7 +168,12 @@ pub fn most_prominent_loop(points: &Tensor) -> Result<Loop> {
     interrupt::check()?;
     let rows = rows(points)?;
     if rows.len() < 3 {
-        return Err(Error::shape("most_prominent_loop", "points", "(N, D) with N at least 3", points.dims()));
+        return Err(Error::shape(
+            "most_prominent_loop",
+            "points",
+            "(N, D) with N at least 3",
+            points.dims(),
+        ));
     }
     let landmarks = landmarks(&rows, LANDMARKS);
     let (edges, index) = edges(&landmarks);
@@ -148,14 +191,27 @@ pub fn most_prominent_loop(points: &Tensor) -> Result<Loop> {
     }
     triangles.sort_unstable_by_key(|boundary| [boundary[2], boundary[1], boundary[0]]);
     let bars = reduce(edges.len(), triangles).into_iter();
-    let bars = bars.map(|(edge, longest)| Loop { birth: edges[edge], death: edges[longest] });
+    let bars = bars.map(|(edge, longest)| Loop {
+        birth: edges[edge],
+        death: edges[longest],
+    });
     let length = |bar: &Loop| bar.death - bar.birth;
-    let longest = bars.reduce(|best, bar| if length(&bar) > length(&best) { bar } else { best });
-    Ok(longest.unwrap_or(Loop { birth: 0., death: 0. }))
+    let longest = bars.reduce(|best, bar| {
+        if length(&bar) > length(&best) {
+            bar
+        } else {
+            best
+        }
+    });
+    Ok(longest.unwrap_or(Loop {
+        birth: 0.,
+        death: 0.,
+    }))
 }
 
-/// The pairs (edge that closes a loop, longest edge of the triangle that fills it), from the triangles' boundaries in the
-/// order of their appearance, each ascending: the standard reduction over ℤ/2 (Edelsbrunner, Letscher, Zomorodian 2002).
+/// The pairs (edge that closes a loop, longest edge of the triangle that fills it), from the
+/// triangles' boundaries in the order of their appearance, each ascending: the standard reduction
+/// over ℤ/2 (Edelsbrunner, Letscher, Zomorodian 2002).
 fn reduce(edges: usize, triangles: Vec<[usize; 3]>) -> Vec<(usize, usize)> {
     let mut reduced: Vec<Vec<usize>> = vec![Vec::new(); edges];
     let mut pairs = Vec::new();
@@ -189,7 +245,8 @@ fn symmetric_difference(a: &[usize], b: &[usize]) -> Vec<usize> {
     result
 }
 
-/// The lengths of all edges in ascending order, and the rank of each edge (a, b), a < b, at a·n + b.
+/// The lengths of all edges in ascending order, and the rank of each edge (a, b), a < b, at a·n +
+/// b.
 fn edges(points: &[&[f64]]) -> (Vec<f64>, Vec<usize>) {
     let n = points.len();
     let mut edges: Vec<(f64, usize)> = (0..n)
@@ -214,9 +271,11 @@ fn landmarks(points: &[Vec<f64>], count: usize) -> Vec<&[f64]> {
         for (nearest, point) in nearest.iter_mut().zip(points) {
             *nearest = nearest.min(distance(&points[next], point));
         }
-        let farthest = (0..points.len()).reduce(|best, point| match nearest[point].total_cmp(&nearest[best]) {
-            Ordering::Greater => point,
-            _ => best,
+        let farthest = (0..points.len()).reduce(|best, point| {
+            match nearest[point].total_cmp(&nearest[best]) {
+                Ordering::Greater => point,
+                _ => best,
+            }
         });
         next = farthest.unwrap_or(0);
     }
@@ -224,14 +283,21 @@ fn landmarks(points: &[Vec<f64>], count: usize) -> Vec<&[f64]> {
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).powi(2))
+        .sum::<f64>()
+        .sqrt()
 }
 
 fn rows(points: &Tensor) -> Result<Vec<Vec<f64>>> {
     if points.rank() != 2 {
         return Err(Error::shape("distances", "points", "(N, D)", points.dims()));
     }
-    let rows = points.to_dtype(DType::F64)?.to_device(&Device::Cpu)?.to_vec2::<f64>()?;
+    let rows = points
+        .to_dtype(DType::F64)?
+        .to_device(&Device::Cpu)?
+        .to_vec2::<f64>()?;
     match rows.iter().flatten().find(|value| !value.is_finite()) {
         Some(value) => Err(Error::argument("coordinate", "a finite number", value)),
         None => Ok(rows),

@@ -6,21 +6,29 @@ use crate::error::{Error, Result};
 use crate::models::Network;
 
 /// Images (N, C, H, W) enlarged to `side`×`side` pixels, bilinear: PyTorch's
-/// `interpolate(mode="bilinear", align_corners=False)`. Images of that size are given back as they are; no gradient passes.
+/// `interpolate(mode="bilinear", align_corners=False)`. Images of that size are given back as they
+/// are; no gradient passes.
 ///
 /// # Errors
 /// Images that are not (N, C, H, W), or larger than `side`.
 pub fn enlarge(images: &Tensor, side: usize) -> Result<Tensor> {
     match *images.dims() {
         [_, _, height, width] if height == side && width == side => Ok(images.clone()),
-        [_, _, height, width] if height <= side && width <= side => {
-            Ok(images.detach().contiguous()?.upsample_bilinear2d(side, side, false)?)
-        }
-        _ => Err(Error::shape("enlarge", "images", format!("(N, C, H, W), H and W at most {side}"), images.dims())),
+        [_, _, height, width] if height <= side && width <= side => Ok(images
+            .detach()
+            .contiguous()?
+            .upsample_bilinear2d(side, side, false)?),
+        _ => Err(Error::shape(
+            "enlarge",
+            "images",
+            format!("(N, C, H, W), H and W at most {side}"),
+            images.dims(),
+        )),
     }
 }
 
-/// A network that enlarges its images first ([`enlarge`]): a data set of small images stays small in memory.
+/// A network that enlarges its images first ([`enlarge`]): a data set of small images stays small
+/// in memory.
 #[derive(Clone, Debug)]
 pub struct Enlarged<N> {
     /// What gets the enlarged images.
@@ -58,10 +66,24 @@ mod tests {
     /// ```
     #[test]
     fn enlarged_images_are_those_of_pytorch() {
-        let x = Tensor::arange(0f32, 6., &Device::Cpu).unwrap().reshape((1, 1, 2, 3)).unwrap();
-        let y = enlarge(&x, 4).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let expected = [0., 0.625, 1.375, 2., 0.75, 1.375, 2.125, 2.75, 2.25, 2.875, 3.625, 4.25, 3., 3.625, 4.375, 5.];
-        assert!(y.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{y:?}");
+        let x = Tensor::arange(0f32, 6., &Device::Cpu)
+            .unwrap()
+            .reshape((1, 1, 2, 3))
+            .unwrap();
+        let y = enlarge(&x, 4)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
+        let expected = [
+            0., 0.625, 1.375, 2., 0.75, 1.375, 2.125, 2.75, 2.25, 2.875, 3.625, 4.25, 3., 3.625,
+            4.375, 5.,
+        ];
+        assert!(
+            y.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{y:?}"
+        );
         assert_eq!(
             enlarge(&x, 2).unwrap_err().to_string(),
             "enlarge: images has shape [1, 1, 2, 3]; expected (N, C, H, W), H and W at most 2"

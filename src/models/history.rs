@@ -10,11 +10,17 @@ pub struct History {
 }
 
 impl History {
-    /// At most `count` of the epochs with their numbers from 1, equal factors apart, the first and the last among them:
-    /// enough for a curve over a logarithmic axis. Fewer where factors round to the same epoch.
+    /// At most `count` of the epochs with their numbers from 1, equal factors apart, the first and
+    /// the last among them: enough for a curve over a logarithmic axis. Fewer where factors round
+    /// to the same epoch.
     pub fn sampled(&self, count: usize) -> Vec<(usize, Epoch)> {
-        let (last, steps) = (self.epochs.len() as f64, count.saturating_sub(1).max(1) as f64);
-        let mut numbers: Vec<usize> = (0..count).map(|step| last.powf(step as f64 / steps).round() as usize).collect();
+        let (last, steps) = (
+            self.epochs.len() as f64,
+            count.saturating_sub(1).max(1) as f64,
+        );
+        let mut numbers: Vec<usize> = (0..count)
+            .map(|step| last.powf(step as f64 / steps).round() as usize)
+            .collect();
         numbers.dedup();
         numbers
             .into_iter()
@@ -23,7 +29,8 @@ impl History {
     }
 }
 
-/// Means over the images of an epoch, each taken when its batch was trained on, before that batch's step.
+/// Means over the images of an epoch, each taken when its batch was trained on, before that batch's
+/// step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// The loss that was followed.
@@ -44,14 +51,32 @@ mod tests {
 
     #[test]
     fn samples_begin_with_the_first_epoch_and_end_with_the_last() {
-        let epoch = |loss| Epoch { loss, cross_entropy: None, isometric: None, accuracy: None, seconds: 0. };
-        let history = |n: u32| History { epochs: (1..=n).map(|n| epoch(f64::from(n))).collect() };
-        let numbers =
-            |n: u32, count| history(n).sampled(count).into_iter().map(|(number, _)| number).collect::<Vec<_>>();
+        let epoch = |loss| Epoch {
+            loss,
+            cross_entropy: None,
+            isometric: None,
+            accuracy: None,
+            seconds: 0.,
+        };
+        let history = |n: u32| History {
+            epochs: (1..=n).map(|n| epoch(f64::from(n))).collect(),
+        };
+        let numbers = |n: u32, count| {
+            history(n)
+                .sampled(count)
+                .into_iter()
+                .map(|(number, _)| number)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(numbers(10_000, 5), [1, 10, 100, 1_000, 10_000]);
         assert_eq!(numbers(3, 100), [1, 2, 3]);
         assert_eq!(numbers(1, 4), [1]);
         assert_eq!((numbers(0, 4), numbers(5, 0)), (vec![], vec![]));
-        assert!(history(500).sampled(40).iter().all(|(number, epoch)| *number as f64 == epoch.loss));
+        assert!(
+            history(500)
+                .sampled(40)
+                .iter()
+                .all(|(number, epoch)| *number as f64 == epoch.loss)
+        );
     }
 }

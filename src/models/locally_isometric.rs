@@ -11,8 +11,8 @@ use crate::models::{Activation, Mlp, Network};
 /// What each layer's representation is classified by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Head {
-    /// A linear projection of its own into one classification layer that all layers share: as many units as the finest
-    /// labels have classes, of which a coarser layer uses the first.
+    /// A linear projection of its own into one classification layer that all layers share: as many
+    /// units as the finest labels have classes, of which a coarser layer uses the first.
     #[default]
     Shared,
     /// A classification layer of its own, with as many units as its labels have classes.
@@ -25,7 +25,8 @@ pub enum Gradient {
     /// A layer gets the representation of the one before as data.
     #[default]
     Cut,
-    /// A layer's loss also trains the layers before it, which the *isometry* paper allows for (section 3.4).
+    /// A layer's loss also trains the layers before it, which the *isometry* paper allows for
+    /// (section 3.4).
     Through,
 }
 
@@ -39,8 +40,8 @@ impl fmt::Display for Gradient {
     }
 }
 
-/// The shape of a [`LocallyIsometric`] stack; the defaults are the *isometry* paper's for toy sets (section 2.2), with
-/// no resolution yet.
+/// The shape of a [`LocallyIsometric`] stack; the defaults are the *isometry* paper's for toy sets
+/// (section 2.2), with no resolution yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocallyIsometricParams {
     /// D, the dimension of the points; 3 by default.
@@ -71,17 +72,27 @@ impl LocallyIsometricParams {
     /// Checks every parameter.
     ///
     /// # Errors
-    /// No input, no hidden layer, an empty one, no classes, or a layer with fewer than two or fewer than the one before.
+    /// No input, no hidden layer, an empty one, no classes, or a layer with fewer than two or fewer
+    /// than the one before.
     pub fn validate(&self) -> Result<()> {
         if self.inputs == 0 {
             return Err(Error::argument("inputs", "at least 1", 0));
         }
         if self.hidden.is_empty() || self.hidden.contains(&0) {
-            return Err(Error::argument("hidden", "at least one size, each at least 1", format!("{:?}", self.hidden)));
+            return Err(Error::argument(
+                "hidden",
+                "at least one size, each at least 1",
+                format!("{:?}", self.hidden),
+            ));
         }
         if self.classes.first().is_none_or(|&classes| classes < 2) || !self.classes.is_sorted() {
-            let expected = "at least one number of classes, each at least 2 and no less than the one before";
-            return Err(Error::argument("classes", expected, format!("{:?}", self.classes)));
+            let expected =
+                "at least one number of classes, each at least 2 and no less than the one before";
+            return Err(Error::argument(
+                "classes",
+                expected,
+                format!("{:?}", self.classes),
+            ));
         }
         Ok(())
     }
@@ -90,7 +101,8 @@ impl LocallyIsometricParams {
 /// What one layer of a stack gives.
 #[derive(Clone, Debug)]
 pub struct LayerOutput {
-    /// What it got: the points, or Φ of the layer before, cut off from it or not; its loss compares distances with these.
+    /// What it got: the points, or Φ of the layer before, cut off from it or not; its loss compares
+    /// distances with these.
     pub input: Tensor,
     /// Φ, (N, hidden): the output of its last hidden layer.
     pub representation: Tensor,
@@ -100,11 +112,12 @@ pub struct LayerOutput {
 
 /// Locally isometric layers, each on the representation of the one before:
 ///
-/// Φ_1 = F_1(x), Φ_k = F_k(Φ_{k−1}), logits_k = W_k Φ_k + b_k, with F_k = four hidden layers of 20 units and tanh.
+/// Φ_1 = F_1(x), Φ_k = F_k(Φ_{k−1}), logits_k = W_k Φ_k + b_k, with F_k = four hidden layers of 20
+/// units and tanh.
 ///
-/// With its projection each layer is the network `[D, 20, 20, 20, 20, C]` of section 2.2. Layer k has labels, a
-/// partition and input distances of its own: it keeps those between its inputs, which are Φ_{k−1}. [`Gradient::Cut`]
-/// takes them as data, so that no layer's loss trains another layer.
+/// With its projection each layer is the network `[D, 20, 20, 20, 20, C]` of section 2.2. Layer k
+/// has labels, a partition and input distances of its own: it keeps those between its inputs, which
+/// are Φ_{k−1}. [`Gradient::Cut`] takes them as data, so that no layer's loss trains another layer.
 ///
 /// A stack of one layer is a single LIL. *isometry* paper, section 3.4 and figure 4A.
 #[derive(Clone, Debug)]
@@ -120,7 +133,13 @@ impl LocallyIsometric {
     /// A parameter out of its range, or a weight of `vb` of another shape.
     pub fn new(params: &LocallyIsometricParams, vb: VarBuilder) -> Result<Self> {
         params.validate()?;
-        let LocallyIsometricParams { inputs, hidden, classes, head, gradient } = params;
+        let LocallyIsometricParams {
+            inputs,
+            hidden,
+            classes,
+            head,
+            gradient,
+        } = params;
         let finest = classes.last().copied().unwrap_or(0);
         let width = hidden.last().copied().unwrap_or(0);
         let layers = classes.iter().enumerate().map(|(index, &own)| {
@@ -132,7 +151,10 @@ impl LocallyIsometric {
             let sizes: Vec<usize> = [&[first], hidden.as_slice(), &[units]].concat();
             Mlp::new(&sizes, Activation::Tanh, vb.pp(format!("lil.{index}")))
         });
-        Ok(Self { layers: layers.collect::<Result<_>>()?, gradient: *gradient })
+        Ok(Self {
+            layers: layers.collect::<Result<_>>()?,
+            gradient: *gradient,
+        })
     }
 
     /// The number of layers.
@@ -158,9 +180,15 @@ impl LocallyIsometric {
     }
 
     /// What layer `index` gives on points `x`, of what the layer `before` gave.
-    pub(crate) fn output(&self, index: usize, x: &Tensor, before: Option<&LayerOutput>) -> Result<LayerOutput> {
+    pub(crate) fn output(
+        &self,
+        index: usize,
+        x: &Tensor,
+        before: Option<&LayerOutput>,
+    ) -> Result<LayerOutput> {
         let layer = self.layers.get(index);
-        let layer = layer.ok_or_else(|| Error::argument("layer", format!("below {}", self.len()), index))?;
+        let layer = layer
+            .ok_or_else(|| Error::argument("layer", format!("below {}", self.len()), index))?;
         let input = match (before, self.gradient) {
             (None, _) => x.clone(),
             (Some(before), Gradient::Cut) => before.representation.detach(),
@@ -169,7 +197,11 @@ impl LocallyIsometric {
         let last = layer.stages() - 1;
         let representation = layer.forward_to(last, &input)?;
         let logits = layer.stage(last, &representation)?;
-        Ok(LayerOutput { input, representation, logits })
+        Ok(LayerOutput {
+            input,
+            representation,
+            logits,
+        })
     }
 
     /// Whether a layer's loss reaches the layers before it.
@@ -177,23 +209,31 @@ impl LocallyIsometric {
         self.gradient
     }
 
-    /// The classifier that ends with layer `index`: its stages are the hidden layers up to there and that layer's
-    /// projection. Gradients flow through all of it, since the cut belongs to training.
+    /// The classifier that ends with layer `index`: its stages are the hidden layers up to there
+    /// and that layer's projection. Gradients flow through all of it, since the cut belongs to
+    /// training.
     ///
     /// # Errors
     /// There is no such layer.
     pub fn level(&self, index: usize) -> Result<Level> {
         let layers = self.layers.get(..=index);
-        let layers = layers.ok_or_else(|| Error::argument("level", format!("below {}", self.len()), index))?;
-        Ok(Level { layers: layers.to_vec() })
+        let layers = layers
+            .ok_or_else(|| Error::argument("level", format!("below {}", self.len()), index))?;
+        Ok(Level {
+            layers: layers.to_vec(),
+        })
     }
 
-    /// A copy with plain tensors for weights: no gradient flows to them, and later training does not change them.
+    /// A copy with plain tensors for weights: no gradient flows to them, and later training does
+    /// not change them.
     ///
     /// # Errors
     /// The device is out of memory.
     pub fn freeze(&self) -> Result<Self> {
-        Ok(Self { layers: self.layers.iter().map(Mlp::freeze).collect::<Result<_>>()?, ..self.clone() })
+        Ok(Self {
+            layers: self.layers.iter().map(Mlp::freeze).collect::<Result<_>>()?,
+            ..self.clone()
+        })
     }
 }
 
@@ -205,7 +245,11 @@ pub struct Level {
 
 impl Network for Level {
     fn stages(&self) -> usize {
-        self.layers.iter().map(|layer| layer.stages() - 1).sum::<usize>() + 1
+        self.layers
+            .iter()
+            .map(|layer| layer.stages() - 1)
+            .sum::<usize>()
+            + 1
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
@@ -218,6 +262,10 @@ impl Network for Level {
             }
             within -= stages;
         }
-        Err(Error::argument("stage", format!("below {}", self.stages()), index))
+        Err(Error::argument(
+            "stage",
+            format!("below {}", self.stages()),
+            index,
+        ))
     }
 }

@@ -21,8 +21,9 @@ pub enum Activation {
 
 /// f(x) = W_L h_{L−1} + b_L, h_l = φ(W_l h_{l−1} + b_l), h_0 = x.
 ///
-/// Stage l < L is a hidden layer with its activation, the last stage is linear. The *isometry* paper's networks have
-/// four hidden layers with tanh: `[784, 100, 100, 100, 100, 10]` for MNIST (section 2.2).
+/// Stage l < L is a hidden layer with its activation, the last stage is linear. The *isometry*
+/// paper's networks have four hidden layers with tanh: `[784, 100, 100, 100, 100, 10]` for MNIST
+/// (section 2.2).
 #[derive(Clone)]
 pub struct Mlp {
     layers: Vec<Linear>,
@@ -31,24 +32,32 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// A network of layers `sizes[0] → … → sizes[L]`, its weights from `vb` as `layers.0.weight` of shape
-    /// (`sizes[1]`, `sizes[0]`), `layers.0.bias`, `layers.1.weight`, …
+    /// A network of layers `sizes[0] → … → sizes[L]`, its weights from `vb` as `layers.0.weight` of
+    /// shape (`sizes[1]`, `sizes[0]`), `layers.0.bias`, `layers.1.weight`, …
     ///
-    /// A builder that draws takes weights and biases from U(−1/√n, 1/√n), n the layer's inputs: the default of
-    /// PyTorch's `nn.Linear`.
+    /// A builder that draws takes weights and biases from U(−1/√n, 1/√n), n the layer's inputs: the
+    /// default of PyTorch's `nn.Linear`.
     ///
     /// # Errors
     /// Fewer than two sizes, a size of 0, or a weight of `vb` of another shape.
     pub fn new(sizes: &[usize], activation: Activation, vb: VarBuilder) -> Result<Self> {
         if sizes.len() < 2 || sizes.contains(&0) {
-            return Err(Error::argument("sizes", "at least two numbers, each at least 1", format!("{sizes:?}")));
+            return Err(Error::argument(
+                "sizes",
+                "at least two numbers, each at least 1",
+                format!("{sizes:?}"),
+            ));
         }
         let layers = sizes
             .windows(2)
             .enumerate()
             .map(|(index, pair)| layer(pair[0], pair[1], vb.pp(format!("layers.{index}"))))
             .collect::<Result<_>>()?;
-        Ok(Self { layers, sizes: sizes.to_vec(), activation })
+        Ok(Self {
+            layers,
+            sizes: sizes.to_vec(),
+            activation,
+        })
     }
 
     /// The sizes of the layers, the input's first.
@@ -61,7 +70,8 @@ impl Mlp {
         self.layers.iter().map(Linear::weight).collect()
     }
 
-    /// A copy with plain tensors for weights: no gradient flows to them, and later training does not change them.
+    /// A copy with plain tensors for weights: no gradient flows to them, and later training does
+    /// not change them.
     ///
     /// # Errors
     /// The device is out of memory.
@@ -70,15 +80,26 @@ impl Mlp {
         let layers = self
             .layers
             .iter()
-            .map(|layer| Ok(Linear::new(frozen(layer.weight())?, layer.bias().map(frozen).transpose()?)))
+            .map(|layer| {
+                Ok(Linear::new(
+                    frozen(layer.weight())?,
+                    layer.bias().map(frozen).transpose()?,
+                ))
+            })
             .collect::<Result<_>>()?;
-        Ok(Self { layers, ..self.clone() })
+        Ok(Self {
+            layers,
+            ..self.clone()
+        })
     }
 }
 
 fn layer(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
     let bound = 1. / (inputs as f64).sqrt();
-    let init = Init::Uniform { lo: -bound, up: bound };
+    let init = Init::Uniform {
+        lo: -bound,
+        up: bound,
+    };
     let weight = vb.get_with_hints((outputs, inputs), "weight", init)?;
     let bias = vb.get_with_hints(outputs, "bias", init)?;
     Ok(Linear::new(weight, Some(bias)))
@@ -92,7 +113,11 @@ impl Network for Mlp {
     /// `x`: (N, `sizes[index]`); more axes, such as (N, 1, 28, 28), are flattened to that.
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         let Some(layer) = self.layers.get(index) else {
-            return Err(Error::argument("stage", format!("below {}", self.layers.len()), index));
+            return Err(Error::argument(
+                "stage",
+                format!("below {}", self.layers.len()),
+                index,
+            ));
         };
         let inputs = self.sizes[index];
         let flat = if x.rank() > 2 { &x.flatten_from(1)? } else { x };
@@ -100,7 +125,9 @@ impl Network for Mlp {
             return Err(Error::shape("mlp", "x", format!("(N, {inputs})"), x.dims()));
         }
         let weight = layer.weight();
-        let bias = layer.bias().ok_or_else(|| Error::argument("bias", "one in every layer", "none"))?;
+        let bias = layer
+            .bias()
+            .ok_or_else(|| Error::argument("bias", "one in every layer", "none"))?;
         match self.activation {
             _ if index + 1 == self.layers.len() => linear(flat, weight, bias),
             Activation::Tanh => linear_tanh(flat, weight, bias),

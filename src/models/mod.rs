@@ -14,7 +14,9 @@ pub(crate) mod store;
 pub use decoder::{Decoder, DecoderParams};
 pub use enlarged::{Enlarged, enlarge};
 pub use history::{Epoch, History};
-pub use locally_isometric::{Gradient, Head, LayerOutput, Level, LocallyIsometric, LocallyIsometricParams};
+pub use locally_isometric::{
+    Gradient, Head, LayerOutput, Level, LocallyIsometric, LocallyIsometricParams,
+};
 pub use mlp::{Activation, Mlp};
 pub use parameters::Parameters;
 pub(crate) use parameters::{Origin, fitting};
@@ -28,15 +30,20 @@ use crate::error::{Error, Result};
 /// The network is in training mode.
 pub(crate) fn check_evaluation(network: &dyn Network) -> Result<()> {
     match network.is_training() {
-        true => Err(Error::argument("network", "one in evaluation mode, as freeze() gives it", "in training mode")),
+        true => Err(Error::argument(
+            "network",
+            "one in evaluation mode, as freeze() gives it",
+            "in training mode",
+        )),
         false => Ok(()),
     }
 }
 
 /// A classifier f = f_L ∘ … ∘ f_1, a sequence of stages.
 ///
-/// Stage l maps the representation after stage l − 1 to the one after stage l; stage 0's input is a batch of inputs,
-/// the last stage's output the logits. `f_{l:L}` of the *connectivity* paper is [`Network::forward_from`]`(l)`.
+/// Stage l maps the representation after stage l − 1 to the one after stage l; stage 0's input is a
+/// batch of inputs, the last stage's output the logits. `f_{l:L}` of the *connectivity* paper is
+/// [`Network::forward_from`]`(l)`.
 pub trait Network: Send + Sync {
     /// L, the number of stages.
     fn stages(&self) -> usize;
@@ -47,8 +54,9 @@ pub trait Network: Send + Sync {
     /// `index` is not below [`Network::stages`], or the shape does not fit.
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor>;
 
-    /// Whether the network is in training mode: what it says to a point then depends on the others of the batch, and every
-    /// forward pass moves its running statistics. Never so for networks that normalise nothing.
+    /// Whether the network is in training mode: what it says to a point then depends on the others
+    /// of the batch, and every forward pass moves its running statistics. Never so for networks
+    /// that normalise nothing.
     fn is_training(&self) -> bool {
         false
     }
@@ -59,13 +67,17 @@ pub trait Network: Send + Sync {
     /// `index` exceeds [`Network::stages`], or the shape does not fit.
     fn forward_from(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         if index > self.stages() {
-            return Err(Error::argument("stage", format!("at most {}", self.stages()), index));
+            return Err(Error::argument(
+                "stage",
+                format!("at most {}", self.stages()),
+                index,
+            ));
         }
         (index..self.stages()).try_fold(x.clone(), |x, index| self.stage(index, &x))
     }
 
-    /// The representation that enters stage `index`, of a batch of inputs: those themselves for 0, the logits for
-    /// [`Network::stages`]. Nothing after it is computed.
+    /// The representation that enters stage `index`, of a batch of inputs: those themselves for 0,
+    /// the logits for [`Network::stages`]. Nothing after it is computed.
     ///
     /// # Errors
     /// `index` exceeds [`Network::stages`], or the shape does not fit.

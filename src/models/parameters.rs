@@ -17,8 +17,9 @@ use crate::rng::Rng;
 
 /// The weights of a network, by name (`layers.0.weight`), in the order of their names.
 ///
-/// A clone holds the same weights, not a copy of them. Beside them stands what became of their last training, so that one
-/// which was stopped loses neither its weights nor its [history](Parameters::history).
+/// A clone holds the same weights, not a copy of them. Beside them stands what became of their last
+/// training, so that one which was stopped loses neither its weights nor its
+/// [history](Parameters::history).
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
     vars: Arc<Mutex<BTreeMap<String, Var>>>,
@@ -32,8 +33,8 @@ struct Trained {
     origin: Option<Origin>,
 }
 
-/// Where weights that a training with a checkpoint left behind came from: its description names the weights that it began
-/// with, which are gone.
+/// Where weights that a training with a checkpoint left behind came from: its description names the
+/// weights that it began with, which are gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     /// The file of the run.
@@ -50,11 +51,14 @@ impl Parameters {
         Self::default()
     }
 
-    /// The builder that networks take their weights from: each one is drawn from `rng.stream(name)`, so its values
-    /// depend on the seed and on its own name, not on what else the network holds. A name that is known already gives
-    /// the same weight again.
+    /// The builder that networks take their weights from: each one is drawn from
+    /// `rng.stream(name)`, so its values depend on the seed and on its own name, not on what else
+    /// the network holds. A name that is known already gives the same weight again.
     pub fn builder(&self, rng: &Rng, dtype: DType, device: &Device) -> VarBuilder<'static> {
-        let backend = Drawn { parameters: self.clone(), rng: rng.clone() };
+        let backend = Drawn {
+            parameters: self.clone(),
+            rng: rng.clone(),
+        };
         VarBuilder::from_backend(Box::new(backend), dtype, device.clone())
     }
 
@@ -68,15 +72,21 @@ impl Parameters {
         self.lock().values().cloned().collect()
     }
 
-    /// What the last training of these weights reported of every epoch that it finished, also if it was stopped or failed;
-    /// empty before the first. Of a stack of layers, the first layer's.
+    /// What the last training of these weights reported of every epoch that it finished, also if it
+    /// was stopped or failed; empty before the first. Of a stack of layers, the first layer's.
     ///
-    /// The weights of a training that was stopped are those after its last step, which may lie within an epoch.
+    /// The weights of a training that was stopped are those after its last step, which may lie
+    /// within an epoch.
     pub fn history(&self) -> History {
-        self.trained().histories.first().cloned().unwrap_or_default()
+        self.trained()
+            .histories
+            .first()
+            .cloned()
+            .unwrap_or_default()
     }
 
-    /// [`Parameters::history`] of every layer of a stack, coarse to fine; one alone of any other network.
+    /// [`Parameters::history`] of every layer of a stack, coarse to fine; one alone of any other
+    /// network.
     pub fn histories(&self) -> Vec<History> {
         self.trained().histories.clone()
     }
@@ -89,7 +99,11 @@ impl Parameters {
     /// It has finished an epoch: one record for each history.
     pub(crate) fn add_epoch(&self, records: impl IntoIterator<Item = Epoch>) {
         let mut trained = self.trained();
-        trained.histories.iter_mut().zip(records).for_each(|(history, epoch)| history.epochs.push(epoch));
+        trained
+            .histories
+            .iter_mut()
+            .zip(records)
+            .for_each(|(history, epoch)| history.epochs.push(epoch));
     }
 
     /// Where the weights came from, if a training with a checkpoint left them.
@@ -124,7 +138,11 @@ impl Parameters {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let tensors = self.lock().iter().map(|(name, var)| (name.clone(), var.as_detached_tensor())).collect();
+        let tensors = self
+            .lock()
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
+            .collect();
         store::write(path.as_ref(), &tensors, None)
     }
 
@@ -133,24 +151,28 @@ impl Parameters {
     /// # Errors
     /// The file cannot be written.
     pub fn save_as(&self, path: impl AsRef<Path>, dtype: DType) -> Result<()> {
-        let convert = |(name, var): (&String, &Var)| Ok((name.clone(), var.as_detached_tensor().to_dtype(dtype)?));
+        let convert = |(name, var): (&String, &Var)| {
+            Ok((name.clone(), var.as_detached_tensor().to_dtype(dtype)?))
+        };
         let tensors = self.lock().iter().map(convert).collect::<Result<_>>()?;
         store::write(path.as_ref(), &tensors, None)
     }
 
-    /// Takes over the weights of a safetensors file; floats of another width are rounded to the weights' own.
+    /// Takes over the weights of a safetensors file; floats of another width are rounded to the
+    /// weights' own.
     ///
     /// # Errors
-    /// The file cannot be read or is not whole; a weight is missing, of another shape or not finite; the file holds a
-    /// tensor that is no weight (but for PyTorch's `num_batches_tracked`). Then no weight has changed.
+    /// The file cannot be read or is not whole; a weight is missing, of another shape or not
+    /// finite; the file holds a tensor that is no weight (but for PyTorch's `num_batches_tracked`).
+    /// Then no weight has changed.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let (tensors, _) = store::read(path, &Device::Cpu)?;
         self.set(tensors, path)
     }
 
-    /// [`Parameters::load`] for all weights but those whose names begin with `prefix`: they stay, and the file's own are
-    /// passed over, so that a network begins as one for other classes ended.
+    /// [`Parameters::load`] for all weights but those whose names begin with `prefix`: they stay,
+    /// and the file's own are passed over, so that a network begins as one for other classes ended.
     ///
     /// # Errors
     /// As [`Parameters::load`].
@@ -161,18 +183,28 @@ impl Parameters {
         self.set_all(tensors, path, |name| !name.starts_with(prefix))
     }
 
-    /// Takes over `tensors`, which come from `path`; all of them, or none when an error is returned.
+    /// Takes over `tensors`, which come from `path`; all of them, or none when an error is
+    /// returned.
     pub(crate) fn set(&self, tensors: BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
         self.set_all(tensors, path, |_| true)
     }
 
     /// [`Parameters::set`] for the weights whose names are `wanted`.
-    fn set_all(&self, mut tensors: BTreeMap<String, Tensor>, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    fn set_all(
+        &self,
+        mut tensors: BTreeMap<String, Tensor>,
+        path: &Path,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<()> {
         let vars = self.lock();
         let mut pairs = Vec::with_capacity(vars.len());
         for (name, var) in vars.iter().filter(|(name, _)| wanted(name)) {
             let Some(tensor) = tensors.remove(name) else {
-                return Err(Error::file(path, format!("a tensor {name}"), "no such tensor"));
+                return Err(Error::file(
+                    path,
+                    format!("a tensor {name}"),
+                    "no such tensor",
+                ));
             };
             pairs.push((var, fitting(tensor, name, var, path)?));
         }
@@ -180,7 +212,11 @@ impl Parameters {
         tensors.retain(|name, _| !name.ends_with(".num_batches_tracked"));
         if let Some((name, tensor)) = tensors.first_key_value() {
             let expected = "only the network's own weights";
-            return Err(Error::file(path, expected, format!("also a tensor {name} of shape {:?}", tensor.dims())));
+            return Err(Error::file(
+                path,
+                expected,
+                format!("also a tensor {name} of shape {:?}", tensor.dims()),
+            ));
         }
         for (var, tensor) in pairs {
             var.set(&tensor)?;
@@ -198,7 +234,8 @@ impl Parameters {
         Ok(true)
     }
 
-    /// No critical section can panic half-way through a change, so a poisoned lock still guards whole weights.
+    /// No critical section can panic half-way through a change, so a poisoned lock still guards
+    /// whole weights.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
         self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,13 +250,25 @@ impl Parameters {
 pub(crate) fn fitting(tensor: Tensor, name: &str, like: &Tensor, path: &Path) -> Result<Tensor> {
     if tensor.dims() != like.dims() {
         let expected = format!("shape {:?} for {name}", like.dims());
-        return Err(Error::file(path, expected, format!("{name} has shape {:?}", tensor.dims())));
+        return Err(Error::file(
+            path,
+            expected,
+            format!("{name} has shape {:?}", tensor.dims()),
+        ));
     }
     if !tensor.dtype().is_float() {
-        return Err(Error::file(path, format!("floats in {name}"), format!("{:?}", tensor.dtype())));
+        return Err(Error::file(
+            path,
+            format!("floats in {name}"),
+            format!("{:?}", tensor.dtype()),
+        ));
     }
     if !is_finite(&tensor)? {
-        return Err(Error::file(path, format!("finite numbers in {name}"), "NaN or ∞"));
+        return Err(Error::file(
+            path,
+            format!("finite numbers in {name}"),
+            "NaN or ∞",
+        ));
     }
     Ok(tensor.to_dtype(like.dtype())?.to_device(like.device())?)
 }
@@ -231,13 +280,24 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn draw(&self, shape: &Shape, name: &str, hint: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+    fn draw(
+        &self,
+        shape: &Shape,
+        name: &str,
+        hint: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
         let mut rng = self.rng.stream(name);
         match hint {
             Init::Const(value) => Ok(Tensor::full(value, shape, device)?.to_dtype(dtype)?),
             Init::Uniform { lo, up } => rng.uniform(shape, lo, up, dtype, device),
             Init::Randn { mean, stdev } => rng.normal(shape, mean, stdev, dtype, device),
-            Init::Kaiming { dist, fan, non_linearity } => {
+            Init::Kaiming {
+                dist,
+                fan,
+                non_linearity,
+            } => {
                 let std = non_linearity.gain() / (fan.for_shape(shape) as f64).sqrt();
                 match dist {
                     NormalOrUniform::Normal => rng.normal(shape, 0., std, dtype, device),
@@ -263,11 +323,16 @@ impl SimpleBackend for Drawn {
         let mut vars = self.parameters.lock();
         if let Some(var) = vars.get(name) {
             if var.shape() != &shape {
-                candle_core::bail!("weight {name} has shape {:?}; expected {shape:?}", var.dims())
+                candle_core::bail!(
+                    "weight {name} has shape {:?}; expected {shape:?}",
+                    var.dims()
+                )
             }
             return Ok(var.as_tensor().clone());
         }
-        let drawn = self.draw(&shape, name, hint, dtype, device).map_err(candle_core::Error::wrap)?;
+        let drawn = self
+            .draw(&shape, name, hint, dtype, device)
+            .map_err(candle_core::Error::wrap)?;
         let var = Var::from_tensor(&drawn)?;
         vars.insert(name.to_string(), var.clone());
         Ok(var.into_inner())

@@ -13,14 +13,16 @@ use crate::progress::Bar;
 
 const FILE: &str = "model.safetensors";
 
-/// Brings torchvision's weights of ResNet-`depth`, trained on ImageNet-1k, from the Hugging Face hub: the path of a
-/// safetensors file in the hub's cache.
+/// Brings torchvision's weights of ResNet-`depth`, trained on ImageNet-1k, from the Hugging Face
+/// hub: the path of a safetensors file in the hub's cache.
 ///
-/// The repositories are timm's copies, `timm/resnet50.tv_in1k` and so on, with torchvision's names. A file that is in the
-/// cache already is taken without asking the hub. `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` are heeded.
+/// The repositories are timm's copies, `timm/resnet50.tv_in1k` and so on, with torchvision's names.
+/// A file that is in the cache already is taken without asking the hub. `HF_ENDPOINT`, `HF_HOME`
+/// and `HF_TOKEN` are heeded.
 ///
 /// # Errors
-/// Another depth than 18, 34, 50, 101 and 152, a hub that cannot be reached, or a cache that cannot be written.
+/// Another depth than 18, 34, 50, 101 and 152, a hub that cannot be reached, or a cache that cannot
+/// be written.
 pub fn imagenet(depth: usize) -> Result<PathBuf> {
     bring(HFClient::builder(), depth)
 }
@@ -34,7 +36,12 @@ fn bring(builder: hf_hub::HFClientBuilder, depth: usize) -> Result<PathBuf> {
     };
     let client: HFClientSync = builder.build_sync().map_err(refused)?;
     let model = client.model("timm", &name);
-    match model.download_file().filename(FILE).local_files_only(true).send() {
+    match model
+        .download_file()
+        .filename(FILE)
+        .local_files_only(true)
+        .send()
+    {
         // In a thread of its own, which goes on to fill the cache if the user stops waiting.
         Err(HFError::LocalEntryNotFound { .. }) => {
             let bar = Downloaded(Bar::new(name.as_str()));
@@ -50,13 +57,18 @@ struct Downloaded(Bar);
 
 impl ProgressHandler for Downloaded {
     fn on_progress(&self, event: &ProgressEvent) {
-        let ProgressEvent::Download(event) = event else { return };
+        let ProgressEvent::Download(event) = event else {
+            return;
+        };
         match event {
             DownloadEvent::Start { total_bytes, .. } => self.0.begin_bytes(*total_bytes),
             DownloadEvent::Progress { files } => {
-                self.0.set(files.iter().map(|file| file.bytes_completed as f64).sum());
+                self.0
+                    .set(files.iter().map(|file| file.bytes_completed as f64).sum());
             }
-            DownloadEvent::AggregateProgress { bytes_completed, .. } => self.0.set(*bytes_completed as f64),
+            DownloadEvent::AggregateProgress {
+                bytes_completed, ..
+            } => self.0.set(*bytes_completed as f64),
             DownloadEvent::Complete => {}
         }
     }
@@ -80,10 +92,14 @@ mod tests {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(|line| line.ok());
+                let mut lines = BufReader::new(stream.try_clone().unwrap())
+                    .lines()
+                    .map_while(|line| line.ok());
                 let request = lines.next().unwrap_or_default();
                 lines.find(String::is_empty);
-                let (status, body) = match request.contains("/timm/resnet18.tv_in1k/resolve/main/model.safetensors") {
+                let (status, body) = match request
+                    .contains("/timm/resnet18.tv_in1k/resolve/main/model.safetensors")
+                {
                     true => ("200 OK", file.as_slice()),
                     false => ("404 Not Found", [].as_slice()),
                 };
@@ -117,14 +133,21 @@ mod tests {
         }
         let output = child.output().unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
     }
 
     fn bring_from_a_hub_and_from_its_cache() {
         let folder = tempfile::tempdir().unwrap();
         let build = |seed, classes| {
             let parameters = Parameters::new();
-            let params = ResNetParams { width: 2, classes, ..ResNetParams::of_depth(18).unwrap() };
+            let params = ResNetParams {
+                width: 2,
+                classes,
+                ..ResNetParams::of_depth(18).unwrap()
+            };
             let builder = parameters.builder(&Rng::new(seed), DType::F32, &Device::Cpu);
             (ResNet::new(params, builder).unwrap(), parameters)
         };
@@ -132,21 +155,37 @@ mod tests {
         theirs.save(folder.path().join("theirs")).unwrap();
         let address = hub(std::fs::read(folder.path().join("theirs")).unwrap());
         let builder = |endpoint: &str| {
-            let patience = HFClient::builder().retry_max_attempts(1).retry_base_delay(Duration::from_millis(1));
-            patience.endpoint(endpoint).cache_dir(folder.path().join("cache"))
+            let patience = HFClient::builder()
+                .retry_max_attempts(1)
+                .retry_base_delay(Duration::from_millis(1));
+            patience
+                .endpoint(endpoint)
+                .cache_dir(folder.path().join("cache"))
         };
         let missing = bring(builder(&address), 34).unwrap_err().to_string();
-        assert!(missing.contains("model.safetensors of timm/resnet34.tv_in1k on the Hugging Face hub"), "{missing}");
+        assert!(
+            missing.contains("model.safetensors of timm/resnet34.tv_in1k on the Hugging Face hub"),
+            "{missing}"
+        );
         let brought = bring(builder(&address), 18).unwrap();
         let nobody = "http://127.0.0.1:1";
         assert_eq!(bring(builder(nobody), 18).unwrap(), brought);
         assert!(bring(builder(nobody), 50).is_err());
-        assert_eq!(bring(builder(nobody), 20).unwrap_err().to_string(), "depth is 20; expected 18, 34, 50, 101 or 152");
+        assert_eq!(
+            bring(builder(nobody), 20).unwrap_err().to_string(),
+            "depth is 20; expected 18, 34, 50, 101 or 152"
+        );
 
         // A network with other classes takes all but the last layer.
         let (_, ours) = build(2, 10);
         let before = ours.named();
-        let of = |all: &Parameters, name: &str| all.named()[name].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let of = |all: &Parameters, name: &str| {
+            all.named()[name]
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap()
+        };
         let fc = of(&ours, "fc.weight");
         ours.load_except(&brought, "fc.").unwrap();
         assert_eq!(of(&ours, "fc.weight"), fc);

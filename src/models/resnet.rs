@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::models::{Network, check_evaluation};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 
-/// A residual network (He et al. 2016) as torchvision's `resnet18` to `resnet152`, the stride of a bottleneck in its
-/// 3×3 convolution; weights have torchvision's names and shapes.
+/// A residual network (He et al. 2016) as torchvision's `resnet18` to `resnet152`, the stride of a
+/// bottleneck in its 3×3 convolution; weights have torchvision's names and shapes.
 ///
 /// Stages, with the output's shape of ResNet-50 on 224×224 pixels:
 ///
@@ -29,12 +29,12 @@ use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 /// | 5 | mean over the pixels; its output is the paper's "last layer" | (N, 2048) |
 /// | 6 | `fc`, the logits | (N, classes) |
 ///
-/// Inputs are pixels in \[0, 1\]; the network takes off [`ResNetParams::mean`] and divides by [`ResNetParams::std`], so
-/// that paths, attacks and bounds are in pixels.
+/// Inputs are pixels in \[0, 1\]; the network takes off [`ResNetParams::mean`] and divides by
+/// [`ResNetParams::std`], so that paths, attacks and bounds are in pixels.
 ///
-/// As built, the network is in training mode: it normalises with the statistics of the batch, and every forward pass
-/// moves the running ones (momentum 0.1), which are weights by name and never change otherwise.
-/// [`ResNet::freeze`] gives the network in evaluation mode.
+/// As built, the network is in training mode: it normalises with the statistics of the batch, and
+/// every forward pass moves the running ones (momentum 0.1), which are weights by name and never
+/// change otherwise. [`ResNet::freeze`] gives the network in evaluation mode.
 #[derive(Clone)]
 pub struct ResNet {
     params: ResNetParams,
@@ -50,11 +50,12 @@ impl ResNet {
     /// The stage that maps the pooled features to the logits.
     pub const AFTER_POOLING: usize = 6;
 
-    /// A network in training mode, its weights from `vb`: `conv1.weight`, `bn1.weight`, `bn1.running_mean`,
-    /// `layer1.0.conv1.weight`, …, `layer1.0.downsample.0.weight`, …, `fc.bias`.
+    /// A network in training mode, its weights from `vb`: `conv1.weight`, `bn1.weight`,
+    /// `bn1.running_mean`, `layer1.0.conv1.weight`, …, `layer1.0.downsample.0.weight`, …,
+    /// `fc.bias`.
     ///
-    /// A builder that draws takes convolutions from N(0, 2/(outputs · kernel area)) and the last layer from
-    /// U(−1/√n, 1/√n), n its inputs, as torchvision does.
+    /// A builder that draws takes convolutions from N(0, 2/(outputs · kernel area)) and the last
+    /// layer from U(−1/√n, 1/√n), n its inputs, as torchvision does.
     ///
     /// # Errors
     /// A parameter out of its range, or a weight of `vb` of another shape.
@@ -62,14 +63,27 @@ impl ResNet {
         params.validate()?;
         let mut builder = Layers::new(params.clone(), vb.clone());
         let stem = builder.stem()?;
-        let layers = [builder.layer(0)?, builder.layer(1)?, builder.layer(2)?, builder.layer(3)?];
+        let layers = [
+            builder.layer(0)?,
+            builder.layer(1)?,
+            builder.layer(2)?,
+            builder.layer(3)?,
+        ];
         let features = params.features();
         let bound = 1. / (features as f64).sqrt();
-        let init = Init::Uniform { lo: -bound, up: bound };
+        let init = Init::Uniform {
+            lo: -bound,
+            up: bound,
+        };
         let fc = vb.pp("fc");
         let weight = fc.get_with_hints((params.classes, features), "weight", init)?;
         let fc = (weight, fc.get_with_hints(params.classes, "bias", init)?);
-        Ok(Self { params, stem, layers, fc })
+        Ok(Self {
+            params,
+            stem,
+            layers,
+            fc,
+        })
     }
 
     /// The parameters.
@@ -77,8 +91,9 @@ impl ResNet {
         &self.params
     }
 
-    /// The network in evaluation mode: the running statistics folded into the convolutions, and plain tensors for
-    /// weights, so that gradients flow to the inputs alone and later training changes nothing.
+    /// The network in evaluation mode: the running statistics folded into the convolutions, and
+    /// plain tensors for weights, so that gradients flow to the inputs alone and later training
+    /// changes nothing.
     ///
     /// # Errors
     /// The device is out of memory.
@@ -105,8 +120,12 @@ impl ResNet {
     pub fn digest(&self) -> Result<String> {
         check_evaluation(self)?;
         let chains = std::iter::once(&self.stem).chain(&self.layers);
-        let tensors = chains.flat_map(Chain::tensors).chain([&self.fc.0, &self.fc.1]);
-        Ok(of_numbers(tensors.map(numbers).collect::<Result<Vec<_>>>()?.concat()))
+        let tensors = chains
+            .flat_map(Chain::tensors)
+            .chain([&self.fc.0, &self.fc.1]);
+        Ok(of_numbers(
+            tensors.map(numbers).collect::<Result<Vec<_>>>()?.concat(),
+        ))
     }
 
     /// The dtype of the weights.
@@ -138,18 +157,31 @@ impl Network for ResNet {
             6 => {
                 let features = self.params.features();
                 if x.rank() != 2 || x.dims()[1] != features {
-                    return Err(Error::shape("resnet", "features", format!("(N, {features})"), x.dims()));
+                    return Err(Error::shape(
+                        "resnet",
+                        "features",
+                        format!("(N, {features})"),
+                        x.dims(),
+                    ));
                 }
                 linear(x, &self.fc.0, &self.fc.1)
             }
-            _ => Err(Error::argument("stage", format!("below {}", self.stages()), index)),
+            _ => Err(Error::argument(
+                "stage",
+                format!("below {}", self.stages()),
+                index,
+            )),
         }
     }
 }
 
 impl fmt::Debug for ResNet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = if self.is_frozen() { "evaluation" } else { "training" };
+        let mode = if self.is_frozen() {
+            "evaluation"
+        } else {
+            "training"
+        };
         write!(f, "ResNet({:?}, {mode} mode)", self.params)
     }
 }

@@ -25,9 +25,13 @@ impl Running {
     /// One of `vb` of another shape.
     pub fn new(channels: usize, vb: &VarBuilder) -> Result<Self> {
         let vector = |name, value| vb.get_with_hints(channels, name, Init::Const(value));
-        // The builder's own variables, if it gives such: what is moved here is saved with the weights.
+        // The builder's own variables, if it gives such: what is moved here is saved with the
+        // weights.
         let mean = Var::from_tensor(&vector("running_mean", 0.)?)?;
-        Ok(Self { mean, variance: Var::from_tensor(&vector("running_var", 1.)?)? })
+        Ok(Self {
+            mean,
+            variance: Var::from_tensor(&vector("running_var", 1.)?)?,
+        })
     }
 
     /// Moves both towards those of a batch.

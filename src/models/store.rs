@@ -14,7 +14,11 @@ use crate::files;
 ///
 /// # Errors
 /// The folder cannot be written to.
-pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>, metadata: Option<HashMap<String, String>>) -> Result<()> {
+pub fn write(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<()> {
     let bytes = safetensors::serialize(tensors, metadata)
         .map_err(|error| Error::file(path, "tensors that safetensors can hold", error))?;
     files::write_whole(path, &bytes)
@@ -24,12 +28,18 @@ pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>, metadata: Option<H
 ///
 /// # Errors
 /// The file cannot be read, or is not whole.
-pub fn read(path: &Path, device: &Device) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
+pub fn read(
+    path: &Path,
+    device: &Device,
+) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    let refuse = |error: safetensors::SafeTensorError| Error::file(path, "a whole safetensors file", error);
+    let refuse =
+        |error: safetensors::SafeTensorError| Error::file(path, "a whole safetensors file", error);
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).map_err(refuse)?;
     // Again from the start: the tensors, whose lengths are now known to fit the file's.
     safetensors::SafeTensors::deserialize(&bytes).map_err(refuse)?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, device)?.into_iter().collect();
+    let tensors = candle_core::safetensors::load_buffer(&bytes, device)?
+        .into_iter()
+        .collect();
     Ok((tensors, metadata.metadata().clone().unwrap_or_default()))
 }

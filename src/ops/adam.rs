@@ -25,9 +25,9 @@ pub struct AdamStep {
 
 /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g², θ ← θ − step_size · m / (√v / correction + ε).
 ///
-/// `theta`, `m`, `v` and `gradient` have one shape and dtype. On the CPU f32 and f64 are changed in place in one pass,
-/// with no memory taken and one division a number; all else goes to [`adam_composite`], whose order of operations is that
-/// of PyTorch's `Adam`.
+/// `theta`, `m`, `v` and `gradient` have one shape and dtype. On the CPU f32 and f64 are changed in
+/// place in one pass, with no memory taken and one division a number; all else goes to
+/// [`adam_composite`], whose order of operations is that of PyTorch's `Adam`.
 ///
 /// # Errors
 /// Shapes or dtypes that do not fit, or two tensors that share their memory.
@@ -48,7 +48,13 @@ pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) ->
 ///
 /// # Errors
 /// As [`adam`].
-pub fn adam_composite(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
+pub fn adam_composite(
+    theta: &Var,
+    m: &Var,
+    v: &Var,
+    gradient: &Tensor,
+    step: AdamStep,
+) -> crate::Result<()> {
     let (theta_now, gradient) = (theta.as_detached_tensor(), gradient.detach());
     let m_now = m.as_detached_tensor();
     let m_next = (&m_now + ((&gradient - &m_now)? * (1. - step.beta1))?)?;
@@ -65,7 +71,8 @@ fn check(tensors: [&Tensor; 4]) -> Result<()> {
     let [theta, others @ ..] = tensors;
     for other in others {
         if other.shape() != theta.shape() || other.dtype() != theta.dtype() {
-            let [theta, other] = [theta, other].map(|t| format!("{:?} of {:?}", t.dims(), t.dtype()));
+            let [theta, other] =
+                [theta, other].map(|t| format!("{:?} of {:?}", t.dims(), t.dtype()));
             bail!("adam: shape {other}; expected {theta}")
         }
     }
@@ -80,11 +87,21 @@ fn check(tensors: [&Tensor; 4]) -> Result<()> {
 const WORTH_HALVING: usize = 50_000;
 
 impl AdamStep {
-    fn in_place<T: Float>(&self, theta: &Tensor, m: &Tensor, v: &Tensor, gradient: &Tensor) -> Result<()> {
+    fn in_place<T: Float>(
+        &self,
+        theta: &Tensor,
+        m: &Tensor,
+        v: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<()> {
         let (storage, layout) = gradient.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else { bail!("adam: expected a gradient on the CPU") };
+        let Storage::Cpu(storage) = &*storage else {
+            bail!("adam: expected a gradient on the CPU")
+        };
         let gradient = contiguous(T::cpu_storage_as_slice(storage)?, layout)?;
-        in_place(theta, |theta| in_place(m, |m| in_place(v, |v| self.run([theta, m, v], gradient))))
+        in_place(theta, |theta| {
+            in_place(m, |m| in_place(v, |v| self.run([theta, m, v], gradient)))
+        })
     }
 
     /// A half of long ones on a thread each: every number is its own.
@@ -103,9 +120,11 @@ impl AdamStep {
     }
 
     fn run_part<T: Float>(&self, [theta, m, v]: [&mut [T]; 3], gradient: &[T]) -> Result<()> {
-        let [take_m, keep_v, take_v] = [1. - self.beta1, self.beta2, 1. - self.beta2].map(T::from_f64);
+        let [take_m, keep_v, take_v] =
+            [1. - self.beta1, self.beta2, 1. - self.beta2].map(T::from_f64);
         // m / (√v / correction + ε) with one division.
-        let [step_size, eps] = [self.step_size * self.correction, self.eps * self.correction].map(T::from_f64);
+        let [step_size, eps] =
+            [self.step_size * self.correction, self.eps * self.correction].map(T::from_f64);
         simd::arch()?.dispatch(|| {
             for ((theta, &g), (m, v)) in theta.iter_mut().zip(gradient).zip(m.iter_mut().zip(v)) {
                 *m += take_m * (g - *m);
@@ -119,7 +138,10 @@ impl AdamStep {
 
 /// `change` of a contiguous tensor's numbers.
 fn in_place<T: Float>(tensor: &Tensor, change: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()> {
-    tensor.inplace_op1(&InPlace { change: Cell::new(Some(change)), of: PhantomData })
+    tensor.inplace_op1(&InPlace {
+        change: Cell::new(Some(change)),
+        of: PhantomData,
+    })
 }
 
 struct InPlace<T, F> {
@@ -133,8 +155,12 @@ impl<T: Float, F: FnOnce(&mut [T]) -> Result<()>> InplaceOp1 for InPlace<T, F> {
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let Some((start, end)) = layout.contiguous_offsets() else { bail!("adam: expected contiguous weights") };
-        let Some(change) = self.change.take() else { return Ok(()) };
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            bail!("adam: expected contiguous weights")
+        };
+        let Some(change) = self.change.take() else {
+            return Ok(());
+        };
         match T::of_storage_mut(storage) {
             Some(numbers) => change(&mut numbers[start..end]),
             None => bail!("adam: expected {:?}", T::DTYPE),

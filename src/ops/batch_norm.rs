@@ -17,23 +17,34 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// The running statistics after this batch: (1 − momentum) · before + momentum · batch, for mean and variance.
+    /// The running statistics after this batch: (1 − momentum) · before + momentum · batch, for
+    /// mean and variance.
     ///
-    /// `mean` and `variance`: (C,), before this batch (PyTorch starts with 0 and 1); `momentum` in [0, 1], PyTorch's
-    /// is 0.1.
+    /// `mean` and `variance`: (C,), before this batch (PyTorch starts with 0 and 1); `momentum` in
+    /// [0, 1], PyTorch's is 0.1.
     ///
     /// # Errors
     /// `momentum` outside [0, 1]; shapes or dtypes that do not fit.
-    pub fn running(&self, mean: &Tensor, variance: &Tensor, momentum: f64) -> Result<(Tensor, Tensor)> {
+    pub fn running(
+        &self,
+        mean: &Tensor,
+        variance: &Tensor,
+        momentum: f64,
+    ) -> Result<(Tensor, Tensor)> {
         running_statistics([mean, variance], [&self.mean, &self.variance], momentum)
     }
 }
 
-/// (1 − momentum) · `before` + momentum · `batch`, both a mean and a variance, (C,) each; no gradient.
+/// (1 − momentum) · `before` + momentum · `batch`, both a mean and a variance, (C,) each; no
+/// gradient.
 ///
 /// # Errors
 /// `momentum` outside [0, 1]; shapes or dtypes that do not fit.
-pub fn running_statistics(before: [&Tensor; 2], batch: [&Tensor; 2], momentum: f64) -> Result<(Tensor, Tensor)> {
+pub fn running_statistics(
+    before: [&Tensor; 2],
+    batch: [&Tensor; 2],
+    momentum: f64,
+) -> Result<(Tensor, Tensor)> {
     if !(0. ..=1.).contains(&momentum) {
         return Err(Error::argument("momentum", "a number in [0, 1]", momentum));
     }
@@ -41,21 +52,26 @@ pub fn running_statistics(before: [&Tensor; 2], batch: [&Tensor; 2], momentum: f
         channel(name, before, &[1, batch.elem_count()], batch.dtype())?;
         Ok(((before.detach() * (1. - momentum))? + (batch * momentum)?)?)
     };
-    Ok((blend("mean", before[0], batch[0])?, blend("variance", before[1], batch[1])?))
+    Ok((
+        blend("mean", before[0], batch[0])?,
+        blend("variance", before[1], batch[1])?,
+    ))
 }
 
-/// Training mode: y = (x − μ_c) / √(σ²_c + eps) · gamma_c + beta_c, with μ_c and σ²_c the mean and the (biased) variance
-/// of channel c in this batch.
+/// Training mode: y = (x − μ_c) / √(σ²_c + eps) · gamma_c + beta_c, with μ_c and σ²_c the mean and
+/// the (biased) variance of channel c in this batch.
 ///
-/// `x`: (N, C, H, W); `gamma`, `beta`: (C,), the same dtype; `eps` > 0, PyTorch's is 1e-5. The output is
-/// differentiable in all three, also through μ and σ². The statistics come along for [`BatchNorm::running`].
+/// `x`: (N, C, H, W); `gamma`, `beta`: (C,), the same dtype; `eps` > 0, PyTorch's is 1e-5. The
+/// output is differentiable in all three, also through μ and σ². The statistics come along for
+/// [`BatchNorm::running`].
 ///
-/// On a CPU in f32 or f64 the fused operation: sums are in f64, and two passes over the data give the output, two more
-/// the gradients; the same numbers whatever the number of threads. Elsewhere [`batch_norm_composite`].
+/// On a CPU in f32 or f64 the fused operation: sums are in f64, and two passes over the data give
+/// the output, two more the gradients; the same numbers whatever the number of threads. Elsewhere
+/// [`batch_norm_composite`].
 ///
 /// # Errors
-/// Shapes or dtypes that do not fit; `eps` not positive; fewer than two numbers a channel, N·H·W < 2. (PyTorch refuses
-/// one number, but not none.)
+/// Shapes or dtypes that do not fit; `eps` not positive; fewer than two numbers a channel, N·H·W <
+/// 2. (PyTorch refuses one number, but not none.)
 pub fn batch_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<BatchNorm> {
     check_batch(x, gamma, beta, eps)?;
     if !is_fused(x) {
@@ -68,22 +84,34 @@ pub fn batch_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
 ///
 /// # Errors
 /// As [`batch_norm`].
-pub fn batch_norm_composite(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<BatchNorm> {
+pub fn batch_norm_composite(
+    x: &Tensor,
+    gamma: &Tensor,
+    beta: &Tensor,
+    eps: f64,
+) -> Result<BatchNorm> {
     let count = check_batch(x, gamma, beta, eps)? as f64;
     let mean = x.mean_keepdim((0, 2, 3))?;
     let centred = x.broadcast_sub(&mean)?;
     let variance = centred.sqr()?.mean_keepdim((0, 2, 3))?;
     let normal = centred.broadcast_div(&(&variance + eps)?.sqrt()?)?;
-    let output = normal.broadcast_mul(&by_channel(gamma)?)?.broadcast_add(&by_channel(beta)?)?;
+    let output = normal
+        .broadcast_mul(&by_channel(gamma)?)?
+        .broadcast_add(&by_channel(beta)?)?;
     let mean = mean.detach().flatten_all()?;
     let variance = (variance.detach().flatten_all()? * (count / (count - 1.)))?;
-    Ok(BatchNorm { output, mean, variance })
+    Ok(BatchNorm {
+        output,
+        mean,
+        variance,
+    })
 }
 
-/// Evaluation mode: y = (x − mean_c) / √(variance_c + eps) · gamma_c + beta_c with given statistics.
+/// Evaluation mode: y = (x − mean_c) / √(variance_c + eps) · gamma_c + beta_c with given
+/// statistics.
 ///
-/// Shapes as in [`batch_norm`], `mean` and `variance` (C,); N may be 0. Differentiable in `x`, `gamma` and `beta`. Where
-/// a convolution comes before, [`fold_batch_norm`] costs nothing at all.
+/// Shapes as in [`batch_norm`], `mean` and `variance` (C,); N may be 0. Differentiable in `x`,
+/// `gamma` and `beta`. Where a convolution comes before, [`fold_batch_norm`] costs nothing at all.
 ///
 /// # Errors
 /// Shapes or dtypes that do not fit; `eps` not positive.
@@ -117,14 +145,18 @@ pub fn batch_norm_eval_composite(
     check_eval(x, gamma, beta, mean, variance, eps)?;
     let scale = gamma.div(&(variance.detach() + eps)?.sqrt()?)?;
     let centred = x.broadcast_sub(&by_channel(&mean.detach())?)?;
-    Ok(centred.broadcast_mul(&by_channel(&scale)?)?.broadcast_add(&by_channel(beta)?)?)
+    Ok(centred
+        .broadcast_mul(&by_channel(&scale)?)?
+        .broadcast_add(&by_channel(beta)?)?)
 }
 
-/// The weight and bias of the one convolution that does what a convolution and [`batch_norm_eval`] after it do:
-/// weight_o · s_o and (bias_o − mean_o) · s_o + beta_o, with s_o = gamma_o / √(variance_o + eps).
+/// The weight and bias of the one convolution that does what a convolution and [`batch_norm_eval`]
+/// after it do: weight_o · s_o and (bias_o − mean_o) · s_o + beta_o, with s_o = gamma_o /
+/// √(variance_o + eps).
 ///
-/// `conv_weight`: (O, I, kernel rows, kernel columns), I being the inputs of a group; `conv_bias`: (O,), none is 0;
-/// the others (O,). The result has the shapes of weight and bias, and is differentiable in all arguments.
+/// `conv_weight`: (O, I, kernel rows, kernel columns), I being the inputs of a group; `conv_bias`:
+/// (O,), none is 0; the others (O,). The result has the shapes of weight and bias, and is
+/// differentiable in all arguments.
 ///
 /// # Errors
 /// Shapes that do not fit; `eps` not positive.
@@ -140,12 +172,30 @@ pub fn fold_batch_norm(
     const NAME: &str = "fold_batch_norm";
     check_eps(eps)?;
     let &[outputs, _, _, _] = conv_weight.dims() else {
-        return Err(Error::shape(NAME, "conv_weight", "(O, I, kernel rows, kernel columns)", conv_weight.dims()));
+        return Err(Error::shape(
+            NAME,
+            "conv_weight",
+            "(O, I, kernel rows, kernel columns)",
+            conv_weight.dims(),
+        ));
     };
-    let vectors = [("gamma", gamma), ("beta", beta), ("mean", mean), ("variance", variance)];
-    for (name, vector) in vectors.into_iter().chain(conv_bias.map(|bias| ("conv_bias", bias))) {
+    let vectors = [
+        ("gamma", gamma),
+        ("beta", beta),
+        ("mean", mean),
+        ("variance", variance),
+    ];
+    for (name, vector) in vectors
+        .into_iter()
+        .chain(conv_bias.map(|bias| ("conv_bias", bias)))
+    {
         if vector.dims() != [outputs] {
-            return Err(Error::shape(NAME, name, format!("({outputs},), a number for each output"), vector.dims()));
+            return Err(Error::shape(
+                NAME,
+                name,
+                format!("({outputs},), a number for each output"),
+                vector.dims(),
+            ));
         }
     }
     let scale = gamma.div(&(variance + eps)?.sqrt()?)?;
@@ -172,12 +222,24 @@ fn check_batch(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<us
 pub(super) fn check_count(x: &[usize]) -> Result<usize> {
     let count = x[0] * x[2] * x[3];
     if count < 2 {
-        return Err(Error::shape("batch_norm", "x", "(N, C, H, W) with N·H·W at least 2 in training", x));
+        return Err(Error::shape(
+            "batch_norm",
+            "x",
+            "(N, C, H, W) with N·H·W at least 2 in training",
+            x,
+        ));
     }
     Ok(count)
 }
 
-fn check_eval(x: &Tensor, gamma: &Tensor, beta: &Tensor, mean: &Tensor, variance: &Tensor, eps: f64) -> Result<()> {
+fn check_eval(
+    x: &Tensor,
+    gamma: &Tensor,
+    beta: &Tensor,
+    mean: &Tensor,
+    variance: &Tensor,
+    eps: f64,
+) -> Result<()> {
     check(x, gamma, beta, eps)?;
     channel("mean", mean, x.dims(), x.dtype())?;
     channel("variance", variance, x.dims(), x.dtype())
@@ -200,13 +262,22 @@ pub(super) fn check_eps(eps: f64) -> Result<()> {
 }
 
 /// A number for each channel of images of shape `x`, in their dtype.
-pub(super) fn channel(name: &'static str, vector: &Tensor, x: &[usize], dtype: DType) -> Result<()> {
+pub(super) fn channel(
+    name: &'static str,
+    vector: &Tensor,
+    x: &[usize],
+    dtype: DType,
+) -> Result<()> {
     if vector.dims() != [x[1]] {
         let expected = format!("({},), a number for each channel", x[1]);
         return Err(Error::shape("batch_norm", name, expected, vector.dims()));
     }
     if vector.dtype() != dtype {
-        return Err(Error::argument(name, format!("{dtype:?}, as x"), format!("{:?}", vector.dtype())));
+        return Err(Error::argument(
+            name,
+            format!("{dtype:?}, as x"),
+            format!("{:?}", vector.dtype()),
+        ));
     }
     Ok(())
 }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail,
+};
 
 use super::batch_norm::BatchNorm;
 use super::batch_norm_kernels::{Gradient, Images, Moments, Sums, Then, normalise};
@@ -11,23 +13,49 @@ use super::contiguous;
 use super::planes::Float;
 
 /// Training mode.
-pub(super) fn train(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> crate::Result<BatchNorm> {
+pub(super) fn train(
+    x: &Tensor,
+    gamma: &Tensor,
+    beta: &Tensor,
+    eps: f64,
+) -> crate::Result<BatchNorm> {
     let measured = Arc::new(OnceLock::new());
-    let op = Normalise { mode: Mode::Train, eps, statistics: Arc::clone(&measured) };
-    let output = x.contiguous()?.apply_op3(&gamma.contiguous()?, &beta.contiguous()?, op)?;
-    let (mean, variance) = statistics(measured.get().map_or(&[], Vec::as_slice), x.shape(), x.dtype())?;
-    Ok(BatchNorm { output, mean, variance })
+    let op = Normalise {
+        mode: Mode::Train,
+        eps,
+        statistics: Arc::clone(&measured),
+    };
+    let output = x
+        .contiguous()?
+        .apply_op3(&gamma.contiguous()?, &beta.contiguous()?, op)?;
+    let (mean, variance) = statistics(
+        measured.get().map_or(&[], Vec::as_slice),
+        x.shape(),
+        x.dtype(),
+    )?;
+    Ok(BatchNorm {
+        output,
+        mean,
+        variance,
+    })
 }
 
 /// The mean and the unbiased variance of the channels of images (N, C, H, W).
-pub(super) fn statistics(moments: &[Moments], images: &Shape, dtype: DType) -> Result<(Tensor, Tensor)> {
+pub(super) fn statistics(
+    moments: &[Moments],
+    images: &Shape,
+    dtype: DType,
+) -> Result<(Tensor, Tensor)> {
     let (n, channels, height, width) = images.dims4()?;
     let count = (n * height * width) as f64;
     let vector = |of: fn(&Moments) -> f64, factor: f64| {
         let values: Vec<f64> = moments.iter().map(|moments| of(moments) * factor).collect();
         Tensor::from_vec(values, channels, &Device::Cpu)?.to_dtype(dtype)
     };
-    Ok((vector(|m| m.mean, 1.)?, vector(|m| m.variance, count / (count - 1.))?))
+    Ok((
+        vector(|m| m.mean, 1.)?,
+        vector(|m| m.variance, count / (count - 1.))?,
+    ))
 }
 
 /// Evaluation mode.
@@ -40,10 +68,17 @@ pub(super) fn eval(
     eps: f64,
 ) -> crate::Result<Tensor> {
     let pairs = numbers(mean)?.into_iter().zip(numbers(variance)?);
-    let given: Vec<_> = pairs.map(|(mean, variance)| Moments { mean, variance }).collect();
+    let given: Vec<_> = pairs
+        .map(|(mean, variance)| Moments { mean, variance })
+        .collect();
     let statistics = Arc::new(OnceLock::from(given));
-    let op = Normalise { mode: Mode::Eval, eps, statistics };
-    Ok(x.contiguous()?.apply_op3(&gamma.contiguous()?, &beta.contiguous()?, op)?)
+    let op = Normalise {
+        mode: Mode::Eval,
+        eps,
+        statistics,
+    };
+    Ok(x.contiguous()?
+        .apply_op3(&gamma.contiguous()?, &beta.contiguous()?, op)?)
 }
 
 fn numbers(vector: &Tensor) -> Result<Vec<f64>> {
@@ -83,14 +118,23 @@ impl CustomOp3 for Normalise {
         let images = Images::new(shape)?;
         let y = match (x, gamma, beta) {
             (CpuStorage::F32(x), CpuStorage::F32(gamma), CpuStorage::F32(beta)) => {
-                let scale = [contiguous(gamma, gamma_layout)?, contiguous(beta, beta_layout)?];
+                let scale = [
+                    contiguous(gamma, gamma_layout)?,
+                    contiguous(beta, beta_layout)?,
+                ];
                 CpuStorage::F32(self.run(contiguous(x, x_layout)?, images, scale)?)
             }
             (CpuStorage::F64(x), CpuStorage::F64(gamma), CpuStorage::F64(beta)) => {
-                let scale = [contiguous(gamma, gamma_layout)?, contiguous(beta, beta_layout)?];
+                let scale = [
+                    contiguous(gamma, gamma_layout)?,
+                    contiguous(beta, beta_layout)?,
+                ];
                 CpuStorage::F64(self.run(contiguous(x, x_layout)?, images, scale)?)
             }
-            _ => bail!("batch_norm: expected three of f32 or three of f64, x is {:?}", x.dtype()),
+            _ => bail!(
+                "batch_norm: expected three of f32 or three of f64, x is {:?}",
+                x.dtype()
+            ),
         };
         Ok((y, shape.clone()))
     }
@@ -103,7 +147,9 @@ impl CustomOp3 for Normalise {
         _: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Some(statistics) = self.statistics.get() else { return Ok((None, None, None)) };
+        let Some(statistics) = self.statistics.get() else {
+            return Ok((None, None, None));
+        };
         let op = NormaliseGradient {
             of: self,
             statistics,
@@ -118,8 +164,13 @@ impl CustomOp3 for Normalise {
         };
         Ok((
             x.track_op().then_some(of_x),
-            gamma.track_op().then(|| vector(|sums| sums.of_gamma)).transpose()?,
-            beta.track_op().then(|| vector(|sums| sums.of_beta)).transpose()?,
+            gamma
+                .track_op()
+                .then(|| vector(|sums| sums.of_gamma))
+                .transpose()?,
+            beta.track_op()
+                .then(|| vector(|sums| sums.of_beta))
+                .transpose()?,
         ))
     }
 }
@@ -147,7 +198,13 @@ impl CustomOp2 for NormaliseGradient<'_> {
         "batch_norm-gradient"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, gradient: &CpuStorage, lg: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        gradient: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let images = Images::new(lx.shape())?;
         let of_x = match (x, gradient) {
             (CpuStorage::F32(x), CpuStorage::F32(g)) => {
@@ -156,7 +213,11 @@ impl CustomOp2 for NormaliseGradient<'_> {
             (CpuStorage::F64(x), CpuStorage::F64(g)) => {
                 CpuStorage::F64(self.run(contiguous(x, lx)?, contiguous(g, lg)?, images)?)
             }
-            _ => bail!("batch_norm: x is {:?} and its gradient {:?}", x.dtype(), gradient.dtype()),
+            _ => bail!(
+                "batch_norm: x is {:?} and its gradient {:?}",
+                x.dtype(),
+                gradient.dtype()
+            ),
         };
         Ok((of_x, lx.shape().clone()))
     }

@@ -1,4 +1,5 @@
-//! Batch normalisation on slices: a channel is read twice, the second time while it is still in the cache.
+//! Batch normalisation on slices: a channel is read twice, the second time while it is still in the
+//! cache.
 
 use candle_core::{Result, Shape};
 use rayon::prelude::*;
@@ -30,10 +31,14 @@ pub(super) struct Then<'a, T> {
 }
 
 impl<T> Then<'_, T> {
-    pub const NOTHING: Self = Self { residual: None, relu: false };
+    pub const NOTHING: Self = Self {
+        residual: None,
+        relu: false,
+    };
 }
 
-/// (x − mean)/√(variance + eps) · gamma + beta and what follows, with the statistics `given`, or with those of x.
+/// (x − mean)/√(variance + eps) · gamma + beta and what follows, with the statistics `given`, or
+/// with those of x.
 pub(super) fn normalise<T: Float>(
     x: &[T],
     images: Images,
@@ -58,14 +63,21 @@ pub(super) fn normalise<T: Float>(
                         None => moments(x, images, channel),
                     };
                     let scale: f64 = gamma[channel].into() / (moments.variance + eps).sqrt();
-                    let (mean, scale, shift) = (T::from_f64(moments.mean), T::from_f64(scale), beta[channel]);
+                    let (mean, scale, shift) =
+                        (T::from_f64(moments.mean), T::from_f64(scale), beta[channel]);
                     for (image, output) in outputs.into_iter().enumerate() {
                         let x = images.plane(x, image, channel);
                         let normal = |x: T| (x - mean) * scale + shift;
-                        match then.residual.map(|residual| images.plane(residual, image, channel)) {
+                        match then
+                            .residual
+                            .map(|residual| images.plane(residual, image, channel))
+                        {
                             Some(residual) => {
                                 let pairs = x.iter().zip(residual);
-                                output.iter_mut().zip(pairs).for_each(|(y, (&x, &r))| *y = normal(x) + r);
+                                output
+                                    .iter_mut()
+                                    .zip(pairs)
+                                    .for_each(|(y, (&x, &r))| *y = normal(x) + r);
                             }
                             None => output.iter_mut().zip(x).for_each(|(y, &x)| *y = normal(x)),
                         }
@@ -81,7 +93,8 @@ pub(super) fn normalise<T: Float>(
     Ok((y, statistics))
 }
 
-/// The gradient of [`normalise`]: on the way in `g` is that of its result, on the way out that of x.
+/// The gradient of [`normalise`]: on the way in `g` is that of its result, on the way out that of
+/// x.
 pub(super) struct Gradient<'a, T> {
     pub x: &'a [T],
     pub images: Images,
@@ -97,14 +110,23 @@ pub(super) struct Gradient<'a, T> {
 }
 
 impl<T: Float> Gradient<'_, T> {
-    /// With x̂ = (x − mean)/√(variance + eps) and M = N·H·W, the gradient of x is
-    /// gamma/√(variance + eps) · (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the channel,
-    /// and only the first term with given ones. `g` is left alone where the gradient of x is not wanted.
+    /// With x̂ = (x − mean)/√(variance + eps) and M = N·H·W, the gradient of x is gamma/√(variance
+    /// + eps) · (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the
+    /// channel, and only the first term with given ones. `g` is left alone where the gradient of x
+    /// is not wanted.
     pub fn run(&self, g: &mut [T]) -> Result<Vec<Sums>> {
         let arch = simd::arch()?;
         let planes = self.images.split_mut(g).into_par_iter().enumerate();
         let tasks = planes.with_min_len(self.images.channels_per_task());
-        Ok(tasks.map(|(channel, g)| arch.dispatch(Channel { of: self, channel, g })).collect())
+        Ok(tasks
+            .map(|(channel, g)| {
+                arch.dispatch(Channel {
+                    of: self,
+                    channel,
+                    g,
+                })
+            })
+            .collect())
     }
 }
 
@@ -119,7 +141,16 @@ impl<T: Float> pulp::WithSimd for Channel<'_, '_, T> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(mut self, _: S) -> Sums {
-        let Gradient { x, images, gamma, statistics, eps, of_batch, relu, wanted: [sums, of_x] } = *self.of;
+        let Gradient {
+            x,
+            images,
+            gamma,
+            statistics,
+            eps,
+            of_batch,
+            relu,
+            wanted: [sums, of_x],
+        } = *self.of;
         let channel = self.channel;
         let Moments { mean, variance } = statistics[channel];
         let deviation = (variance + eps).sqrt();
@@ -131,7 +162,8 @@ impl<T: Float> pulp::WithSimd for Channel<'_, '_, T> {
                 planes::relu_gradient(g, images.plane(y, image, channel));
             }
             if sums {
-                let [sum, product] = sum_and_product(g, images.plane(x, image, channel), |x| x - mean);
+                let [sum, product] =
+                    sum_and_product(g, images.plane(x, image, channel), |x| x - mean);
                 of_beta += sum;
                 of_centred += product;
             }
@@ -147,14 +179,19 @@ impl<T: Float> pulp::WithSimd for Channel<'_, '_, T> {
                 }
             }
         } else if of_x {
-            self.g.iter_mut().for_each(|g| g.iter_mut().for_each(|g| *g *= scale));
+            self.g
+                .iter_mut()
+                .for_each(|g| g.iter_mut().for_each(|g| *g *= scale));
         }
-        Sums { of_gamma: of_centred / deviation, of_beta }
+        Sums {
+            of_gamma: of_centred / deviation,
+            of_beta,
+        }
     }
 }
 
-/// The mean and the variance of a channel. Every block, small enough for the nearest cache, is read twice; blocks are
-/// joined as in Chan, Golub & LeVeque 1983, so that no large squares cancel.
+/// The mean and the variance of a channel. Every block, small enough for the nearest cache, is read
+/// twice; blocks are joined as in Chan, Golub & LeVeque 1983, so that no large squares cancel.
 #[inline(always)]
 fn moments<T: Float>(x: &[T], images: Images, channel: usize) -> Moments {
     const BLOCK: usize = 1024;
@@ -170,7 +207,10 @@ fn moments<T: Float>(x: &[T], images: Images, channel: usize) -> Moments {
             count = total;
         }
     }
-    Moments { mean, variance: squares / count }
+    Moments {
+        mean,
+        variance: squares / count,
+    }
 }
 
 /// Where the planes of (N, C, H, W) lie.
@@ -184,7 +224,11 @@ pub(super) struct Images {
 impl Images {
     pub fn new(shape: &Shape) -> Result<Self> {
         let (count, channels, height, width) = shape.dims4()?;
-        Ok(Self { count, channels, plane: height * width })
+        Ok(Self {
+            count,
+            channels,
+            plane: height * width,
+        })
     }
 
     #[inline(always)]
@@ -194,7 +238,9 @@ impl Images {
 
     /// The planes of every channel.
     fn split_mut<T>(self, values: &mut [T]) -> Vec<Vec<&mut [T]>> {
-        let mut channels: Vec<Vec<&mut [T]>> = (0..self.channels).map(|_| Vec::with_capacity(self.count)).collect();
+        let mut channels: Vec<Vec<&mut [T]>> = (0..self.channels)
+            .map(|_| Vec::with_capacity(self.count))
+            .collect();
         for (index, plane) in values.chunks_mut(self.plane.max(1)).enumerate() {
             channels[index % self.channels].push(plane);
         }

@@ -22,22 +22,34 @@ pub struct Conv2dParams {
 
 impl Default for Conv2dParams {
     fn default() -> Self {
-        Self { stride: 1, padding: 0, dilation: 1, groups: 1 }
+        Self {
+            stride: 1,
+            padding: 0,
+            dilation: 1,
+            groups: 1,
+        }
     }
 }
 
-/// y\[n, o, i, j\] = bias\[o\] + Σ_{c, a, b} weight\[o, c, a, b\] · x\[n, c, i·stride + a·dilation − padding, …\], zeros
-/// outside the image; differentiable in all three.
+/// y\[n, o, i, j\] = bias\[o\] + Σ_{c, a, b} weight\[o, c, a, b\] · x\[n, c, i·stride + a·dilation
+/// − padding, …\], zeros outside the image; differentiable in all three.
 ///
-/// `x`: (N, C, H, W), `weight`: (O, C / groups, kernel height, kernel width), `bias`: (O,), of one dtype; the result is
-/// (N, O, H', W') with H' = ⌊(H + 2·padding − dilation·(kernel height − 1) − 1) / stride⌋ + 1, W' likewise.
+/// `x`: (N, C, H, W), `weight`: (O, C / groups, kernel height, kernel width), `bias`: (O,), of one
+/// dtype; the result is (N, O, H', W') with H' = ⌊(H + 2·padding − dilation·(kernel height − 1) −
+/// 1) / stride⌋ + 1, W' likewise.
 ///
-/// On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever the number of threads and computes
-/// gradients only for arguments that need one; elsewhere [`conv2d_composite`].
+/// On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever the number of
+/// threads and computes gradients only for arguments that need one; elsewhere [`conv2d_composite`].
 ///
 /// # Errors
-/// Parameters that are 0, shapes or dtypes that do not fit, a kernel that is larger than the padded image.
-pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Tensor> {
+/// Parameters that are 0, shapes or dtypes that do not fit, a kernel that is larger than the padded
+/// image.
+pub fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
     either(x, weight, bias, params, false)
 }
 
@@ -45,14 +57,30 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2
 ///
 /// # Errors
 /// As [`conv2d`].
-pub fn conv2d_relu(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Tensor> {
+pub fn conv2d_relu(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
     either(x, weight, bias, params, true)
 }
 
-fn either(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams, relu: bool) -> Result<Tensor> {
+fn either(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+    relu: bool,
+) -> Result<Tensor> {
     if is_fused(x) {
         let shape = geometry(x.dims(), x.dtype(), weight, bias, params)?;
-        Ok(Layer { shape, transposed: false, relu }.apply(x, weight, bias)?)
+        Ok(Layer {
+            shape,
+            transposed: false,
+            relu,
+        }
+        .apply(x, weight, bias)?)
     } else if relu {
         conv2d_relu_composite(x, weight, bias, params)
     } else {
@@ -64,14 +92,27 @@ fn either(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dPar
 ///
 /// # Errors
 /// As [`conv2d`].
-pub fn conv2d_composite(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, params: &Conv2dParams) -> Result<Tensor> {
+pub fn conv2d_composite(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
     let shape = geometry(x.dims(), x.dtype(), weight, bias, params)?;
-    let &Conv2dParams { stride, padding, dilation, groups } = params;
-    // Candle's gradient takes what is left over at the lower edge for what is left over at the right one: leave nothing.
+    let &Conv2dParams {
+        stride,
+        padding,
+        dilation,
+        groups,
+    } = params;
+    // Candle's gradient takes what is left over at the lower edge for what is left over at the
+    // right one: leave nothing.
     let mut used = x.clone();
     for axis in [0, 1] {
         let size = (shape.output[axis] - 1) * stride + dilation * (shape.kernel[axis] - 1) + 1;
-        used = used.pad_with_zeros(axis + 2, padding, padding)?.narrow(axis + 2, 0, size)?;
+        used = used
+            .pad_with_zeros(axis + 2, padding, padding)?
+            .narrow(axis + 2, 0, size)?;
     }
     let y = if shape.images == 0 {
         let (channels, [height, width]) = (groups * shape.outputs, shape.output);
@@ -111,11 +152,25 @@ pub(super) fn geometry(
     params: &Conv2dParams,
 ) -> Result<Geometry> {
     const NAME: &str = "conv2d";
-    let &Conv2dParams { stride, padding, dilation, groups } = params;
-    at_least_one(&[("stride", stride), ("dilation", dilation), ("groups", groups)])?;
+    let &Conv2dParams {
+        stride,
+        padding,
+        dilation,
+        groups,
+    } = params;
+    at_least_one(&[
+        ("stride", stride),
+        ("dilation", dilation),
+        ("groups", groups),
+    ])?;
     not_huge(&[("padding", padding)])?;
     let &[channels_out, inputs, kernel_height, kernel_width] = weight.dims() else {
-        return Err(Error::shape(NAME, "weight", "(O, C / groups, kernel height, kernel width)", weight.dims()));
+        return Err(Error::shape(
+            NAME,
+            "weight",
+            "(O, C / groups, kernel height, kernel width)",
+            weight.dims(),
+        ));
     };
     if weight.elem_count() == 0 || !channels_out.is_multiple_of(groups) {
         let expected = format!("at least one number, and outputs in {groups} equal groups");
@@ -123,7 +178,11 @@ pub(super) fn geometry(
     }
     let fits = |dims: &[usize]| dims.len() == 4 && dims[1] == inputs * groups;
     if !fits(x) {
-        let expected = format!("(N, {}, H, W) for weight {:?}, groups {groups}", inputs * groups, weight.dims());
+        let expected = format!(
+            "(N, {}, H, W) for weight {:?}, groups {groups}",
+            inputs * groups,
+            weight.dims()
+        );
         return Err(Error::shape(NAME, "x", expected, x));
     }
     check_bias(NAME, bias, channels_out)?;
@@ -133,14 +192,32 @@ pub(super) fn geometry(
     let mut output = [0; 2];
     for axis in [0, 1] {
         let span = dilation.saturating_mul(kernel[axis] - 1).saturating_add(1);
-        let Some(room) = padding.saturating_mul(2).saturating_add(input[axis]).checked_sub(span) else {
-            let expected = format!("a padded image that holds the kernel of weight {:?}, {params:?}", weight.dims());
+        let Some(room) = padding
+            .saturating_mul(2)
+            .saturating_add(input[axis])
+            .checked_sub(span)
+        else {
+            let expected = format!(
+                "a padded image that holds the kernel of weight {:?}, {params:?}",
+                weight.dims()
+            );
             return Err(Error::shape(NAME, "x", expected, x));
         };
         output[axis] = room / stride + 1;
     }
     let outputs = channels_out / groups;
-    Ok(Geometry { images: x[0], groups, inputs, outputs, input, output, kernel, stride, padding, dilation })
+    Ok(Geometry {
+        images: x[0],
+        groups,
+        inputs,
+        outputs,
+        input,
+        output,
+        kernel,
+        stride,
+        padding,
+        dilation,
+    })
 }
 
 /// No image is as large; sizes that follow from larger numbers would overflow.
@@ -160,11 +237,18 @@ pub(super) fn not_huge(arguments: &[(&'static str, usize)]) -> Result<()> {
     }
 }
 
-pub(super) fn check_bias(operation: &'static str, bias: Option<&Tensor>, channels: usize) -> Result<()> {
+pub(super) fn check_bias(
+    operation: &'static str,
+    bias: Option<&Tensor>,
+    channels: usize,
+) -> Result<()> {
     match bias {
-        Some(bias) if bias.dims() != [channels] => {
-            Err(Error::shape(operation, "bias", format!("({channels},)"), bias.dims()))
-        }
+        Some(bias) if bias.dims() != [channels] => Err(Error::shape(
+            operation,
+            "bias",
+            format!("({channels},)"),
+            bias.dims(),
+        )),
         _ => Ok(()),
     }
 }
@@ -172,12 +256,18 @@ pub(super) fn check_bias(operation: &'static str, bias: Option<&Tensor>, channel
 pub(super) fn check_dtypes(dtype: DType, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
     let expected = || format!("{dtype:?}, that of x");
     if weight.dtype() != dtype {
-        return Err(Error::argument("dtype of weight", expected(), format!("{:?}", weight.dtype())));
+        return Err(Error::argument(
+            "dtype of weight",
+            expected(),
+            format!("{:?}", weight.dtype()),
+        ));
     }
     match bias {
-        Some(bias) if bias.dtype() != dtype => {
-            Err(Error::argument("dtype of bias", expected(), format!("{:?}", bias.dtype())))
-        }
+        Some(bias) if bias.dtype() != dtype => Err(Error::argument(
+            "dtype of bias",
+            expected(),
+            format!("{:?}", bias.dtype()),
+        )),
         _ => Ok(()),
     }
 }

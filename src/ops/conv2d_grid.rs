@@ -1,12 +1,13 @@
 //! Images laid out so that every tap of a kernel reads them at one distance.
 //!
-//! A result of a convolution, and likewise of its input gradient, takes from the source (the input, or the gradient of the
-//! output) the numbers at position + distance of the tap, once the source lies with zeros around it and, under a stride s,
-//! dealt out to s² planes by row and column modulo s. The gradient of a strided convolution falls into s² such results,
-//! one for the input's rows and columns of each remainder, each with some of the taps.
+//! A result of a convolution, and likewise of its input gradient, takes from the source (the input,
+//! or the gradient of the output) the numbers at position + distance of the tap, once the source
+//! lies with zeros around it and, under a stride s, dealt out to s² planes by row and column modulo
+//! s. The gradient of a strided convolution falls into s² such results, one for the input's rows
+//! and columns of each remainder, each with some of the taps.
 //!
-//! Where a row of the result fills no whole vectors but its image does, a plane is laid once for each distance along a row,
-//! so that the positions of an image lie without gaps.
+//! Where a row of the result fills no whole vectors but its image does, a plane is laid once for
+//! each distance along a row, so that the positions of an image lie without gaps.
 
 use std::ops::Range;
 
@@ -46,41 +47,67 @@ impl Geometry {
             let stride = self.stride as isize;
             let taps = (0..self.kernel[axis]).map(|index| {
                 let first = (index * self.dilation) as isize - self.padding as isize;
-                (index, first.rem_euclid(stride) as usize, first.div_euclid(stride))
+                (
+                    index,
+                    first.rem_euclid(stride) as usize,
+                    first.div_euclid(stride),
+                )
             });
-            Axis::new(taps.collect(), self.input[axis], self.stride, self.output[axis], 0, 1)
+            Axis::new(
+                taps.collect(),
+                self.input[axis],
+                self.stride,
+                self.output[axis],
+                0,
+                1,
+            )
         };
         Grid::new([axis(0), axis(1)], self.groups * self.inputs, self.inputs)
     }
 
-    /// From the gradient of the output to that of the input: the grids of all remainders that have taps. Those of one
-    /// size that follow one another have one layout.
+    /// From the gradient of the output to that of the input: the grids of all remainders that have
+    /// taps. Those of one size that follow one another have one layout.
     pub fn backward(&self) -> Vec<Grid> {
         let axes = |axis: usize| {
             let axes = (0..self.stride.min(self.input[axis])).filter_map(|first| {
                 let stride = self.stride as isize;
                 let taps = (0..self.kernel[axis]).filter_map(|index| {
-                    let distance = (first + self.padding) as isize - (index * self.dilation) as isize;
+                    let distance =
+                        (first + self.padding) as isize - (index * self.dilation) as isize;
                     (distance % stride == 0).then_some((index, 0, distance / stride))
                 });
                 let count = (self.input[axis] - first).div_ceil(self.stride);
                 let taps: Vec<_> = taps.collect();
-                (!taps.is_empty()).then(|| Axis::new(taps, self.output[axis], 1, count, first, self.stride))
+                (!taps.is_empty())
+                    .then(|| Axis::new(taps, self.output[axis], 1, count, first, self.stride))
             });
             let mut axes: Vec<_> = axes.collect();
-            axes.chunk_by_mut(|a, b| a.count == b.count).for_each(Axis::agree);
+            axes.chunk_by_mut(|a, b| a.count == b.count)
+                .for_each(Axis::agree);
             axes
         };
         let (rows, columns) = (axes(0), axes(1));
         let grid = |rows: &Axis, columns: &Axis| {
-            Grid::new([rows.clone(), columns.clone()], self.groups * self.outputs, self.outputs)
+            Grid::new(
+                [rows.clone(), columns.clone()],
+                self.groups * self.outputs,
+                self.outputs,
+            )
         };
-        let mut grids: Vec<_> = rows.iter().flat_map(|rows| columns.iter().map(move |axis| grid(rows, axis))).collect();
+        let mut grids: Vec<_> = rows
+            .iter()
+            .flat_map(|rows| columns.iter().map(move |axis| grid(rows, axis)))
+            .collect();
         for grids in grids.chunk_by_mut(|a, b| a.size() == b.size()) {
-            let mut planes: Vec<_> = grids.iter().flat_map(|grid| grid.planes.iter().copied()).collect();
+            let mut planes: Vec<_> = grids
+                .iter()
+                .flat_map(|grid| grid.planes.iter().copied())
+                .collect();
             planes.sort_unstable();
             planes.dedup();
-            grids.iter_mut().for_each(|grid| grid.planes.clone_from(&planes));
+            grids
+                .iter_mut()
+                .for_each(|grid| grid.planes.clone_from(&planes));
         }
         grids
     }
@@ -125,17 +152,32 @@ impl Axis {
         result_step: usize,
     ) -> Self {
         let lead = -taps.iter().map(|tap| tap.2).min().unwrap_or(0);
-        let tap = |(index, plane, to)| Tap { index, plane, distance: (to + lead) as usize };
+        let tap = |(index, plane, to)| Tap {
+            index,
+            plane,
+            distance: (to + lead) as usize,
+        };
         let taps: Vec<_> = taps.into_iter().map(tap).collect();
         let reach = taps.iter().map(|tap| tap.distance).max().unwrap_or(0);
-        Self { taps, source, step, count, first, result_step, lead, reach }
+        Self {
+            taps,
+            source,
+            step,
+            count,
+            first,
+            result_step,
+            lead,
+            reach,
+        }
     }
 
     /// Gives all the same zeros before the first number and the same reach.
     fn agree(axes: &mut [Self]) {
         let lead = axes.iter().map(|axis| axis.lead).max().unwrap_or(0);
         for axis in axes.iter_mut() {
-            axis.taps.iter_mut().for_each(|tap| tap.distance += (lead - axis.lead) as usize);
+            axis.taps
+                .iter_mut()
+                .for_each(|tap| tap.distance += (lead - axis.lead) as usize);
             axis.reach += (lead - axis.lead) as usize;
             axis.lead = lead;
         }
@@ -148,7 +190,10 @@ impl Axis {
         let last = self.lead + self.source.saturating_sub(plane).div_ceil(self.step) as isize;
         let start = positions.start.max(self.lead.max(0) as usize);
         let end = positions.end.min(last.max(0) as usize).max(start);
-        (start..end, (start as isize - self.lead) as usize * self.step + plane)
+        (
+            start..end,
+            (start as isize - self.lead) as usize * self.step + plane,
+        )
     }
 }
 
@@ -179,7 +224,13 @@ pub(super) struct Laid {
 impl Laid {
     /// Where each tap in each of `channels` channels begins.
     pub fn offsets(&self, channels: usize) -> Vec<usize> {
-        (0..channels).flat_map(|channel| self.taps.iter().map(move |tap| channel * self.channel + tap)).collect()
+        (0..channels)
+            .flat_map(|channel| {
+                self.taps
+                    .iter()
+                    .map(move |tap| channel * self.channel + tap)
+            })
+            .collect()
     }
 }
 
@@ -187,7 +238,13 @@ impl Grid {
     fn new(axes: [Axis; 2], all_channels: usize, channels: usize) -> Self {
         let [rows, columns] = [axes[0].count, axes[1].count];
         let shared = columns.is_multiple_of(LANES) || !(rows * columns).is_multiple_of(LANES);
-        let mut grid = Self { axes, all_channels, channels, shared, planes: Vec::new() };
+        let mut grid = Self {
+            axes,
+            all_channels,
+            channels,
+            shared,
+            planes: Vec::new(),
+        };
         let mut planes: Vec<_> = grid.taps_with(|y, x| grid.plane_of(y, x)).collect();
         planes.sort_unstable();
         planes.dedup();
@@ -198,7 +255,10 @@ impl Grid {
     /// Of each tap, row by row.
     fn taps_with<T>(&self, of: impl Fn(&Tap, &Tap) -> T) -> impl Iterator<Item = T> {
         let [rows, columns] = &self.axes;
-        rows.taps.iter().flat_map(move |y| columns.taps.iter().map(move |x| (y, x))).map(move |(y, x)| of(y, x))
+        rows.taps
+            .iter()
+            .flat_map(move |y| columns.taps.iter().map(move |x| (y, x)))
+            .map(move |(y, x)| of(y, x))
     }
 
     fn plane_of(&self, y: &Tap, x: &Tap) -> [usize; 3] {
@@ -222,12 +282,21 @@ impl Grid {
 
     /// The layout of the source as it is, if that will do: no zeros and no stride.
     pub fn in_place(&self) -> Option<Laid> {
-        let fits = |axis: &Axis| axis.step == 1 && axis.lead == 0 && axis.count + axis.reach <= axis.source;
+        let fits = |axis: &Axis| {
+            axis.step == 1 && axis.lead == 0 && axis.count + axis.reach <= axis.source
+        };
         let [rows, columns] = &self.axes;
         (fits(rows) && fits(columns)).then(|| {
             let (pitch, channel) = (columns.source, rows.source * columns.source);
-            let taps = self.taps_with(|y, x| y.distance * pitch + x.distance).collect();
-            Laid { image: self.all_channels * channel, channel, pitch, taps }
+            let taps = self
+                .taps_with(|y, x| y.distance * pitch + x.distance)
+                .collect();
+            Laid {
+                image: self.all_channels * channel,
+                channel,
+                pitch,
+                taps,
+            }
         })
     }
 
@@ -236,10 +305,19 @@ impl Grid {
         let (pitch, plane) = self.plane(rows);
         let channel = self.planes.len() * plane;
         let taps = self.taps_with(|y, x| {
-            let number = self.planes.iter().position(|plane| *plane == self.plane_of(y, x)).unwrap_or(0);
+            let number = self
+                .planes
+                .iter()
+                .position(|plane| *plane == self.plane_of(y, x))
+                .unwrap_or(0);
             number * plane + y.distance * pitch + if self.shared { x.distance } else { 0 }
         });
-        Laid { image: self.channels * channel, channel, pitch, taps: taps.collect() }
+        Laid {
+            image: self.channels * channel,
+            channel,
+            pitch,
+            taps: taps.collect(),
+        }
     }
 
     fn plane(&self, rows: usize) -> (usize, usize) {
@@ -267,9 +345,16 @@ impl Grid {
         }
     }
 
-    /// Puts the rows `rows` of the results of `grids`, of one size, where they lie in one channel's image, `width` wide.
+    /// Puts the rows `rows` of the results of `grids`, of one size, where they lie in one channel's
+    /// image, `width` wide.
     #[inline(always)]
-    pub fn put<T: Copy>(grids: &[Self], results: &[&[T]], rows: Range<usize>, width: usize, image: &mut [T]) {
+    pub fn put<T: Copy>(
+        grids: &[Self],
+        results: &[&[T]],
+        rows: Range<usize>,
+        width: usize,
+        image: &mut [T],
+    ) {
         let mut results = results.iter();
         for grids in grids.chunk_by(|a, b| a.axes[0].first == b.axes[0].first) {
             let results: Vec<_> = results.by_ref().take(grids.len()).collect();
@@ -280,12 +365,19 @@ impl Grid {
                 let from = (row - rows.start) * count..(row + 1 - rows.start) * count;
                 if let (2, [even, odd]) = (x_axis.result_step, &results[..]) {
                     let pairs = even[from.clone()].iter().zip(&odd[from.clone()]);
-                    to.as_chunks_mut::<2>().0.iter_mut().zip(pairs).for_each(|(to, (even, odd))| *to = [*even, *odd]);
+                    to.as_chunks_mut::<2>()
+                        .0
+                        .iter_mut()
+                        .zip(pairs)
+                        .for_each(|(to, (even, odd))| *to = [*even, *odd]);
                     continue;
                 }
                 for (grid, result) in grids.iter().zip(&results) {
-                    let to = to[grid.axes[1].first..].iter_mut().step_by(x_axis.result_step);
-                    to.zip(&result[from.clone()]).for_each(|(to, from)| *to = *from);
+                    let to = to[grid.axes[1].first..]
+                        .iter_mut()
+                        .step_by(x_axis.result_step);
+                    to.zip(&result[from.clone()])
+                        .for_each(|(to, from)| *to = *from);
                 }
             }
         }
@@ -299,12 +391,17 @@ fn copy<T: Copy>(from: &[T], step: usize, to: &mut [T]) {
         1 => copy_row(&from[..to.len()], to),
         2 => {
             let (pairs, _) = from[..from.len().min(2 * to.len())].as_chunks::<2>();
-            to.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair[0]);
+            to.iter_mut()
+                .zip(pairs)
+                .for_each(|(to, pair)| *to = pair[0]);
             if let (Some(to), Some(from)) = (to.get_mut(pairs.len()), from.get(2 * pairs.len())) {
                 *to = *from;
             }
         }
-        _ => to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = *from),
+        _ => to
+            .iter_mut()
+            .zip(from.iter().step_by(step))
+            .for_each(|(to, from)| *to = *from),
     }
 }
 
@@ -314,7 +411,10 @@ fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
     #[inline(always)]
     fn pieces<T: Copy, const W: usize>(from: &[T], to: &mut [T]) {
         let (to_pieces, _) = to.as_chunks_mut::<W>();
-        to_pieces.iter_mut().zip(from.as_chunks::<W>().0).for_each(|(to, from)| *to = *from);
+        to_pieces
+            .iter_mut()
+            .zip(from.as_chunks::<W>().0)
+            .for_each(|(to, from)| *to = *from);
         if let (Some(to), Some(from)) = (to.last_chunk_mut::<W>(), from.last_chunk::<W>()) {
             *to = *from;
         }

@@ -1,7 +1,9 @@
 //! Convolutions as differentiable operations of candle.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail,
+};
 
 use super::contiguous;
 use super::conv2d_grid::Geometry;
@@ -30,24 +32,60 @@ impl Layer {
     }
 
     fn name(&self) -> &'static str {
-        if self.transposed { "conv_transpose2d" } else { "conv2d" }
+        if self.transposed {
+            "conv_transpose2d"
+        } else {
+            "conv2d"
+        }
     }
 
-    fn run(&self, x: Argument, weight: Argument, bias: Option<Argument>) -> Result<(CpuStorage, Shape)> {
+    fn run(
+        &self,
+        x: Argument,
+        weight: Argument,
+        bias: Option<Argument>,
+    ) -> Result<(CpuStorage, Shape)> {
         let y = match x.0.dtype() {
             DType::F32 => self.run_as::<f32>(x, weight, bias)?,
             DType::F64 => self.run_as::<f64>(x, weight, bias)?,
             other => bail!("{}: expected f32 or f64, got {other:?}", self.name()),
         };
-        let Geometry { images, groups, inputs, outputs, input, output, .. } = self.shape;
-        let (channels, [height, width]) = if self.transposed { (inputs, input) } else { (outputs, output) };
+        let Geometry {
+            images,
+            groups,
+            inputs,
+            outputs,
+            input,
+            output,
+            ..
+        } = self.shape;
+        let (channels, [height, width]) = if self.transposed {
+            (inputs, input)
+        } else {
+            (outputs, output)
+        };
         Ok((y, Shape::from((images, groups * channels, height, width))))
     }
 
-    fn run_as<T: Real>(&self, x: Argument, weight: Argument, bias: Option<Argument>) -> Result<CpuStorage> {
-        let run = if self.transposed { input_gradient } else { forward };
+    fn run_as<T: Real>(
+        &self,
+        x: Argument,
+        weight: Argument,
+        bias: Option<Argument>,
+    ) -> Result<CpuStorage> {
+        let run = if self.transposed {
+            input_gradient
+        } else {
+            forward
+        };
         let bias = bias.map(numbers::<T>).transpose()?;
-        Ok(T::to_cpu_storage_owned(run(self.shape, numbers(x)?, numbers(weight)?, bias, self.relu)?))
+        Ok(T::to_cpu_storage_owned(run(
+            self.shape,
+            numbers(x)?,
+            numbers(weight)?,
+            bias,
+            self.relu,
+        )?))
     }
 
     fn gradients(
@@ -63,18 +101,28 @@ impl Layer {
             dy = dy.apply_op2_no_bwd(&y.detach(), &WherePositive)?;
         }
         let of_x = || {
-            let reverse = Self { transposed: !self.transposed, relu: false, ..*self };
+            let reverse = Self {
+                transposed: !self.transposed,
+                relu: false,
+                ..*self
+            };
             dy.apply_op2_no_bwd(&weight.detach(), &reverse)
         };
         let of_weight = || {
             let x = x.detach();
-            let (input, output) = if self.transposed { (&dy, &x) } else { (&x, &dy) };
+            let (input, output) = if self.transposed {
+                (&dy, &x)
+            } else {
+                (&x, &dy)
+            };
             input.apply_op2_no_bwd(output, &WeightGradient(self.shape))
         };
         Ok((
             x.track_op().then(of_x).transpose()?,
             weight.track_op().then(of_weight).transpose()?,
-            bias.filter(|bias| bias.track_op()).map(|_| dy.apply_op1_no_bwd(&BiasGradient)).transpose()?,
+            bias.filter(|bias| bias.track_op())
+                .map(|_| dy.apply_op1_no_bwd(&BiasGradient))
+                .transpose()?,
         ))
     }
 }
@@ -120,7 +168,11 @@ impl CustomOp3 for Layer {
         bias: &CpuStorage,
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        self.run((x, x_layout), (weight, weight_layout), Some((bias, bias_layout)))
+        self.run(
+            (x, x_layout),
+            (weight, weight_layout),
+            Some((bias, bias_layout)),
+        )
     }
 
     fn bwd(
@@ -147,13 +199,36 @@ impl CustomOp2 for WeightGradient {
         "conv2d_weight_gradient"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, xl: &Layout, dy: &CpuStorage, yl: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        xl: &Layout,
+        dy: &CpuStorage,
+        yl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         fn run<T: Real>(shape: Geometry, x: Argument, dy: Argument) -> Result<CpuStorage> {
-            Ok(T::to_cpu_storage_owned(weight_gradient::<T>(shape, numbers(x)?, numbers(dy)?)?))
+            Ok(T::to_cpu_storage_owned(weight_gradient::<T>(
+                shape,
+                numbers(x)?,
+                numbers(dy)?,
+            )?))
         }
-        let run = if x.dtype() == DType::F32 { run::<f32> } else { run::<f64> };
-        let Geometry { groups, inputs, outputs, kernel: [height, width], .. } = self.0;
-        Ok((run(self.0, (x, xl), (dy, yl))?, Shape::from((groups * outputs, inputs, height, width))))
+        let run = if x.dtype() == DType::F32 {
+            run::<f32>
+        } else {
+            run::<f64>
+        };
+        let Geometry {
+            groups,
+            inputs,
+            outputs,
+            kernel: [height, width],
+            ..
+        } = self.0;
+        Ok((
+            run(self.0, (x, xl), (dy, yl))?,
+            Shape::from((groups * outputs, inputs, height, width)),
+        ))
     }
 }
 
@@ -167,11 +242,22 @@ impl CustomOp1 for BiasGradient {
 
     fn cpu_fwd(&self, dy: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         fn run<T: Real>(channels: usize, area: usize, dy: Argument) -> Result<CpuStorage> {
-            Ok(T::to_cpu_storage_owned(bias_gradient::<T>(channels, area, numbers(dy)?)?))
+            Ok(T::to_cpu_storage_owned(bias_gradient::<T>(
+                channels,
+                area,
+                numbers(dy)?,
+            )?))
         }
-        let run = if dy.dtype() == DType::F32 { run::<f32> } else { run::<f64> };
+        let run = if dy.dtype() == DType::F32 {
+            run::<f32>
+        } else {
+            run::<f64>
+        };
         let (_, channels, height, width) = layout.shape().dims4()?;
-        Ok((run(channels, height * width, (dy, layout))?, Shape::from(channels)))
+        Ok((
+            run(channels, height * width, (dy, layout))?,
+            Shape::from(channels),
+        ))
     }
 }
 
@@ -183,13 +269,23 @@ impl CustomOp2 for WherePositive {
         "where_positive"
     }
 
-    fn cpu_fwd(&self, a: &CpuStorage, al: &Layout, b: &CpuStorage, bl: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        al: &Layout,
+        b: &CpuStorage,
+        bl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         fn run<T: Real>(a: Argument, b: Argument) -> Result<CpuStorage> {
             let mut kept = numbers::<T>(a)?.to_vec();
             rectify(&mut kept, numbers(b)?)?;
             Ok(T::to_cpu_storage_owned(kept))
         }
-        let run = if a.dtype() == DType::F32 { run::<f32> } else { run::<f64> };
+        let run = if a.dtype() == DType::F32 {
+            run::<f32>
+        } else {
+            run::<f64>
+        };
         Ok((run((a, al), (b, bl))?, al.shape().clone()))
     }
 }

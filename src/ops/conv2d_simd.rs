@@ -1,7 +1,8 @@
 //! The two inner loops under every convolution, over vectors of whatever width the processor has.
 //!
-//! Both read an image as rows that start at given offsets of one buffer, so that no column matrix is ever stored: of the
-//! product, only the part that is used next is copied into rows without gaps.
+//! Both read an image as rows that start at given offsets of one buffer, so that no column matrix
+//! is ever stored: of the product, only the part that is used next is copied into rows without
+//! gaps.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -30,8 +31,18 @@ struct Piece {
 impl Positions {
     pub fn new(images: usize, [rows, width]: [usize; 2], image: usize, pitch: usize) -> Self {
         // Rows without a gap between them are one.
-        let (rows, width) = if pitch == width { (1, rows * width) } else { (rows, width) };
-        Self { images, rows, width, image, pitch }
+        let (rows, width) = if pitch == width {
+            (1, rows * width)
+        } else {
+            (rows, width)
+        };
+        Self {
+            images,
+            rows,
+            width,
+            image,
+            pitch,
+        }
     }
 
     pub fn count(&self) -> usize {
@@ -48,21 +59,27 @@ impl Positions {
         row / self.rows * self.image + row % self.rows * self.pitch + column
     }
 
-    /// The positions from `start` on, `count` of them or fewer at the end, in pieces of at most `longest`.
+    /// The positions from `start` on, `count` of them or fewer at the end, in pieces of at most
+    /// `longest`.
     fn pieces(&self, start: usize, count: usize, longest: usize, pieces: &mut Vec<Piece>) {
         pieces.clear();
         let end = self.count().min(start + count);
         let mut at = start;
         while at < end {
             let count = (self.width - at % self.width).min(longest).min(end - at);
-            pieces.push(Piece { from: self.place(at), to: at - start, count });
+            pieces.push(Piece {
+                from: self.place(at),
+                to: at - start,
+                count,
+            });
             at += count;
         }
     }
 }
 
-/// Rows of the left factor that one pass of [`Product`] takes, and of the last pass if no more are left: a tile of the
-/// result, a row's vectors and one number of the left factor fill the registers.
+/// Rows of the left factor that one pass of [`Product`] takes, and of the last pass if no more are
+/// left: a tile of the result, a row's vectors and one number of the left factor fill the
+/// registers.
 const WIDE: [usize; 2] = [8, 4];
 const NARROW: [usize; 2] = [4, 2];
 /// Vectors of a row in a tile.
@@ -76,23 +93,37 @@ pub(super) struct Left<T> {
 }
 
 impl<T: Real> Left<T> {
-    /// `fill(first, rows, block)` writes the numbers of the rows from `first` on, so many of each term side by side.
-    pub fn new(arch: Arch, rows: usize, terms: usize, fill: impl Fn(usize, usize, &mut [T]) + Sync) -> Self {
+    /// `fill(first, rows, block)` writes the numbers of the rows from `first` on, so many of each
+    /// term side by side.
+    pub fn new(
+        arch: Arch,
+        rows: usize,
+        terms: usize,
+        fill: impl Fn(usize, usize, &mut [T]) + Sync,
+    ) -> Self {
         let [most, few] = arch.dispatch(Blocks);
         let rest = rows % most;
-        let rest = if rest == 0 || rest > few { rest.next_multiple_of(most) } else { few };
+        let rest = if rest == 0 || rest > few {
+            rest.next_multiple_of(most)
+        } else {
+            few
+        };
         let mut blocks = vec![T::zero(); (rows / most * most + rest) * terms];
         let at_once = BLOCKS.div_ceil(most * terms);
-        blocks.par_chunks_mut(at_once * most * terms).enumerate().for_each(|(part, blocks)| {
-            for (number, block) in blocks.chunks_mut(most * terms).enumerate() {
-                fill((part * at_once + number) * most, block.len() / terms, block);
-            }
-        });
+        blocks
+            .par_chunks_mut(at_once * most * terms)
+            .enumerate()
+            .for_each(|(part, blocks)| {
+                for (number, block) in blocks.chunks_mut(most * terms).enumerate() {
+                    fill((part * at_once + number) * most, block.len() / terms, block);
+                }
+            });
         Self { rows, blocks }
     }
 }
 
-/// Numbers of a left factor that a thread should take at least, so that it lasts some ten microseconds.
+/// Numbers of a left factor that a thread should take at least, so that it lasts some ten
+/// microseconds.
 const BLOCKS: usize = 20_000;
 
 struct Blocks;
@@ -127,7 +158,8 @@ pub(super) struct Product<'a, 'b, T> {
     pub panel: &'a mut Vec<T>,
 }
 
-/// Terms of a sum taken at a time, and tiles of C: a block of A stays in the first cache, the panel of B in the second.
+/// Terms of a sum taken at a time, and tiles of C: a block of A stays in the first cache, the panel
+/// of B in the second.
 const DEPTH: usize = 320;
 const TILES: usize = 9;
 /// Numbers of the largest vector, and so of the largest piece that is copied at a time.
@@ -216,10 +248,16 @@ impl<T: Real> Product<'_, '_, T> {
         }
     }
 
-    /// In pieces of at most W. All W numbers are copied where there are so many, since that is one instruction; what is too
-    /// much is overwritten by the next piece.
+    /// In pieces of at most W. All W numbers are copied where there are so many, since that is one
+    /// instruction; what is too much is overwritten by the next piece.
     #[inline(always)]
-    fn pack_pieces<const W: usize>(&self, tile: Tile, width: usize, pieces: &mut Vec<Piece>, panel: &mut [T]) {
+    fn pack_pieces<const W: usize>(
+        &self,
+        tile: Tile,
+        width: usize,
+        pieces: &mut Vec<Piece>,
+        panel: &mut [T],
+    ) {
         self.positions.pieces(tile.start, width, W, pieces);
         let offsets = &self.b_offsets[tile.first_term..][..tile.terms];
         for (offset, row) in offsets.iter().zip((0..).step_by(width)) {
@@ -227,26 +265,42 @@ impl<T: Real> Product<'_, '_, T> {
                 let (from, to) = (offset + piece.from, row + piece.to);
                 match self.b.get(from..from + W) {
                     Some(numbers) => panel[to..to + W].copy_from_slice(numbers),
-                    None => panel[to..to + piece.count].copy_from_slice(&self.b[from..from + piece.count]),
+                    None => panel[to..to + piece.count]
+                        .copy_from_slice(&self.b[from..from + piece.count]),
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const M: usize, const N: usize>(&mut self, simd: S, tile: Tile, row: usize, panel: Option<&[T]>) {
+    fn tile<S: Simd, const M: usize, const N: usize>(
+        &mut self,
+        simd: S,
+        tile: Tile,
+        row: usize,
+        panel: Option<&[T]>,
+    ) {
         let lanes = T::lanes::<S>();
-        let a = &self.a.blocks[row * self.b_offsets.len() + M * tile.first_term..][..M * tile.terms];
+        let a =
+            &self.a.blocks[row * self.b_offsets.len() + M * tile.first_term..][..M * tile.terms];
         let sums = match panel {
             Some(panel) => {
                 let rows = &panel[tile.panel..][..N * lanes * tile.terms];
-                multiply::<T, S, M, N>(simd, a, T::vectors::<S>(rows).as_chunks::<N>().0.iter().copied())
+                multiply::<T, S, M, N>(
+                    simd,
+                    a,
+                    T::vectors::<S>(rows).as_chunks::<N>().0.iter().copied(),
+                )
             }
             None => {
-                let places: [_; N] = std::array::from_fn(|j| self.positions.place(tile.start + j * lanes));
+                let places: [_; N] =
+                    std::array::from_fn(|j| self.positions.place(tile.start + j * lanes));
                 let offsets = &self.b_offsets[tile.first_term..][..tile.terms];
-                let vectors =
-                    |offset| std::array::from_fn(|j| T::vectors::<S>(&self.b[offset + places[j]..][..lanes])[0]);
+                let vectors = |offset| {
+                    std::array::from_fn(|j| {
+                        T::vectors::<S>(&self.b[offset + places[j]..][..lanes])[0]
+                    })
+                };
                 multiply::<T, S, M, N>(simd, a, offsets.iter().map(vectors))
             }
         };
@@ -263,18 +317,30 @@ impl<T: Real> Product<'_, '_, T> {
                 }
                 let c = T::vectors_mut::<S>(&mut c[i * self.c.row..][..N * lanes]);
                 for j in 0..N {
-                    c[j] = if add { T::plus(simd, c[j], sums[j]) } else { sums[j] };
+                    c[j] = if add {
+                        T::plus(simd, c[j], sums[j])
+                    } else {
+                        sums[j]
+                    };
                 }
             }
             return;
         }
         // Through memory, of which a part's place need not be known to the compiler.
         let mut buffer = [T::zero(); WIDE[0] * VECTORS * LANES];
-        if let Some(all) = T::vectors_mut::<S>(&mut buffer).as_chunks_mut::<N>().0.first_chunk_mut::<M>() {
+        if let Some(all) = T::vectors_mut::<S>(&mut buffer)
+            .as_chunks_mut::<N>()
+            .0
+            .first_chunk_mut::<M>()
+        {
             *all = sums;
         }
         let total = self.positions.count();
-        for (i, numbers) in buffer.chunks_exact(N * lanes).enumerate().take(M.min(self.a.rows - row)) {
+        for (i, numbers) in buffer
+            .chunks_exact(N * lanes)
+            .enumerate()
+            .take(M.min(self.a.rows - row))
+        {
             for (j, sum) in T::vectors::<S>(numbers).iter().enumerate() {
                 let position = tile.start + j * lanes;
                 let (image, at) = (position / per_image, position % per_image);
@@ -282,7 +348,8 @@ impl<T: Real> Product<'_, '_, T> {
                     self.put_in_parts(&numbers[j * lanes..][..lanes], position, row + i, add);
                     continue;
                 }
-                let c = &mut self.c.images[image][self.c.start + (row + i) * self.c.row + at..][..lanes];
+                let c = &mut self.c.images[image][self.c.start + (row + i) * self.c.row + at..]
+                    [..lanes];
                 let c = &mut T::vectors_mut::<S>(c)[0];
                 *c = if add { T::plus(simd, *c, *sum) } else { *sum };
             }
@@ -352,7 +419,11 @@ impl<T: Real> WithSimd for Outer<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT < 32 { self.run::<S, 4>(simd) } else { self.run::<S, 8>(simd) }
+        if S::REGISTER_COUNT < 32 {
+            self.run::<S, 4>(simd)
+        } else {
+            self.run::<S, 8>(simd)
+        }
     }
 }
 
@@ -364,13 +435,22 @@ impl<T: Real> Outer<'_, T> {
         let width = self.out.len() / self.x_offsets.len();
         let mut pieces = Vec::new();
         for start in (0..count).step_by(POSITIONS) {
-            self.positions.pieces(start, POSITIONS, POSITIONS, &mut pieces);
+            self.positions
+                .pieces(start, POSITIONS, POSITIONS, &mut pieces);
             for (x_offsets, out) in self.x_offsets.chunks(M).zip(self.out.chunks_mut(M * width)) {
                 // A block's missing rows repeat the last one; their sums are dropped.
-                let offsets: [_; M] = std::array::from_fn(|k| x_offsets[k.min(x_offsets.len() - 1)]);
+                let offsets: [_; M] =
+                    std::array::from_fn(|k| x_offsets[k.min(x_offsets.len() - 1)]);
                 for (number, y) in self.y.chunks(count * tile).enumerate() {
                     for first in (0..tile).step_by(VECTORS * lanes) {
-                        let part = Part { x: self.x, offsets, pieces: &pieces, y: &y[start * tile..], tile, first };
+                        let part = Part {
+                            x: self.x,
+                            offsets,
+                            pieces: &pieces,
+                            y: &y[start * tile..],
+                            tile,
+                            first,
+                        };
                         let out = (&mut *out, number * tile + first, width);
                         match (tile - first) / lanes {
                             1 => part.add::<S, 1>(simd, out),
@@ -401,7 +481,8 @@ impl<T: Real, const M: usize> Part<'_, T, M> {
         let lanes = T::lanes::<S>();
         let mut sums = [[T::splat(simd, T::zero()); N]; M];
         for piece in self.pieces {
-            let x: [_; M] = std::array::from_fn(|k| &self.x[self.offsets[k] + piece.from..][..piece.count]);
+            let x: [_; M] =
+                std::array::from_fn(|k| &self.x[self.offsets[k] + piece.from..][..piece.count]);
             let y = &self.y[piece.to * self.tile..][..piece.count * self.tile];
             for q in 0..piece.count {
                 let y = T::vectors::<S>(&y[q * self.tile + self.first..][..N * lanes]);
@@ -414,7 +495,9 @@ impl<T: Real, const M: usize> Part<'_, T, M> {
             }
         }
         for (k, sums) in sums.iter().enumerate() {
-            let Some(out) = out.get_mut(k * width + at..k * width + at + N * lanes) else { return };
+            let Some(out) = out.get_mut(k * width + at..k * width + at + N * lanes) else {
+                return;
+            };
             let out = T::vectors_mut::<S>(out);
             for j in 0..N {
                 out[j] = T::plus(simd, out[j], sums[j]);
@@ -441,26 +524,51 @@ mod tests {
     }
 
     /// (images, rows, columns) with gaps after rows and images, and without.
-    const POSITIONS: [[usize; 3]; 8] =
-        [[1, 1, 1], [1, 1, 17], [3, 7, 7], [5, 4, 4], [2, 8, 8], [2, 5, 16], [1, 9, 50], [7, 1, 16]];
+    const POSITIONS: [[usize; 3]; 8] = [
+        [1, 1, 1],
+        [1, 1, 17],
+        [3, 7, 7],
+        [5, 4, 4],
+        [2, 8, 8],
+        [2, 5, 16],
+        [1, 9, 50],
+        [7, 1, 16],
+    ];
 
     /// The positions in a buffer, where each lies in it, and the buffer's size.
     fn positions([images, rows, width]: [usize; 3], gap: usize) -> (Positions, Vec<usize>, usize) {
         let (pitch, image) = (width + gap, rows * (width + gap) + gap);
-        let rows_of = |n: usize| (0..rows).flat_map(move |y| (0..width).map(move |x| n * image + y * pitch + x));
+        let rows_of = |n: usize| {
+            (0..rows).flat_map(move |y| (0..width).map(move |x| n * image + y * pitch + x))
+        };
         let places = (0..images).flat_map(rows_of).collect();
-        (Positions::new(images, [rows, width], image, pitch), places, images * image)
+        (
+            Positions::new(images, [rows, width], image, pitch),
+            places,
+            images * image,
+        )
     }
 
     #[test]
     fn positions_lie_where_they_are_said_to() {
-        for (shape, gap) in POSITIONS.into_iter().flat_map(|shape| [(shape, 0), (shape, 3)]) {
+        for (shape, gap) in POSITIONS
+            .into_iter()
+            .flat_map(|shape| [(shape, 0), (shape, 3)])
+        {
             let (positions, places, _) = positions(shape, gap);
-            assert_eq!((0..positions.count()).map(|q| positions.place(q)).collect::<Vec<_>>(), places);
+            assert_eq!(
+                (0..positions.count())
+                    .map(|q| positions.place(q))
+                    .collect::<Vec<_>>(),
+                places
+            );
             let mut pieces = Vec::new();
             for (start, longest) in [(0, 16), (places.len() / 2, 5)] {
                 positions.pieces(start, 48, longest, &mut pieces);
-                let found: Vec<_> = pieces.iter().flat_map(|piece| piece.from..piece.from + piece.count).collect();
+                let found: Vec<_> = pieces
+                    .iter()
+                    .flat_map(|piece| piece.from..piece.from + piece.count)
+                    .collect();
                 assert_eq!(found, places[start..places.len().min(start + 48)]);
             }
         }
@@ -468,8 +576,9 @@ mod tests {
 
     #[test]
     fn products_of_rows_in_place() {
-        for (arch, shape, gap) in
-            paths().into_iter().flat_map(|arch| POSITIONS.map(|shape| (arch, shape, shape[2] % 3)))
+        for (arch, shape, gap) in paths()
+            .into_iter()
+            .flat_map(|arch| POSITIONS.map(|shape| (arch, shape, shape[2] % 3)))
         {
             let (positions, places, size) = positions(shape, gap);
             let [images, rows, width] = shape;
@@ -490,7 +599,12 @@ mod tests {
                     b: &b,
                     b_offsets: &(0..terms).collect::<Vec<_>>(),
                     positions,
-                    c: Target { images: &mut by_image, positions: rows * width, start: 1, row },
+                    c: Target {
+                        images: &mut by_image,
+                        positions: rows * width,
+                        start: 1,
+                        row,
+                    },
                     panel: &mut Vec::new(),
                 });
                 for (image, c) in by_image.iter().enumerate() {
@@ -498,8 +612,13 @@ mod tests {
                     for (output, c) in c[1..].chunks(row).enumerate() {
                         assert_eq!(c[row - 1], 9.);
                         for (place, c) in places[image * (row - 1)..].iter().zip(&c[..row - 1]) {
-                            let sum: f64 = (0..terms).map(|term| a[output * terms + term] * b[term + place]).sum();
-                            assert!((c - sum).abs() < 1e-11, "{arch:?} {shape:?} {outputs} {terms}: {c} {sum}");
+                            let sum: f64 = (0..terms)
+                                .map(|term| a[output * terms + term] * b[term + place])
+                                .sum();
+                            assert!(
+                                (c - sum).abs() < 1e-11,
+                                "{arch:?} {shape:?} {outputs} {terms}: {c} {sum}"
+                            );
                         }
                     }
                 }
@@ -509,8 +628,9 @@ mod tests {
 
     #[test]
     fn outer_products_of_rows_in_place() {
-        for (arch, shape, gap) in
-            paths().into_iter().flat_map(|arch| POSITIONS.map(|shape| (arch, shape, shape[2] % 3)))
+        for (arch, shape, gap) in paths()
+            .into_iter()
+            .flat_map(|arch| POSITIONS.map(|shape| (arch, shape, shape[2] % 3)))
         {
             let (positions, places, size) = positions(shape, gap);
             for (rows, outputs) in [(1, 1), (7, 5), (13, 16), (9, 70), (8, 130)] {
@@ -520,13 +640,26 @@ mod tests {
                 let y = numbers(width * places.len(), 5);
                 let mut out = vec![1.; rows * width];
                 let x_offsets: Vec<_> = (0..rows).collect();
-                arch.dispatch(Outer { x: &x, x_offsets: &x_offsets, positions, y: &y, tile, out: &mut out });
+                arch.dispatch(Outer {
+                    x: &x,
+                    x_offsets: &x_offsets,
+                    positions,
+                    y: &y,
+                    tile,
+                    out: &mut out,
+                });
                 for (index, out) in out.iter().enumerate() {
                     let (row, output) = (index / width, index % width);
                     let y = &y[output / tile * tile * places.len() + output % tile..];
-                    let terms = places.iter().zip(y.iter().step_by(tile)).map(|(place, y)| x[row + place] * y);
+                    let terms = places
+                        .iter()
+                        .zip(y.iter().step_by(tile))
+                        .map(|(place, y)| x[row + place] * y);
                     let expected: f64 = 1. + terms.sum::<f64>();
-                    assert!((out - expected).abs() < 1e-11, "{arch:?} {shape:?} {rows} {outputs}: {out} {expected}");
+                    assert!(
+                        (out - expected).abs() < 1e-11,
+                        "{arch:?} {shape:?} {rows} {outputs}: {out} {expected}"
+                    );
                 }
             }
         }

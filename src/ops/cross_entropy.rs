@@ -1,22 +1,24 @@
 //! Cross-entropy: the softmax of each row against its label.
 //!
-//! In plain candle operations it is a dozen passes over the logits and as many of its gradient. Here the gradient, the
-//! softmax less the labels, comes with the value.
+//! In plain candle operations it is a dozen passes over the logits and as many of its gradient.
+//! Here the gradient, the softmax less the labels, comes with the value.
 
 use std::sync::OnceLock;
 
-use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, WithDType};
+use candle_core::{
+    CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, WithDType,
+};
 
 use super::simd::{self, Float};
 use super::{contiguous, is_fused};
 use crate::error::Error;
 
-/// −(1/N) Σ_i Σ_c q_ic log softmax(`logits`_i)_c, q_ic = (1 − ε)·\[c = t_i\] + ε/C: a scalar ≥ 0, differentiable in the
-/// logits.
+/// −(1/N) Σ_i Σ_c q_ic log softmax(`logits`_i)_c, q_ic = (1 − ε)·\[c = t_i\] + ε/C: a scalar ≥ 0,
+/// differentiable in the logits.
 ///
-/// `logits`: (N, C); `labels`: t, (N,) of u32, each below C; `smoothing`: ε in \[0, 1). The mean over the batch, as
-/// PyTorch's `cross_entropy(label_smoothing=ε)`. On the CPU in f32 or f64 one pass, elsewhere
-/// [`cross_entropy_composite`]. Szegedy et al. 2016 for ε.
+/// `logits`: (N, C); `labels`: t, (N,) of u32, each below C; `smoothing`: ε in \[0, 1). The mean
+/// over the batch, as PyTorch's `cross_entropy(label_smoothing=ε)`. On the CPU in f32 or f64 one
+/// pass, elsewhere [`cross_entropy_composite`]. Szegedy et al. 2016 for ε.
 ///
 /// # Errors
 /// Shapes that do not fit, labels out of range, an empty batch, or `smoothing` outside \[0, 1).
@@ -34,20 +36,28 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate:
 ///
 /// # Errors
 /// As [`cross_entropy()`].
-pub fn cross_entropy_composite(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate::Result<Tensor> {
+pub fn cross_entropy_composite(
+    logits: &Tensor,
+    labels: &Tensor,
+    smoothing: f64,
+) -> crate::Result<Tensor> {
     check(logits, labels)?;
     check_smoothing(smoothing)?;
     Ok(rows_composite(logits, labels, smoothing)?.mean_all()?)
 }
 
-/// −log softmax(`logits`_i)_{t_i} of each row: (N,), each ≥ 0; shapes and errors as [`cross_entropy()`], their mean
-/// without smoothing.
+/// −log softmax(`logits`_i)_{t_i} of each row: (N,), each ≥ 0; shapes and errors as
+/// [`cross_entropy()`], their mean without smoothing.
 ///
 /// # Errors
 /// Shapes that do not fit, labels out of range, or an empty batch.
 pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> crate::Result<Tensor> {
     let host = check(logits, labels)?;
-    if is_fused(logits) { fused(logits, host, 0., false) } else { rows_composite(logits, labels, 0.) }
+    if is_fused(logits) {
+        fused(logits, host, 0., false)
+    } else {
+        rows_composite(logits, labels, 0.)
+    }
 }
 
 /// [`cross_entropies`] in plain candle operations, for every device.
@@ -65,10 +75,19 @@ pub fn cross_entropies_composite(logits: &Tensor, labels: &Tensor) -> crate::Res
 /// Not (N,) of u32.
 pub(crate) fn labels_of(labels: &Tensor, n: usize) -> crate::Result<Vec<u32>> {
     if labels.dims() != [n] {
-        return Err(Error::shape("loss", "labels", format!("({n},), one for each input"), labels.dims()));
+        return Err(Error::shape(
+            "loss",
+            "labels",
+            format!("({n},), one for each input"),
+            labels.dims(),
+        ));
     }
     if labels.dtype() != DType::U32 {
-        return Err(Error::argument("dtype of labels", "U32", format!("{:?}", labels.dtype())));
+        return Err(Error::argument(
+            "dtype of labels",
+            "U32",
+            format!("{:?}", labels.dtype()),
+        ));
     }
     Ok(labels.to_vec1()?)
 }
@@ -77,11 +96,22 @@ pub(crate) fn labels_of(labels: &Tensor, n: usize) -> crate::Result<Vec<u32>> {
 fn check(logits: &Tensor, labels: &Tensor) -> crate::Result<Vec<u32>> {
     let (n, classes) = match *logits.dims() {
         [n, classes] if n > 0 && classes > 0 => (n, classes),
-        _ => return Err(Error::shape("cross_entropy", "logits", "(N, classes), neither 0", logits.dims())),
+        _ => {
+            return Err(Error::shape(
+                "cross_entropy",
+                "logits",
+                "(N, classes), neither 0",
+                logits.dims(),
+            ));
+        }
     };
     let host = labels_of(labels, n)?;
     match host.iter().find(|&&label| label as usize >= classes) {
-        Some(label) => Err(Error::argument("label", format!("below {classes}, the number of classes"), label)),
+        Some(label) => Err(Error::argument(
+            "label",
+            format!("below {classes}, the number of classes"),
+            label,
+        )),
         None => Ok(host),
     }
 }
@@ -90,7 +120,11 @@ fn check_smoothing(smoothing: f64) -> crate::Result<()> {
     if (0. ..1.).contains(&smoothing) {
         return Ok(());
     }
-    Err(Error::argument("smoothing", "a number in [0, 1)", smoothing))
+    Err(Error::argument(
+        "smoothing",
+        "a number in [0, 1)",
+        smoothing,
+    ))
 }
 
 fn rows_composite(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate::Result<Tensor> {
@@ -107,7 +141,13 @@ fn rows_composite(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate::Re
 }
 
 fn fused(logits: &Tensor, labels: Vec<u32>, smoothing: f64, mean: bool) -> crate::Result<Tensor> {
-    let op = Fused { labels, smoothing, mean, needed: logits.track_op(), gradient: OnceLock::new() };
+    let op = Fused {
+        labels,
+        smoothing,
+        mean,
+        needed: logits.track_op(),
+        gradient: OnceLock::new(),
+    };
     Ok(logits.contiguous()?.apply_op1(op)?)
 }
 
@@ -129,9 +169,19 @@ impl CustomOp1 for Fused {
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let values = match logits {
             CpuStorage::F64(logits) => self.run(contiguous(logits, layout)?, layout)?,
-            _ => self.run(contiguous(f32::cpu_storage_as_slice(logits)?, layout)?, layout)?,
+            _ => self.run(
+                contiguous(f32::cpu_storage_as_slice(logits)?, layout)?,
+                layout,
+            )?,
         };
-        Ok((values, if self.mean { Shape::from(()) } else { Shape::from(self.labels.len()) }))
+        Ok((
+            values,
+            if self.mean {
+                Shape::from(())
+            } else {
+                Shape::from(self.labels.len())
+            },
+        ))
     }
 
     fn bwd(&self, _: &Tensor, _: &Tensor, by: &Tensor) -> Result<Option<Tensor>> {
@@ -152,33 +202,50 @@ impl Fused {
         let (n, classes) = layout.shape().dims2()?;
         let keep = T::from_f64(1. - self.smoothing);
         let spread = T::from_f64(self.smoothing / classes as f64);
-        let factor = if self.mean { T::from_f64(1. / n as f64) } else { T::one() };
+        let factor = if self.mean {
+            T::from_f64(1. / n as f64)
+        } else {
+            T::one()
+        };
         let mut powers = logits.to_vec();
         let mut values = Vec::with_capacity(n);
         let arch = simd::arch()?;
         arch.dispatch(|| {
             for (row, &label) in powers.chunks_exact_mut(classes).zip(&self.labels) {
-                let largest = row.iter().fold(row[0], |largest, &x| if x > largest { x } else { largest });
+                let largest = row
+                    .iter()
+                    .fold(row[0], |largest, &x| if x > largest { x } else { largest });
                 let mut all = T::zero();
                 for x in row.iter_mut() {
                     *x -= largest;
                     all += *x;
                 }
                 let own = row[label as usize];
-                values.push(if self.smoothing > 0. { keep * own + spread * all } else { own });
+                values.push(if self.smoothing > 0. {
+                    keep * own + spread * all
+                } else {
+                    own
+                });
             }
             powers.iter_mut().for_each(|x| *x = x.exp_to_one());
-            for ((row, value), &label) in powers.chunks_exact_mut(classes).zip(&mut values).zip(&self.labels) {
+            for ((row, value), &label) in powers
+                .chunks_exact_mut(classes)
+                .zip(&mut values)
+                .zip(&self.labels)
+            {
                 let sum = row.iter().fold(T::zero(), |sum, &x| sum + x);
                 *value = sum.log() - *value;
                 let scale = factor / sum;
-                row.iter_mut().for_each(|x| *x = *x * scale - factor * spread);
+                row.iter_mut()
+                    .for_each(|x| *x = *x * scale - factor * spread);
                 row[label as usize] -= factor * keep;
             }
         });
         if self.needed {
             // A second forward pass would give the same gradient.
-            let _ = self.gradient.set(Tensor::from_vec(powers, (n, classes), &Device::Cpu)?);
+            let _ = self
+                .gradient
+                .set(Tensor::from_vec(powers, (n, classes), &Device::Cpu)?);
         }
         if self.mean {
             let sum = values.iter().map(|value| value.to_f64()).sum::<f64>();

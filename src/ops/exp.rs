@@ -1,6 +1,7 @@
 //! The exponential of many numbers at once.
 
-/// eˣ for −87 ≤ x < 88 without a branch, so that the compiler can vectorise it. Within 2 units in the last place.
+/// eˣ for −87 ≤ x < 88 without a branch, so that the compiler can vectorise it. Within 2 units in
+/// the last place.
 ///
 /// The polynomial of Cephes (Moshier 1989, expf).
 #[inline(always)]
@@ -31,7 +32,8 @@ mod tests {
         for i in 0..=1_750_000 {
             let x = -87. + i as f32 * 1e-4;
             let exact = f64::from(x).exp();
-            let spacing = f64::from(f32::from_bits((exact as f32).to_bits() + 1)) - f64::from(exact as f32);
+            let spacing =
+                f64::from(f32::from_bits((exact as f32).to_bits() + 1)) - f64::from(exact as f32);
             worst = worst.max((f64::from(exp(x)) - exact).abs() / spacing);
         }
         assert!(worst < 2., "{worst}");

@@ -10,14 +10,18 @@ use crate::error::Error;
 
 /// y_nc = 1/(H·W) Σ_hw x_nchw.
 ///
-/// `x`: (N, C, H, W); the result is (N, C), differentiable. N may be 0. On a CPU in f32 or f64 the fused operation,
-/// which adds in f64; elsewhere [`global_avg_pool2d_composite`].
+/// `x`: (N, C, H, W); the result is (N, C), differentiable. N may be 0. On a CPU in f32 or f64 the
+/// fused operation, which adds in f64; elsewhere [`global_avg_pool2d_composite`].
 ///
 /// # Errors
 /// Another rank, or planes without a number.
 pub fn global_avg_pool2d(x: &Tensor) -> crate::Result<Tensor> {
     check(x)?;
-    if is_fused(x) { Ok(x.contiguous()?.apply_op1(Mean)?) } else { global_avg_pool2d_composite(x) }
+    if is_fused(x) {
+        Ok(x.contiguous()?.apply_op1(Mean)?)
+    } else {
+        global_avg_pool2d_composite(x)
+    }
 }
 
 /// [`global_avg_pool2d`] in plain candle operations, for every device.
@@ -32,7 +36,12 @@ pub fn global_avg_pool2d_composite(x: &Tensor) -> crate::Result<Tensor> {
 fn check(x: &Tensor) -> crate::Result<()> {
     match x.dims() {
         [_, _, height, width] if height * width > 0 => Ok(()),
-        dims => Err(Error::shape("global_avg_pool2d", "x", "(N, C, H, W) with H, W at least 1", dims)),
+        dims => Err(Error::shape(
+            "global_avg_pool2d",
+            "x",
+            "(N, C, H, W) with H, W at least 1",
+            dims,
+        )),
     }
 }
 
@@ -58,14 +67,21 @@ impl CustomOp1 for Mean {
             return Ok(None);
         }
         let (_, _, height, width) = x.dims4()?;
-        Ok(Some(gradient.contiguous()?.apply_op1_no_bwd(&Spread { height, width })?))
+        Ok(Some(
+            gradient
+                .contiguous()?
+                .apply_op1_no_bwd(&Spread { height, width })?,
+        ))
     }
 }
 
 fn means<T: Float>(x: &[T], plane: usize) -> Result<Vec<T>> {
     let arch = simd::arch()?;
     let mean = |plane: &[T]| arch.dispatch(|| T::from_f64(sum(plane, |v| v) / plane.len() as f64));
-    Ok(x.par_chunks(plane).with_min_len(planes_per_task(plane)).map(mean).collect())
+    Ok(x.par_chunks(plane)
+        .with_min_len(planes_per_task(plane))
+        .map(mean)
+        .collect())
 }
 
 /// The gradient of the mean: every number of a plane gets the same.

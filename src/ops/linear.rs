@@ -1,9 +1,9 @@
 //! x·Wᵀ + b, and tanh of it: a layer in one operation.
 //!
-//! In plain candle operations the hyperbolic tangent calls the C library once a number, and the gradient of a matrix
-//! product is computed for both factors, also for weights that are frozen and for inputs that are data. Here bias and
-//! tanh are one vectorised pass over the product, and a gradient is computed only for the arguments that take part in
-//! one.
+//! In plain candle operations the hyperbolic tangent calls the C library once a number, and the
+//! gradient of a matrix product is computed for both factors, also for weights that are frozen and
+//! for inputs that are data. Here bias and tanh are one vectorised pass over the product, and a
+//! gradient is computed only for the arguments that take part in one.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -24,7 +24,11 @@ use crate::error::Error;
 /// Shapes that do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
-    if is_fused(x) { fused(x, weight, bias, Fused::Linear) } else { linear_composite(x, weight, bias) }
+    if is_fused(x) {
+        fused(x, weight, bias, Fused::Linear)
+    } else {
+        linear_composite(x, weight, bias)
+    }
 }
 
 /// [`linear`] in plain candle operations, for every device.
@@ -38,14 +42,19 @@ pub fn linear_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Re
 
 /// y = tanh(x·Wᵀ + b), differentiable in all three.
 ///
-/// Shapes as in [`linear`]; the result is in [−1, 1]. On a CPU in f32 or f64 the fused operation, elsewhere
-/// [`linear_tanh_composite`]; in f32 its tanh is within 3 units in the last place of the exact value.
+/// Shapes as in [`linear`]; the result is in [−1, 1]. On a CPU in f32 or f64 the fused operation,
+/// elsewhere [`linear_tanh_composite`]; in f32 its tanh is within 3 units in the last place of the
+/// exact value.
 ///
 /// # Errors
 /// Shapes that do not fit.
 pub fn linear_tanh(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
-    if is_fused(x) { fused(x, weight, bias, Fused::LinearTanh) } else { linear_tanh_composite(x, weight, bias) }
+    if is_fused(x) {
+        fused(x, weight, bias, Fused::LinearTanh)
+    } else {
+        linear_tanh_composite(x, weight, bias)
+    }
 }
 
 /// [`linear_tanh`] in plain candle operations, for every device.
@@ -57,18 +66,34 @@ pub fn linear_tanh_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crat
 }
 
 fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, op: Fused) -> crate::Result<Tensor> {
-    Ok(x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?)
+    Ok(x.contiguous()?
+        .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?)
 }
 
 fn check(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<()> {
     let &[outputs, inputs] = weight.dims() else {
-        return Err(Error::shape("linear", "weight", "(outputs, inputs)", weight.dims()));
+        return Err(Error::shape(
+            "linear",
+            "weight",
+            "(outputs, inputs)",
+            weight.dims(),
+        ));
     };
     if x.rank() != 2 || x.dims()[1] != inputs {
-        return Err(Error::shape("linear", "x", format!("(N, {inputs})"), x.dims()));
+        return Err(Error::shape(
+            "linear",
+            "x",
+            format!("(N, {inputs})"),
+            x.dims(),
+        ));
     }
     if bias.dims() != [outputs] {
-        return Err(Error::shape("linear", "bias", format!("({outputs},)"), bias.dims()));
+        return Err(Error::shape(
+            "linear",
+            "bias",
+            format!("({outputs},)"),
+            bias.dims(),
+        ));
     }
     Ok(())
 }
@@ -111,11 +136,21 @@ impl CustomOp3 for Fused {
                         y.iter_mut().for_each(|y| *y = y.tanh());
                     }
                 }
-                (_, bias) => bail!("{}: expected f32 or f64 throughout, the bias is {:?}", self.name(), bias.dtype()),
+                (_, bias) => bail!(
+                    "{}: expected f32 or f64 throughout, the bias is {:?}",
+                    self.name(),
+                    bias.dtype()
+                ),
             }
             Ok(())
         };
-        let y = product::of_storage(x, x_layout, weight, &weight_layout.transpose(0, 1)?, &activate)?;
+        let y = product::of_storage(
+            x,
+            x_layout,
+            weight,
+            &weight_layout.transpose(0, 1)?,
+            &activate,
+        )?;
         Ok((y, Shape::from((rows, outputs))))
     }
 
@@ -141,7 +176,10 @@ impl CustomOp3 for Fused {
             (false, true) => (None, Some(product(&across, &x_data)?)),
             (false, false) => (None, None),
         };
-        let of_bias = bias.track_op().then(|| delta.apply_op1_no_bwd(&SumOfRows)).transpose()?;
+        let of_bias = bias
+            .track_op()
+            .then(|| delta.apply_op1_no_bwd(&SumOfRows))
+            .transpose()?;
         Ok((of_x, of_weight, of_bias))
     }
 }
@@ -160,7 +198,9 @@ impl SumOfRows {
                 for row in rows.chunks_exact(columns) {
                     some.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
                 }
-                sums.iter_mut().zip(&some).for_each(|(sum, &some)| *sum += some);
+                sums.iter_mut()
+                    .zip(&some)
+                    .for_each(|(sum, &some)| *sum += some);
             }
         });
         Ok(sums)
@@ -191,18 +231,36 @@ mod tests {
     use crate::rng::Rng;
 
     fn random(shape: &[usize], name: &str, dtype: DType) -> Var {
-        Var::from_tensor(&Rng::new(5).stream(name).normal(shape, 0., 1., dtype, &Device::Cpu).unwrap()).unwrap()
+        Var::from_tensor(
+            &Rng::new(5)
+                .stream(name)
+                .normal(shape, 0., 1., dtype, &Device::Cpu)
+                .unwrap(),
+        )
+        .unwrap()
     }
 
     fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
         if a.elem_count() == 0 {
             return 0.;
         }
-        let difference = (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
-        difference.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+        let difference = (a - b)
+            .unwrap()
+            .abs()
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .max(0)
+            .unwrap();
+        difference
+            .to_dtype(DType::F64)
+            .unwrap()
+            .to_scalar()
+            .unwrap()
     }
 
-    /// 100 terms of size one, each rounded to 6e-8, in another order: 1e-5 is generous; f64 as many digits further.
+    /// 100 terms of size one, each rounded to 6e-8, in another order: 1e-5 is generous; f64 as many
+    /// digits further.
     fn tolerance(dtype: DType) -> f64 {
         if dtype == DType::F32 { 2e-5 } else { 1e-13 }
     }
@@ -211,13 +269,25 @@ mod tests {
     fn fused_equals_composite_in_value_and_every_gradient() {
         for dtype in [DType::F32, DType::F64] {
             for rows in [0, 1, 2, 3, 15, 16, 17, 100, 200] {
-                // The last two's products are halved, the last one's gradient is left to gemm's threads.
-                for (inputs, outputs) in [(1, 1), (3, 2), (17, 15), (20, 20), (100, 33), (100, 70), (784, 110)] {
+                // The last two's products are halved, the last one's gradient is left to gemm's
+                // threads.
+                for (inputs, outputs) in [
+                    (1, 1),
+                    (3, 2),
+                    (17, 15),
+                    (20, 20),
+                    (100, 33),
+                    (100, 70),
+                    (784, 110),
+                ] {
                     let x = random(&[rows, inputs], "x", dtype);
                     let weight = random(&[outputs, inputs], "weight", dtype);
                     let bias = random(&[outputs], "bias", dtype);
                     type Op = fn(&Tensor, &Tensor, &Tensor) -> crate::Result<Tensor>;
-                    let ops: [(Op, Op); 2] = [(linear, linear_composite), (linear_tanh, linear_tanh_composite)];
+                    let ops: [(Op, Op); 2] = [
+                        (linear, linear_composite),
+                        (linear_tanh, linear_tanh_composite),
+                    ];
                     for (fused, composite) in ops {
                         let fused = fused(&x, &weight, &bias).unwrap();
                         let composite = composite(&x, &weight, &bias).unwrap();
@@ -227,13 +297,22 @@ mod tests {
                         }
                         // A different weight for every output, so that no transposition hides.
                         let along = random(&[rows, outputs], "along", dtype);
-                        let gradients =
-                            |y: &Tensor| (y * along.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+                        let gradients = |y: &Tensor| {
+                            (y * along.as_tensor())
+                                .unwrap()
+                                .sum_all()
+                                .unwrap()
+                                .backward()
+                                .unwrap()
+                        };
                         let (a, b) = (gradients(&fused), gradients(&composite));
                         for var in [&x, &weight, &bias] {
                             let (a, b) = (a.get(var).unwrap(), b.get(var).unwrap());
                             let scale = 1. + largest_difference(b, &b.zeros_like().unwrap());
-                            assert!(largest_difference(a, b) / scale < tolerance(dtype), "{rows} {inputs} {outputs}");
+                            assert!(
+                                largest_difference(a, b) / scale < tolerance(dtype),
+                                "{rows} {inputs} {outputs}"
+                            );
                         }
                     }
                 }
@@ -243,13 +322,14 @@ mod tests {
 
     #[test]
     fn pytorch_values() {
-        // torch 2.15.0:
-        // x = torch.tensor([[0.5, -1.0], [2.0, 0.25]], requires_grad=True)
-        // w = torch.tensor([[1.0, 0.5], [-0.3, 2.0], [0.1, 0.2]], requires_grad=True)
-        // b = torch.tensor([0.1, -0.2, 0.3], requires_grad=True)
-        // y = torch.tanh(torch.nn.functional.linear(x, w, b)); (y * torch.tensor([[1., 2., 3.], [4., 5., 6.]])).sum().backward()
-        // print(y, x.grad, w.grad, b.grad)
-        let tensor = |values: &[f32], shape: &[usize]| Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
+        // torch 2.15.0: x = torch.tensor([[0.5, -1.0], [2.0, 0.25]], requires_grad=True) w =
+        // torch.tensor([[1.0, 0.5], [-0.3, 2.0], [0.1, 0.2]], requires_grad=True) b =
+        // torch.tensor([0.1, -0.2, 0.3], requires_grad=True) y =
+        // torch.tanh(torch.nn.functional.linear(x, w, b)); (y * torch.tensor([[1., 2., 3.], [4.,
+        // 5., 6.]])).sum().backward() print(y, x.grad, w.grad, b.grad)
+        let tensor = |values: &[f32], shape: &[usize]| {
+            Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+        };
         let x = Var::from_tensor(&tensor(&[0.5, -1.0, 2.0, 0.25], &[2, 2])).unwrap();
         let weight = Var::from_tensor(&tensor(&[1.0, 0.5, -0.3, 2.0, 0.1, 0.2], &[3, 2])).unwrap();
         let bias = Var::from_tensor(&tensor(&[0.1, -0.2, 0.3], &[3])).unwrap();
@@ -266,14 +346,21 @@ mod tests {
             assert_eq!(got.len(), expected.len());
             for (got, expected) in got.iter().zip(expected) {
                 // Six printed digits after the point, and float rounding.
-                assert!((got - expected).abs() < 2e-6 * (1. + expected.abs()), "{got} {expected}");
+                assert!(
+                    (got - expected).abs() < 2e-6 * (1. + expected.abs()),
+                    "{got} {expected}"
+                );
             }
         }
     }
 
-    const TORCH_Y: &[f32] = &[0.099668, -0.9819734, 0.148885, 0.9769125, -0.2913126, 0.5005202];
+    const TORCH_Y: &[f32] = &[
+        0.099668, -0.9819734, 0.148885, 0.9769125, -0.2913126, 0.5005202,
+    ];
     const TORCH_X: &[f32] = &[1.261979, 1.224646, -0.7404499, 10.14203];
-    const TORCH_WEIGHT: &[f32] = &[0.8601689, -0.9444243, 9.187098, 1.072465, 10.4605, -1.809281];
+    const TORCH_WEIGHT: &[f32] = &[
+        0.8601689, -0.9444243, 9.187098, 1.072465, 10.4605, -1.809281,
+    ];
     const TORCH_BIAS: &[f32] = &[1.172634, 4.647141, 7.430377];
 
     #[test]
@@ -281,7 +368,12 @@ mod tests {
         let x = random(&[4, 3], "x", DType::F32);
         let weight = random(&[2, 3], "weight", DType::F32).as_tensor().detach();
         let bias = random(&[2], "bias", DType::F32).as_tensor().detach();
-        let gradients = linear_tanh(&x, &weight, &bias).unwrap().sum_all().unwrap().backward().unwrap();
+        let gradients = linear_tanh(&x, &weight, &bias)
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .backward()
+            .unwrap();
         assert!(gradients.get(&x).is_some());
         assert!(gradients.get(&weight).is_none() && gradients.get(&bias).is_none());
     }
@@ -300,7 +392,9 @@ mod tests {
     #[test]
     fn shapes_that_do_not_fit_are_named() {
         let of = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-        let error = linear_tanh(&of(&[2, 4]), &of(&[5, 3]), &of(&[5])).unwrap_err().to_string();
+        let error = linear_tanh(&of(&[2, 4]), &of(&[5, 3]), &of(&[5]))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "linear: x has shape [2, 4]; expected (N, 3)");
         assert!(linear_tanh(&of(&[2, 3]), &of(&[5, 3]), &of(&[3])).is_err());
         assert!(linear_tanh(&of(&[2, 3]), &of(&[5]), &of(&[3])).is_err());

@@ -10,41 +10,51 @@ use super::simd::{self, Float};
 use super::{contiguous, is_fused};
 use crate::error::Error;
 
-/// y_nchw = max of x_nc over the window of `kernel` rows and columns that starts at row `stride`·h − `padding`, and at
-/// the column likewise.
+/// y_nchw = max of x_nc over the window of `kernel` rows and columns that starts at row `stride`·h
+/// − `padding`, and at the column likewise.
 ///
-/// `x`: (N, C, H, W); the result is (N, C, H', W') with H' = ⌊(H + 2·padding − kernel)/stride⌋ + 1. `kernel`, `stride`
-/// and `padding` are one number or (rows, columns); padding counts as −∞ and is at most half the kernel. N may be 0.
-/// The gradient goes to the first largest number of the window, row by row. A NaN is larger than all numbers, the last
-/// one counts. All that is as in PyTorch's `max_pool2d`.
+/// `x`: (N, C, H, W); the result is (N, C, H', W') with H' = ⌊(H + 2·padding − kernel)/stride⌋ + 1.
+/// `kernel`, `stride` and `padding` are one number or (rows, columns); padding counts as −∞ and is
+/// at most half the kernel. N may be 0. The gradient goes to the first largest number of the
+/// window, row by row. A NaN is larger than all numbers, the last one counts. All that is as in
+/// PyTorch's `max_pool2d`.
 ///
 /// On a CPU in f32 or f64 the fused operation, elsewhere [`max_pool2d_composite`].
 ///
 /// # Errors
-/// Another rank; C, H or W of 0; a kernel of 0 or over 65536; a stride of 0; padding over half the kernel; a kernel
-/// larger than the padded plane.
+/// Another rank; C, H or W of 0; a kernel of 0 or over 65536; a stride of 0; padding over half the
+/// kernel; a kernel larger than the padded plane.
 pub fn max_pool2d(
     x: &Tensor,
     kernel: impl ToUsize2,
     stride: impl ToUsize2,
     padding: impl ToUsize2,
 ) -> crate::Result<Tensor> {
-    let windows = Windows::new(x, kernel.to_usize2(), stride.to_usize2(), padding.to_usize2())?;
+    let windows = Windows::new(
+        x,
+        kernel.to_usize2(),
+        stride.to_usize2(),
+        padding.to_usize2(),
+    )?;
     // Positions in a plane are kept in 32 bits.
     let fits = u32::try_from(windows.rows.size.saturating_mul(windows.columns.size)).is_ok();
     if fits && is_fused(x) {
-        let op = MaxPool { windows, keep: x.track_op(), positions: OnceLock::new() };
+        let op = MaxPool {
+            windows,
+            keep: x.track_op(),
+            positions: OnceLock::new(),
+        };
         Ok(x.contiguous()?.apply_op1(op)?)
     } else {
         windows.composite(x)
     }
 }
 
-/// [`max_pool2d`] in plain candle operations, for every device, and differentiable for every kernel and stride, which
-/// candle's own is not.
+/// [`max_pool2d`] in plain candle operations, for every device, and differentiable for every kernel
+/// and stride, which candle's own is not.
 ///
-/// Ties, and NaN, are settled as in [`max_pool2d`], with one exception: where all of a window is −∞ and it reaches into
-/// the padding, the gradient goes there and is lost.
+/// Ties, and NaN, are settled as in [`max_pool2d`], with one exception: where all of a window is −∞
+/// and it reaches into the padding, the gradient goes there and is lost.
 ///
 /// # Errors
 /// As [`max_pool2d`].
@@ -54,7 +64,13 @@ pub fn max_pool2d_composite(
     stride: impl ToUsize2,
     padding: impl ToUsize2,
 ) -> crate::Result<Tensor> {
-    Windows::new(x, kernel.to_usize2(), stride.to_usize2(), padding.to_usize2())?.composite(x)
+    Windows::new(
+        x,
+        kernel.to_usize2(),
+        stride.to_usize2(),
+        padding.to_usize2(),
+    )?
+    .composite(x)
 }
 
 /// Padding, half the kernel, takes memory.
@@ -75,7 +91,9 @@ impl Axis {
     /// The windows that hold the input number `at`.
     fn windows(&self, at: usize) -> std::ops::Range<usize> {
         let padded = at + self.padding;
-        let first = (padded + 1).saturating_sub(self.kernel).div_ceil(self.stride);
+        let first = (padded + 1)
+            .saturating_sub(self.kernel)
+            .div_ceil(self.stride);
         first..(padded / self.stride + 1).min(self.outputs)
     }
 
@@ -86,8 +104,8 @@ impl Axis {
 
     /// The maxima along `dim` of `x`, in plain candle operations.
     fn composite(&self, x: &Tensor, dim: usize) -> Result<Tensor> {
-        // With `stride` − 1 numbers more, each of the kernel's positions is the first column of a matrix with a row of
-        // `stride` numbers for each window.
+        // With `stride` − 1 numbers more, each of the kernel's positions is the first column of a
+        // matrix with a row of `stride` numbers for each window.
         let side = |size: usize| {
             let mut dims = x.dims().to_vec();
             dims[dim] = size;
@@ -106,7 +124,9 @@ impl Axis {
         rows.insert(dim + 1, self.stride);
         let at = |position: usize| {
             let span = padded.narrow(dim, position, self.outputs * self.stride)?;
-            span.reshape(rows.as_slice())?.narrow(dim + 1, 0, 1)?.squeeze(dim + 1)
+            span.reshape(rows.as_slice())?
+                .narrow(dim + 1, 0, 1)?
+                .squeeze(dim + 1)
         };
         let mut best = at(0)?;
         for position in 1..self.kernel {
@@ -126,33 +146,65 @@ struct Windows {
 }
 
 impl Windows {
-    fn new(x: &Tensor, kernel: (usize, usize), stride: (usize, usize), padding: (usize, usize)) -> crate::Result<Self> {
+    fn new(
+        x: &Tensor,
+        kernel: (usize, usize),
+        stride: (usize, usize),
+        padding: (usize, usize),
+    ) -> crate::Result<Self> {
         let (height, width) = match *x.dims() {
             [_, channels, height, width] if channels * height * width > 0 => (height, width),
-            _ => return Err(Error::shape("max_pool2d", "x", "(N, C, H, W) with C, H, W at least 1", x.dims())),
+            _ => {
+                return Err(Error::shape(
+                    "max_pool2d",
+                    "x",
+                    "(N, C, H, W) with C, H, W at least 1",
+                    x.dims(),
+                ));
+            }
         };
         let wrong = |name: &'static str, expected: String, got: (usize, usize)| {
             Err(Error::argument(name, expected, format!("{got:?}")))
         };
-        if [kernel.0, kernel.1].iter().any(|size| !(1..=LARGEST_KERNEL).contains(size)) {
-            return wrong("kernel", format!("1 to {LARGEST_KERNEL} rows and columns"), kernel);
+        if [kernel.0, kernel.1]
+            .iter()
+            .any(|size| !(1..=LARGEST_KERNEL).contains(size))
+        {
+            return wrong(
+                "kernel",
+                format!("1 to {LARGEST_KERNEL} rows and columns"),
+                kernel,
+            );
         }
         if stride.0 == 0 || stride.1 == 0 {
             return wrong("stride", "at least 1 row and 1 column".into(), stride);
         }
         let half = (kernel.0 / 2, kernel.1 / 2);
         if padding.0 > half.0 || padding.1 > half.1 {
-            return wrong("padding", format!("at most {half:?}, half the kernel {kernel:?}"), padding);
+            return wrong(
+                "padding",
+                format!("at most {half:?}, half the kernel {kernel:?}"),
+                padding,
+            );
         }
         let padded = (height + 2 * padding.0, width + 2 * padding.1);
         if kernel.0 > padded.0 || kernel.1 > padded.1 {
-            let expected = format!("at most {padded:?}, the plane {height} × {width} with padding {padding:?}");
+            let expected = format!(
+                "at most {padded:?}, the plane {height} × {width} with padding {padding:?}"
+            );
             return wrong("kernel", expected, kernel);
         }
         let axis = |size, padded: usize, kernel, stride, padding| {
             let outputs = (padded - kernel) / stride + 1;
-            // The stride of a single window does not matter, and could be far larger than the plane.
-            Axis { size, kernel, stride: if outputs == 1 { 1 } else { stride }, padding, outputs }
+            // The stride of a single window does not matter, and could be far larger than the
+            // plane.
+            Axis {
+                size,
+                kernel,
+                stride: if outputs == 1 { 1 } else { stride },
+                padding,
+                outputs,
+            }
         };
         Ok(Self {
             rows: axis(height, padded.0, kernel.0, stride.0, padding.0),
@@ -160,7 +212,8 @@ impl Windows {
         })
     }
 
-    /// Columns first: the first of the largest in a row, then the first of the rows, is the first of the window.
+    /// Columns first: the first of the largest in a row, then the first of the rows, is the first
+    /// of the window.
     fn composite(&self, x: &Tensor) -> crate::Result<Tensor> {
         if x.elem_count() == 0 {
             // candle slices past the end of nothing.
@@ -190,13 +243,24 @@ impl CustomOp1 for MaxPool {
             CpuStorage::F64(x) => CpuStorage::F64(self.run(contiguous(x, layout)?, n * c)?),
             _ => bail!("max_pool2d: expected f32 or f64"),
         };
-        Ok((y, Shape::from((n, c, self.windows.rows.outputs, self.windows.columns.outputs))))
+        Ok((
+            y,
+            Shape::from((
+                n,
+                c,
+                self.windows.rows.outputs,
+                self.windows.columns.outputs,
+            )),
+        ))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         match self.positions.get() {
             Some(positions) if x.track_op() => {
-                let scatter = Scatter { positions, windows: self.windows };
+                let scatter = Scatter {
+                    positions,
+                    windows: self.windows,
+                };
                 Ok(Some(gradient.contiguous()?.apply_op1_no_bwd(&scatter)?))
             }
             _ => Ok(None),
@@ -212,25 +276,34 @@ impl MaxPool {
         let mut y = vec![T::zero(); planes * outputs];
         let task = planes_per_task(plane);
         let scratch = || Scratch::new(self.windows);
-        let pairs = x.par_chunks(plane).zip(y.par_chunks_mut(outputs)).with_min_len(task);
+        let pairs = x
+            .par_chunks(plane)
+            .zip(y.par_chunks_mut(outputs))
+            .with_min_len(task);
         if self.keep {
             let mut positions = vec![0; planes * outputs];
-            pairs.zip(positions.par_chunks_mut(outputs)).for_each_init(scratch, |scratch, ((x, y), positions)| {
-                arch.dispatch(|| scratch.maxima_and_positions(x, y, positions));
-            });
+            pairs.zip(positions.par_chunks_mut(outputs)).for_each_init(
+                scratch,
+                |scratch, ((x, y), positions)| {
+                    arch.dispatch(|| scratch.maxima_and_positions(x, y, positions));
+                },
+            );
             // A second forward pass would give the same.
             let _ = self.positions.set(positions);
         } else {
-            pairs.for_each_init(scratch, |scratch, (x, y)| arch.dispatch(|| scratch.maxima(x, y)));
+            pairs.for_each_init(scratch, |scratch, (x, y)| {
+                arch.dispatch(|| scratch.maxima(x, y))
+            });
         }
         Ok(y)
     }
 }
 
-/// One row's maxima, each row of a plane in turn, so that a row that lies in several windows is read once.
+/// One row's maxima, each row of a plane in turn, so that a row that lies in several windows is
+/// read once.
 ///
-/// A row is first dealt out to `stride` lanes, number q to lane q mod stride: then the k-th numbers of all windows are
-/// neighbours, whatever the stride, and a loop over the windows runs on vectors.
+/// A row is first dealt out to `stride` lanes, number q to lane q mod stride: then the k-th numbers
+/// of all windows are neighbours, whatever the stride, and a loop over the windows runs on vectors.
 struct Scratch<T> {
     windows: Windows,
     /// The lanes, one after another; what no row reaches is −∞, the padding.
@@ -242,7 +315,12 @@ struct Scratch<T> {
 
 impl<T: Float> Scratch<T> {
     fn new(windows: Windows) -> Self {
-        let Axis { kernel, stride, outputs, .. } = windows.columns;
+        let Axis {
+            kernel,
+            stride,
+            outputs,
+            ..
+        } = windows.columns;
         let lane = outputs + (kernel - 1) / stride;
         let infinity = T::from_f64(f64::NEG_INFINITY);
         Self {
@@ -256,12 +334,16 @@ impl<T: Float> Scratch<T> {
 
     #[inline(always)]
     fn deal(&mut self, row: &[T]) {
-        let Axis { stride, padding, .. } = self.windows.columns;
+        let Axis {
+            stride, padding, ..
+        } = self.windows.columns;
         for (first, lane) in self.lanes.chunks_exact_mut(self.lane).enumerate() {
             // Padded number `first` + i·stride, the first one that is not padding.
             let start = padding.saturating_sub(first).div_ceil(stride);
             let column = first + start * stride - padding;
-            let (Some(row), Some(lane)) = (row.get(column..), lane.get_mut(start..)) else { continue };
+            let (Some(row), Some(lane)) = (row.get(column..), lane.get_mut(start..)) else {
+                continue;
+            };
             match stride {
                 1 => {
                     let count = row.len().min(lane.len());
@@ -276,7 +358,10 @@ impl<T: Float> Scratch<T> {
                         *lane = *last;
                     }
                 }
-                _ => lane.iter_mut().zip(row.iter().step_by(stride)).for_each(|(lane, value)| *lane = *value),
+                _ => lane
+                    .iter_mut()
+                    .zip(row.iter().step_by(stride))
+                    .for_each(|(lane, value)| *lane = *value),
             }
         }
     }
@@ -284,7 +369,9 @@ impl<T: Float> Scratch<T> {
     /// The `k`-th numbers of all windows.
     #[inline(always)]
     fn candidates(lanes: &[T], lane: usize, windows: Windows, k: usize) -> &[T] {
-        let Axis { stride, outputs, .. } = windows.columns;
+        let Axis {
+            stride, outputs, ..
+        } = windows.columns;
         let start = k % stride * lane + k / stride;
         &lanes[start..start + outputs]
     }
@@ -297,9 +384,13 @@ impl<T: Float> Scratch<T> {
                 continue;
             }
             self.deal(row);
-            self.best.copy_from_slice(Self::candidates(&self.lanes, self.lane, self.windows, 0));
+            self.best
+                .copy_from_slice(Self::candidates(&self.lanes, self.lane, self.windows, 0));
             for k in 1..columns.kernel {
-                larger(&mut self.best, Self::candidates(&self.lanes, self.lane, self.windows, k));
+                larger(
+                    &mut self.best,
+                    Self::candidates(&self.lanes, self.lane, self.windows, k),
+                );
             }
             for window in rows.windows(at) {
                 let y = &mut y[window * columns.outputs..][..columns.outputs];
@@ -320,19 +411,31 @@ impl<T: Float> Scratch<T> {
                 continue;
             }
             self.deal(row);
-            self.best.copy_from_slice(Self::candidates(&self.lanes, self.lane, self.windows, 0));
+            self.best
+                .copy_from_slice(Self::candidates(&self.lanes, self.lane, self.windows, 0));
             self.positions.fill(0);
             for k in 1..columns.kernel {
                 let candidates = Self::candidates(&self.lanes, self.lane, self.windows, k);
-                // Positions and numbers in a loop each: in one loop the two choices become a branch, ten times slower.
-                for ((position, &best), &next) in self.positions.iter_mut().zip(&self.best).zip(candidates) {
-                    *position = if is_larger(next, best) { k as u32 } else { *position };
+                // Positions and numbers in a loop each: in one loop the two choices become a
+                // branch, ten times slower.
+                for ((position, &best), &next) in
+                    self.positions.iter_mut().zip(&self.best).zip(candidates)
+                {
+                    *position = if is_larger(next, best) {
+                        k as u32
+                    } else {
+                        *position
+                    };
                 }
                 larger(&mut self.best, candidates);
             }
-            // From the place in the window to the place in the plane. Padding is the largest only where all is −∞:
-            // there the window's first number counts, the row's first.
-            let (before, stride, padding) = (at * columns.size, columns.stride as u32, columns.padding as u32);
+            // From the place in the window to the place in the plane. Padding is the largest only
+            // where all is −∞: there the window's first number counts, the row's first.
+            let (before, stride, padding) = (
+                at * columns.size,
+                columns.stride as u32,
+                columns.padding as u32,
+            );
             for (window, position) in (0u32..).zip(&mut self.positions) {
                 *position = before as u32 + (window * stride + *position).saturating_sub(padding);
             }
@@ -345,8 +448,14 @@ impl<T: Float> Scratch<T> {
                     continue;
                 }
                 let places = self.positions.iter().zip(&self.best);
-                for ((position, &best), (&place, &next)) in positions.iter_mut().zip(&*y).zip(places) {
-                    *position = if is_larger(next, best) { place } else { *position };
+                for ((position, &best), (&place, &next)) in
+                    positions.iter_mut().zip(&*y).zip(places)
+                {
+                    *position = if is_larger(next, best) {
+                        place
+                    } else {
+                        *position
+                    };
                 }
                 larger(y, &self.best);
             }
@@ -386,7 +495,10 @@ impl CustomOp1 for Scatter<'_> {
             CpuStorage::F64(g) => CpuStorage::F64(self.run(contiguous(g, layout)?, n * c)),
             _ => bail!("max_pool2d: expected f32 or f64"),
         };
-        Ok((sums, Shape::from((n, c, self.windows.rows.size, self.windows.columns.size))))
+        Ok((
+            sums,
+            Shape::from((n, c, self.windows.rows.size, self.windows.columns.size)),
+        ))
     }
 }
 

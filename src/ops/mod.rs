@@ -26,16 +26,20 @@ mod tanh;
 
 pub use adam::{AdamStep, adam, adam_composite};
 pub use batch_norm::{
-    BatchNorm, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite, fold_batch_norm,
-    running_statistics,
+    BatchNorm, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite,
+    fold_batch_norm, running_statistics,
 };
 pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};
 pub use conv_units::{ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_composite};
 pub use conv2d::{Conv2dParams, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite};
 pub(crate) use cross_entropy::labels_of;
-pub use cross_entropy::{cross_entropies, cross_entropies_composite, cross_entropy, cross_entropy_composite};
+pub use cross_entropy::{
+    cross_entropies, cross_entropies_composite, cross_entropy, cross_entropy_composite,
+};
 pub use global_avg_pool2d::{global_avg_pool2d, global_avg_pool2d_composite};
-pub use isometric::{Distances, isometric, isometric_composite, isometric_to, isometric_to_composite};
+pub use isometric::{
+    Distances, isometric, isometric_composite, isometric_to, isometric_to_composite,
+};
 pub use leaky_relu::{leaky_relu, leaky_relu_composite};
 pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
 pub use max_pool2d::{max_pool2d, max_pool2d_composite};

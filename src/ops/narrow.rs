@@ -1,7 +1,8 @@
 //! Products of narrow matrices, as a network of twenty units a layer has them.
 //!
-//! `gemm` orders one factor anew for each product and fills its vectors along the side that is narrow here: of 1600 rows by
-//! 20 columns it takes a third longer. Here the narrow side is filled up to whole vectors once.
+//! `gemm` orders one factor anew for each product and fills its vectors along the side that is
+//! narrow here: of 1600 rows by 20 columns it takes a third longer. Here the narrow side is filled
+//! up to whole vectors once.
 
 use candle_core::{Layout, Result};
 use pulp::{Simd, WithSimd};
@@ -16,9 +17,17 @@ const ROWS: usize = 4;
 const TERMS: usize = 64;
 
 /// a·b, if the product has few columns, and `a` few columns or, transposed, few rows.
-pub(super) fn product<T: Float>(a: &[T], la: &Layout, b: &[T], lb: &Layout) -> Result<Option<Vec<T>>> {
+pub(super) fn product<T: Float>(
+    a: &[T],
+    la: &Layout,
+    b: &[T],
+    lb: &Layout,
+) -> Result<Option<Vec<T>>> {
     let ((rows, terms), (terms_of_b, columns)) = (la.shape().dims2()?, lb.shape().dims2()?);
-    let ([a_row, a_term], [b_term, b_column]) = ([la.stride()[0], la.stride()[1]], [lb.stride()[0], lb.stride()[1]]);
+    let ([a_row, a_term], [b_term, b_column]) = (
+        [la.stride()[0], la.stride()[1]],
+        [lb.stride()[0], lb.stride()[1]],
+    );
     if terms != terms_of_b || columns == 0 {
         return Ok(None);
     }
@@ -92,7 +101,17 @@ impl<T: Float> Narrow<'_, T> {
 
     #[inline(always)]
     fn by_row<S: Simd, const V: usize>(&self, simd: S) -> Vec<T> {
-        let &Self { a, b, rows, terms, columns, a_row, b_term, b_column, .. } = self;
+        let &Self {
+            a,
+            b,
+            rows,
+            terms,
+            columns,
+            a_row,
+            b_term,
+            b_column,
+            ..
+        } = self;
         let width = V * T::lanes::<S>();
         let mut filled = vec![T::zero(); terms * width];
         for (term, filled) in filled.chunks_exact_mut(width).enumerate() {
@@ -105,7 +124,8 @@ impl<T: Float> Narrow<'_, T> {
         let mut product = vec![T::zero(); rows * columns + width];
         for first in (0..rows).step_by(ROWS) {
             let count = ROWS.min(rows - first);
-            let lines: [&[T]; ROWS] = std::array::from_fn(|row| &a[(first + row.min(count - 1)) * a_row..][..terms]);
+            let lines: [&[T]; ROWS] =
+                std::array::from_fn(|row| &a[(first + row.min(count - 1)) * a_row..][..terms]);
             let mut sums = [[T::splat(simd, T::zero()); V]; ROWS];
             for (term, b) in filled.chunks_exact(V).enumerate() {
                 for row in 0..ROWS {
@@ -126,10 +146,24 @@ impl<T: Float> Narrow<'_, T> {
 
     #[inline(always)]
     fn by_term<S: Simd, const V: usize>(&self, simd: S) -> Vec<T> {
-        let &Self { a, b, rows, terms, columns, a_term, b_term, .. } = self;
+        let &Self {
+            a,
+            b,
+            rows,
+            terms,
+            columns,
+            a_term,
+            b_term,
+            ..
+        } = self;
         let width = V * T::lanes::<S>();
-        // The vectors of `b` may reach into its next row: what they give is left out. The last rows are filled up.
-        let within = if b.len() < width { 0 } else { ((b.len() - width) / b_term + 1).min(terms) };
+        // The vectors of `b` may reach into its next row: what they give is left out. The last rows
+        // are filled up.
+        let within = if b.len() < width {
+            0
+        } else {
+            ((b.len() - width) / b_term + 1).min(terms)
+        };
         let mut last = vec![T::zero(); (terms - within) * width];
         for (term, last) in (within..terms).zip(last.chunks_exact_mut(width)) {
             last[..columns].copy_from_slice(&b[term * b_term..][..columns]);
@@ -137,12 +171,20 @@ impl<T: Float> Narrow<'_, T> {
         let mut totals = vec![T::zero(); rows.next_multiple_of(ROWS) * width];
         for first in (0..terms).step_by(TERMS) {
             let some = first..(first + TERMS).min(terms);
-            for (four, totals) in T::vectors_mut::<S>(&mut totals).chunks_exact_mut(ROWS * V).enumerate() {
+            for (four, totals) in T::vectors_mut::<S>(&mut totals)
+                .chunks_exact_mut(ROWS * V)
+                .enumerate()
+            {
                 // A last four that is not full repeats its last row.
-                let four: [usize; ROWS] = std::array::from_fn(|row| (four * ROWS + row).min(rows - 1));
+                let four: [usize; ROWS] =
+                    std::array::from_fn(|row| (four * ROWS + row).min(rows - 1));
                 let mut sums = [[T::splat(simd, T::zero()); V]; ROWS];
                 for term in some.clone() {
-                    let b = if term < within { &b[term * b_term..] } else { &last[(term - within) * width..] };
+                    let b = if term < within {
+                        &b[term * b_term..]
+                    } else {
+                        &last[(term - within) * width..]
+                    };
                     let (a, b) = (&a[term * a_term..][..rows], T::vectors::<S>(&b[..width]));
                     for row in 0..ROWS {
                         let a = T::splat(simd, a[four[row]]);

@@ -1,4 +1,5 @@
-//! What the kernels on images share: (N, C, H, W) is N·C planes of H·W numbers that lie one after another.
+//! What the kernels on images share: (N, C, H, W) is N·C planes of H·W numbers that lie one after
+//! another.
 
 use candle_core::Result;
 use rayon::prelude::*;
@@ -6,7 +7,8 @@ use rayon::prelude::*;
 use super::simd;
 pub(super) use super::simd::Float;
 
-/// A sum has sixteen lanes whatever the processor's width, so every processor gives the same number.
+/// A sum has sixteen lanes whatever the processor's width, so every processor gives the same
+/// number.
 const LANES: usize = 16;
 
 /// Numbers that a parallel task takes at a time where planes do not matter.
@@ -56,23 +58,33 @@ pub(super) fn sum_and_product<T: Float>(a: &[T], b: &[T], term: impl Fn(f64) -> 
 /// Each number, or 0 if it is below. A NaN stays one.
 #[inline(always)]
 pub(super) fn relu<T: Float>(values: &mut [T]) {
-    values.iter_mut().for_each(|value| *value = if *value < T::zero() { T::zero() } else { *value });
+    values.iter_mut().for_each(|value| {
+        *value = if *value < T::zero() {
+            T::zero()
+        } else {
+            *value
+        }
+    });
 }
 
 /// The gradient `g` of a ReLU's result `y`, 0 where that is not above 0.
 #[inline(always)]
 pub(super) fn relu_gradient<T: Float>(g: &mut [T], y: &[T]) {
-    g.iter_mut().zip(y).for_each(|(g, &y)| *g = if y > T::zero() { *g } else { T::zero() });
+    g.iter_mut()
+        .zip(y)
+        .for_each(|(g, &y)| *g = if y > T::zero() { *g } else { T::zero() });
 }
 
 /// [`relu_gradient`] of whole tensors, in parallel.
 pub(super) fn rectify<T: Float>(g: &mut [T], y: &[T]) -> Result<()> {
     let arch = simd::arch()?;
-    g.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(g, y)| {
-        arch.dispatch(
-            #[inline(always)]
-            || relu_gradient(g, y),
-        );
-    });
+    g.par_chunks_mut(CHUNK)
+        .zip(y.par_chunks(CHUNK))
+        .for_each(|(g, y)| {
+            arch.dispatch(
+                #[inline(always)]
+                || relu_gradient(g, y),
+            );
+        });
     Ok(())
 }

@@ -7,8 +7,9 @@ use pulp::{Arch, Simd};
 
 use super::exp::exp;
 
-/// The widest vectors of this processor: AVX-512, AVX2 with FMA, those of other kinds of processor that pulp knows, or
-/// plain code. On x86 the environment variable `ISOPATH_SIMD` chooses `avx512`, `avx2` or `scalar`.
+/// The widest vectors of this processor: AVX-512, AVX2 with FMA, those of other kinds of processor
+/// that pulp knows, or plain code. On x86 the environment variable `ISOPATH_SIMD` chooses `avx512`,
+/// `avx2` or `scalar`.
 pub(super) fn arch() -> Result<Arch> {
     static ARCH: OnceLock<std::result::Result<Arch, String>> = OnceLock::new();
     match ARCH.get_or_init(|| choose(std::env::var("ISOPATH_SIMD").ok().as_deref())) {
@@ -17,7 +18,8 @@ pub(super) fn arch() -> Result<Arch> {
     }
 }
 
-/// [`arch`], or AVX2 instead of AVX-512 where half a vector would be left empty at the end of `length` numbers.
+/// [`arch`], or AVX2 instead of AVX-512 where half a vector would be left empty at the end of
+/// `length` numbers.
 pub(super) fn narrowest<T: Float>(length: usize) -> Result<Arch> {
     let widest = arch()?;
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -42,10 +44,16 @@ fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
         Some(_) => None,
     };
     let expected = "scalar, or one of avx2 and avx512 that the processor has";
-    found.ok_or_else(|| format!("ISOPATH_SIMD is {}; expected {expected}", name.unwrap_or_default()))
+    found.ok_or_else(|| {
+        format!(
+            "ISOPATH_SIMD is {}; expected {expected}",
+            name.unwrap_or_default()
+        )
+    })
 }
 
-/// f32 or f64, one at a time and in vectors. `mul_add` rounds once where the processor can, twice elsewhere.
+/// f32 or f64, one at a time and in vectors. `mul_add` rounds once where the processor can, twice
+/// elsewhere.
 pub(super) trait Float: WithDType + Into<f64> {
     type Vector<S: Simd>: Copy;
 
@@ -66,10 +74,19 @@ pub(super) trait Float: WithDType + Into<f64> {
     fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// a·b + c.
-    fn mul_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+    fn mul_add<S: Simd>(
+        simd: S,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+        c: Self::Vector<S>,
+    ) -> Self::Vector<S>;
     fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     /// `value`, but 0 where `at` is 0.
-    fn zero_where_zero<S: Simd>(simd: S, at: Self::Vector<S>, value: Self::Vector<S>) -> Self::Vector<S>;
+    fn zero_where_zero<S: Simd>(
+        simd: S,
+        at: Self::Vector<S>,
+        value: Self::Vector<S>,
+    ) -> Self::Vector<S>;
     fn sum_across<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
 }
 
@@ -143,7 +160,11 @@ macro_rules! float {
                 simd.$sqrt(a)
             }
             #[inline(always)]
-            fn zero_where_zero<S: Simd>(simd: S, at: Self::Vector<S>, value: Self::Vector<S>) -> Self::Vector<S> {
+            fn zero_where_zero<S: Simd>(
+                simd: S,
+                at: Self::Vector<S>,
+                value: Self::Vector<S>,
+            ) -> Self::Vector<S> {
                 let zero = simd.$splat(0.);
                 simd.$select(simd.$equal(at, zero), zero, value)
             }

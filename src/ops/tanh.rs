@@ -27,9 +27,11 @@ pub(super) fn add_bias_and_tanh(arch: Arch, y: &mut [f32], bias: &[f32]) {
     });
 }
 
-/// tanh(x) without a branch, so that the compiler can vectorise it. Within 3 units in the last place.
+/// tanh(x) without a branch, so that the compiler can vectorise it. Within 3 units in the last
+/// place.
 ///
-/// Polynomials of Cephes (Moshier 1989, tanhf and expf): |x| < 0.625: x + x³·P(x²); else 1 − 2/(exp(2|x|) + 1).
+/// Polynomials of Cephes (Moshier 1989, tanhf and expf): |x| < 0.625: x + x³·P(x²); else 1 −
+/// 2/(exp(2|x|) + 1).
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
     // tanh(9.02) rounds to 1 in f32. `min` would turn NaN into a number; a comparison keeps it.
@@ -50,7 +52,9 @@ fn tanh(x: f32) -> f32 {
 
 /// gradient · (1 − y²), y = tanh(·), in one pass.
 pub(super) fn times_derivative(y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-    y.contiguous()?.detach().apply_op2(&gradient.contiguous()?.detach(), TimesDerivative)
+    y.contiguous()?
+        .detach()
+        .apply_op2(&gradient.contiguous()?.detach(), TimesDerivative)
 }
 
 struct TimesDerivative;
@@ -60,11 +64,20 @@ impl CustomOp2 for TimesDerivative {
         "times_tanh_derivative"
     }
 
-    fn cpu_fwd(&self, y: &CpuStorage, yl: &Layout, g: &CpuStorage, gl: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        y: &CpuStorage,
+        yl: &Layout,
+        g: &CpuStorage,
+        gl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let product = match (y, g) {
             (CpuStorage::F32(y), CpuStorage::F32(g)) => {
                 let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
-                CpuStorage::F32(simd::arch()?.dispatch(|| y.iter().zip(g).map(|(y, g)| g * (1. - y * y)).collect()))
+                CpuStorage::F32(
+                    simd::arch()?
+                        .dispatch(|| y.iter().zip(g).map(|(y, g)| g * (1. - y * y)).collect()),
+                )
             }
             (CpuStorage::F64(y), CpuStorage::F64(g)) => {
                 let (y, g) = (contiguous(y, yl)?, contiguous(g, gl)?);
@@ -86,7 +99,8 @@ mod tests {
 
     fn ulps(got: f32, exact: f64) -> f64 {
         let nearest = exact as f32;
-        let spacing = f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
+        let spacing =
+            f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
         (f64::from(got) - exact).abs() / spacing
     }
 
@@ -95,7 +109,10 @@ mod tests {
         let mut worst = 0f64;
         // Every exponent, and the places where the formula changes.
         let numbers = (0..2_000_000).map(|i| f32::from_bits(0x3080_0000 + i * 64));
-        for x in numbers.chain([0.624_999_94, 0.625, 0.625_000_06, 9.01, 9.02, 9.03]).filter(|x| *x < 30.) {
+        for x in numbers
+            .chain([0.624_999_94, 0.625, 0.625_000_06, 9.01, 9.02, 9.03])
+            .filter(|x| *x < 30.)
+        {
             for x in [x, -x] {
                 let got = tanh(x);
                 worst = worst.max(ulps(got, f64::from(x).tanh()));
@@ -119,7 +136,11 @@ mod tests {
         for length in [1, 2, 3, 15, 16, 17, 255, 256, 257] {
             let bias: Vec<f32> = (0..length).map(|i| i as f32 * 0.01).collect();
             let mut y: Vec<f32> = (0..2 * length).map(|i| (i as f32).sin()).collect();
-            let expected: Vec<f32> = y.iter().enumerate().map(|(i, y)| tanh(y + bias[i % length])).collect();
+            let expected: Vec<f32> = y
+                .iter()
+                .enumerate()
+                .map(|(i, y)| tanh(y + bias[i % length]))
+                .collect();
             add_bias_and_tanh(Arch::new(), &mut y, &bias);
             for (got, expected) in y.iter().zip(&expected) {
                 // Wider vectors may fuse a product and a sum.

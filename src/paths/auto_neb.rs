@@ -31,8 +31,9 @@ pub struct AutoNebParams {
     pub cycles: Vec<Cycle>,
 }
 
-/// 3 pivots for 20 iterations, then three cycles that insert 2, 3 and 4 pivots for 40, 60 and 80 iterations, the last with
-/// half the step: 200 iterations and 12 pivots in all. Ours, as the defaults of [`NebParams`].
+/// 3 pivots for 20 iterations, then three cycles that insert 2, 3 and 4 pivots for 40, 60 and 80
+/// iterations, the last with half the step: 200 iterations and 12 pivots in all. Ours, as the
+/// defaults of [`NebParams`].
 impl Default for AutoNebParams {
     fn default() -> Self {
         let cycle = |insert, step_size, max_iterations| Cycle {
@@ -41,7 +42,11 @@ impl Default for AutoNebParams {
             max_iterations,
         };
         Self {
-            neb: NebParams { pivots: 3, max_iterations: 20, ..NebParams::default() },
+            neb: NebParams {
+                pivots: 3,
+                max_iterations: 20,
+                ..NebParams::default()
+            },
             cycles: vec![cycle(2, 0.01, 40), cycle(3, 0.01, 60), cycle(4, 0.005, 80)],
         }
     }
@@ -51,8 +56,8 @@ impl AutoNebParams {
     /// Checks every field.
     ///
     /// # Errors
-    /// What [`NebParams::validate`] refuses, or a cycle without iterations, with a step size that is not positive, or with
-    /// more new pivots than there are segments then.
+    /// What [`NebParams::validate`] refuses, or a cycle without iterations, with a step size that
+    /// is not positive, or with more new pivots than there are segments then.
     pub fn validate(&self) -> Result<()> {
         self.neb.validate()?;
         let mut segments = self.neb.pivots + 1;
@@ -69,27 +74,43 @@ impl AutoNebParams {
     }
 }
 
-/// [`neb`](super::neb()) in cycles: bands begin with few pivots, and the ones that are not done get more where the energy
-/// between two rises highest above the line that joins their energies.
+/// [`neb`](super::neb()) in cycles: bands begin with few pivots, and the ones that are not done get
+/// more where the energy between two rises highest above the line that joins their energies.
 ///
-/// Iterations and evaluations count over all cycles; [`NebInfo::before`] is the straight line of the first. Shapes and
-/// errors as [`neb`](super::neb()).
+/// Iterations and evaluations count over all cycles; [`NebInfo::before`] is the straight line of
+/// the first. Shapes and errors as [`neb`](super::neb()).
 ///
-/// Paper: Kolsbjerg, Groves & Hammer 2016 (growth at the worst place); Draxler et al. 2018, section 3.2 (the criterion, and
-/// cycles as a schedule). Both insert as many pivots as a threshold asks for; a cycle here says how many, so that the bands
-/// stay one batch.
-pub fn auto_neb(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, params: &AutoNebParams) -> Result<Vec<NebInfo>> {
+/// Paper: Kolsbjerg, Groves & Hammer 2016 (growth at the worst place); Draxler et al. 2018, section
+/// 3.2 (the criterion, and cycles as a schedule). Both insert as many pivots as a threshold asks
+/// for; a cycle here says how many, so that the bands stay one batch.
+pub fn auto_neb(
+    energy: &dyn Energy,
+    starts: &Tensor,
+    ends: &Tensor,
+    params: &AutoNebParams,
+) -> Result<Vec<NebInfo>> {
     params.validate()?;
     let mut found = neb(energy, starts, ends, &params.neb)?;
     let ends = Ends::new(starts, ends, params.neb.bounds)?;
     for cycle in &params.cycles {
-        let open: Vec<usize> =
-            (0..found.len()).filter(|band| found[*band].outcome == Outcome::IterationLimit).collect();
-        let params = NebParams { optimizer: cycle.optimizer, max_iterations: cycle.max_iterations, ..params.neb };
+        let open: Vec<usize> = (0..found.len())
+            .filter(|band| found[*band].outcome == Outcome::IterationLimit)
+            .collect();
+        let params = NebParams {
+            optimizer: cycle.optimizer,
+            max_iterations: cycle.max_iterations,
+            ..params.neb
+        };
         for bands in open.chunks(params.bands_at_once) {
-            let grown = bands.iter().map(|band| grow(&found[*band], cycle.insert, params.samples_per_segment));
+            let grown = bands
+                .iter()
+                .map(|band| grow(&found[*band], cycle.insert, params.samples_per_segment));
             let paths = Tensor::stack(&grown.collect::<Result<Vec<_>>>()?, 0)?;
-            for (band, info) in bands.iter().zip(relax_bands(energy, paths, ends.shape(), bands, &params)?) {
+            for (band, info) in
+                bands
+                    .iter()
+                    .zip(relax_bands(energy, paths, ends.shape(), bands, &params)?)
+            {
                 found[*band] = continued(&found[*band], info);
             }
         }
@@ -125,20 +146,25 @@ fn grow(info: &NebInfo, count: usize, samples: usize) -> Result<Tensor> {
     Ok(Tensor::cat(&points, 0)?)
 }
 
-/// The `count` segments whose samples rise highest above the line between their ends' energies; of equals the longest.
+/// The `count` segments whose samples rise highest above the line between their ends' energies; of
+/// equals the longest.
 fn worst_segments(profile: &Profile, samples: usize, count: usize) -> Vec<usize> {
     let segments = (profile.energy.len() - 1) / samples;
     let rise = |segment: usize| {
         let (first, last) = (segment * samples, (segment + 1) * samples);
         let (from, to) = (profile.energy[first], profile.energy[last]);
-        let above = |place: usize| profile.energy[first + place] - from - (to - from) * place as f64 / samples as f64;
+        let above = |place: usize| {
+            profile.energy[first + place] - from - (to - from) * place as f64 / samples as f64
+        };
         let rise = (1..samples).map(above).fold(0., f64::max);
         (rise, profile.distance[last] - profile.distance[first])
     };
     let mut order: Vec<usize> = (0..segments).collect();
     order.sort_by(|a, b| {
         let ((rise_a, length_a), (rise_b, length_b)) = (rise(*a), rise(*b));
-        rise_b.total_cmp(&rise_a).then(length_b.total_cmp(&length_a))
+        rise_b
+            .total_cmp(&rise_a)
+            .then(length_b.total_cmp(&length_a))
     });
     order.truncate(count);
     order

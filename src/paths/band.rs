@@ -1,14 +1,15 @@
 //! The vector algebra of nudged elastic bands, as pure functions of rows.
 //!
-//! A batch of B bands is one tensor (B, N, D): N points of D numbers each, the first and the last the ends of the band, the
-//! P = N − 2 between them its pivots.
+//! A batch of B bands is one tensor (B, N, D): N points of D numbers each, the first and the last
+//! the ends of the band, the P = N − 2 between them its pivots.
 
 use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
-/// Straight bands: pivot i of P is (1 − t) a + t b with t = i/(P + 1); the ends are exactly a and b.
+/// Straight bands: pivot i of P is (1 − t) a + t b with t = i/(P + 1); the ends are exactly a and
+/// b.
 ///
 /// `starts` a and `ends` b: (B, D); gives (B, P + 2, D).
 ///
@@ -16,7 +17,12 @@ use crate::error::{Error, Result};
 /// Not two matrices of one shape.
 pub fn straight(starts: &Tensor, ends: &Tensor, pivots: usize) -> Result<Tensor> {
     if starts.rank() != 2 || starts.dims() != ends.dims() {
-        return Err(Error::shape("straight", "ends", format!("{:?} as starts, (B, D)", starts.dims()), ends.dims()));
+        return Err(Error::shape(
+            "straight",
+            "ends",
+            format!("{:?} as starts, (B, D)", starts.dims()),
+            ends.dims(),
+        ));
     }
     let (starts, ends) = (starts.unsqueeze(1)?, ends.unsqueeze(1)?);
     let mut rows = vec![starts.clone()];
@@ -28,13 +34,16 @@ pub fn straight(starts: &Tensor, ends: &Tensor, pivots: usize) -> Result<Tensor>
     Ok(Tensor::cat(&rows, 1)?)
 }
 
-/// The points (1 − t) z_i + t z_{i+1} of every segment: (B, N, D) gives (B, N − 1, D). `t` in [0, 1].
+/// The points (1 − t) z_i + t z_{i+1} of every segment: (B, N, D) gives (B, N − 1, D). `t` in [0,
+/// 1].
 ///
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
 pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
     let segments = dims(path)?.1 - 1;
-    by_band(path, |_, path| Ok(((path.narrow(1, 0, segments)? * (1. - t))? + (path.narrow(1, 1, segments)? * t)?)?))
+    by_band(path, |_, path| {
+        Ok(((path.narrow(1, 0, segments)? * (1. - t))? + (path.narrow(1, 1, segments)? * t)?)?)
+    })
 }
 
 /// The segments z_{i+1} − z_i: (B, N, D) gives (B, N − 1, D).
@@ -43,7 +52,9 @@ pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
 /// No (B, N, D) with N ≥ 2.
 pub fn segments(path: &Tensor) -> Result<Tensor> {
     let segments = dims(path)?.1 - 1;
-    by_band(path, |_, path| Ok((path.narrow(1, 1, segments)? - path.narrow(1, 0, segments)?)?))
+    by_band(path, |_, path| {
+        Ok((path.narrow(1, 1, segments)? - path.narrow(1, 0, segments)?)?)
+    })
 }
 
 /// The lengths ‖z_{i+1} − z_i‖₂, band by band.
@@ -51,16 +62,20 @@ pub fn segments(path: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
 pub fn lengths(path: &Tensor) -> Result<Vec<Vec<f64>>> {
-    Ok(norms(&segments(path)?)?.to_dtype(DType::F64)?.squeeze(2)?.to_vec2()?)
+    Ok(norms(&segments(path)?)?
+        .to_dtype(DType::F64)?
+        .squeeze(2)?
+        .to_vec2()?)
 }
 
 /// The weights of the segments before and after a pivot in its tangent.
 ///
-/// Along a slope only the segment to the higher neighbour counts; at an extremum both do, by the energy differences to the
-/// neighbours, which makes the tangent continuous. Scaled so that the larger weight is 1.
+/// Along a slope only the segment to the higher neighbour counts; at an extremum both do, by the
+/// energy differences to the neighbours, which makes the tangent continuous. Scaled so that the
+/// larger weight is 1.
 ///
-/// Where all three energies are equal, as a confident network's are to rounding, both count alike: the paper leaves that
-/// open.
+/// Where all three energies are equal, as a confident network's are to rounding, both count alike:
+/// the paper leaves that open.
 ///
 /// Paper: Henkelman & Jónsson 2000, equations 8 to 11.
 pub fn tangent_weights(before: f64, own: f64, after: f64) -> (f64, f64) {
@@ -76,10 +91,15 @@ pub fn tangent_weights(before: f64, own: f64, after: f64) -> (f64, f64) {
         return (1., 1.);
     }
     // Equal neighbours have equal differences: either order is the same.
-    if after > before { (least / most, 1.) } else { (1., least / most) }
+    if after > before {
+        (least / most, 1.)
+    } else {
+        (1., least / most)
+    }
 }
 
-/// Unit tangents at the pivots (B, P, D) by [`tangent_weights`]; 0 where a pivot's neighbours lie on it.
+/// Unit tangents at the pivots (B, P, D) by [`tangent_weights`]; 0 where a pivot's neighbours lie
+/// on it.
 ///
 /// `segments` (B, N − 1, D) from [`segments`]; `energies` of all B·N points, band by band.
 ///
@@ -88,13 +108,23 @@ pub fn tangent_weights(before: f64, own: f64, after: f64) -> (f64, f64) {
 pub fn tangents(segments: &Tensor, energies: &[f64]) -> Result<Tensor> {
     let (bands, count, _) = dims(segments)?;
     if energies.len() != bands * (count + 1) {
-        return Err(Error::argument("energies", format!("{} of them", bands * (count + 1)), energies.len()));
+        return Err(Error::argument(
+            "energies",
+            format!("{} of them", bands * (count + 1)),
+            energies.len(),
+        ));
     }
-    let (down, up): (Vec<f64>, Vec<f64>) =
-        energies.chunks(count + 1).flat_map(|band| band.windows(3).map(|e| tangent_weights(e[0], e[1], e[2]))).unzip();
+    let (down, up): (Vec<f64>, Vec<f64>) = energies
+        .chunks(count + 1)
+        .flat_map(|band| band.windows(3).map(|e| tangent_weights(e[0], e[1], e[2])))
+        .unzip();
     let shape = (bands, count - 1, 1);
-    let down = segments.narrow(1, 0, count - 1)?.broadcast_mul(&numbers(down, shape, segments)?)?;
-    let up = segments.narrow(1, 1, count - 1)?.broadcast_mul(&numbers(up, shape, segments)?)?;
+    let down = segments
+        .narrow(1, 0, count - 1)?
+        .broadcast_mul(&numbers(down, shape, segments)?)?;
+    let up = segments
+        .narrow(1, 1, count - 1)?
+        .broadcast_mul(&numbers(up, shape, segments)?)?;
     let tangents = (down + up)?;
     // The floor keeps 0 at 0, and is below every norm that f32 squares and sums.
     Ok(tangents.broadcast_div(&norms(&tangents)?.maximum(1e-30)?)?)
@@ -107,13 +137,14 @@ pub fn tangents(segments: &Tensor, energies: &[f64]) -> Result<Tensor> {
 /// F_i = −∇E + 2 (∇E · τ) τ                                             its highest one, if it climbs
 /// ```
 ///
-/// `path` (B, N, D), `energies` of its B·N points, `gradients` (B, P, D) at the pivots. `spring` is k; `None` leaves the
-/// springs out, for bands that are [redistributed](redistribute).
+/// `path` (B, N, D), `energies` of its B·N points, `gradients` (B, P, D) at the pivots. `spring` is
+/// k; `None` leaves the springs out, for bands that are [redistributed](redistribute).
 ///
 /// # Errors
 /// Shapes that do not fit.
 ///
-/// Paper: Henkelman & Jónsson 2000, equations 3, 4 and 12; the climbing image: Henkelman, Uberuaga & Jónsson 2000, equation 5.
+/// Paper: Henkelman & Jónsson 2000, equations 3, 4 and 12; the climbing image: Henkelman, Uberuaga
+/// & Jónsson 2000, equation 5.
 pub fn forces(
     path: &Tensor,
     energies: &[f64],
@@ -123,15 +154,30 @@ pub fn forces(
 ) -> Result<Tensor> {
     let (bands, points, width) = dims(path)?;
     if points < 3 || gradients.dims() != [bands, points - 2, width] {
-        return Err(Error::shape("forces", "gradients", "(B, P, D), a row for each pivot", gradients.dims()));
+        return Err(Error::shape(
+            "forces",
+            "gradients",
+            "(B, P, D), a row for each pivot",
+            gradients.dims(),
+        ));
     }
     if energies.len() != bands * points {
-        return Err(Error::argument("energies", format!("{} of them", bands * points), energies.len()));
+        return Err(Error::argument(
+            "energies",
+            format!("{} of them", bands * points),
+            energies.len(),
+        ));
     }
     by_band(path, |band, path| {
         let (first, count) = band.map_or((0, bands), |band| (band, 1));
         let energies = &energies[first * points..(first + count) * points];
-        forces_on(path, energies, &gradients.narrow(0, first, count)?, spring, climbing)
+        forces_on(
+            path,
+            energies,
+            &gradients.narrow(0, first, count)?,
+            spring,
+            climbing,
+        )
     })
 }
 
@@ -153,9 +199,13 @@ fn forces_on(
         if climbing {
             let highest = highest(energies, points);
             let mask = |top: f64, rest: f64| {
-                let places = highest.iter().flat_map(|highest| (0..pivots).map(move |pivot| pivot == *highest));
+                let places = highest
+                    .iter()
+                    .flat_map(|highest| (0..pivots).map(move |pivot| pivot == *highest));
                 numbers(
-                    places.map(|is_highest| if is_highest { top } else { rest }).collect(),
+                    places
+                        .map(|is_highest| if is_highest { top } else { rest })
+                        .collect(),
                     (bands, pivots, 1),
                     path,
                 )
@@ -172,12 +222,17 @@ fn forces_on(
 fn highest(energies: &[f64], points: usize) -> Vec<usize> {
     let first_largest = |band: &[f64]| {
         let pivots = band.iter().enumerate().skip(1).take(points - 2);
-        pivots.fold((0, f64::NEG_INFINITY), |best, (at, e)| if *e > best.1 { (at - 1, *e) } else { best }).0
+        pivots
+            .fold((0, f64::NEG_INFINITY), |best, (at, e)| {
+                if *e > best.1 { (at - 1, *e) } else { best }
+            })
+            .0
     };
     energies.chunks(points).map(first_largest).collect()
 }
 
-/// The pivots moved along their polyline to equal distances in arc length; the ends stay. (B, N, D) gives the same shape.
+/// The pivots moved along their polyline to equal distances in arc length; the ends stay. (B, N, D)
+/// gives the same shape.
 ///
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
@@ -202,7 +257,9 @@ pub fn redistribute(path: &Tensor) -> Result<Tensor> {
     }
     let rows = path.reshape((bands * points, width))?;
     let pick = |rows_at: Vec<u32>| -> Result<Tensor> {
-        Ok(rows.index_select(&Tensor::new(rows_at, path.device())?, 0)?.reshape((bands, points - 2, width))?)
+        Ok(rows
+            .index_select(&Tensor::new(rows_at, path.device())?, 0)?
+            .reshape((bands, points - 2, width))?)
     };
     let upper = lower.iter().map(|row| row + 1).collect();
     let rest = share.iter().map(|t| 1. - t).collect();
@@ -215,19 +272,34 @@ pub fn redistribute(path: &Tensor) -> Result<Tensor> {
 /// `path` with other pivots.
 fn with_pivots(path: &Tensor, pivots: &Tensor) -> Result<Tensor> {
     let points = dims(path)?.1;
-    Ok(Tensor::cat(&[&path.narrow(1, 0, 1)?, pivots, &path.narrow(1, points - 1, 1)?], 1)?)
+    Ok(Tensor::cat(
+        &[
+            &path.narrow(1, 0, 1)?,
+            pivots,
+            &path.narrow(1, points - 1, 1)?,
+        ],
+        1,
+    )?)
 }
 
-/// `work` on (B, N, D). On a CPU each band by itself, in parallel, `work` being told which: its rows lie together there,
-/// and few enough to stay in the cache.
-pub(super) fn by_band(path: &Tensor, work: impl Fn(Option<usize>, &Tensor) -> Result<Tensor> + Sync) -> Result<Tensor> {
+/// `work` on (B, N, D). On a CPU each band by itself, in parallel, `work` being told which: its
+/// rows lie together there, and few enough to stay in the cache.
+pub(super) fn by_band(
+    path: &Tensor,
+    work: impl Fn(Option<usize>, &Tensor) -> Result<Tensor> + Sync,
+) -> Result<Tensor> {
     let bands = path.dim(0)?;
     if bands < 2 || !path.device().is_cpu() {
         return work(None, path);
     }
-    let parts: Vec<Result<Tensor>> =
-        (0..bands).into_par_iter().map(|band| work(Some(band), &path.narrow(0, band, 1)?)).collect();
-    Ok(Tensor::cat(&parts.into_iter().collect::<Result<Vec<_>>>()?, 0)?)
+    let parts: Vec<Result<Tensor>> = (0..bands)
+        .into_par_iter()
+        .map(|band| work(Some(band), &path.narrow(0, band, 1)?))
+        .collect();
+    Ok(Tensor::cat(
+        &parts.into_iter().collect::<Result<Vec<_>>>()?,
+        0,
+    )?)
 }
 
 /// ‖row‖₂ along the last axis, which becomes 1.
@@ -237,13 +309,20 @@ pub(super) fn norms(rows: &Tensor) -> Result<Tensor> {
 
 /// Numbers from the host, of the dtype and on the device of `like`.
 fn numbers(values: Vec<f64>, shape: (usize, usize, usize), like: &Tensor) -> Result<Tensor> {
-    Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?.to_dtype(like.dtype())?.to_device(like.device())?)
+    Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?
+        .to_dtype(like.dtype())?
+        .to_device(like.device())?)
 }
 
 /// B, N ≥ 2 and D.
 fn dims(path: &Tensor) -> Result<(usize, usize, usize)> {
     match *path.dims() {
         [bands, points, width] if points >= 2 => Ok((bands, points, width)),
-        _ => Err(Error::shape("band", "path", "(B, N, D), N at least 2", path.dims())),
+        _ => Err(Error::shape(
+            "band",
+            "path",
+            "(B, N, D), N at least 2",
+            path.dims(),
+        )),
     }
 }

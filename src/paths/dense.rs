@@ -29,8 +29,10 @@ impl Profile {
 
     /// max E − max(E(start), E(end)) ≥ 0: what a path costs beyond its ends. NaN if an energy is.
     pub fn barrier(&self) -> f64 {
-        let ends =
-            [self.energy.first(), self.energy.last()].into_iter().flatten().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+        let ends = [self.energy.first(), self.energy.last()]
+            .into_iter()
+            .flatten()
+            .fold(f64::NEG_INFINITY, |a, b| a.max(*b));
         if self.energy.iter().any(|e| e.is_nan()) {
             return f64::NAN;
         }
@@ -51,16 +53,18 @@ impl Profile {
     }
 }
 
-/// The straight segment of every pair, sampled at `segments · samples_per_segment + 1` equally distant points.
+/// The straight segment of every pair, sampled at `segments · samples_per_segment + 1` equally
+/// distant points.
 ///
 /// # Shapes
 /// `starts` and `ends` (B, …); gives B profiles.
 ///
 /// # Errors
-/// Ends that do not fit ([`neb`](super::neb()) says which), a count of 0, or what the energy refuses.
+/// Ends that do not fit ([`neb`](super::neb()) says which), a count of 0, or what the energy
+/// refuses.
 ///
-/// Paper: *connectivity*, section 3, "linear interpolation": a pair is linearly connectable if its profile
-/// [is connected](Profile::is_connected).
+/// Paper: *connectivity*, section 3, "linear interpolation": a pair is linearly connectable if its
+/// profile [is connected](Profile::is_connected).
 pub fn linear(
     energy: &dyn Energy,
     starts: &Tensor,
@@ -74,7 +78,11 @@ pub fn linear(
     let mut found = Vec::with_capacity(ends.bands());
     for band in 0..ends.bands() {
         let line = ends.straight(band, 1, segments - 1)?;
-        let dense = Dense { energy: Checked(energy), shape: ends.shape(), samples: samples_per_segment };
+        let dense = Dense {
+            energy: Checked(energy),
+            shape: ends.shape(),
+            samples: samples_per_segment,
+        };
         found.extend(dense.profiles(&line, &[band])?);
     }
     Ok(found)
@@ -98,7 +106,11 @@ impl Dense<'_> {
     }
 
     /// The same with gradients (B, R, D).
-    pub fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    pub fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(Values, Tensor)> {
         let (flat, bands) = self.points(points, bands)?;
         let (values, gradients) = self.energy.values_and_gradients(&flat, &bands)?;
         Ok((values, gradients.reshape(points.shape())?))
@@ -109,29 +121,52 @@ impl Dense<'_> {
         let count = points.dim(1)?;
         let mut shape = vec![bands.len() * count];
         shape.extend(self.shape);
-        let bands = bands.iter().flat_map(|band| std::iter::repeat_n(*band, count)).collect();
+        let bands = bands
+            .iter()
+            .flat_map(|band| std::iter::repeat_n(*band, count))
+            .collect();
         Ok((points.detach().contiguous()?.reshape(shape)?, bands))
     }
 
     /// The profile of every path, all of it.
     pub fn profiles(&self, paths: &Tensor, bands: &[usize]) -> Result<Vec<Profile>> {
         let pivots = self.values(paths, bands)?;
-        Ok(self.sample(paths, bands, &pivots, false)?.into_iter().filter_map(|(profile, _)| profile).collect())
+        Ok(self
+            .sample(paths, bands, &pivots, false)?
+            .into_iter()
+            .filter_map(|(profile, _)| profile)
+            .collect())
     }
 
-    /// Samples between the pivots, whose own values are known; with `check`, a path is given up at its first sample
-    /// outside. All paths go through the energy together, one place of every segment at a time.
-    pub fn sample(&self, paths: &Tensor, bands: &[usize], pivots: &Values, check: bool) -> Result<Vec<Sampled>> {
+    /// Samples between the pivots, whose own values are known; with `check`, a path is given up at
+    /// its first sample outside. All paths go through the energy together, one place of every
+    /// segment at a time.
+    pub fn sample(
+        &self,
+        paths: &Tensor,
+        bands: &[usize],
+        pivots: &Values,
+        check: bool,
+    ) -> Result<Vec<Sampled>> {
         let points = paths.dim(1)?;
-        let mut sampled: Vec<Values> = vec![Values::nan((points - 1) * self.samples + 1); bands.len()];
+        let mut sampled: Vec<Values> =
+            vec![Values::nan((points - 1) * self.samples + 1); bands.len()];
         let mut evaluations = vec![0; bands.len()];
         for (band, values) in sampled.iter_mut().enumerate() {
             for point in 0..points {
                 values.set(point * self.samples, pivots, band * points + point);
             }
         }
-        let inside = |values: &Values| values.margin.iter().step_by(self.samples).all(|margin| *margin > 0.);
-        let mut open: Vec<usize> = (0..bands.len()).filter(|band| !check || inside(&sampled[*band])).collect();
+        let inside = |values: &Values| {
+            values
+                .margin
+                .iter()
+                .step_by(self.samples)
+                .all(|margin| *margin > 0.)
+        };
+        let mut open: Vec<usize> = (0..bands.len())
+            .filter(|band| !check || inside(&sampled[*band]))
+            .collect();
         // The middle first, where a path is likeliest to leave.
         let mut places: Vec<usize> = (1..self.samples).collect();
         places.sort_by_key(|place| (2 * place).abs_diff(self.samples));
@@ -157,7 +192,9 @@ impl Dense<'_> {
         }
         let lengths = band::lengths(paths)?;
         let finish = |(band, values): (usize, Values)| {
-            let profile = open.contains(&band).then(|| values.profile(&lengths[band], self.samples));
+            let profile = open
+                .contains(&band)
+                .then(|| values.profile(&lengths[band], self.samples));
             (profile, evaluations[band])
         };
         Ok(sampled.into_iter().enumerate().map(finish).collect())
@@ -166,7 +203,10 @@ impl Dense<'_> {
 
 impl Values {
     fn nan(count: usize) -> Self {
-        Self { energy: vec![f64::NAN; count], margin: vec![f64::NAN; count] }
+        Self {
+            energy: vec![f64::NAN; count],
+            margin: vec![f64::NAN; count],
+        }
     }
 
     fn set(&mut self, at: usize, from: &Self, row: usize) {
@@ -178,10 +218,15 @@ impl Values {
         let mut distance = Vec::with_capacity(self.energy.len());
         let mut behind = 0.;
         for length in lengths {
-            distance.extend((0..samples).map(|place| behind + length * place as f64 / samples as f64));
+            distance
+                .extend((0..samples).map(|place| behind + length * place as f64 / samples as f64));
             behind += length;
         }
         distance.push(behind);
-        Profile { distance, energy: self.energy, margin: self.margin }
+        Profile {
+            distance,
+            energy: self.energy,
+            margin: self.margin,
+        }
     }
 }

@@ -10,14 +10,15 @@ use crate::interrupt;
 pub struct Values {
     /// E(z), what a path keeps low.
     pub energy: Vec<f64>,
-    /// How far z is inside the region that a path must not leave: positive inside, 0 or negative outside.
+    /// How far z is inside the region that a path must not leave: positive inside, 0 or negative
+    /// outside.
     pub margin: Vec<f64>,
 }
 
 /// A function E of points and its gradient ∇E: all that a nudged elastic band knows.
 ///
-/// `points` is (P, …) on any device. `bands` has an entry a point: the pair, counted from 0, whose path the point lies on,
-/// for an energy that is not the same for every pair.
+/// `points` is (P, …) on any device. `bands` has an entry a point: the pair, counted from 0, whose
+/// path the point lies on, for an energy that is not the same for every pair.
 pub trait Energy: Send + Sync {
     /// Energy and margin of each point.
     ///
@@ -32,8 +33,8 @@ pub trait Energy: Send + Sync {
     fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)>;
 }
 
-/// An energy with its answers checked: as many as there are points. Every step of a band asks one, so here a run that the
-/// user stops ends.
+/// An energy with its answers checked: as many as there are points. Every step of a band asks one,
+/// so here a run that the user stops ends.
 pub(super) struct Checked<'a>(pub &'a dyn Energy);
 
 impl Checked<'_> {
@@ -42,20 +43,36 @@ impl Checked<'_> {
         counted(self.0.values(points, bands)?, bands.len())
     }
 
-    pub fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    pub fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(Values, Tensor)> {
         interrupt::check()?;
         let (values, gradients) = self.0.values_and_gradients(points, bands)?;
         if gradients.dims() != points.dims() {
             let expected = format!("{:?}, that of the points", points.dims());
-            return Err(Error::shape("energy", "gradients", expected, gradients.dims()));
+            return Err(Error::shape(
+                "energy",
+                "gradients",
+                expected,
+                gradients.dims(),
+            ));
         }
         Ok((counted(values, bands.len())?, gradients.detach()))
     }
 }
 
 fn counted(values: Values, points: usize) -> Result<Values> {
-    match [values.energy.len(), values.margin.len()].into_iter().find(|len| *len != points) {
+    match [values.energy.len(), values.margin.len()]
+        .into_iter()
+        .find(|len| *len != points)
+    {
         None => Ok(values),
-        Some(len) => Err(Error::argument("energies and margins", format!("{points}, one for each point"), len)),
+        Some(len) => Err(Error::argument(
+            "energies and margins",
+            format!("{points}, one for each point"),
+            len,
+        )),
     }
 }

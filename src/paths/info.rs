@@ -78,10 +78,15 @@ impl NebInfo {
 
     /// The same path, held against this straight line.
     pub(super) fn compared_with(self, line: Profile) -> Self {
-        Self { verdict: Verdict::of(&line, &self.after), before: line, ..self }
+        Self {
+            verdict: Verdict::of(&line, &self.after),
+            before: line,
+            ..self
+        }
     }
 
-    /// As many points of the straight line, equally distant, as the path has: (N, …), to be shown beside it.
+    /// As many points of the straight line, equally distant, as the path has: (N, …), to be shown
+    /// beside it.
     ///
     /// # Errors
     /// The device is out of memory.
@@ -91,7 +96,8 @@ impl NebInfo {
         Ok(band::straight(&end(0)?, &end(points - 1)?, points - 2)?.reshape(self.path.shape())?)
     }
 
-    /// How far the path leaves the straight segment: the largest distance of one of its points from it.
+    /// How far the path leaves the straight segment: the largest distance of one of its points from
+    /// it.
     ///
     /// # Errors
     /// The device is out of memory.
@@ -106,9 +112,11 @@ impl NebInfo {
         Ok(away.sqr()?.sum(1)?.sqrt()?.max(0)?.to_scalar()?)
     }
 
-    /// The point of the path with the largest energy, 0 for its start: with a climbing image, the saddle.
+    /// The point of the path with the largest energy, 0 for its start: with a climbing image, the
+    /// saddle.
     pub fn highest(&self) -> usize {
-        let larger = |best: usize, (at, e): (usize, &f64)| if *e > self.energies[best] { at } else { best };
+        let larger =
+            |best: usize, (at, e): (usize, &f64)| if *e > self.energies[best] { at } else { best };
         self.energies.iter().enumerate().fold(0, larger)
     }
 }

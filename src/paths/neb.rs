@@ -18,33 +18,46 @@ use crate::error::{Error, Result};
 /// z_i ← z_i + step(F_i),  i = 1 … P,   F_i as in [`forces`](band::forces);  the ends never move
 /// ```
 ///
-/// Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band that is done leaves it.
-/// A band that is connected by its straight line is not relaxed at all with [`Stop::Connected`]. Reaching the limit of
-/// iterations, or an energy that is not a number, is no error: [`NebInfo::outcome`] says so.
+/// Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
+/// that is done leaves it. A band that is connected by its straight line is not relaxed at all with
+/// [`Stop::Connected`]. Reaching the limit of iterations, or an energy that is not a number, is no
+/// error: [`NebInfo::outcome`] says so.
 ///
 /// # Shapes
-/// `starts` and `ends` (B, …) of one floating-point type on one device; pair b is `starts`_b and `ends`_b.
+/// `starts` and `ends` (B, …) of one floating-point type on one device; pair b is `starts`_b and
+/// `ends`_b.
 ///
 /// # Errors
-/// What [`NebParams::validate`] refuses; ends of different shapes or types, not finite, identical, or outside the bounds;
-/// with [`Stop::Connected`], an end whose margin is not positive (an input that the network gives another class than the
-/// pair's); what the energy refuses.
+/// What [`NebParams::validate`] refuses; ends of different shapes or types, not finite, identical,
+/// or outside the bounds; with [`Stop::Connected`], an end whose margin is not positive (an input
+/// that the network gives another class than the pair's); what the energy refuses.
 ///
 /// Paper: *connectivity*, section 3; Jónsson, Mills & Jacobsen 1998; [`band`] names the equations.
-pub fn neb(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, params: &NebParams) -> Result<Vec<NebInfo>> {
+pub fn neb(
+    energy: &dyn Energy,
+    starts: &Tensor,
+    ends: &Tensor,
+    params: &NebParams,
+) -> Result<Vec<NebInfo>> {
     params.validate()?;
     let ends = Ends::new(starts, ends, params.bounds)?;
     let mut found = Vec::with_capacity(ends.bands());
     for first in (0..ends.bands()).step_by(params.bands_at_once) {
         let count = params.bands_at_once.min(ends.bands() - first);
         let bands: Vec<usize> = (first..first + count).collect();
-        found.extend(relax_bands(energy, ends.straight(first, count, params.pivots)?, ends.shape(), &bands, params)?);
+        found.extend(relax_bands(
+            energy,
+            ends.straight(first, count, params.pivots)?,
+            ends.shape(),
+            &bands,
+            params,
+        )?);
     }
     Ok(found)
 }
 
-/// [`neb`] from given paths instead of straight lines: to go on with other parameters (first relax, then let the highest
-/// pivot climb), or to begin with a guess.
+/// [`neb`] from given paths instead of straight lines: to go on with other parameters (first relax,
+/// then let the highest pivot climb), or to begin with a guess.
 ///
 /// # Shapes
 /// `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used.
@@ -54,18 +67,31 @@ pub fn neb(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, params: &NebPara
 pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<Vec<NebInfo>> {
     params.validate()?;
     if paths.rank() < 3 || paths.dim(1)? < 3 {
-        return Err(Error::shape("relax", "paths", "(B, N, …), N at least 3", paths.dims()));
+        return Err(Error::shape(
+            "relax",
+            "paths",
+            "(B, N, …), N at least 3",
+            paths.dims(),
+        ));
     }
     check_range("paths", paths, params.bounds)?;
     let last = paths.dim(1)? - 1;
-    let ends = Ends::new(&paths.narrow(1, 0, 1)?.squeeze(1)?, &paths.narrow(1, last, 1)?.squeeze(1)?, params.bounds)?;
+    let ends = Ends::new(
+        &paths.narrow(1, 0, 1)?.squeeze(1)?,
+        &paths.narrow(1, last, 1)?.squeeze(1)?,
+        params.bounds,
+    )?;
     let paths = paths.detach().flatten_from(2)?.contiguous()?;
     let bands: Vec<usize> = (0..ends.bands()).collect();
     let mut found = Vec::with_capacity(bands.len());
     for bands in bands.chunks(params.bands_at_once) {
         let relaxed = relax_bands(energy, rows(&paths, bands)?, ends.shape(), bands, params)?;
         // A band compares itself with the path it began with, which is no straight line here.
-        let dense = Dense { energy: Checked(energy), shape: ends.shape(), samples: params.samples_per_segment };
+        let dense = Dense {
+            energy: Checked(energy),
+            shape: ends.shape(),
+            samples: params.samples_per_segment,
+        };
         let lines = dense.profiles(&ends.straight(bands[0], bands.len(), last - 1)?, bands)?;
         found.extend(relaxed.into_iter().zip(lines).map(|(mut info, line)| {
             info.evaluations.values += line.energy.len();
@@ -75,7 +101,8 @@ pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<
     Ok(found)
 }
 
-/// Relaxes the bands `paths` (B, N, D) of the pairs `bands`; the points of an energy have the shape `shape`.
+/// Relaxes the bands `paths` (B, N, D) of the pairs `bands`; the points of an energy have the shape
+/// `shape`.
 pub(super) fn relax_bands(
     energy: &dyn Energy,
     paths: Tensor,
@@ -83,7 +110,11 @@ pub(super) fn relax_bands(
     bands: &[usize],
     params: &NebParams,
 ) -> Result<Vec<NebInfo>> {
-    let dense = Dense { energy: Checked(energy), shape, samples: params.samples_per_segment };
+    let dense = Dense {
+        energy: Checked(energy),
+        shape,
+        samples: params.samples_per_segment,
+    };
     let paths = clipped(paths, params)?;
     let before = dense.profiles(&paths, bands)?;
     if params.stop == Stop::Connected {
@@ -104,15 +135,22 @@ fn clipped(paths: Tensor, params: &NebParams) -> Result<Tensor> {
     }
 }
 
-/// An end that is outside can be joined to nothing; one that is not a number is found out by the band.
+/// An end that is outside can be joined to nothing; one that is not a number is found out by the
+/// band.
 fn check_ends(profiles: &[Profile], bands: &[usize]) -> Result<()> {
     for (profile, band) in profiles.iter().zip(bands) {
-        for (name, margin) in
-            [("margin of a start", profile.margin.first()), ("margin of an end", profile.margin.last())]
-        {
+        for (name, margin) in [
+            ("margin of a start", profile.margin.first()),
+            ("margin of an end", profile.margin.last()),
+        ] {
             if let Some(margin) = margin.filter(|margin| **margin <= 0.) {
-                let expected = "a number > 0: a point of the target class, by the network's own answer";
-                return Err(Error::argument(name, expected, format!("{margin} in pair {band}")));
+                let expected =
+                    "a number > 0: a point of the target class, by the network's own answer";
+                return Err(Error::argument(
+                    name,
+                    expected,
+                    format!("{margin} in pair {band}"),
+                ));
             }
         }
     }
@@ -148,7 +186,10 @@ impl<'a> Run<'a> {
         params: &'a NebParams,
     ) -> Result<Self> {
         let pivots = paths.dim(1)? - 2;
-        let samples = Evaluations { gradients: 0, values: (pivots + 1) * dense.samples + 1 };
+        let samples = Evaluations {
+            gradients: 0,
+            values: (pivots + 1) * dense.samples + 1,
+        };
         let mut run = Self {
             dense,
             params,
@@ -166,18 +207,27 @@ impl<'a> Run<'a> {
             let ends = [profile.energy.first(), profile.energy.last()];
             if let Some(end) = ends.iter().flatten().position(|energy| !energy.is_finite()) {
                 let point = end * (pivots + 1);
-                done.push((band, Outcome::NotFinite { iteration: 0, point }, Some(profile.clone())));
+                done.push((
+                    band,
+                    Outcome::NotFinite {
+                        iteration: 0,
+                        point,
+                    },
+                    Some(profile.clone()),
+                ));
             } else if params.stop == Stop::Connected && profile.is_connected() {
                 done.push((band, Outcome::Connected, Some(profile.clone())));
             }
         }
         run.finish(done)?;
-        let descent = |at: usize| Descent::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
+        let descent =
+            |at: usize| Descent::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
         run.descents = (0..run.active.len()).map(descent).collect::<Result<_>>()?;
         Ok(run)
     }
 
-    /// One evaluation of every pivot, the end of every band that is done, and one step of the others.
+    /// One evaluation of every pivot, the end of every band that is done, and one step of the
+    /// others.
     fn iterate(&mut self) -> Result<()> {
         let pivots = self.paths.dim(1)? - 2;
         let bands = self.active_bands();
@@ -191,7 +241,13 @@ impl<'a> Run<'a> {
             Spacing::Springs { constant } => Some(constant),
             Spacing::Redistribution => None,
         };
-        let forces = band::forces(&self.paths, &all.energy, &gradients, spring, self.params.climbing)?;
+        let forces = band::forces(
+            &self.paths,
+            &all.energy,
+            &gradients,
+            spring,
+            self.params.climbing,
+        )?;
         let norms = band::by_band(&forces, |_, forces| band::norms(forces))?
             .to_dtype(DType::F64)?
             .squeeze(2)?
@@ -205,7 +261,8 @@ impl<'a> Run<'a> {
         self.advance(&rows(&forces, &kept)?)
     }
 
-    /// The bands that are done: `values` at all their points, the norms of the forces on their pivots.
+    /// The bands that are done: `values` at all their points, the norms of the forces on their
+    /// pivots.
     fn judge(&mut self, values: &Values, force_norms: &[Vec<f64>]) -> Result<Vec<Done>> {
         let points = self.paths.dim(1)?;
         let bands = self.active_bands();
@@ -220,12 +277,25 @@ impl<'a> Run<'a> {
             let energies = &values.energy[at * points..(at + 1) * points];
             // A force takes in its neighbours' energies, so energies are asked first.
             let energy = energies.iter().position(|energy| !energy.is_finite());
-            let force = || norms.iter().position(|norm| !norm.is_finite()).map(|pivot| pivot + 1);
+            let force = || {
+                norms
+                    .iter()
+                    .position(|norm| !norm.is_finite())
+                    .map(|pivot| pivot + 1)
+            };
             if let Some(point) = energy.or_else(force) {
-                done.push((at, Outcome::NotFinite { iteration: self.iteration, point }, None));
+                done.push((
+                    at,
+                    Outcome::NotFinite {
+                        iteration: self.iteration,
+                        point,
+                    },
+                    None,
+                ));
             } else if profile.is_some() {
                 done.push((at, Outcome::Connected, profile));
-            } else if matches!(self.params.stop, Stop::Force(least) if norms.iter().all(|norm| *norm < least)) {
+            } else if matches!(self.params.stop, Stop::Force(least) if norms.iter().all(|norm| *norm < least))
+            {
                 done.push((at, Outcome::Converged, None));
             } else if self.iteration == self.params.max_iterations {
                 done.push((at, Outcome::IterationLimit, None));
@@ -238,12 +308,24 @@ impl<'a> Run<'a> {
     fn advance(&mut self, forces: &Tensor) -> Result<()> {
         let (bands, points, width) = self.paths.dims3()?;
         let paths = &self.paths;
-        let moved = self.descents.par_iter_mut().enumerate().map(|(at, descent)| {
-            let path = paths.get(at)?;
-            let moved = descent.advance(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
-            Ok([path.narrow(0, 0, 1)?, clipped(moved, self.params)?, path.narrow(0, points - 1, 1)?])
-        });
-        let rows = moved.collect::<Vec<Result<[Tensor; 3]>>>().into_iter().collect::<Result<Vec<_>>>()?.concat();
+        let moved = self
+            .descents
+            .par_iter_mut()
+            .enumerate()
+            .map(|(at, descent)| {
+                let path = paths.get(at)?;
+                let moved = descent.advance(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
+                Ok([
+                    path.narrow(0, 0, 1)?,
+                    clipped(moved, self.params)?,
+                    path.narrow(0, points - 1, 1)?,
+                ])
+            });
+        let rows = moved
+            .collect::<Vec<Result<[Tensor; 3]>>>()
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?
+            .concat();
         self.paths = Tensor::cat(&rows, 0)?.reshape((bands, points, width))?;
         if self.params.spacing == Spacing::Redistribution {
             self.paths = clipped(band::redistribute(&self.paths)?, self.params)?;
@@ -261,9 +343,10 @@ impl<'a> Run<'a> {
         let mut all = Values::default();
         for (at, band) in self.active.iter().enumerate() {
             let (profile, own) = (&self.before[*band], at * count..(at + 1) * count);
-            for (all, ends, pivots) in
-                [(&mut all.energy, &profile.energy, &pivots.energy), (&mut all.margin, &profile.margin, &pivots.margin)]
-            {
+            for (all, ends, pivots) in [
+                (&mut all.energy, &profile.energy, &pivots.energy),
+                (&mut all.margin, &profile.margin, &pivots.margin),
+            ] {
                 all.extend(ends.first());
                 all.extend(&pivots[own.clone()]);
                 all.extend(ends.last());
@@ -274,10 +357,20 @@ impl<'a> Run<'a> {
 
     /// Takes the bands that are done out of the batch; the places of those that stay.
     fn finish(&mut self, mut done: Vec<Done>) -> Result<Vec<usize>> {
-        let without: Vec<usize> = done.iter().filter(|(.., profile)| profile.is_none()).map(|(at, ..)| *at).collect();
+        let without: Vec<usize> = done
+            .iter()
+            .filter(|(.., profile)| profile.is_none())
+            .map(|(at, ..)| *at)
+            .collect();
         if !without.is_empty() {
-            let bands: Vec<usize> = without.iter().map(|at| self.bands[self.active[*at]]).collect();
-            let mut profiles = self.dense.profiles(&rows(&self.paths, &without)?, &bands)?.into_iter();
+            let bands: Vec<usize> = without
+                .iter()
+                .map(|at| self.bands[self.active[*at]])
+                .collect();
+            let mut profiles = self
+                .dense
+                .profiles(&rows(&self.paths, &without)?, &bands)?
+                .into_iter();
             for (at, _, profile) in done.iter_mut().filter(|(.., profile)| profile.is_none()) {
                 *profile = profiles.next();
                 let samples = profile.as_ref().map_or(0, |profile| profile.energy.len());
@@ -294,7 +387,12 @@ impl<'a> Run<'a> {
             self.found[band] = Some(NebInfo {
                 // A copy, or the whole batch would live as long as one path.
                 path: path.reshape(shape)?.copy()?,
-                energies: after.energy.iter().step_by(self.dense.samples).copied().collect(),
+                energies: after
+                    .energy
+                    .iter()
+                    .step_by(self.dense.samples)
+                    .copied()
+                    .collect(),
                 verdict: Verdict::of(&before, &after),
                 outcome,
                 iterations: self.iteration,
@@ -303,11 +401,14 @@ impl<'a> Run<'a> {
                 after,
             });
         }
-        let kept: Vec<usize> = (0..self.active.len()).filter(|at| self.found[self.active[*at]].is_none()).collect();
+        let kept: Vec<usize> = (0..self.active.len())
+            .filter(|at| self.found[self.active[*at]].is_none())
+            .collect();
         if kept.len() < self.active.len() {
             self.paths = rows(&self.paths, &kept)?;
             let mut at = 0..;
-            self.descents.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
+            self.descents
+                .retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
             self.active = kept.iter().map(|at| self.active[*at]).collect();
         }
         Ok(kept)

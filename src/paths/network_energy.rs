@@ -9,20 +9,22 @@ use crate::interrupt;
 use crate::losses::cross_entropies;
 use crate::models::{Network, check_evaluation};
 
-/// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a representation z that enters stage l.
+/// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a representation z
+/// that enters stage l.
 ///
-/// Margin: the target's logit minus the largest other one, so that it is positive exactly where the network answers y.
+/// Margin: the target's logit minus the largest other one, so that it is positive exactly where the
+/// network answers y.
 ///
 /// # Shapes
 /// Points (P, …) of the shape that enters stage `stage`, for 0 the network's inputs.
 ///
 /// # Errors
-/// Its methods refuse a network in training mode, where a point's energy would depend on the points beside it, points that
-/// the network does not take, a pair without a class, a class that the network does not have, and logits that are not
-/// (P, classes).
+/// Its methods refuse a network in training mode, where a point's energy would depend on the points
+/// beside it, points that the network does not take, a pair without a class, a class that the
+/// network does not have, and logits that are not (P, classes).
 ///
-/// Paper: *connectivity*, section 3, the energy of its nudged elastic band. Freeze networks without a training mode, too:
-/// gradients of their weights would be computed for nothing.
+/// Paper: *connectivity*, section 3, the energy of its nudged elastic band. Freeze networks without
+/// a training mode, too: gradients of their weights would be computed for nothing.
 #[derive(Clone)]
 pub struct NetworkEnergy<'a> {
     /// The network.
@@ -31,15 +33,20 @@ pub struct NetworkEnergy<'a> {
     pub stage: usize,
     /// y of each pair.
     pub classes: Vec<u32>,
-    /// Points that go through the network together, at least 1; such batches run in parallel. Their number depends on
-    /// nothing else, so neither do the numbers depend on the number of threads.
+    /// Points that go through the network together, at least 1; such batches run in parallel. Their
+    /// number depends on nothing else, so neither do the numbers depend on the number of threads.
     pub batch_size: usize,
 }
 
 impl<'a> NetworkEnergy<'a> {
     /// With batches of 16 points.
     pub fn new(network: &'a dyn Network, stage: usize, classes: &[u32]) -> Self {
-        Self { network, stage, classes: classes.to_vec(), batch_size: 16 }
+        Self {
+            network,
+            stage,
+            classes: classes.to_vec(),
+            batch_size: 16,
+        }
     }
 
     /// `work` on every batch of points and their targets, in parallel; results in order.
@@ -55,7 +62,12 @@ impl<'a> NetworkEnergy<'a> {
         check_evaluation(self.network)?;
         if points.rank() < 2 || points.dim(0)? != bands.len() {
             let expected = format!("({}, …), one row for each entry of bands", bands.len());
-            return Err(Error::shape("network energy", "points", expected, points.dims()));
+            return Err(Error::shape(
+                "network energy",
+                "points",
+                expected,
+                points.dims(),
+            ));
         }
         let targets = bands
             .iter()
@@ -68,7 +80,10 @@ impl<'a> NetworkEnergy<'a> {
             .enumerate()
             .map(|(index, targets)| {
                 interrupt::check()?;
-                work(&points.narrow(0, index * self.batch_size, targets.len())?, targets)
+                work(
+                    &points.narrow(0, index * self.batch_size, targets.len())?,
+                    targets,
+                )
             })
             .collect::<Vec<Result<T>>>()
             .into_iter()
@@ -81,21 +96,43 @@ impl<'a> NetworkEnergy<'a> {
         let energy = cross_entropies(&logits, &Tensor::new(targets, points.device())?)?;
         let host = energy.detach().to_dtype(DType::F64)?.to_vec1()?;
         let rows = logits.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?;
-        let margin = rows.iter().zip(targets).map(|(logits, target)| margin(logits, *target as usize)).collect();
-        Ok((energy, Values { energy: host, margin }))
+        let margin = rows
+            .iter()
+            .zip(targets)
+            .map(|(logits, target)| margin(logits, *target as usize))
+            .collect();
+        Ok((
+            energy,
+            Values {
+                energy: host,
+                margin,
+            },
+        ))
     }
 }
 
 /// `logits[target]` minus the largest other.
 fn margin(logits: &[f64], target: usize) -> f64 {
-    let other = |(class, logit): (usize, &f64)| if class == target { f64::NEG_INFINITY } else { *logit };
-    let largest = logits.iter().enumerate().map(other).fold(f64::NEG_INFINITY, f64::max);
+    let other = |(class, logit): (usize, &f64)| {
+        if class == target {
+            f64::NEG_INFINITY
+        } else {
+            *logit
+        }
+    };
+    let largest = logits
+        .iter()
+        .enumerate()
+        .map(other)
+        .fold(f64::NEG_INFINITY, f64::max);
     logits.get(target).map_or(f64::NAN, |logit| logit - largest)
 }
 
 impl Energy for NetworkEnergy<'_> {
     fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
-        let parts = self.batches(points, bands, |points, targets| Ok(self.forward(&points.detach(), targets)?.1))?;
+        let parts = self.batches(points, bands, |points, targets| {
+            Ok(self.forward(&points.detach(), targets)?.1)
+        })?;
         Ok(joined(parts))
     }
 
@@ -103,11 +140,17 @@ impl Energy for NetworkEnergy<'_> {
         let parts = self.batches(points, bands, |points, targets| {
             let points = Var::from_tensor(points)?;
             let (energy, values) = self.forward(points.as_tensor(), targets)?;
-            // No point's energy depends on another point, so the gradient of the sum holds every one's own.
-            let gradient = energy.sum_all()?.backward()?.remove(points.as_tensor()).ok_or_else(|| {
-                let expected = "a network whose stages are differentiable from the first one used";
-                Error::argument("gradient", expected, "missing")
-            })?;
+            // No point's energy depends on another point, so the gradient of the sum holds every
+            // one's own.
+            let gradient = energy
+                .sum_all()?
+                .backward()?
+                .remove(points.as_tensor())
+                .ok_or_else(|| {
+                    let expected =
+                        "a network whose stages are differentiable from the first one used";
+                    Error::argument("gradient", expected, "missing")
+                })?;
             Ok((values, gradient.contiguous()?))
         })?;
         let (values, gradients): (Vec<Values>, Vec<Tensor>) = parts.into_iter().unzip();

@@ -8,8 +8,17 @@ use crate::ops;
 
 /// An optimiser and its state for the pivots of one band.
 pub(super) enum Descent {
-    Momentum { step_size: f64, momentum: f64, velocity: Tensor },
-    Adam { step_size: f64, step: i32, mean: Var, square: Var },
+    Momentum {
+        step_size: f64,
+        momentum: f64,
+        velocity: Tensor,
+    },
+    Adam {
+        step_size: f64,
+        step: i32,
+        mean: Var,
+        square: Var,
+    },
     Fire(Fire),
 }
 
@@ -34,11 +43,24 @@ impl Descent {
     pub fn new(optimizer: Optimizer, pivots: &Tensor) -> Result<Self> {
         let zeros = pivots.zeros_like()?;
         Ok(match optimizer {
-            Optimizer::Momentum { step_size, momentum } => Self::Momentum { step_size, momentum, velocity: zeros },
-            Optimizer::Adam { step_size } => {
-                Self::Adam { step_size, step: 0, mean: Var::from_tensor(&zeros)?, square: Var::from_tensor(&zeros)? }
-            }
-            Optimizer::Fire { step_size, max_step } => Self::Fire(Fire {
+            Optimizer::Momentum {
+                step_size,
+                momentum,
+            } => Self::Momentum {
+                step_size,
+                momentum,
+                velocity: zeros,
+            },
+            Optimizer::Adam { step_size } => Self::Adam {
+                step_size,
+                step: 0,
+                mean: Var::from_tensor(&zeros)?,
+                square: Var::from_tensor(&zeros)?,
+            },
+            Optimizer::Fire {
+                step_size,
+                max_step,
+            } => Self::Fire(Fire {
                 velocity: zeros,
                 time_step: step_size,
                 longest: 10. * step_size,
@@ -52,11 +74,20 @@ impl Descent {
     /// The pivots after one step along the forces F.
     pub fn advance(&mut self, pivots: &Tensor, forces: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Momentum { step_size, momentum, velocity } => {
+            Self::Momentum {
+                step_size,
+                momentum,
+                velocity,
+            } => {
                 *velocity = ((&*velocity * *momentum)? + forces)?;
                 Ok((pivots + (&*velocity * *step_size)?)?)
             }
-            Self::Adam { step_size, step, mean, square } => {
+            Self::Adam {
+                step_size,
+                step,
+                mean,
+                square,
+            } => {
                 *step += 1;
                 let (beta1, beta2) = (0.9, 0.999);
                 let step = ops::AdamStep {
@@ -89,14 +120,19 @@ impl Fire {
                 }
                 self.downhill = Some(downhill + 1);
             } else {
-                (self.time_step, self.mixing, self.downhill) = (self.time_step * 0.5, MIXING, Some(0));
+                (self.time_step, self.mixing, self.downhill) =
+                    (self.time_step * 0.5, MIXING, Some(0));
             }
         } else {
             self.downhill = Some(0);
         }
         self.velocity = ((&self.velocity * keep)? + (forces * (add + self.time_step))?)?;
         let way = self.time_step * norm(&self.velocity)?;
-        let share = if way > self.max_step { self.max_step / way } else { 1. };
+        let share = if way > self.max_step {
+            self.max_step / way
+        } else {
+            1.
+        };
         Ok((pivots + (&self.velocity * (self.time_step * share))?)?)
     }
 }

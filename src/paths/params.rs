@@ -14,7 +14,8 @@ pub enum Spacing {
         /// k.
         constant: f64,
     },
-    /// After each step the pivots are [redistributed](super::band::redistribute): springs of infinite k.
+    /// After each step the pivots are [redistributed](super::band::redistribute): springs of
+    /// infinite k.
     Redistribution,
 }
 
@@ -29,14 +30,14 @@ pub enum Optimizer {
         /// μ in [0, 1).
         momentum: f64,
     },
-    /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8 (Kingma & Ba 2015). Scales each coordinate by itself: a coordinate moves by about
-    /// η a step, however small its force.
+    /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8 (Kingma & Ba 2015). Scales each coordinate by
+    /// itself: a coordinate moves by about η a step, however small its force.
     Adam {
         /// η > 0.
         step_size: f64,
     },
-    /// The fast inertial relaxation engine (Bitzek et al. 2006) with its constants, in ASE's order of operations. Right
-    /// for smooth surfaces.
+    /// The fast inertial relaxation engine (Bitzek et al. 2006) with its constants, in ASE's order
+    /// of operations. Right for smooth surfaces.
     Fire {
         /// The first time step Δt > 0; the largest is ten times as long.
         step_size: f64,
@@ -49,7 +50,8 @@ pub enum Optimizer {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// The dense check passes: every sample of the path, pivots and between pivots, has a positive margin.
+    /// The dense check passes: every sample of the path, pivots and between pivots, has a positive
+    /// margin.
     Connected,
     /// The largest ‖F_i‖₂ of its pivots is below this number > 0.
     Force(f64),
@@ -57,16 +59,16 @@ pub enum Stop {
 
 /// How [`neb`](super::neb()) relaxes bands.
 ///
-/// The *connectivity* paper gives no hyper-parameter of its band beyond "N pivot points" and "a very small number of
-/// iterations"; the defaults are ours, for images in [0, 1].
+/// The *connectivity* paper gives no hyper-parameter of its band beyond "N pivot points" and "a
+/// very small number of iterations"; the defaults are ours, for images in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NebParams {
     /// P, the points between the ends, at least 1. Default 8.
     pub pivots: usize,
     /// Default springs of k = 1.
     pub spacing: Spacing,
-    /// The highest pivot climbs to the saddle; needs springs. Default false: a band only has to get below a level, not to
-    /// find the saddle.
+    /// The highest pivot climbs to the saddle; needs springs. Default false: a band only has to get
+    /// below a level, not to find the saddle.
     pub climbing: bool,
     /// Default Adam with η = 0.01.
     pub optimizer: Optimizer,
@@ -74,10 +76,11 @@ pub struct NebParams {
     pub stop: Stop,
     /// At least 1. Default 200.
     pub max_iterations: usize,
-    /// Samples of the dense check on each of the P + 1 segments, its first end among them; at least 1. Default 10.
+    /// Samples of the dense check on each of the P + 1 segments, its first end among them; at least
+    /// 1. Default 10.
     pub samples_per_segment: usize,
-    /// Every coordinate stays inside; `None` leaves it free. The ends are not clipped: they must be inside. Default `None`,
-    /// since only pixels have bounds.
+    /// Every coordinate stays inside; `None` leaves it free. The ends are not clipped: they must be
+    /// inside. Default `None`, since only pixels have bounds.
     pub bounds: Option<Bounds>,
     /// Bands relaxed together, at least 1: bounds the memory. Default 32.
     pub bands_at_once: usize,
@@ -103,8 +106,8 @@ impl NebParams {
     /// Checks every field.
     ///
     /// # Errors
-    /// A count of 0; k, a step size or the force to stop at not positive and finite; the momentum outside [0, 1); bounds
-    /// that are not finite with min < max; climbing without springs.
+    /// A count of 0; k, a step size or the force to stop at not positive and finite; the momentum
+    /// outside [0, 1); bounds that are not finite with min < max; climbing without springs.
     pub fn validate(&self) -> Result<()> {
         let counts = [
             ("pivots", self.pivots),
@@ -118,7 +121,11 @@ impl NebParams {
         match self.spacing {
             Spacing::Springs { constant } => positive("spring constant", constant)?,
             Spacing::Redistribution if self.climbing => {
-                return Err(Error::argument("climbing", "false with redistribution, which moves every pivot", true));
+                return Err(Error::argument(
+                    "climbing",
+                    "false with redistribution, which moves every pivot",
+                    true,
+                ));
             }
             Spacing::Redistribution => {}
         }
@@ -137,7 +144,10 @@ impl Optimizer {
     /// A step size not positive and finite, or the momentum outside [0, 1).
     pub fn validate(&self) -> Result<()> {
         match *self {
-            Self::Momentum { step_size, momentum } => {
+            Self::Momentum {
+                step_size,
+                momentum,
+            } => {
                 positive("step_size", step_size)?;
                 if !(0. ..1.).contains(&momentum) {
                     return Err(Error::argument("momentum", "a number in [0, 1)", momentum));
@@ -145,7 +155,10 @@ impl Optimizer {
                 Ok(())
             }
             Self::Adam { step_size } => positive("step_size", step_size),
-            Self::Fire { step_size, max_step } => {
+            Self::Fire {
+                step_size,
+                max_step,
+            } => {
                 positive("step_size", step_size)?;
                 positive("max_step", max_step)
             }
@@ -154,9 +167,17 @@ impl Optimizer {
 }
 
 pub(super) fn at_least_one(name: &'static str, count: usize) -> Result<()> {
-    if count == 0 { Err(Error::argument(name, "at least 1", 0)) } else { Ok(()) }
+    if count == 0 {
+        Err(Error::argument(name, "at least 1", 0))
+    } else {
+        Ok(())
+    }
 }
 
 fn positive(name: &'static str, value: f64) -> Result<()> {
-    if value.is_finite() && value > 0. { Ok(()) } else { Err(Error::argument(name, "a finite number > 0", value)) }
+    if value.is_finite() && value > 0. {
+        Ok(())
+    } else {
+        Err(Error::argument(name, "a finite number > 0", value))
+    }
 }

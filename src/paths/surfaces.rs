@@ -5,10 +5,11 @@ use candle_core::{DType, Tensor};
 use super::energy::{Energy, Values};
 use crate::error::{Error, Result};
 
-/// The Müller–Brown surface, V(x, y) = Σ_k A_k exp(a_k (x − x_k)² + b_k (x − x_k)(y − y_k) + c_k (y − y_k)²).
+/// The Müller–Brown surface, V(x, y) = Σ_k A_k exp(a_k (x − x_k)² + b_k (x − x_k)(y − y_k) + c_k (y
+/// − y_k)²).
 ///
-/// Minima at (−0.558, 1.442), (0.623, 0.028) and (−0.050, 0.467); saddles at (−0.822, 0.624) of −40.665 and (0.212, 0.293)
-/// of −72.249. Margin: `level` − V.
+/// Minima at (−0.558, 1.442), (0.623, 0.028) and (−0.050, 0.467); saddles at (−0.822, 0.624) of
+/// −40.665 and (0.212, 0.293) of −72.249. Margin: `level` − V.
 ///
 /// # Shapes
 /// Points (P, 2).
@@ -20,20 +21,22 @@ pub struct MullerBrown {
     pub level: f64,
 }
 
-/// The London–Eyring–Polanyi–Sato surface of a collinear A + BC → AB + C, a function of r_AB and r_BC with
-/// r_AC = r_AB + r_BC:
+/// The London–Eyring–Polanyi–Sato surface of a collinear A + BC → AB + C, a function of r_AB and
+/// r_BC with r_AC = r_AB + r_BC:
 ///
 /// ```text
 /// V = Σ Q_i − √(Σ J_i² − Σ_{i<j} J_i J_j),   i over AB, BC, AC
 /// Q_i = D_i / (2 s_i) · (3/2 e^{−2α(r_i − r₀)} − e^{−α(r_i − r₀)}),   J_i = D_i / (4 s_i) · (e^{−2α(r_i − r₀)} − 6 e^{−α(r_i − r₀)})
 /// ```
 ///
-/// D = 4.746, 4.746, 3.445 and s = 1.05, 1.30, 1.05 for AB, BC, AC; α = 1.942, r₀ = 0.742. Margin: `level` − V.
+/// D = 4.746, 4.746, 3.445 and s = 1.05, 1.30, 1.05 for AB, BC, AC; α = 1.942, r₀ = 0.742. Margin:
+/// `level` − V.
 ///
 /// # Shapes
 /// Points (P, 2), (r_AB, r_BC).
 ///
-/// Paper: Jónsson, Mills & Jacobsen 1998, appendix, model I; the *connectivity* paper's reference 13.
+/// Paper: Jónsson, Mills & Jacobsen 1998, appendix, model I; the *connectivity* paper's reference
+/// 13.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Leps {
     /// A path must stay below it. Default ∞: anywhere.
@@ -42,13 +45,17 @@ pub struct Leps {
 
 impl Default for MullerBrown {
     fn default() -> Self {
-        Self { level: f64::INFINITY }
+        Self {
+            level: f64::INFINITY,
+        }
     }
 }
 
 impl Default for Leps {
     fn default() -> Self {
-        Self { level: f64::INFINITY }
+        Self {
+            level: f64::INFINITY,
+        }
     }
 }
 
@@ -62,11 +69,20 @@ impl MullerBrown {
             [-170., -6.5, 11., -6.5, -0.5, 1.5],
             [15., 0.7, 0.6, 0.7, -1., 1.],
         ];
-        TERMS.iter().fold((0., [0., 0.]), |(v, [gx, gy]), [scale, a, b, c, x_k, y_k]| {
-            let (dx, dy) = (x - x_k, y - y_k);
-            let term = scale * (a * dx * dx + b * dx * dy + c * dy * dy).exp();
-            (v + term, [gx + term * (2. * a * dx + b * dy), gy + term * (b * dx + 2. * c * dy)])
-        })
+        TERMS.iter().fold(
+            (0., [0., 0.]),
+            |(v, [gx, gy]), [scale, a, b, c, x_k, y_k]| {
+                let (dx, dy) = (x - x_k, y - y_k);
+                let term = scale * (a * dx * dx + b * dx * dy + c * dy * dy).exp();
+                (
+                    v + term,
+                    [
+                        gx + term * (2. * a * dx + b * dy),
+                        gy + term * (b * dx + 2. * c * dy),
+                    ],
+                )
+            },
+        )
     }
 }
 
@@ -89,8 +105,16 @@ impl Leps {
         let (q3, q3_r, j3, j3_r) = pair(3.445, 1.05, r_ab + r_bc);
         let root = (j1 * j1 + j2 * j2 + j3 * j3 - j1 * j2 - j2 * j3 - j1 * j3).sqrt();
         // ∂root/∂J_i = (2 J_i − J_j − J_k) / (2 root)
-        let [s1, s2, s3] = [(2. * j1 - j2 - j3), (2. * j2 - j1 - j3), (2. * j3 - j1 - j2)].map(|s| s / (2. * root));
-        let gradient = [q1_r + q3_r - s1 * j1_r - s3 * j3_r, q2_r + q3_r - s2 * j2_r - s3 * j3_r];
+        let [s1, s2, s3] = [
+            (2. * j1 - j2 - j3),
+            (2. * j2 - j1 - j3),
+            (2. * j3 - j1 - j2),
+        ]
+        .map(|s| s / (2. * root));
+        let gradient = [
+            q1_r + q3_r - s1 * j1_r - s3 * j3_r,
+            q2_r + q3_r - s2 * j2_r - s3 * j3_r,
+        ];
         (q1 + q2 + q3 - root, gradient)
     }
 }
@@ -115,13 +139,19 @@ impl Energy for Leps {
     }
 }
 
-fn on_surface(at: fn(f64, f64) -> (f64, [f64; 2]), level: f64, points: &Tensor) -> Result<(Values, Tensor)> {
+fn on_surface(
+    at: fn(f64, f64) -> (f64, [f64; 2]),
+    level: f64,
+    points: &Tensor,
+) -> Result<(Values, Tensor)> {
     if points.rank() != 2 || points.dim(1)? != 2 {
         return Err(Error::shape("surface", "points", "(P, 2)", points.dims()));
     }
     let rows = points.to_dtype(DType::F64)?.to_vec2::<f64>()?;
-    let (energy, gradients): (Vec<f64>, Vec<[f64; 2]>) = rows.iter().map(|row| at(row[0], row[1])).unzip();
+    let (energy, gradients): (Vec<f64>, Vec<[f64; 2]>) =
+        rows.iter().map(|row| at(row[0], row[1])).unzip();
     let margin = energy.iter().map(|energy| level - energy).collect();
-    let gradients = Tensor::from_vec(gradients.concat(), points.shape(), points.device())?.to_dtype(points.dtype())?;
+    let gradients = Tensor::from_vec(gradients.concat(), points.shape(), points.device())?
+        .to_dtype(points.dtype())?;
     Ok((Values { energy, margin }, gradients))
 }

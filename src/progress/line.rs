@@ -25,7 +25,14 @@ pub(super) struct Line {
 
 impl Line {
     pub fn new(label: String) -> Self {
-        Self { label, total: None, unit: "steps", before: 0., position: 0., note: String::new() }
+        Self {
+            label,
+            total: None,
+            unit: "steps",
+            before: 0.,
+            position: 0.,
+            note: String::new(),
+        }
     }
 
     pub fn begin(&mut self, total: Option<f64>, unit: &'static str) {
@@ -34,7 +41,8 @@ impl Line {
 
     /// Whether all steps are done.
     pub fn is_complete(&self) -> bool {
-        self.total.is_some_and(|total| self.position + ROUNDING >= total)
+        self.total
+            .is_some_and(|total| self.position + ROUNDING >= total)
     }
 
     /// The line, `elapsed` after the time began.
@@ -50,30 +58,45 @@ impl Line {
         };
         match self.total {
             Some(total) => {
-                let share = if total > 0. { ((self.position + ROUNDING) / total).clamp(0., 1.) } else { 1. };
+                let share = if total > 0. {
+                    ((self.position + ROUNDING) / total).clamp(0., 1.)
+                } else {
+                    1.
+                };
                 let left = match rate {
                     _ if share >= 1. => clock(0.),
                     Some(rate) => clock((total - self.position) / rate),
                     None => "?".into(),
                 };
-                let (percent, cells, total) = ((100. * share).floor(), cells(share), self.count(total));
+                let (percent, cells, total) =
+                    ((100. * share).floor(), cells(share), self.count(total));
                 let of = if unit == MEGABYTES { " MB" } else { "" };
                 let time = format!("{elapsed}<{left}, {speed} {unit}/s");
-                text.push_str(&format!("{percent:>3} %|{cells}| {position}/{total}{of} [{time}]"));
+                text.push_str(&format!(
+                    "{percent:>3} %|{cells}| {position}/{total}{of} [{time}]"
+                ));
             }
             None => text.push_str(&format!("{position} {unit} [{elapsed}, {speed} {unit}/s]")),
         }
         if !self.note.is_empty() {
             text.push(' ');
             // One line, whatever is said.
-            text.extend(self.note.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            text.extend(
+                self.note
+                    .chars()
+                    .map(|c| if c.is_control() { ' ' } else { c }),
+            );
         }
         text
     }
 
     /// A number of steps in the unit that is shown.
     fn shown(&self, steps: f64) -> f64 {
-        if self.unit == MEGABYTES { steps / 1e6 } else { steps }
+        if self.unit == MEGABYTES {
+            steps / 1e6
+        } else {
+            steps
+        }
     }
 
     /// Whole steps.
@@ -95,12 +118,20 @@ fn clock(seconds: f64) -> String {
     // A cast saturates.
     let seconds = seconds.round() as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
 }
 
 /// A rate with two significant digits or more.
 fn significant(rate: f64) -> String {
-    let decimals = if rate >= 100. { 0 } else { (1. - rate.log10().floor()).clamp(1., 9.) as usize };
+    let decimals = if rate >= 100. {
+        0
+    } else {
+        (1. - rate.log10().floor()).clamp(1., 9.) as usize
+    };
     format!("{rate:.decimals$}")
 }
 
@@ -109,7 +140,10 @@ pub(super) fn cut(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();
     }
-    text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
+    text.chars()
+        .take(characters.saturating_sub(1))
+        .chain(['…'])
+        .collect()
 }
 
 #[cfg(test)]
@@ -126,12 +160,25 @@ mod tests {
     #[test]
     fn from_none_to_all() {
         let at = |position, seconds| {
-            line("β = 1", Some(200.), position, "loss 0.0123").text(Duration::from_secs_f64(seconds))
+            line("β = 1", Some(200.), position, "loss 0.0123")
+                .text(Duration::from_secs_f64(seconds))
         };
-        assert_eq!(at(0., 0.), "β = 1:   0 %|          | 0/200 [0:00<?, ? epochs/s] loss 0.0123");
-        assert_eq!(at(90., 12.2), "β = 1:  45 %|████▌     | 90/200 [0:12<0:15, 7.4 epochs/s] loss 0.0123");
-        assert_eq!(at(199.9, 20.), "β = 1:  99 %|█████████▉| 199/200 [0:20<0:00, 10.0 epochs/s] loss 0.0123");
-        assert_eq!(at(200., 3_700.), "β = 1: 100 %|██████████| 200/200 [1:01:40<0:00, 0.054 epochs/s] loss 0.0123");
+        assert_eq!(
+            at(0., 0.),
+            "β = 1:   0 %|          | 0/200 [0:00<?, ? epochs/s] loss 0.0123"
+        );
+        assert_eq!(
+            at(90., 12.2),
+            "β = 1:  45 %|████▌     | 90/200 [0:12<0:15, 7.4 epochs/s] loss 0.0123"
+        );
+        assert_eq!(
+            at(199.9, 20.),
+            "β = 1:  99 %|█████████▉| 199/200 [0:20<0:00, 10.0 epochs/s] loss 0.0123"
+        );
+        assert_eq!(
+            at(200., 3_700.),
+            "β = 1: 100 %|██████████| 200/200 [1:01:40<0:00, 0.054 epochs/s] loss 0.0123"
+        );
     }
 
     #[test]
@@ -145,7 +192,13 @@ mod tests {
     #[test]
     fn a_long_label_is_cut_and_a_note_stays_on_the_line() {
         let text = line(&"ä".repeat(50), None, 1., "two\nlines\r").text(Duration::from_secs(1));
-        assert_eq!(text, format!("{}…: 1 epochs [0:01, 1.0 epochs/s] two lines ", "ä".repeat(39)));
+        assert_eq!(
+            text,
+            format!(
+                "{}…: 1 epochs [0:01, 1.0 epochs/s] two lines ",
+                "ä".repeat(39)
+            )
+        );
     }
 
     #[test]
@@ -154,19 +207,29 @@ mod tests {
         line.begin(Some(184_380_000.), MEGABYTES);
         line.position = 61_460_000.;
         let text = line.text(Duration::from_secs(10));
-        assert_eq!(text, "cifar10:  33 %|███▎      | 61/184 MB [0:10<0:20, 6.1 MB/s]");
+        assert_eq!(
+            text,
+            "cifar10:  33 %|███▎      | 61/184 MB [0:10<0:20, 6.1 MB/s]"
+        );
     }
 
     #[test]
     fn what_was_done_before_is_no_part_of_the_rate() {
         let mut line = line("a", Some(10.), 6., "");
         line.before = 4.;
-        assert_eq!(line.text(Duration::from_secs(4)), "a:  60 %|██████    | 6/10 [0:04<0:08, 0.50 epochs/s]");
+        assert_eq!(
+            line.text(Duration::from_secs(4)),
+            "a:  60 %|██████    | 6/10 [0:04<0:08, 0.50 epochs/s]"
+        );
     }
 
     #[test]
     fn thirds_that_were_added_are_a_whole() {
         let position = (0..30).map(|_| 0.1f64).sum();
-        assert!(line("a", Some(3.), position, "").text(Duration::from_secs(1)).starts_with("a: 100 %|██████████| 3/3"));
+        assert!(
+            line("a", Some(3.), position, "")
+                .text(Duration::from_secs(1))
+                .starts_with("a: 100 %|██████████| 3/3")
+        );
     }
 }

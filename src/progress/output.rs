@@ -10,7 +10,11 @@ use crate::display::{Bundle, Handle, Kind, Screen};
 /// The place of one line.
 pub(super) enum Output {
     /// A kernel that can change a display; none before the first state. And what it shows.
-    Live { screen: Screen, handle: Option<Handle>, shown: String },
+    Live {
+        screen: Screen,
+        handle: Option<Handle>,
+        shown: String,
+    },
     /// A terminal, and the line's number there.
     Terminal { terminal: Terminal, number: u64 },
     /// A file or another kernel: only the end is printed.
@@ -22,8 +26,12 @@ pub(super) enum Output {
 impl Output {
     pub fn of_process() -> Self {
         static TERMINAL: LazyLock<Option<Terminal>> = LazyLock::new(|| {
-            let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-            std::io::stderr().is_terminal().then(|| Terminal::new(std::io::stderr(), columns.unwrap_or(80)))
+            let columns = std::env::var("COLUMNS")
+                .ok()
+                .and_then(|columns| columns.parse().ok());
+            std::io::stderr()
+                .is_terminal()
+                .then(|| Terminal::new(std::io::stderr(), columns.unwrap_or(80)))
         });
         let screen = Screen::of_process();
         match &*TERMINAL {
@@ -33,7 +41,15 @@ impl Output {
     }
 
     pub fn on(screen: Screen) -> Self {
-        if screen.is_live() { Self::Live { screen, handle: None, shown: String::new() } } else { Self::Stream(screen) }
+        if screen.is_live() {
+            Self::Live {
+                screen,
+                handle: None,
+                shown: String::new(),
+            }
+        } else {
+            Self::Stream(screen)
+        }
     }
 
     /// Whether states before the last are shown.
@@ -45,7 +61,11 @@ impl Output {
     pub fn show(&mut self, text: &str) {
         match self {
             Self::Live { shown, .. } if shown == text => {}
-            Self::Live { screen, handle, shown } => {
+            Self::Live {
+                screen,
+                handle,
+                shown,
+            } => {
                 match handle {
                     Some(handle) => handle.update(text),
                     None => *handle = Some(Handle::new(screen.clone(), &Bundle::text(text))),
@@ -91,13 +111,20 @@ const AGAIN: &str = "\r\u{1b}[K";
 
 impl Terminal {
     fn new(out: impl Write + Send + 'static, columns: usize) -> Self {
-        Self(Arc::new(Mutex::new(Inside { out: Box::new(out), columns, moving: None })))
+        Self(Arc::new(Mutex::new(Inside {
+            out: Box::new(out),
+            columns,
+            moving: None,
+        })))
     }
 
     /// A new line on it.
     fn line(&self) -> Output {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Output::Terminal { terminal: self.clone(), number: NEXT.fetch_add(1, Ordering::Relaxed) }
+        Output::Terminal {
+            terminal: self.clone(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+        }
     }
 
     /// Shows a line that moves, unless another one does.
@@ -123,7 +150,10 @@ impl Terminal {
     /// Writes over the line that moves. Where the stream is closed, nobody is there to be told.
     fn write(&self, text: &str) {
         let mut inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = inside.out.write_all(format!("{AGAIN}{text}").as_bytes()).and_then(|()| inside.out.flush());
+        let _ = inside
+            .out
+            .write_all(format!("{AGAIN}{text}").as_bytes())
+            .and_then(|()| inside.out.flush());
     }
 }
 

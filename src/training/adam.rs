@@ -24,7 +24,12 @@ pub struct AdamParams {
 
 impl Default for AdamParams {
     fn default() -> Self {
-        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8 }
+        Self {
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+        }
     }
 }
 
@@ -50,9 +55,11 @@ impl AdamParams {
 
 /// Adam (Kingma & Ba 2015), without weight decay, as PyTorch's `torch.optim.Adam` does it:
 ///
-/// m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², θ ← θ − lr · m̂ / (√v̂ + ε), m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
+/// m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², θ ← θ − lr · m̂ / (√v̂ + ε), m̂ = m/(1 − β₁ᵗ), v̂
+/// = v/(1 − β₂ᵗ).
 ///
-/// candle-nn's own AdamW keeps its moments private, so that a run of it cannot be taken up again; here they are public.
+/// candle-nn's own AdamW keeps its moments private, so that a run of it cannot be taken up again;
+/// here they are public.
 #[derive(Clone, Debug)]
 pub struct Adam {
     /// The parameters, checked when the optimiser was made.
@@ -76,9 +83,18 @@ impl Adam {
         let weights = parameters.named();
         let zeros = || -> Result<BTreeMap<String, Var>> {
             let zero = |var: &Var| Var::zeros(var.shape(), var.dtype(), var.device());
-            weights.iter().map(|(name, var)| Ok((name.clone(), zero(var)?))).collect()
+            weights
+                .iter()
+                .map(|(name, var)| Ok((name.clone(), zero(var)?)))
+                .collect()
         };
-        Ok(Self { params, step: 0, first_moment: zeros()?, second_moment: zeros()?, weights })
+        Ok(Self {
+            params,
+            step: 0,
+            first_moment: zeros()?,
+            second_moment: zeros()?,
+            weights,
+        })
     }
 
     /// Moves every weight that has a gradient.
@@ -87,10 +103,24 @@ impl Adam {
     /// A tensor operation failed.
     pub fn step(&mut self, gradients: &GradStore) -> Result<()> {
         self.step += 1;
-        let AdamParams { learning_rate, beta1, beta2, eps } = self.params;
+        let AdamParams {
+            learning_rate,
+            beta1,
+            beta2,
+            eps,
+        } = self.params;
         let power = |beta: f64| beta.powf(self.step as f64);
-        let (step_size, correction) = (learning_rate / (1. - power(beta1)), (1. - power(beta2)).sqrt());
-        let step = ops::AdamStep { step_size, correction, beta1, beta2, eps };
+        let (step_size, correction) = (
+            learning_rate / (1. - power(beta1)),
+            (1. - power(beta2)).sqrt(),
+        );
+        let step = ops::AdamStep {
+            step_size,
+            correction,
+            beta1,
+            beta2,
+            eps,
+        };
         let moments = self.first_moment.values().zip(self.second_moment.values());
         for (weight, (m, v)) in self.weights.values().zip(moments) {
             if let Some(gradient) = gradients.get(weight) {

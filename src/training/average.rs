@@ -7,8 +7,9 @@ use candle_core::Var;
 use crate::error::Result;
 use crate::models::Parameters;
 
-/// The mean of weights and running statistics over all steps (Polyak & Juditsky 1992; Izmailov et al. 2018, algorithm 1
-/// with a constant rate and c = 1). One of each epoch's end alone would keep much of the steps' noise in a short run.
+/// The mean of weights and running statistics over all steps (Polyak & Juditsky 1992; Izmailov et
+/// al. 2018, algorithm 1 with a constant rate and c = 1). One of each epoch's end alone would keep
+/// much of the steps' noise in a short run.
 pub(super) struct Average {
     means: BTreeMap<String, Var>,
 }
@@ -16,8 +17,16 @@ pub(super) struct Average {
 impl Average {
     /// Of no step yet.
     pub fn new(parameters: &Parameters) -> Result<Self> {
-        let empty = |(name, var): (String, Var)| Ok((name, Var::from_tensor(&var.as_tensor().zeros_like()?)?));
-        Ok(Self { means: parameters.named().into_iter().map(empty).collect::<Result<_>>()? })
+        let empty = |(name, var): (String, Var)| {
+            Ok((name, Var::from_tensor(&var.as_tensor().zeros_like()?)?))
+        };
+        Ok(Self {
+            means: parameters
+                .named()
+                .into_iter()
+                .map(empty)
+                .collect::<Result<_>>()?,
+        })
     }
 
     /// Takes in the weights after the `step`-th step, from 1: w̄ ← w̄ + (w − w̄) / step.

@@ -16,14 +16,17 @@ use crate::training::optimizer::State;
 pub(super) type Run = Map<String, Value>;
 
 /// What a run remembers besides its weights, by the prefix of the names in the file.
-fn memory<'a>(state: &'a State, average: Option<&'a Average>) -> Vec<(&'static str, &'a BTreeMap<String, Var>)> {
+fn memory<'a>(
+    state: &'a State,
+    average: Option<&'a Average>,
+) -> Vec<(&'static str, &'a BTreeMap<String, Var>)> {
     let mut groups = state.memory();
     groups.extend(average.map(|average| ("average.", average.means())));
     groups
 }
 
-/// Writes weights (under their plain names), the optimiser's memory, the weights' average if there is one, history and the
-/// run's description, whole or not at all.
+/// Writes weights (under their plain names), the optimiser's memory, the weights' average if there
+/// is one, history and the run's description, whole or not at all.
 pub(super) fn save(
     path: &Path,
     run: &Run,
@@ -38,11 +41,19 @@ pub(super) fn save(
     let tensors = groups
         .iter()
         .flat_map(|(prefix, vars)| {
-            vars.iter().map(move |(name, var)| (format!("{prefix}{name}"), var.as_detached_tensor()))
+            vars.iter()
+                .map(move |(name, var)| (format!("{prefix}{name}"), var.as_detached_tensor()))
         })
         .collect();
-    let metadata = [("run", Value::from(run.clone())), ("step", json!(state.steps())), ("history", json!(history))];
-    let metadata = metadata.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let metadata = [
+        ("run", Value::from(run.clone())),
+        ("step", json!(state.steps())),
+        ("history", json!(history)),
+    ];
+    let metadata = metadata
+        .into_iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
     store::write(path, &tensors, Some(metadata))
 }
 
@@ -65,7 +76,9 @@ pub(super) fn load(
     for name in run.keys().chain(found.keys()) {
         let [expected, got] = [run, &found].map(|run| run.get(name).unwrap_or(&Value::Null));
         if got != expected {
-            let expected = format!("this run's {expected} (another run's checkpoint: move it away to begin anew)");
+            let expected = format!(
+                "this run's {expected} (another run's checkpoint: move it away to begin anew)"
+            );
             return Err(Error::file(path, expected, format!("{name} is {got}")));
         }
     }
@@ -76,8 +89,9 @@ pub(super) fn load(
     for (prefix, vars) in memory(state, average) {
         for (name, var) in vars {
             let name = format!("{prefix}{name}");
-            let tensor: Tensor =
-                tensors.remove(&name).ok_or_else(|| Error::file(path, format!("a tensor {name}"), "no such tensor"))?;
+            let tensor: Tensor = tensors
+                .remove(&name)
+                .ok_or_else(|| Error::file(path, format!("a tensor {name}"), "no such tensor"))?;
             moments.push((var, fitting(tensor, &name, var, path)?));
         }
     }
@@ -89,7 +103,14 @@ pub(super) fn load(
     Ok(Some(history))
 }
 
-fn entry<T: serde::de::DeserializeOwned>(path: &Path, metadata: &HashMap<String, String>, name: &str) -> Result<T> {
-    let text = metadata.get(name).ok_or_else(|| Error::file(path, "a checkpoint of training", format!("no {name}")))?;
-    serde_json::from_str(text).map_err(|error| Error::file(path, format!("a readable {name}"), error))
+fn entry<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    metadata: &HashMap<String, String>,
+    name: &str,
+) -> Result<T> {
+    let text = metadata
+        .get(name)
+        .ok_or_else(|| Error::file(path, "a checkpoint of training", format!("no {name}")))?;
+    serde_json::from_str(text)
+        .map_err(|error| Error::file(path, format!("a readable {name}"), error))
 }

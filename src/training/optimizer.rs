@@ -55,8 +55,9 @@ pub enum Schedule {
     /// 1 all the time.
     #[default]
     Constant,
-    /// From `start` up to 1 at the share `warm_up` of the steps, then down to `end` at the last, both along half a
-    /// cosine (Smith & Topin 2018; PyTorch's `OneCycleLR` with `cycle_momentum=False`).
+    /// From `start` up to 1 at the share `warm_up` of the steps, then down to `end` at the last,
+    /// both along half a cosine (Smith & Topin 2018; PyTorch's `OneCycleLR` with
+    /// `cycle_momentum=False`).
     OneCycle {
         /// The share of the steps at which the factor is 1, in (0, 1); PyTorch's is 0.3.
         warm_up: f64,
@@ -69,11 +70,22 @@ pub enum Schedule {
 
 impl Schedule {
     /// PyTorch's one cycle.
-    pub const ONE_CYCLE: Self = Self::OneCycle { warm_up: 0.3, start: 1. / 25., end: 1. / 25e4 };
+    pub const ONE_CYCLE: Self = Self::OneCycle {
+        warm_up: 0.3,
+        start: 1. / 25.,
+        end: 1. / 25e4,
+    };
 
     /// The factor of step `step`, from 0, of `steps`.
     pub fn factor(&self, step: usize, steps: usize) -> f64 {
-        let Self::OneCycle { warm_up, start, end } = *self else { return 1. };
+        let Self::OneCycle {
+            warm_up,
+            start,
+            end,
+        } = *self
+        else {
+            return 1.;
+        };
         // As PyTorch counts: the highest rate is that of step warm_up · steps − 1.
         let top = (warm_up * steps as f64 - 1.).max(0.);
         let last = steps as f64 - 1.;
@@ -95,7 +107,14 @@ impl Schedule {
     /// # Errors
     /// `warm_up` outside (0, 1), `start` or `end` outside \[0, 1\].
     pub fn validate(&self) -> Result<()> {
-        let Self::OneCycle { warm_up, start, end } = *self else { return Ok(()) };
+        let Self::OneCycle {
+            warm_up,
+            start,
+            end,
+        } = *self
+        else {
+            return Ok(());
+        };
         if !(warm_up > 0. && warm_up < 1.) {
             return Err(Error::argument("warm_up", "a number in (0, 1)", warm_up));
         }
@@ -133,7 +152,11 @@ impl State {
                 sgd.params.learning_rate = learning_rate * factor;
                 sgd.step(gradients)
             }
-            (_, other) => Err(Error::argument("optimizer", "the one the run began with", format!("{other:?}"))),
+            (_, other) => Err(Error::argument(
+                "optimizer",
+                "the one the run began with",
+                format!("{other:?}"),
+            )),
         }
     }
 
@@ -155,7 +178,10 @@ impl State {
     pub fn memory(&self) -> Vec<(&'static str, &BTreeMap<String, Var>)> {
         match self {
             Self::Adam(adam) => {
-                vec![("adam.first_moment.", &adam.first_moment), ("adam.second_moment.", &adam.second_moment)]
+                vec![
+                    ("adam.first_moment.", &adam.first_moment),
+                    ("adam.second_moment.", &adam.second_moment),
+                ]
             }
             Self::Sgd(sgd) => vec![("sgd.velocity.", &sgd.velocity)],
         }

@@ -25,7 +25,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The epochs that are done, with the part of the one under way: from 0 to [`Progress::epochs`].
+    /// The epochs that are done, with the part of the one under way: from 0 to
+    /// [`Progress::epochs`].
     pub fn position(&self) -> f64 {
         (self.epoch.max(1) - 1) as f64 + self.batch as f64 / self.batches.max(1) as f64
     }
@@ -57,7 +58,13 @@ impl fmt::Display for Progress {
         if self.batch < self.batches {
             write!(f, " ({} %)", 100 * self.batch / self.batches)?;
         }
-        write!(f, ": {}; {:.0} images/s, {:.0} s left", self.words(), self.images_per_second, self.seconds_left)
+        write!(
+            f,
+            ": {}; {:.0} images/s, {:.0} s left",
+            self.words(),
+            self.images_per_second,
+            self.seconds_left
+        )
     }
 }
 
@@ -89,14 +96,34 @@ mod tests {
     use super::*;
 
     fn at(epoch: usize, batch: usize) -> Progress {
-        let means = Epoch { loss: 0.5, cross_entropy: None, isometric: None, accuracy: Some(0.25), seconds: 1. };
-        Progress { epoch, epochs: 4, batch, batches: 2, means, images_per_second: 10., seconds_left: 3. }
+        let means = Epoch {
+            loss: 0.5,
+            cross_entropy: None,
+            isometric: None,
+            accuracy: Some(0.25),
+            seconds: 1.,
+        };
+        Progress {
+            epoch,
+            epochs: 4,
+            batch,
+            batches: 2,
+            means,
+            images_per_second: 10.,
+            seconds_left: 3.,
+        }
     }
 
     #[test]
     fn the_share_counts_parts_of_epochs() {
-        assert_eq!([at(1, 1).position(), at(3, 2).position(), at(4, 2).share()], [0.5, 3., 1.]);
-        assert_eq!(at(3, 1).to_string(), "epoch 3/4 (50 %): loss 0.5000, accuracy 0.2500; 10 images/s, 3 s left");
+        assert_eq!(
+            [at(1, 1).position(), at(3, 2).position(), at(4, 2).share()],
+            [0.5, 3., 1.]
+        );
+        assert_eq!(
+            at(3, 1).to_string(),
+            "epoch 3/4 (50 %): loss 0.5000, accuracy 0.2500; 10 images/s, 3 s left"
+        );
     }
 
     #[test]
@@ -107,12 +134,19 @@ mod tests {
         drop(show);
         let text = written.text();
         assert!(text.starts_with("a:  62 %|██████▎   | 2/4 ["), "{text}");
-        assert!(text.ends_with("epochs/s] loss 0.5000, accuracy 0.2500\n"), "{text}");
+        assert!(
+            text.ends_with("epochs/s] loss 0.5000, accuracy 0.2500\n"),
+            "{text}"
+        );
 
         let (bar, written) = Bar::in_memory("a");
         let mut show = shown_on(bar);
         [at(3, 2), at(4, 2), at(1, 2)].iter().for_each(&mut show);
         drop(show);
-        assert!(written.text().starts_with("a:  25 %|██▌       | 1/4 ["), "{}", written.text());
+        assert!(
+            written.text().starts_with("a:  25 %|██▌       | 1/4 ["),
+            "{}",
+            written.text()
+        );
     }
 }

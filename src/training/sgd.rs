@@ -17,14 +17,20 @@ pub struct SgdParams {
     pub momentum: f64,
     /// Whether the gradient is that of where the momentum leads (Nesterov 1983); true by default.
     pub nesterov: bool,
-    /// λ, the factor of the weights that is added to their gradient, at least 0; 5e-4 by default. Weights of one axis
-    /// (biases, factors of normalisations) are left out (He et al. 2019, section 3.1).
+    /// λ, the factor of the weights that is added to their gradient, at least 0; 5e-4 by default.
+    /// Weights of one axis (biases, factors of normalisations) are left out (He et al. 2019,
+    /// section 3.1).
     pub weight_decay: f64,
 }
 
 impl Default for SgdParams {
     fn default() -> Self {
-        Self { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 5e-4 }
+        Self {
+            learning_rate: 0.1,
+            momentum: 0.9,
+            nesterov: true,
+            weight_decay: 5e-4,
+        }
     }
 }
 
@@ -34,19 +40,27 @@ impl SgdParams {
     /// # Errors
     /// The learning rate or the weight decay negative or not finite, the momentum outside [0, 1).
     pub fn validate(&self) -> Result<()> {
-        for (name, value) in [("learning_rate", self.learning_rate), ("weight_decay", self.weight_decay)] {
+        for (name, value) in [
+            ("learning_rate", self.learning_rate),
+            ("weight_decay", self.weight_decay),
+        ] {
             if !(value.is_finite() && value >= 0.) {
                 return Err(Error::argument(name, "a finite number ≥ 0", value));
             }
         }
         if !(0. ..1.).contains(&self.momentum) {
-            return Err(Error::argument("momentum", "a number in [0, 1)", self.momentum));
+            return Err(Error::argument(
+                "momentum",
+                "a number in [0, 1)",
+                self.momentum,
+            ));
         }
         Ok(())
     }
 }
 
-/// Stochastic gradient descent with momentum, as PyTorch's `torch.optim.SGD` does it with dampening 0:
+/// Stochastic gradient descent with momentum, as PyTorch's `torch.optim.SGD` does it with dampening
+/// 0:
 ///
 /// d = g + λ θ, v ← μ v + d, θ ← θ − lr · (d + μ v) with Nesterov's momentum, θ − lr · v without.
 ///
@@ -72,9 +86,19 @@ impl Sgd {
         let weights = parameters.named();
         let velocity = weights
             .iter()
-            .map(|(name, var)| Ok((name.clone(), Var::zeros(var.shape(), var.dtype(), var.device())?)))
+            .map(|(name, var)| {
+                Ok((
+                    name.clone(),
+                    Var::zeros(var.shape(), var.dtype(), var.device())?,
+                ))
+            })
             .collect::<Result<_>>()?;
-        Ok(Self { params, step: 0, velocity, weights })
+        Ok(Self {
+            params,
+            step: 0,
+            velocity,
+            weights,
+        })
     }
 
     /// Moves every weight that has a gradient.
@@ -83,15 +107,26 @@ impl Sgd {
     /// A tensor operation failed.
     pub fn step(&mut self, gradients: &GradStore) -> Result<()> {
         self.step += 1;
-        let SgdParams { learning_rate, momentum, nesterov, weight_decay } = self.params;
+        let SgdParams {
+            learning_rate,
+            momentum,
+            nesterov,
+            weight_decay,
+        } = self.params;
         for (weight, velocity) in self.weights.values().zip(self.velocity.values()) {
-            let Some(gradient) = gradients.get(weight) else { continue };
+            let Some(gradient) = gradients.get(weight) else {
+                continue;
+            };
             let (theta, mut d) = (weight.as_detached_tensor(), gradient.detach());
             if weight_decay > 0. && weight.rank() > 1 {
                 d = (d + (&theta * weight_decay)?)?;
             }
             let v = ((velocity.as_detached_tensor() * momentum)? + &d)?;
-            let direction = if nesterov { (d + (&v * momentum)?)? } else { v.clone() };
+            let direction = if nesterov {
+                (d + (&v * momentum)?)?
+            } else {
+                v.clone()
+            };
             velocity.set(&v)?;
             weight.set(&(theta - (direction * learning_rate)?)?)?;
         }

@@ -22,7 +22,8 @@ use crate::training::{Epoch, History, Optimizer, Progress, Schedule};
 
 /// Between two reports inside an epoch.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
-/// The batches that averaged weights see for new running statistics; what was before has then the share 0.9^100 in them.
+/// The batches that averaged weights see for new running statistics; what was before has then the
+/// share 0.9^100 in them.
 const REFRESHING: usize = 100;
 
 /// The parameters of a run; the defaults are the *isometry* paper's for MNIST (section 2.2).
@@ -30,22 +31,25 @@ const REFRESHING: usize = 100;
 pub struct TrainParams {
     /// How often every image is seen; 5 by default.
     pub epochs: usize,
-    /// Images a step; 100 by default. The last batch of an epoch takes what is left. One batch of all images keeps their
-    /// order.
+    /// Images a step; 100 by default. The last batch of an epoch takes what is left. One batch of
+    /// all images keeps their order.
     pub batch_size: usize,
-    /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by default.
+    /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
+    /// default.
     pub optimizer: Optimizer,
     /// The learning rate over the run; constant by default.
     pub schedule: Schedule,
-    /// Whether the weights are in the end the mean over those after each step (Izmailov et al. 2018), for a constant rate;
-    /// not by default. Running statistics are then taken anew from 100 batches of the training images.
+    /// Whether the weights are in the end the mean over those after each step (Izmailov et al.
+    /// 2018), for a constant rate; not by default. Running statistics are then taken anew from 100
+    /// batches of the training images.
     pub average: bool,
     /// What happens to the images of a batch before the network sees them; nothing by default.
     pub augmentation: Augmentation,
-    /// Decides the order of the images; 0 by default. The initial weights come from the seed of their own builder.
+    /// Decides the order of the images; 0 by default. The initial weights come from the seed of
+    /// their own builder.
     pub seed: u64,
-    /// What decides the numbers besides the parameters of [`train`], as the weights of another network in the loss; nothing
-    /// by default. A checkpoint with another context is another run's.
+    /// What decides the numbers besides the parameters of [`train`], as the weights of another
+    /// network in the loss; nothing by default. A checkpoint with another context is another run's.
     pub context: String,
     /// A file that is written after every epoch and taken up again if it is there; none by default.
     pub checkpoint: Option<PathBuf>,
@@ -83,28 +87,32 @@ impl TrainParams {
     }
 }
 
-/// Trains `network`, whose weights are `parameters`, on `images` (N, …) and `labels` (N,) of u32 to make `loss` small.
+/// Trains `network`, whose weights are `parameters`, on `images` (N, …) and `labels` (N,) of u32 to
+/// make `loss` small.
 ///
-/// Every epoch goes through the images once, in an order of its own that depends on the seed and the epoch alone. The
-/// numbers are the same for the same seed, on any number of threads, and whether or not the run was interrupted: with
-/// [`TrainParams::checkpoint`] a run goes on after the last epoch that was finished, and one that is finished already
-/// only loads its weights. A checkpoint may be taken further with more `epochs` at a constant learning rate; one of
-/// another run (other hyper-parameters, data or initial weights) is refused.
+/// Every epoch goes through the images once, in an order of its own that depends on the seed and
+/// the epoch alone. The numbers are the same for the same seed, on any number of threads, and
+/// whether or not the run was interrupted: with [`TrainParams::checkpoint`] a run goes on after the
+/// last epoch that was finished, and one that is finished already only loads its weights. A
+/// checkpoint may be taken further with more `epochs` at a constant learning rate; one of another
+/// run (other hyper-parameters, data or initial weights) is refused.
 ///
 /// `progress` is called after every epoch and at most ten times a second in between; see
 /// [`printer`](crate::training::printer).
 ///
-/// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the steps that were done,
-/// [`Parameters::history`] the epochs that were finished, and the checkpoint, if there is one, the last of them: the same
-/// call then goes on from there. (Before the end of the first epoch there is no file yet, and the same call begins with the
-/// weights as they are; a network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
+/// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the
+/// steps that were done, [`Parameters::history`] the epochs that were finished, and the checkpoint,
+/// if there is one, the last of them: the same call then goes on from there. (Before the end of the
+/// first epoch there is no file yet, and the same call begins with the weights as they are; a
+/// network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
 /// step, not yet their mean.
 ///
 /// *isometry* paper, section 2.2: five epochs, batches of 100, Adam.
 ///
 /// # Errors
-/// A parameter out of its range, shapes that do not fit, labels out of range, a checkpoint of another run, a file that
-/// cannot be written, a loss or weights that are no longer finite, or [`Error::Interrupted`].
+/// A parameter out of its range, shapes that do not fit, labels out of range, a checkpoint of
+/// another run, a file that cannot be written, a loss or weights that are no longer finite, or
+/// [`Error::Interrupted`].
 pub fn train(
     network: &dyn Network,
     parameters: &Parameters,
@@ -117,23 +125,51 @@ pub fn train(
     params.validate()?;
     let n = match images.dims().first() {
         Some(&n) if n > 0 => n,
-        _ => return Err(Error::shape("train", "images", "(N, …), N at least 1", images.dims())),
+        _ => {
+            return Err(Error::shape(
+                "train",
+                "images",
+                "(N, …), N at least 1",
+                images.dims(),
+            ));
+        }
     };
     if labels.dims() != [n] {
-        return Err(Error::shape("train", "labels", format!("({n},), one for each image"), labels.dims()));
+        return Err(Error::shape(
+            "train",
+            "labels",
+            format!("({n},), one for each image"),
+            labels.dims(),
+        ));
     }
     let mut state = State::new(parameters, params.optimizer)?;
-    let average = if params.average { Some(Average::new(parameters)?) } else { None };
+    let average = if params.average {
+        Some(Average::new(parameters)?)
+    } else {
+        None
+    };
     let mut history = History::default();
     let (mut checkpoint, mut _origin) = (None, None);
     if let Some(path) = &params.checkpoint {
         let begun = begun(parameters, path)?;
         let run = describe(&begun, loss, images, labels, params)?;
-        history = checkpoint::load(path, &run, parameters, &mut state, average.as_ref())?.unwrap_or_default();
-        (checkpoint, _origin) = (Some((path, run)), Some(KeepOrigin { parameters, path, begun }));
+        history = checkpoint::load(path, &run, parameters, &mut state, average.as_ref())?
+            .unwrap_or_default();
+        (checkpoint, _origin) = (
+            Some((path, run)),
+            Some(KeepOrigin {
+                parameters,
+                path,
+                begun,
+            }),
+        );
         if history.epochs.len() > params.epochs {
             let expected = format!("at most {} epochs", params.epochs);
-            return Err(Error::file(path, expected, format!("{} epochs", history.epochs.len())));
+            return Err(Error::file(
+                path,
+                expected,
+                format!("{} epochs", history.epochs.len()),
+            ));
         }
     }
 
@@ -151,8 +187,12 @@ pub fn train(
             let (x, t) = take(images, labels, order.as_ref(), batch, params)?;
             let mut draws = rng.stream(format!("augmentation of epoch {epoch}, batch {batch}"));
             let x = params.augmentation.apply(&x, &mut draws)?;
-            let factor = params.schedule.factor(epoch * batches + batch, params.epochs * batches);
-            let terms = step(network, loss, &x, &t, |gradients| state.step(params.optimizer, factor, gradients))?;
+            let factor = params
+                .schedule
+                .factor(epoch * batches + batch, params.epochs * batches);
+            let terms = step(network, loss, &x, &t, |gradients| {
+                state.step(params.optimizer, factor, gradients)
+            })?;
             sums.add(&terms, &t)?;
             if let Some(average) = &average {
                 average.add(parameters, epoch * batches + batch + 1)?;
@@ -165,7 +205,10 @@ pub fn train(
             reported = Instant::now();
             let means = sums.means(epoch_begun.elapsed())?;
             if !means.loss.is_finite() {
-                let expected = format!("finite numbers in epoch {} (a smaller learning rate may help)", epoch + 1);
+                let expected = format!(
+                    "finite numbers in epoch {} (a smaller learning rate may help)",
+                    epoch + 1
+                );
                 return Err(Error::argument("loss", expected, means.loss));
             }
             if last {
@@ -181,7 +224,15 @@ pub fn train(
             let left = (params.epochs - epoch) * n - sums.images;
             let seconds_left = left as f64 / images_per_second;
             let (epoch, epochs, batch) = (epoch + 1, params.epochs, batch + 1);
-            progress(&Progress { epoch, epochs, batch, batches, means, images_per_second, seconds_left });
+            progress(&Progress {
+                epoch,
+                epochs,
+                batch,
+                batches,
+                means,
+                images_per_second,
+                seconds_left,
+            });
         }
     }
     if let Some(average) = &average {
@@ -205,7 +256,8 @@ pub(super) fn check_finite(parameters: &Parameters, epochs: usize) -> Result<()>
     match parameters.are_finite()? {
         true => Ok(()),
         false => {
-            let expected = format!("finite after epoch {epochs} (a smaller learning rate may help)");
+            let expected =
+                format!("finite after epoch {epochs} (a smaller learning rate may help)");
             Err(Error::argument("weights", expected, "NaN or ∞"))
         }
     }
@@ -219,22 +271,38 @@ fn take(
     batch: usize,
     params: &TrainParams,
 ) -> Result<(Tensor, Tensor)> {
-    let Some(order) = order else { return Ok((images.clone(), labels.clone())) };
+    let Some(order) = order else {
+        return Ok((images.clone(), labels.clone()));
+    };
     let start = batch * params.batch_size;
     let rows = order.narrow(0, start, params.batch_size.min(order.elem_count() - start))?;
-    Ok((images.index_select(&rows, 0)?, labels.index_select(&rows, 0)?))
+    Ok((
+        images.index_select(&rows, 0)?,
+        labels.index_select(&rows, 0)?,
+    ))
 }
 
 /// The order of the images in an epoch; one batch of all images needs none.
-fn order(rng: &Rng, epoch: usize, n: usize, params: &TrainParams, device: &Device) -> Result<Option<Tensor>> {
+fn order(
+    rng: &Rng,
+    epoch: usize,
+    n: usize,
+    params: &TrainParams,
+    device: &Device,
+) -> Result<Option<Tensor>> {
     if n <= params.batch_size {
         return Ok(None);
     }
     let order = rng.stream(format!("epoch {epoch}")).permutation(n);
-    Ok(Some(Tensor::from_vec(order.into_iter().map(|index| index as u32).collect(), n, device)?))
+    Ok(Some(Tensor::from_vec(
+        order.into_iter().map(|index| index as u32).collect(),
+        n,
+        device,
+    )?))
 }
 
-/// One step: the loss of a batch and its gradients, which `update` then follows, as [`Adam::step`](super::Adam::step).
+/// One step: the loss of a batch and its gradients, which `update` then follows, as
+/// [`Adam::step`](super::Adam::step).
 ///
 /// `x`: (N, …); `labels`: (N,) of u32. The terms are those before the step.
 ///
@@ -247,7 +315,8 @@ pub fn step(
     labels: &Tensor,
     update: impl FnOnce(&GradStore) -> Result<()> + Send,
 ) -> Result<Terms> {
-    // On a thread of the pool: a kernel that needs a second one then finds it awake, and waits for no hand-over.
+    // On a thread of the pool: a kernel that needs a second one then finds it awake, and waits for
+    // no hand-over.
     rayon::scope(|_| {
         let terms = loss.terms(network, x, labels)?;
         update(&terms.loss.backward()?)?;
@@ -255,12 +324,17 @@ pub fn step(
     })
 }
 
-/// The digest of the weights that the run of a checkpoint begins with: those of now, but if that run was left in this
-/// process and its weights are still as it left them, those that it began with.
+/// The digest of the weights that the run of a checkpoint begins with: those of now, but if that
+/// run was left in this process and its weights are still as it left them, those that it began
+/// with.
 fn begun(parameters: &Parameters, checkpoint: &Path) -> Result<String> {
     let now = parameters.digest()?;
     Ok(match parameters.origin() {
-        Some(origin) if checkpoint.exists() && origin.checkpoint == checkpoint && origin.left == now => origin.begun,
+        Some(origin)
+            if checkpoint.exists() && origin.checkpoint == checkpoint && origin.left == now =>
+        {
+            origin.begun
+        }
         _ => now,
     })
 }
@@ -277,13 +351,24 @@ impl Drop for KeepOrigin<'_> {
         // Without a digest the run can still be taken up, by weights drawn anew.
         if let Ok(left) = self.parameters.digest() {
             let (checkpoint, begun) = (self.path.to_path_buf(), std::mem::take(&mut self.begun));
-            self.parameters.set_origin(Origin { checkpoint, begun, left });
+            self.parameters.set_origin(Origin {
+                checkpoint,
+                begun,
+                left,
+            });
         }
     }
 }
 
-/// What decides the numbers of a run, but for the number of epochs; `begun` is the digest of its initial weights.
-fn describe(begun: &str, loss: &dyn Loss, images: &Tensor, labels: &Tensor, params: &TrainParams) -> Result<Run> {
+/// What decides the numbers of a run, but for the number of epochs; `begun` is the digest of its
+/// initial weights.
+fn describe(
+    begun: &str,
+    loss: &dyn Loss,
+    images: &Tensor,
+    labels: &Tensor,
+    params: &TrainParams,
+) -> Result<Run> {
     // All labels, but only some of the images: enough to tell two data sets from one another.
     let some = images.narrow(0, 0, images.dim(0)?.min(100))?;
     // Only a schedule depends on how long the run will be.
@@ -339,13 +424,19 @@ impl Sums {
             Ok(())
         };
         let right = |logits: &Tensor| -> Result<Tensor> {
-            Ok(metrics::classes(logits)?.eq(labels)?.to_dtype(DType::F64)?.mean_all()?)
+            Ok(metrics::classes(logits)?
+                .eq(labels)?
+                .to_dtype(DType::F64)?
+                .mean_all()?)
         };
         self.images += count;
         add(&mut self.loss, Some(&terms.loss))?;
         add(&mut self.cross_entropy, terms.cross_entropy.as_ref())?;
         add(&mut self.isometric, terms.isometric.as_ref())?;
-        add(&mut self.correct, terms.logits.as_ref().map(right).transpose()?.as_ref())
+        add(
+            &mut self.correct,
+            terms.logits.as_ref().map(right).transpose()?.as_ref(),
+        )
     }
 
     pub(super) fn means(&self, elapsed: Duration) -> Result<Epoch> {

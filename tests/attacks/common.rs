@@ -33,8 +33,15 @@ impl Network for Mlp {
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         let (weight, bias) = &self.layers[index];
-        let y = x.flatten_from(1)?.matmul(&weight.t()?)?.broadcast_add(bias)?;
-        Ok(if index + 1 < self.layers.len() { y.tanh()? } else { y })
+        let y = x
+            .flatten_from(1)?
+            .matmul(&weight.t()?)?
+            .broadcast_add(bias)?;
+        Ok(if index + 1 < self.layers.len() {
+            y.tanh()?
+        } else {
+            y
+        })
     }
 }
 
@@ -47,7 +54,10 @@ pub struct CrossEntropy {
 impl Loss for CrossEntropy {
     fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        Ok(candle_nn::loss::cross_entropy(&network.forward(x)?, labels)?)
+        Ok(candle_nn::loss::cross_entropy(
+            &network.forward(x)?,
+            labels,
+        )?)
     }
 }
 
@@ -63,11 +73,16 @@ where
     }
 }
 
-/// (rows, 12) images in [0, 1], some pixels on the bounds, and labels below 4 that a network need not agree with.
+/// (rows, 12) images in [0, 1], some pixels on the bounds, and labels below 4 that a network need
+/// not agree with.
 pub fn batch(seed: u64, rows: usize, dtype: DType) -> Result<(Tensor, Tensor)> {
     let mut rng = Rng::new(seed).stream("images");
-    let images = rng.uniform((rows, 12), -0.2, 1.2, dtype, &Device::Cpu)?.clamp(0., 1.)?;
-    let labels = (0..rows).map(|_| Ok(rng.below(4)? as u32)).collect::<Result<Vec<_>>>()?;
+    let images = rng
+        .uniform((rows, 12), -0.2, 1.2, dtype, &Device::Cpu)?
+        .clamp(0., 1.)?;
+    let labels = (0..rows)
+        .map(|_| Ok(rng.below(4)? as u32))
+        .collect::<Result<Vec<_>>>()?;
     Ok((images, Tensor::new(labels, &Device::Cpu)?))
 }
 
@@ -79,5 +94,8 @@ pub fn values(tensor: &Tensor) -> Result<Vec<f64>> {
 /// The largest difference between two lists of equal length.
 pub fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0., f64::max)
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0., f64::max)
 }

@@ -26,7 +26,10 @@ fn gradient_equals_central_differences() -> Result<()> {
     };
     for (index, found) in found.iter().enumerate() {
         let expected = (at(index, STEP)? - at(index, -STEP)?) / (2. * STEP);
-        assert!((found - expected).abs() < TOLERANCE, "pixel {index}: {found} against {expected}");
+        assert!(
+            (found - expected).abs() < TOLERANCE,
+            "pixel {index}: {found} against {expected}"
+        );
     }
     Ok(())
 }
@@ -47,17 +50,36 @@ fn gradient_does_not_ask_where_the_input_came_from() -> Result<()> {
 fn a_gradient_that_is_missing_or_no_number_is_an_error() -> Result<()> {
     let network = Mlp::random(1, &[12, 4], DType::F32)?;
     let (images, labels) = batch(2, 3, DType::F32)?;
-    let message = |loss: &dyn Loss| gradient(&network, loss, &images, &labels).unwrap_err().to_string();
+    let message = |loss: &dyn Loss| {
+        gradient(&network, loss, &images, &labels)
+            .unwrap_err()
+            .to_string()
+    };
     // softmax_last_dim has no backward pass, and says nothing.
     let cut = Custom(|network: &dyn Network, x: &Tensor, _: &Tensor| {
-        Ok(candle_nn::ops::softmax_last_dim(&network.forward(x)?)?.sqr()?.sum_all()?)
+        Ok(candle_nn::ops::softmax_last_dim(&network.forward(x)?)?
+            .sqr()?
+            .sum_all()?)
     });
-    assert!(message(&cut).starts_with("gradient is missing; expected"), "{}", message(&cut));
+    assert!(
+        message(&cut).starts_with("gradient is missing; expected"),
+        "{}",
+        message(&cut)
+    );
     // d√u/du at u = 0 times du/dx = 0: a finite loss with a gradient of NaN where a pixel is 0.
-    let corner = Custom(|_: &dyn Network, x: &Tensor, _: &Tensor| Ok(x.sqr()?.sqrt()?.sum_all()?));
-    assert!(message(&corner).starts_with("gradient is not finite"), "{}", message(&corner));
-    let vector = Custom(|network: &dyn Network, x: &Tensor, _: &Tensor| Ok(network.forward(x)?.sum(1)?));
-    assert_eq!(message(&vector), "gradient: loss has shape [3]; expected () (a scalar)");
+    let corner =
+        Custom(|_: &dyn Network, x: &Tensor, _: &Tensor| Ok(x.sqr()?.sqrt()?.sum_all()?));
+    assert!(
+        message(&corner).starts_with("gradient is not finite"),
+        "{}",
+        message(&corner)
+    );
+    let vector =
+        Custom(|network: &dyn Network, x: &Tensor, _: &Tensor| Ok(network.forward(x)?.sum(1)?));
+    assert_eq!(
+        message(&vector),
+        "gradient: loss has shape [3]; expected () (a scalar)"
+    );
     Ok(())
 }
 
@@ -68,15 +90,26 @@ fn cosine_is_that_of_the_two_directions() -> Result<()> {
     let labels = Tensor::new(&[0u32, 1], &Device::Cpu)?;
     // Σ a·x has the gradient a, row by row.
     let along = |a: [[f64; 3]; 2]| {
-        Custom(move |_: &dyn Network, x: &Tensor, _: &Tensor| Ok((x * Tensor::new(&a, &Device::Cpu)?)?.sum_all()?))
+        Custom(move |_: &dyn Network, x: &Tensor, _: &Tensor| {
+            Ok((x * Tensor::new(&a, &Device::Cpu)?)?.sum_all()?)
+        })
     };
     let cosine = |a, b| gradient_cosine(&network, &along(a), &along(b), &x, &labels);
     let close = |a: Option<f64>, b: f64| (a.unwrap() - b).abs() < 1e-15;
     let found = cosine([[3., 4., 0.], [1., 0., 0.]], [[4., 3., 0.], [0., 0., -2.]])?;
-    assert!(close(found.per_sample[0], 24. / 25.) && close(found.per_sample[1], 0.) && close(found.mean, 12. / 25.));
+    assert!(
+        close(found.per_sample[0], 24. / 25.)
+            && close(found.per_sample[1], 0.)
+            && close(found.mean, 12. / 25.)
+    );
     // Length does not matter, however small: squares of 1e-200 are 0.
-    let found = cosine([[3e-200, 4e-200, 0.], [1e200, 0., 0.]], [[3., 4., 0.], [-1., 0., 0.]])?;
-    assert!(close(found.per_sample[0], 1.) && close(found.per_sample[1], -1.) && close(found.mean, 0.));
+    let found = cosine(
+        [[3e-200, 4e-200, 0.], [1e200, 0., 0.]],
+        [[3., 4., 0.], [-1., 0., 0.]],
+    )?;
+    assert!(
+        close(found.per_sample[0], 1.) && close(found.per_sample[1], -1.) && close(found.mean, 0.)
+    );
     // A zero gradient has no direction, and does not count.
     let found = cosine([[0., 0., 0.], [1., 1., 0.]], [[1., 2., 3.], [1., 0., 0.]])?;
     assert!(found.per_sample[0].is_none() && close(found.mean, 0.5f64.sqrt()));

@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use isopath::Result;
-use isopath::attacks::{Adversarial, Bounds, FgsmParams, Goal, Norm, PgdParams, fgsm, pgd, transfer};
+use isopath::attacks::{
+    Adversarial, Bounds, FgsmParams, Goal, Norm, PgdParams, fgsm, pgd, transfer,
+};
 use isopath::models::Network;
 use isopath::rng::Rng;
 use proptest::prelude::*;
@@ -19,21 +21,37 @@ fn bits(images: &Tensor) -> Result<Vec<u64>> {
 fn attack(norm: Norm, rows: usize, params: &PgdParams) -> Result<Adversarial> {
     let (images, labels) = batch(5, rows, DType::F32)?;
     let network = Mlp::random(3, &WIDTHS, DType::F32)?;
-    let params = PgdParams { norm, ..params.clone() };
-    pgd(&network, &CrossEntropy::default(), &images, &labels, 0.3, &params)
+    let params = PgdParams {
+        norm,
+        ..params.clone()
+    };
+    pgd(
+        &network,
+        &CrossEntropy::default(),
+        &images,
+        &labels,
+        0.3,
+        &params,
+    )
 }
 
 #[test]
 fn fgsm_is_pgd_with_one_full_step_bit_for_bit() -> Result<()> {
     let network = Mlp::random(1, &WIDTHS, DType::F32)?;
     let (images, labels) = batch(2, 33, DType::F32)?;
-    let targets = Goal::Targeted(((&labels + 1.)? - (labels.ge(3u32)?.to_dtype(DType::U32)? * 4.)?)?);
+    let targets =
+        Goal::Targeted(((&labels + 1.)? - (labels.ge(3u32)?.to_dtype(DType::U32)? * 4.)?)?);
     let loss = CrossEntropy::default();
     for norm in [Norm::LInf, Norm::L2] {
         for goal in [Goal::Untargeted, targets.clone()] {
             for bounds in [Some(Bounds::default()), None] {
                 for eps in [0.01, 0.1, 0.7, 1.] {
-                    let one = FgsmParams { norm, goal: goal.clone(), bounds, batch_size: 10 };
+                    let one = FgsmParams {
+                        norm,
+                        goal: goal.clone(),
+                        bounds,
+                        batch_size: 10,
+                    };
                     let many = PgdParams {
                         norm,
                         goal: goal.clone(),
@@ -46,7 +64,10 @@ fn fgsm_is_pgd_with_one_full_step_bit_for_bit() -> Result<()> {
                     let one = fgsm(&network, &loss, &images, &labels, eps, &one)?;
                     let many = pgd(&network, &loss, &images, &labels, eps, &many)?;
                     assert_eq!(bits(&one.images)?, bits(&many.images)?);
-                    assert_eq!((one.predictions, one.success), (many.predictions, many.success));
+                    assert_eq!(
+                        (one.predictions, one.success),
+                        (many.predictions, many.success)
+                    );
                 }
             }
         }
@@ -58,42 +79,82 @@ fn fgsm_is_pgd_with_one_full_step_bit_for_bit() -> Result<()> {
 fn one_step_from_an_image_is_the_sign_of_its_gradient() -> Result<()> {
     // Logits (0, w·x): the gradient at label 0 is a positive multiple of w, and 0 where w is 0.
     let weight = Tensor::new(&[[0f32, 0., 0.], [2., -3., 0.]], &Device::Cpu)?;
-    let network = Mlp { layers: vec![(weight, Tensor::zeros(2, DType::F32, &Device::Cpu)?)] };
+    let network = Mlp {
+        layers: vec![(weight, Tensor::zeros(2, DType::F32, &Device::Cpu)?)],
+    };
     let images = Tensor::new(&[[0.5f32, 0.5, 0.5], [0.9, 0.1, 1.]], &Device::Cpu)?;
     let labels = Tensor::new(&[0u32, 0], &Device::Cpu)?;
-    let found = fgsm(&network, &CrossEntropy::default(), &images, &labels, 0.25, &FgsmParams::default())?;
-    assert_eq!(found.images.to_vec2::<f32>()?, [[0.75, 0.25, 0.5], [1., 0., 1.]]);
+    let found = fgsm(
+        &network,
+        &CrossEntropy::default(),
+        &images,
+        &labels,
+        0.25,
+        &FgsmParams::default(),
+    )?;
+    assert_eq!(
+        found.images.to_vec2::<f32>()?,
+        [[0.75, 0.25, 0.5], [1., 0., 1.]]
+    );
     assert_eq!(found.gradient_evaluations, 1);
     Ok(())
 }
 
-/// A linear network of two classes loses exactly ε‖w‖₁ (L∞) or ε‖w‖₂ (L2) of its margin m = w·x + b, w = w₁ − w₀.
+/// A linear network of two classes loses exactly ε‖w‖₁ (L∞) or ε‖w‖₂ (L2) of its margin m = w·x +
+/// b, w = w₁ − w₀.
 #[test]
 fn a_linear_network_loses_the_dual_norm_of_its_margin() -> Result<()> {
     // A sum of twelve products, about ten steps of them.
     const ROUNDING: f64 = 1e-13;
     let network = Mlp::random(8, &[12, 2], DType::F64)?;
     let weights = network.layers[0].0.to_vec2::<f64>()?;
-    let w: Vec<f64> = weights[1].iter().zip(&weights[0]).map(|(a, b)| a - b).collect();
+    let w: Vec<f64> = weights[1]
+        .iter()
+        .zip(&weights[0])
+        .map(|(a, b)| a - b)
+        .collect();
     let (images, _) = batch(9, 50, DType::F64)?;
     let margins = |images: &Tensor| -> Result<Vec<f64>> {
-        Ok(network.forward(images)?.to_vec2::<f64>()?.iter().map(|logits| logits[1] - logits[0]).collect())
+        Ok(network
+            .forward(images)?
+            .to_vec2::<f64>()?
+            .iter()
+            .map(|logits| logits[1] - logits[0])
+            .collect())
     };
     let clean = margins(&images)?;
     let labels: Vec<u32> = clean.iter().map(|margin| u32::from(*margin > 0.)).collect();
     let labels = Tensor::new(labels, &Device::Cpu)?;
-    for (norm, dual) in
-        [(Norm::LInf, w.iter().map(|w| w.abs()).sum::<f64>()), (Norm::L2, w.iter().map(|w| w * w).sum::<f64>().sqrt())]
-    {
+    for (norm, dual) in [
+        (Norm::LInf, w.iter().map(|w| w.abs()).sum::<f64>()),
+        (Norm::L2, w.iter().map(|w| w * w).sum::<f64>().sqrt()),
+    ] {
         let mut accuracies = Vec::new();
         for eps in [0., 0.05, 0.2, 0.6] {
             for (alpha, steps) in [(0.09, 10), (0.7, 1)] {
-                let params = PgdParams { norm, alpha, steps, bounds: None, ..Default::default() };
-                let found = pgd(&network, &CrossEntropy::default(), &images, &labels, eps, &params)?;
+                let params = PgdParams {
+                    norm,
+                    alpha,
+                    steps,
+                    bounds: None,
+                    ..Default::default()
+                };
+                let found = pgd(
+                    &network,
+                    &CrossEntropy::default(),
+                    &images,
+                    &labels,
+                    eps,
+                    &params,
+                )?;
                 for (clean, attacked) in clean.iter().zip(margins(&found.images)?) {
                     assert!((clean - clean.signum() * eps * dual - attacked).abs() < ROUNDING);
                 }
-                let robust = clean.iter().filter(|margin| margin.abs() > eps * dual).count() as f64 / 50.;
+                let robust = clean
+                    .iter()
+                    .filter(|margin| margin.abs() > eps * dual)
+                    .count() as f64
+                    / 50.;
                 assert!((1. - found.success_rate() - robust).abs() < 1e-12);
                 accuracies.push(robust);
             }
@@ -110,25 +171,65 @@ fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
     let (images, labels) = batch(6, 40, DType::F32)?;
     let targets = Tensor::full(2u32, 40, &Device::Cpu)?;
     for norm in [Norm::LInf, Norm::L2] {
-        let params = PgdParams { norm, alpha: 0.05, ..Default::default() };
-        let found = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &params)?;
+        let params = PgdParams {
+            norm,
+            alpha: 0.05,
+            ..Default::default()
+        };
+        let found = pgd(
+            &network,
+            &CrossEntropy::default(),
+            &images,
+            &labels,
+            0.4,
+            &params,
+        )?;
         assert!(found.loss_after > found.loss_before + 0.1, "{found:?}");
         // Of all images, in batches of whatever size: the last of 40 by 7 is a smaller one.
-        let parts = PgdParams { batch_size: 7, ..params.clone() };
-        let parts = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &parts)?;
-        for (images, losses) in
-            [(&images, [found.loss_before, parts.loss_before]), (&parts.images, [parts.loss_after; 2])]
-        {
-            let logits = network.forward(images)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let parts = PgdParams {
+            batch_size: 7,
+            ..params.clone()
+        };
+        let parts = pgd(
+            &network,
+            &CrossEntropy::default(),
+            &images,
+            &labels,
+            0.4,
+            &parts,
+        )?;
+        for (images, losses) in [
+            (&images, [found.loss_before, parts.loss_before]),
+            (&parts.images, [parts.loss_after; 2]),
+        ] {
+            let logits = network
+                .forward(images)?
+                .to_dtype(DType::F64)?
+                .to_vec2::<f64>()?;
             let each = logits
                 .iter()
                 .zip(labels.to_vec1::<u32>()?)
-                .map(|(row, label)| row.iter().map(|logit| logit.exp()).sum::<f64>().ln() - row[label as usize]);
+                .map(|(row, label)| {
+                    row.iter().map(|logit| logit.exp()).sum::<f64>().ln() - row[label as usize]
+                });
             let mean = each.sum::<f64>() / 40.;
-            assert!(losses.iter().all(|loss| (loss - mean).abs() < 1e-6), "{losses:?} {mean}");
+            assert!(
+                losses.iter().all(|loss| (loss - mean).abs() < 1e-6),
+                "{losses:?} {mean}"
+            );
         }
-        let params = PgdParams { goal: Goal::Targeted(targets.clone()), ..params };
-        let found = pgd(&network, &CrossEntropy::default(), &images, &labels, 0.4, &params)?;
+        let params = PgdParams {
+            goal: Goal::Targeted(targets.clone()),
+            ..params
+        };
+        let found = pgd(
+            &network,
+            &CrossEntropy::default(),
+            &images,
+            &labels,
+            0.4,
+            &params,
+        )?;
         assert!(found.loss_after < found.loss_before - 0.1, "{found:?}");
         for (prediction, success) in found.predictions.iter().zip(&found.success) {
             assert_eq!(*success, *prediction == 2);
@@ -140,12 +241,25 @@ fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
 #[test]
 fn any_number_of_threads_finds_the_same_images() -> Result<()> {
     for norm in [Norm::LInf, Norm::L2] {
-        let params = PgdParams { random_start: true, restarts: 2, batch_size: 7, alpha: 0.1, ..Default::default() };
+        let params = PgdParams {
+            random_start: true,
+            restarts: 2,
+            batch_size: 7,
+            alpha: 0.1,
+            ..Default::default()
+        };
         let mut found = Vec::new();
         for threads in [1, 2, 5] {
-            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             let adversarial = pool.install(|| attack(norm, 100, &params))?;
-            found.push((bits(&adversarial.images)?, adversarial.predictions, adversarial.loss_after.to_bits()));
+            found.push((
+                bits(&adversarial.images)?,
+                adversarial.predictions,
+                adversarial.loss_after.to_bits(),
+            ));
         }
         assert_eq!(found[0], found[1]);
         assert_eq!(found[0], found[2]);
@@ -171,15 +285,35 @@ fn a_random_start_is_uniform_in_the_ball() -> Result<()> {
                 batch_size: 500,
                 ..Default::default()
             };
-            pgd(&network, &CrossEntropy::default(), &images, &labels, eps, &params)
+            pgd(
+                &network,
+                &CrossEntropy::default(),
+                &images,
+                &labels,
+                eps,
+                &params,
+            )
         };
         let found = start(1)?;
-        // In a ball of d dimensions (r / ε)^d is uniform, in either norm: mean 1/2, variance 1/12. Five standard errors.
-        let uniform = found.distance.iter().map(|r| (r / eps).powi(12)).sum::<f64>() / rows as f64;
-        assert!((uniform - 0.5).abs() < 5. * (1. / 12. / rows as f64).sqrt(), "{norm:?}: {uniform}");
+        // In a ball of d dimensions (r / ε)^d is uniform, in either norm: mean 1/2, variance 1/12.
+        // Five standard errors.
+        let uniform = found
+            .distance
+            .iter()
+            .map(|r| (r / eps).powi(12))
+            .sum::<f64>()
+            / rows as f64;
+        assert!(
+            (uniform - 0.5).abs() < 5. * (1. / 12. / rows as f64).sqrt(),
+            "{norm:?}: {uniform}"
+        );
         // Centred: a pixel's standard deviation is below ε.
         let centre = (&found.images - 0.5)?.mean(0)?.to_vec1::<f64>()?;
-        assert!(centre.iter().all(|mean| mean.abs() < 5. * eps / (rows as f64).sqrt()));
+        assert!(
+            centre
+                .iter()
+                .all(|mean| mean.abs() < 5. * eps / (rows as f64).sqrt())
+        );
         assert_eq!(bits(&found.images)?, bits(&start(1)?.images)?);
         assert_ne!(bits(&found.images)?, bits(&start(2)?.images)?);
         // No two batches start alike.
@@ -191,15 +325,33 @@ fn a_random_start_is_uniform_in_the_ball() -> Result<()> {
 
 #[test]
 fn restarts_keep_what_succeeded() -> Result<()> {
-    let params = PgdParams { random_start: true, steps: 1, alpha: 0.05, ..Default::default() };
+    let params = PgdParams {
+        random_start: true,
+        steps: 1,
+        alpha: 0.05,
+        ..Default::default()
+    };
     let one = attack(Norm::LInf, 200, &params)?;
-    let many = attack(Norm::LInf, 200, &PgdParams { restarts: 8, ..params })?;
-    assert_eq!((one.gradient_evaluations, many.gradient_evaluations), (1, 8));
+    let many = attack(
+        Norm::LInf,
+        200,
+        &PgdParams {
+            restarts: 8,
+            ..params
+        },
+    )?;
+    assert_eq!(
+        (one.gradient_evaluations, many.gradient_evaluations),
+        (1, 8)
+    );
     assert!(many.success_rate() > one.success_rate());
     let (before, after) = (one.images.to_vec2::<f32>()?, many.images.to_vec2::<f32>()?);
     for row in 0..200 {
         // The first attempt is the same; it is replaced only where it failed and another succeeded.
-        assert_eq!(before[row] != after[row], many.success[row] && !one.success[row]);
+        assert_eq!(
+            before[row] != after[row],
+            many.success[row] && !one.success[row]
+        );
     }
     Ok(())
 }
@@ -208,10 +360,17 @@ fn restarts_keep_what_succeeded() -> Result<()> {
 fn the_batch_matters_to_a_loss_that_couples_it_and_to_no_other() -> Result<()> {
     let network = Mlp::random(4, &WIDTHS, DType::F64)?;
     let (images, labels) = batch(6, 30, DType::F64)?;
-    // The squared mean of all logits of the batch: the sign of every gradient depends on the other samples.
-    let coupled = Custom(|network: &dyn Network, x: &Tensor, _: &Tensor| Ok(network.forward(x)?.mean_all()?.sqr()?));
+    // The squared mean of all logits of the batch: the sign of every gradient depends on the other
+    // samples.
+    let coupled = Custom(|network: &dyn Network, x: &Tensor, _: &Tensor| {
+        Ok(network.forward(x)?.mean_all()?.sqr()?)
+    });
     let found = |loss: &dyn isopath::losses::Loss, batch_size| -> Result<Vec<f64>> {
-        let params = PgdParams { batch_size, alpha: 0.05, ..Default::default() };
+        let params = PgdParams {
+            batch_size,
+            alpha: 0.05,
+            ..Default::default()
+        };
         values(&pgd(&network, loss, &images, &labels, 0.3, &params)?.images)
     };
     let plain = CrossEntropy::default();
@@ -222,16 +381,33 @@ fn the_batch_matters_to_a_loss_that_couples_it_and_to_no_other() -> Result<()> {
 
 #[test]
 fn transfer_to_the_same_network_is_its_robust_accuracy() -> Result<()> {
-    let (a, b) = (Mlp::random(4, &WIDTHS, DType::F32)?, Mlp::random(5, &WIDTHS, DType::F32)?);
+    let (a, b) = (
+        Mlp::random(4, &WIDTHS, DType::F32)?,
+        Mlp::random(5, &WIDTHS, DType::F32)?,
+    );
     let (images, _) = batch(6, 90, DType::F32)?;
     let labels = a.forward(&images)?.argmax(1)?;
-    let found = fgsm(&a, &CrossEntropy::default(), &images, &labels, 0.3, &FgsmParams::default())?;
+    let found = fgsm(
+        &a,
+        &CrossEntropy::default(),
+        &images,
+        &labels,
+        0.3,
+        &FgsmParams::default(),
+    )?;
     assert!(found.success_rate() > 0.1);
     for batch_size in [7, 90, 1000] {
-        assert!((transfer(&a, &found, &labels, batch_size)? - (1. - found.success_rate())).abs() < 1e-12);
+        assert!(
+            (transfer(&a, &found, &labels, batch_size)? - (1. - found.success_rate())).abs()
+                < 1e-12
+        );
     }
     // Another network, counted by hand.
-    let other = b.forward(&found.images)?.argmax(1)?.eq(&labels)?.to_vec1::<u8>()?;
+    let other = b
+        .forward(&found.images)?
+        .argmax(1)?
+        .eq(&labels)?
+        .to_vec1::<u8>()?;
     let by_hand = other.iter().map(|correct| f64::from(*correct)).sum::<f64>() / 90.;
     assert!((transfer(&b, &found, &labels, 32)? - by_hand).abs() < 1e-12);
     Ok(())
@@ -240,7 +416,8 @@ fn transfer_to_the_same_network_is_its_robust_accuracy() -> Result<()> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Every iterate (the result of k steps is the k-th) lies in the bounds exactly, and in the ball to rounding.
+    /// Every iterate (the result of k steps is the k-th) lies in the bounds exactly, and in the
+    /// ball to rounding.
     #[test]
     fn iterates_stay_in_the_ball_and_in_the_bounds(
         seed in 0u64..1000,
@@ -265,8 +442,9 @@ proptest! {
         };
         let found = pgd(&network, &CrossEntropy::default(), &images, &labels, eps, &params).unwrap();
         let largest = values(&images).unwrap().into_iter().fold(0f64, |a, b| a.max(b.abs())) + eps;
-        // f32 rounds ε and x ± ε by at most half an ulp: ε·2⁻²⁴ + (|x| + ε)·2⁻²⁴ a pixel. In L2 each of d pixels is
-        // rounded so, √d in their norm, and ‖δ‖₂ itself (d squares, their sum, a root, a quotient) by ε·(d + 4)·2⁻²⁴.
+        // f32 rounds ε and x ± ε by at most half an ulp: ε·2⁻²⁴ + (|x| + ε)·2⁻²⁴ a pixel. In L2
+        // each of d pixels is rounded so, √d in their norm, and ‖δ‖₂ itself (d squares, their sum,
+        // a root, a quotient) by ε·(d + 4)·2⁻²⁴.
         let unit = 2f64.powi(-24);
         let rounding = match norm {
             Norm::LInf => unit * (eps + largest),

@@ -1,4 +1,5 @@
-//! Attacks against values of torchattacks and foolbox, against closed forms and laws, and against bad input.
+//! Attacks against values of torchattacks and foolbox, against closed forms and laws, and against
+//! bad input.
 
 mod common;
 mod gradients;

@@ -1,5 +1,6 @@
-//! `tests/fixtures/attacks.json`, made by `tests/fixtures/attacks.py` with torch 2.15.0, torchattacks 3.5.1 and foolbox
-//! 3.3.4 in double precision; its weights and images are numbers that f32 holds exactly.
+//! `tests/fixtures/attacks.json`, made by `tests/fixtures/attacks.py` with torch 2.15.0,
+//! torchattacks 3.5.1 and foolbox 3.3.4 in double precision; its weights and images are numbers
+//! that f32 holds exactly.
 
 use candle_core::{DType, Device, Tensor};
 use isopath::Result;
@@ -9,16 +10,19 @@ use serde::Deserialize;
 
 use crate::common::{CrossEntropy, Mlp, largest_difference, values};
 
-/// In f64 only the order of summation differs: about a hundred roundings of 1e-16, through at most ten steps.
+/// In f64 only the order of summation differs: about a hundred roundings of 1e-16, through at most
+/// ten steps.
 const F64_TOLERANCE: f64 = 1e-13;
-/// torchattacks divides by ‖g‖₂ + 1e-10 where foolbox and we divide by ‖g‖₂: steps shorter by 1e-10 / ‖g‖₂, where g, the
-/// gradient of a mean over six images, is 1e-2 long or more; α ≤ 1, and the next steps start elsewhere.
+/// torchattacks divides by ‖g‖₂ + 1e-10 where foolbox and we divide by ‖g‖₂: steps shorter by 1e-10
+/// / ‖g‖₂, where g, the gradient of a mean over six images, is 1e-2 long or more; α ≤ 1, and the
+/// next steps start elsewhere.
 const TORCHATTACKS_L2_TOLERANCE: f64 = 1e-7;
-/// In f32 a pixel near 1 is rounded by 6e-8 in each of ten steps, and a gradient of the L2 attacks by some 1e-6 of its
-/// length; an L∞ step is ±α unless a gradient is so small that rounding turns its sign, which none here is.
+/// In f32 a pixel near 1 is rounded by 6e-8 in each of ten steps, and a gradient of the L2 attacks
+/// by some 1e-6 of its length; an L∞ step is ±α unless a gradient is so small that rounding turns
+/// its sign, which none here is.
 const F32_TOLERANCE: f64 = 2e-6;
-/// The gradient of the confident network is a difference p − 1 of about 1e-10 between numbers near 1: rounding of 1e-16
-/// is 1e-6 of it.
+/// The gradient of the confident network is a difference p − 1 of about 1e-10 between numbers near
+/// 1: rounding of 1e-16 is 1e-6 of it.
 const CONFIDENT_TOLERANCE: f64 = 1e-6;
 
 #[derive(Deserialize)]
@@ -47,7 +51,15 @@ struct Case {
 
 impl Case {
     fn name(&self) -> String {
-        let Self { library, attack, eps, alpha, steps, targeted, .. } = self;
+        let Self {
+            library,
+            attack,
+            eps,
+            alpha,
+            steps,
+            targeted,
+            ..
+        } = self;
         format!("{library} {attack}, eps {eps}, alpha {alpha}, {steps} steps, targeted {targeted}")
     }
 }
@@ -76,7 +88,10 @@ impl Fixture {
 
     fn attack(&self, case: &Case, dtype: DType) -> Result<Adversarial> {
         let network = self.network(case.scale, dtype)?;
-        let (images, labels) = (self.images(dtype)?, Tensor::new(&self.labels[..], &Device::Cpu)?);
+        let (images, labels) = (
+            self.images(dtype)?,
+            Tensor::new(&self.labels[..], &Device::Cpu)?,
+        );
         let goal = match case.targeted {
             true => Goal::Targeted(Tensor::new(&self.targets[..], &Device::Cpu)?),
             false => Goal::Untargeted,
@@ -84,10 +99,22 @@ impl Fixture {
         let (norm, bounds) = (case.norm, case.clipped.then(Bounds::default));
         let loss = CrossEntropy::default();
         if case.steps == 1 && case.alpha == case.eps {
-            let params = FgsmParams { norm, goal, bounds, ..Default::default() };
+            let params = FgsmParams {
+                norm,
+                goal,
+                bounds,
+                ..Default::default()
+            };
             return fgsm(&network, &loss, &images, &labels, case.eps, &params);
         }
-        let params = PgdParams { norm, goal, bounds, alpha: case.alpha, steps: case.steps, ..Default::default() };
+        let params = PgdParams {
+            norm,
+            goal,
+            bounds,
+            alpha: case.alpha,
+            steps: case.steps,
+            ..Default::default()
+        };
         pgd(&network, &loss, &images, &labels, case.eps, &params)
     }
 }
@@ -95,7 +122,9 @@ impl Fixture {
 #[test]
 fn the_network_is_the_fixtures() -> Result<()> {
     let fixture = fixture();
-    let logits = fixture.network(1., DType::F64)?.forward(&fixture.images(DType::F64)?)?;
+    let logits = fixture
+        .network(1., DType::F64)?
+        .forward(&fixture.images(DType::F64)?)?;
     assert!(largest_difference(&values(&logits)?, &fixture.logits) < F64_TOLERANCE);
     Ok(())
 }
@@ -112,7 +141,11 @@ fn images_equal_torchattacks_and_foolbox() -> Result<()> {
                 _ => tolerance,
             };
             let difference = largest_difference(&values(&found.images)?, &case.images);
-            assert!(difference <= tolerance, "{}, {dtype:?}: {difference:e}", case.name());
+            assert!(
+                difference <= tolerance,
+                "{}, {dtype:?}: {difference:e}",
+                case.name()
+            );
             assert_eq!(found.images.dims(), [6, 1, 3, 4]);
             seen += 1;
         }
@@ -125,8 +158,15 @@ fn images_equal_torchattacks_and_foolbox() -> Result<()> {
 fn the_floor_under_a_gradient_is_foolboxs_not_torchattacks() -> Result<()> {
     let fixture = fixture();
     let difference = |library: &str| -> Result<f64> {
-        let case = fixture.cases.iter().find(|case| case.scale != 1. && case.library == library).unwrap();
-        Ok(largest_difference(&values(&fixture.attack(case, DType::F64)?.images)?, &case.images))
+        let case = fixture
+            .cases
+            .iter()
+            .find(|case| case.scale != 1. && case.library == library)
+            .unwrap();
+        Ok(largest_difference(
+            &values(&fixture.attack(case, DType::F64)?.images)?,
+            &case.images,
+        ))
     };
     assert!(difference("foolbox")? < CONFIDENT_TOLERANCE);
     // torchattacks' step on the most confident image is about half as long.

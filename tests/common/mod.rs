@@ -11,19 +11,29 @@ pub const CPU: &Device = &Device::Cpu;
 /// A seeded tanh network and its weights.
 pub fn build(sizes: &[usize], seed: u64, dtype: DType) -> Result<(Mlp, Parameters)> {
     let parameters = Parameters::new();
-    let mlp = Mlp::new(sizes, Activation::Tanh, parameters.builder(&Rng::new(seed), dtype, CPU))?;
+    let mlp = Mlp::new(
+        sizes,
+        Activation::Tanh,
+        parameters.builder(&Rng::new(seed), dtype, CPU),
+    )?;
     Ok((mlp, parameters))
 }
 
 /// sin(start), sin(start + 1), … in f64, as `torch.sin(torch.arange(n) + start).reshape(shape)`.
 pub fn wave(shape: &[usize], start: f64) -> Result<Tensor> {
-    let values = (0..shape.iter().product()).map(|n| (n as f64 + start).sin()).collect::<Vec<_>>();
+    let values = (0..shape.iter().product())
+        .map(|n| (n as f64 + start).sin())
+        .collect::<Vec<_>>();
     Ok(Tensor::from_vec(values, shape, CPU)?)
 }
 
 /// A tensor's numbers, row by row.
 pub fn values(tensor: &Tensor) -> Vec<f64> {
-    tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1()).unwrap()
+    tensor
+        .to_dtype(DType::F64)
+        .and_then(|t| t.flatten_all())
+        .and_then(|t| t.to_vec1())
+        .unwrap()
 }
 
 /// An error's text.
@@ -36,30 +46,46 @@ pub fn message<T>(result: Result<T>) -> String {
 pub fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len());
     for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
-        assert!((got - expected).abs() <= tolerance, "number {index} is {got}; expected {expected} ± {tolerance}");
+        assert!(
+            (got - expected).abs() <= tolerance,
+            "number {index} is {got}; expected {expected} ± {tolerance}"
+        );
     }
 }
 
 /// The gradients of Σ y·along in each of `variables`; no gradient counts as 0.
 pub fn gradients_along(y: &Tensor, along: &Tensor, variables: &[&Var]) -> Result<Vec<Vec<f64>>> {
     let gradients = (y * along)?.sum_all()?.backward()?;
-    Ok(variables.iter().map(|v| gradients.get(v).map_or(vec![0.; v.elem_count()], values)).collect())
+    Ok(variables
+        .iter()
+        .map(|v| gradients.get(v).map_or(vec![0.; v.elem_count()], values))
+        .collect())
 }
 
 /// What `work` gives in a pool of so many threads.
 pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap()
+        .install(work)
 }
 
-/// Runs the tests of the calling test binary, but for the one named, in processes of their own, one for each instruction
-/// set that the processor has: the kernels choose theirs once in a process.
+/// Runs the tests of the calling test binary, but for the one named, in processes of their own, one
+/// for each instruction set that the processor has: the kernels choose theirs once in a process.
 #[track_caller]
 pub fn run_with_every_instruction_set(but: &str) {
     #[cfg(target_arch = "x86_64")]
     let sets = [
         ("scalar", true),
-        ("avx2", std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")),
-        ("avx512", std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq")),
+        (
+            "avx2",
+            std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
+        ),
+        (
+            "avx512",
+            std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq"),
+        ),
     ];
     #[cfg(not(target_arch = "x86_64"))]
     let sets = [("scalar", true)];
@@ -73,6 +99,10 @@ pub fn run_with_every_instruction_set(but: &str) {
             .env("ISOPATH_SIMD", name)
             .output()
             .unwrap();
-        assert!(tests.status.success(), "{name}: {}", String::from_utf8_lossy(&tests.stdout));
+        assert!(
+            tests.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&tests.stdout)
+        );
     }
 }

@@ -59,7 +59,11 @@ pub fn torch() -> Torch {
 
 /// Points of the plane, (1, N, 2) in f64.
 pub fn path(points: &[[f64; 2]]) -> Result<Tensor> {
-    Ok(Tensor::from_vec(points.concat(), (1, points.len(), 2), CPU)?)
+    Ok(Tensor::from_vec(
+        points.concat(),
+        (1, points.len(), 2),
+        CPU,
+    )?)
 }
 
 /// (B, 2) in f64.
@@ -86,7 +90,8 @@ impl<F: Fn(usize, [f64; 2]) -> (f64, [f64; 2], f64) + Send + Sync> Energy for Pl
             found.margin.push(margin);
             gradients.extend(gradient);
         }
-        let gradients = Tensor::from_vec(gradients, points.shape(), CPU)?.to_dtype(points.dtype())?;
+        let gradients =
+            Tensor::from_vec(gradients, points.shape(), CPU)?.to_dtype(points.dtype())?;
         Ok((found, gradients))
     }
 }
@@ -101,11 +106,17 @@ pub fn hill(level: f64) -> impl Energy {
 
 /// Small steps of plain gradient descent.
 pub fn descent(step_size: f64) -> Optimizer {
-    Optimizer::Momentum { step_size, momentum: 0. }
+    Optimizer::Momentum {
+        step_size,
+        momentum: 0.,
+    }
 }
 
 pub fn params() -> NebParams {
-    NebParams { optimizer: descent(0.1), ..NebParams::default() }
+    NebParams {
+        optimizer: descent(0.1),
+        ..NebParams::default()
+    }
 }
 
 /// The bits of every number.

@@ -5,8 +5,8 @@ use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
 use isopath::models::{Activation, Mlp, Network, Parameters};
 use isopath::paths::{
-    AutoNebParams, Energy, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Spacing, Stop, Verdict, auto_neb,
-    linear, neb,
+    AutoNebParams, Energy, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Spacing, Stop,
+    Verdict, auto_neb, linear, neb,
 };
 use isopath::rng::Rng;
 
@@ -16,7 +16,11 @@ use crate::fixtures::{Torch, bits, torch};
 /// The network of the fixture.
 fn network(fixture: &Torch, dtype: DType) -> Result<Mlp> {
     let parameters = Parameters::new();
-    let mlp = Mlp::new(&[6, 12, 8, 3], Activation::Tanh, parameters.builder(&Rng::new(0), dtype, CPU))?;
+    let mlp = Mlp::new(
+        &[6, 12, 8, 3],
+        Activation::Tanh,
+        parameters.builder(&Rng::new(0), dtype, CPU),
+    )?;
     for (layer, (weight, bias)) in fixture.weights.iter().enumerate() {
         for (name, numbers) in [("weight", weight), ("bias", bias)] {
             let var = &parameters.named()[&format!("layers.{layer}.{name}")];
@@ -43,17 +47,29 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
     let network = network(&fixture, DType::F64)?;
     for (stage, width, points, energies, gradients) in [
         (0, 6, &fixture.points, &fixture.energies, &fixture.gradients),
-        (1, 12, &fixture.hidden, &fixture.tail_energies, &fixture.tail_gradients),
+        (
+            1,
+            12,
+            &fixture.hidden,
+            &fixture.tail_energies,
+            &fixture.tail_gradients,
+        ),
     ] {
         let points = Tensor::from_vec(points.clone(), (10, width), CPU)?;
         for batch_size in [1, 3, 16] {
-            let energy = NetworkEnergy { batch_size, ..NetworkEnergy::new(&network, stage, &TARGETS) };
+            let energy = NetworkEnergy {
+                batch_size,
+                ..NetworkEnergy::new(&network, stage, &TARGETS)
+            };
             let (found, gradient) = energy.values_and_gradients(&points, &EACH)?;
             assert_close(&found.energy, energies, 1e-13);
             assert_close(&values(&gradient), gradients, 1e-13);
             assert_eq!(energy.values(&points, &EACH)?, found);
             // The margin is positive exactly where the network answers the target.
-            let answers = network.forward_from(stage, &points)?.argmax(1)?.to_vec1::<u32>()?;
+            let answers = network
+                .forward_from(stage, &points)?
+                .argmax(1)?
+                .to_vec1::<u32>()?;
             for ((margin, answer), target) in found.margin.iter().zip(answers).zip(TARGETS) {
                 assert_eq!(*margin > 0., answer == target);
             }
@@ -76,7 +92,11 @@ fn gradients_agree_with_finite_differences() -> Result<()> {
         let shift = Tensor::new(shift, CPU)?;
         let up = energy.values(&points.broadcast_add(&shift)?, &EACH)?.energy;
         let down = energy.values(&points.broadcast_sub(&shift)?, &EACH)?.energy;
-        let differences: Vec<f64> = up.iter().zip(&down).map(|(up, down)| (up - down) / (2. * h)).collect();
+        let differences: Vec<f64> = up
+            .iter()
+            .zip(&down)
+            .map(|(up, down)| (up - down) / (2. * h))
+            .collect();
         let own: Vec<f64> = gradient.iter().skip(column).step_by(6).copied().collect();
         // h² times a third derivative of up to 100.
         assert_close(&own, &differences, 1e-8);
@@ -104,19 +124,41 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
     let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
     for (name, optimizer) in [
         ("adam", Optimizer::Adam { step_size: 0.02 }),
-        ("momentum", Optimizer::Momentum { step_size: 0.01, momentum: 0.9 }),
+        (
+            "momentum",
+            Optimizer::Momentum {
+                step_size: 0.01,
+                momentum: 0.9,
+            },
+        ),
     ] {
         let found = neb(&energy, &starts, &ends, &thirty(optimizer))?;
-        let paths = Tensor::stack(&found.iter().map(|info| info.path.clone()).collect::<Vec<_>>(), 0)?;
+        let paths = Tensor::stack(
+            &found
+                .iter()
+                .map(|info| info.path.clone())
+                .collect::<Vec<_>>(),
+            0,
+        )?;
         // Rounding over thirty steps.
         assert_close(&values(&paths), &fixture.relaxed[name], 1e-10);
     }
     Ok(())
 }
 
-fn connect(network: &Mlp, fixture: &Torch, params: &NebParams, dtype: DType) -> Result<Vec<NebInfo>> {
+fn connect(
+    network: &Mlp,
+    fixture: &Torch,
+    params: &NebParams,
+    dtype: DType,
+) -> Result<Vec<NebInfo>> {
     let (starts, ends) = pairs(fixture, dtype)?;
-    neb(&NetworkEnergy::new(network, 0, &fixture.targets), &starts, &ends, params)
+    neb(
+        &NetworkEnergy::new(network, 0, &fixture.targets),
+        &starts,
+        &ends,
+        params,
+    )
 }
 
 #[test]
@@ -127,7 +169,10 @@ fn verdicts_agree_with_the_network_itself() -> Result<()> {
         let found = connect(
             &network,
             &fixture,
-            &NebParams { optimizer: Optimizer::Adam { step_size: 0.05 }, ..NebParams::default() },
+            &NebParams {
+                optimizer: Optimizer::Adam { step_size: 0.05 },
+                ..NebParams::default()
+            },
             dtype,
         )?;
         let verdicts: Vec<Verdict> = found.iter().map(|info| info.verdict).collect();
@@ -135,7 +180,13 @@ fn verdicts_agree_with_the_network_itself() -> Result<()> {
         // The fixture's choice: two straight lines stay inside, two leave.
         assert_eq!(verdicts, [Linear, Linear, Nonlinear, Nonlinear]);
         let (starts, ends) = pairs(&fixture, dtype)?;
-        let lines = linear(&NetworkEnergy::new(&network, 0, &fixture.targets), &starts, &ends, 9, 10)?;
+        let lines = linear(
+            &NetworkEnergy::new(&network, 0, &fixture.targets),
+            &starts,
+            &ends,
+            9,
+            10,
+        )?;
         for ((info, target), line) in found.iter().zip(&fixture.targets).zip(lines) {
             assert_eq!(info.outcome, Outcome::Connected);
             assert_eq!(info.iterations == 0, info.verdict == Linear);
@@ -150,7 +201,10 @@ fn verdicts_agree_with_the_network_itself() -> Result<()> {
                     points.push(((&from * (1. - t))? + (&to * t)?)?);
                 }
             }
-            let answers = network.forward(&Tensor::stack(&points, 0)?)?.argmax(1)?.to_vec1::<u32>()?;
+            let answers = network
+                .forward(&Tensor::stack(&points, 0)?)?
+                .argmax(1)?
+                .to_vec1::<u32>()?;
             assert!(answers.iter().all(|answer| answer == target));
             assert!(info.after.margin() > 0. && info.length_ratio() >= 1. - 1e-6);
             assert!(info.after.barrier() >= 0. && info.after.barrier() <= info.before.barrier());
@@ -166,9 +220,15 @@ fn any_number_of_threads_finds_the_same_paths() -> Result<()> {
     let network = network(&fixture, DType::F32)?;
     let run = || -> Result<Vec<(Vec<u64>, usize)>> {
         let (starts, ends) = pairs(&fixture, DType::F32)?;
-        let energy = NetworkEnergy { batch_size: 3, ..NetworkEnergy::new(&network, 0, &fixture.targets) };
+        let energy = NetworkEnergy {
+            batch_size: 3,
+            ..NetworkEnergy::new(&network, 0, &fixture.targets)
+        };
         let found = auto_neb(&energy, &starts, &ends, &AutoNebParams::default())?;
-        Ok(found.iter().map(|info| (bits(&info.path), info.iterations)).collect())
+        Ok(found
+            .iter()
+            .map(|info| (bits(&info.path), info.iterations))
+            .collect())
     };
     let one = with_threads(1, run)?;
     assert_eq!(one, with_threads(2, run)?);
@@ -183,20 +243,45 @@ fn a_band_does_not_depend_on_the_others() -> Result<()> {
     let together = connect(&network, &fixture, &NebParams::default(), DType::F64)?;
     for optimizer in [
         Optimizer::Adam { step_size: 0.01 },
-        Optimizer::Momentum { step_size: 0.05, momentum: 0.5 },
-        Optimizer::Fire { step_size: 0.05, max_step: 0.5 },
+        Optimizer::Momentum {
+            step_size: 0.05,
+            momentum: 0.5,
+        },
+        Optimizer::Fire {
+            step_size: 0.05,
+            max_step: 0.5,
+        },
     ] {
-        let params = NebParams { optimizer, max_iterations: 60, ..NebParams::default() };
+        let params = NebParams {
+            optimizer,
+            max_iterations: 60,
+            ..NebParams::default()
+        };
         let together = connect(&network, &fixture, &params, DType::F64)?;
         for bands_at_once in [1, 3] {
-            let apart = connect(&network, &fixture, &NebParams { bands_at_once, ..params }, DType::F64)?;
+            let apart = connect(
+                &network,
+                &fixture,
+                &NebParams {
+                    bands_at_once,
+                    ..params
+                },
+                DType::F64,
+            )?;
             for (one, other) in together.iter().zip(&apart) {
                 assert_close(&values(&one.path), &values(&other.path), 1e-10);
-                assert_eq!((one.iterations, one.evaluations), (other.iterations, other.evaluations));
+                assert_eq!(
+                    (one.iterations, one.evaluations),
+                    (other.iterations, other.evaluations)
+                );
             }
         }
     }
-    assert!(together.iter().any(|info| info.iterations != together[3].iterations));
+    assert!(
+        together
+            .iter()
+            .any(|info| info.iterations != together[3].iterations)
+    );
     Ok(())
 }
 
@@ -207,7 +292,10 @@ fn bounded_paths_stay_inside() -> Result<()> {
     let (starts, ends) = pairs(&fixture, DType::F32)?;
     let all = Tensor::cat(&[&starts, &ends], 0)?;
     let number = |tensor: Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
-    let bounds = Bounds { min: number(all.min_all()?)?, max: number(all.max_all()?)? };
+    let bounds = Bounds {
+        min: number(all.min_all()?)?,
+        max: number(all.max_all()?)?,
+    };
     let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
     // Large steps, so that free paths leave the box.
     let params = NebParams {
@@ -218,11 +306,18 @@ fn bounded_paths_stay_inside() -> Result<()> {
     };
     let outside = |params: &NebParams| -> Result<bool> {
         let found = neb(&energy, &starts, &ends, params)?;
-        Ok(found.iter().flat_map(|info| values(&info.path)).any(|x| !(bounds.min..=bounds.max).contains(&x)))
+        Ok(found
+            .iter()
+            .flat_map(|info| values(&info.path))
+            .any(|x| !(bounds.min..=bounds.max).contains(&x)))
     };
     assert!(outside(&params)?);
     for spacing in [params.spacing, Spacing::Redistribution] {
-        assert!(!outside(&NebParams { bounds: Some(bounds), spacing, ..params })?);
+        assert!(!outside(&NebParams {
+            bounds: Some(bounds),
+            spacing,
+            ..params
+        })?);
     }
     Ok(())
 }

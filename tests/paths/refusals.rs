@@ -5,8 +5,8 @@ use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
 use isopath::models::{Network, Parameters, ResNet, ResNetParams};
 use isopath::paths::{
-    AutoNebParams, Cycle, Energy, MullerBrown, NebParams, NetworkEnergy, Optimizer, Spacing, Stop, Values, auto_neb,
-    linear, neb, relax,
+    AutoNebParams, Cycle, Energy, MullerBrown, NebParams, NetworkEnergy, Optimizer, Spacing, Stop,
+    Values, auto_neb, linear, neb, relax,
 };
 use isopath::rng::Rng;
 
@@ -15,7 +15,10 @@ use crate::fixtures::{hill, points};
 
 /// In training mode.
 fn resnet() -> Result<ResNet> {
-    ResNet::new(ResNetParams::cifar10(18, 2)?, Parameters::new().builder(&Rng::new(0), DType::F32, CPU))
+    ResNet::new(
+        ResNetParams::cifar10(18, 2)?,
+        Parameters::new().builder(&Rng::new(0), DType::F32, CPU),
+    )
 }
 
 fn ends() -> (Tensor, Tensor) {
@@ -28,62 +31,195 @@ fn parameters() {
         let (start, end) = ends();
         assert_eq!(message(neb(&hill(2.), &start, &end, &params)), expected);
         assert_eq!(message(params.validate()), expected);
-        assert_eq!(message(AutoNebParams { neb: params, ..AutoNebParams::default() }.validate()), expected);
+        assert_eq!(
+            message(
+                AutoNebParams {
+                    neb: params,
+                    ..AutoNebParams::default()
+                }
+                .validate()
+            ),
+            expected
+        );
     };
     let with = NebParams::default;
-    refused(NebParams { pivots: 0, ..with() }, "pivots is 0; expected at least 1");
-    refused(NebParams { max_iterations: 0, ..with() }, "max_iterations is 0; expected at least 1");
-    refused(NebParams { samples_per_segment: 0, ..with() }, "samples_per_segment is 0; expected at least 1");
-    refused(NebParams { bands_at_once: 0, ..with() }, "bands_at_once is 0; expected at least 1");
+    refused(
+        NebParams {
+            pivots: 0,
+            ..with()
+        },
+        "pivots is 0; expected at least 1",
+    );
+    refused(
+        NebParams {
+            max_iterations: 0,
+            ..with()
+        },
+        "max_iterations is 0; expected at least 1",
+    );
+    refused(
+        NebParams {
+            samples_per_segment: 0,
+            ..with()
+        },
+        "samples_per_segment is 0; expected at least 1",
+    );
+    refused(
+        NebParams {
+            bands_at_once: 0,
+            ..with()
+        },
+        "bands_at_once is 0; expected at least 1",
+    );
     for bad in [0., -1., f64::NAN, f64::INFINITY] {
         let expected = |name: &str| format!("{name} is {bad}; expected a finite number > 0");
-        refused(NebParams { spacing: Spacing::Springs { constant: bad }, ..with() }, &expected("spring constant"));
-        refused(NebParams { stop: Stop::Force(bad), ..with() }, &expected("force"));
+        refused(
+            NebParams {
+                spacing: Spacing::Springs { constant: bad },
+                ..with()
+            },
+            &expected("spring constant"),
+        );
+        refused(
+            NebParams {
+                stop: Stop::Force(bad),
+                ..with()
+            },
+            &expected("force"),
+        );
         for (optimizer, name) in [
-            (Optimizer::Momentum { step_size: bad, momentum: 0. }, "step_size"),
+            (
+                Optimizer::Momentum {
+                    step_size: bad,
+                    momentum: 0.,
+                },
+                "step_size",
+            ),
             (Optimizer::Adam { step_size: bad }, "step_size"),
-            (Optimizer::Fire { step_size: bad, max_step: 1. }, "step_size"),
-            (Optimizer::Fire { step_size: 1., max_step: bad }, "max_step"),
+            (
+                Optimizer::Fire {
+                    step_size: bad,
+                    max_step: 1.,
+                },
+                "step_size",
+            ),
+            (
+                Optimizer::Fire {
+                    step_size: 1.,
+                    max_step: bad,
+                },
+                "max_step",
+            ),
         ] {
-            refused(NebParams { optimizer, ..with() }, &expected(name));
-            let cycles = vec![Cycle { insert: 1, optimizer, max_iterations: 1 }];
-            assert_eq!(message(AutoNebParams { cycles, ..AutoNebParams::default() }.validate()), expected(name));
+            refused(
+                NebParams {
+                    optimizer,
+                    ..with()
+                },
+                &expected(name),
+            );
+            let cycles = vec![Cycle {
+                insert: 1,
+                optimizer,
+                max_iterations: 1,
+            }];
+            assert_eq!(
+                message(
+                    AutoNebParams {
+                        cycles,
+                        ..AutoNebParams::default()
+                    }
+                    .validate()
+                ),
+                expected(name)
+            );
         }
     }
     for bad in [-0.1, 1., f64::NAN] {
-        let optimizer = Optimizer::Momentum { step_size: 0.1, momentum: bad };
-        refused(NebParams { optimizer, ..with() }, &format!("momentum is {bad}; expected a number in [0, 1)"));
+        let optimizer = Optimizer::Momentum {
+            step_size: 0.1,
+            momentum: bad,
+        };
+        refused(
+            NebParams {
+                optimizer,
+                ..with()
+            },
+            &format!("momentum is {bad}; expected a number in [0, 1)"),
+        );
     }
     refused(
-        NebParams { climbing: true, spacing: Spacing::Redistribution, ..with() },
+        NebParams {
+            climbing: true,
+            spacing: Spacing::Redistribution,
+            ..with()
+        },
         "climbing is true; expected false with redistribution, which moves every pivot",
     );
     refused(
-        NebParams { bounds: Some(Bounds { min: 1., max: 0. }), ..with() },
+        NebParams {
+            bounds: Some(Bounds { min: 1., max: 0. }),
+            ..with()
+        },
         "bounds is [1, 0]; expected finite min < max",
     );
-    let cycle =
-        |insert, max_iterations| Cycle { insert, optimizer: Optimizer::Adam { step_size: 0.1 }, max_iterations };
-    let auto = |cycle: Cycle| {
-        let neb = NebParams { max_iterations: 1, pivots: 2, ..with() };
-        auto_neb(&hill(0.3), &points(&[[-3., 0.]])?, &points(&[[3., 0.]])?, &AutoNebParams { neb, cycles: vec![cycle] })
+    let cycle = |insert, max_iterations| Cycle {
+        insert,
+        optimizer: Optimizer::Adam { step_size: 0.1 },
+        max_iterations,
     };
-    assert_eq!(message(auto(cycle(1, 0))), "max_iterations is 0; expected at least 1");
-    assert_eq!(message(auto(cycle(4, 1))), "insert is 4; expected at most 3, the number of segments");
+    let auto = |cycle: Cycle| {
+        let neb = NebParams {
+            max_iterations: 1,
+            pivots: 2,
+            ..with()
+        };
+        auto_neb(
+            &hill(0.3),
+            &points(&[[-3., 0.]])?,
+            &points(&[[3., 0.]])?,
+            &AutoNebParams {
+                neb,
+                cycles: vec![cycle],
+            },
+        )
+    };
+    assert_eq!(
+        message(auto(cycle(1, 0))),
+        "max_iterations is 0; expected at least 1"
+    );
+    assert_eq!(
+        message(auto(cycle(4, 1))),
+        "insert is 4; expected at most 3, the number of segments"
+    );
     // Known before any work: each cycle adds segments for the next one.
     let grows = |last| {
-        let neb = NebParams { pivots: 2, ..with() };
-        AutoNebParams { neb, cycles: vec![cycle(3, 1), cycle(6, 1), cycle(last, 1)] }.validate()
+        let neb = NebParams {
+            pivots: 2,
+            ..with()
+        };
+        AutoNebParams {
+            neb,
+            cycles: vec![cycle(3, 1), cycle(6, 1), cycle(last, 1)],
+        }
+        .validate()
     };
     assert!(grows(12).is_ok());
-    assert_eq!(message(grows(13)), "insert is 13; expected at most 12, the number of segments");
+    assert_eq!(
+        message(grows(13)),
+        "insert is 13; expected at most 12, the number of segments"
+    );
 }
 
 #[test]
 fn end_points() -> Result<()> {
     let (start, end) = ends();
-    let with = |start: &Tensor, end: &Tensor| message(neb(&hill(2.), start, end, &NebParams::default()));
-    assert_eq!(with(&start, &start), "ends is the start itself in pair 0; expected another point than the start");
+    let with =
+        |start: &Tensor, end: &Tensor| message(neb(&hill(2.), start, end, &NebParams::default()));
+    assert_eq!(
+        with(&start, &start),
+        "ends is the start itself in pair 0; expected another point than the start"
+    );
     assert_eq!(
         with(&start, &points(&[[0., 1.], [2., 3.]])?),
         "path: ends has shape [2, 2]; expected [1, 2], that of starts"
@@ -101,22 +237,44 @@ fn end_points() -> Result<()> {
         "starts and ends is u32 and u32; expected floating-point numbers of one type"
     );
     for bad in [f64::NAN, f64::INFINITY] {
-        assert_eq!(with(&start, &points(&[[bad, 1.]])?), "ends is not finite; expected finite numbers");
+        assert_eq!(
+            with(&start, &points(&[[bad, 1.]])?),
+            "ends is not finite; expected finite numbers"
+        );
     }
-    let bounded = NebParams { bounds: Some(Bounds::default()), ..NebParams::default() };
+    let bounded = NebParams {
+        bounds: Some(Bounds::default()),
+        ..NebParams::default()
+    };
     assert_eq!(
         message(neb(&hill(2.), &start, &end, &bounded)),
         "starts is between -3 and 1; expected points inside the bounds [0, 1]"
     );
     // Below the level at the start, above it at the end; only where connection is asked for.
-    let across = |stop| neb(&hill(0.5), &start, &points(&[[0., 0.]])?, &NebParams { stop, ..NebParams::default() });
+    let across = |stop| {
+        neb(
+            &hill(0.5),
+            &start,
+            &points(&[[0., 0.]])?,
+            &NebParams {
+                stop,
+                ..NebParams::default()
+            },
+        )
+    };
     assert_eq!(
         message(across(Stop::Connected)),
         "margin of an end is -0.5 in pair 0; expected a number > 0: a point of the target class, by the network's own answer"
     );
     across(Stop::Force(10.))?;
-    assert_eq!(message(linear(&hill(2.), &start, &end, 0, 1)), "segments is 0; expected at least 1");
-    assert_eq!(message(linear(&hill(2.), &start, &end, 1, 0)), "samples_per_segment is 0; expected at least 1");
+    assert_eq!(
+        message(linear(&hill(2.), &start, &end, 0, 1)),
+        "segments is 0; expected at least 1"
+    );
+    assert_eq!(
+        message(linear(&hill(2.), &start, &end, 1, 0)),
+        "samples_per_segment is 0; expected at least 1"
+    );
     let short = Tensor::stack(&[start.get(0)?, end.get(0)?], 0)?.unsqueeze(0)?;
     assert_eq!(
         message(relax(&hill(2.), &short, &NebParams::default())),
@@ -133,21 +291,38 @@ fn networks_and_classes() -> Result<()> {
     let own = network.forward(&points)?.argmax(1)?.to_vec1::<u32>()?[0];
     let (start, end) = (points.narrow(0, 0, 1)?, points.narrow(0, 1, 1)?);
     let with = |stage, classes: &[u32], batch_size| {
-        let energy = NetworkEnergy { batch_size, ..NetworkEnergy::new(&network, stage, classes) };
+        let energy = NetworkEnergy {
+            batch_size,
+            ..NetworkEnergy::new(&network, stage, classes)
+        };
         message(neb(&energy, &start, &end, &NebParams::default()))
     };
-    assert_eq!(with(0, &[3], 16), "label is 3; expected below 3, the number of classes");
+    assert_eq!(
+        with(0, &[3], 16),
+        "label is 3; expected below 3, the number of classes"
+    );
     assert_eq!(with(0, &[], 16), "classes is 0; expected one for each pair");
     assert_eq!(with(0, &[own], 0), "batch_size is 0; expected at least 1");
     let training = resnet()?;
-    let images = points.reshape((2, 1, 2, 2))?.broadcast_as((2, 3, 2, 2))?.to_dtype(DType::F32)?;
+    let images = points
+        .reshape((2, 1, 2, 2))?
+        .broadcast_as((2, 3, 2, 2))?
+        .to_dtype(DType::F32)?;
     let energy = NetworkEnergy::new(&training, 0, &[0]);
     assert_eq!(
-        message(neb(&energy, &images.narrow(0, 0, 1)?, &images.narrow(0, 1, 1)?, &NebParams::default())),
+        message(neb(
+            &energy,
+            &images.narrow(0, 0, 1)?,
+            &images.narrow(0, 1, 1)?,
+            &NebParams::default()
+        )),
         "network is in training mode; expected one in evaluation mode, as freeze() gives it"
     );
     assert_eq!(with(3, &[own], 16), "stage is 3; expected at most 2");
-    assert_eq!(with(1, &[own], 16), "mlp: x has shape [10, 4]; expected (N, 5)");
+    assert_eq!(
+        with(1, &[own], 16),
+        "mlp: x has shape [10, 4]; expected (N, 5)"
+    );
     // An end that the network gives another class.
     let other = (own + 1) % 3;
     assert!(with(0, &[other], 16).starts_with("margin of a start is -"));
@@ -160,10 +335,17 @@ fn energies_that_answer_too_little() -> Result<()> {
     impl Energy for Short {
         fn values(&self, _: &Tensor, bands: &[usize]) -> Result<Values> {
             let count = if self.0 { 1 } else { bands.len() };
-            Ok(Values { energy: vec![0.; count], margin: vec![if bands.len() == 10 { 1. } else { 0. }; count] })
+            Ok(Values {
+                energy: vec![0.; count],
+                margin: vec![if bands.len() == 10 { 1. } else { 0. }; count],
+            })
         }
 
-        fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+        fn values_and_gradients(
+            &self,
+            points: &Tensor,
+            bands: &[usize],
+        ) -> Result<(Values, Tensor)> {
             Ok((self.values(points, bands)?, points.narrow(1, 0, 1)?))
         }
     }

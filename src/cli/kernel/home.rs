@@ -1,7 +1,8 @@
 //! A folder that stands for cargo's home where the engine looks for cargo.
 //!
-//! rust-analyzer asks `$CARGO_HOME/bin/cargo` first, evcxr asks `rustup`. Here both are the kernel's program, which describes
-//! only the packages that a cell can name; everything else is a link to what the user has.
+//! rust-analyzer asks `$CARGO_HOME/bin/cargo` first, evcxr asks `rustup`. Here both are the
+//! kernel's program, which describes only the packages that a cell can name; everything else is a
+//! link to what the user has.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,10 @@ pub fn prepare(home: &Path, program: &Path) -> Result<PathBuf> {
     }
     if let Some(real) = real() {
         for path in entries(&real)? {
-            if let Some(name) = path.file_name().filter(|name| *name != "bin" && *name != "answers") {
+            if let Some(name) = path
+                .file_name()
+                .filter(|name| *name != "bin" && *name != "answers")
+            {
                 link(&path, &home.join(name))?;
             }
         }
@@ -40,7 +44,9 @@ pub fn prepare(home: &Path, program: &Path) -> Result<PathBuf> {
 /// The user's own.
 fn real() -> Option<PathBuf> {
     let default = || std::env::home_dir().map(|home| home.join(".cargo"));
-    std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default)
+    std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(default)
 }
 
 fn link(to: &Path, from: &Path) -> Result<()> {
@@ -64,7 +70,10 @@ mod tests {
         let home = folder.path().join("home");
         for program in ["/one", "/two", "/two"] {
             prepare(&home, Path::new(program)).unwrap();
-            assert_eq!(std::fs::read_link(home.join("bin/cargo")).unwrap(), Path::new(program));
+            assert_eq!(
+                std::fs::read_link(home.join("bin/cargo")).unwrap(),
+                Path::new(program)
+            );
         }
     }
 }

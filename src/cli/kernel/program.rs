@@ -11,8 +11,8 @@ use super::super::files::{at, entries};
 use super::super::project::Project;
 use super::super::{Failure, Result};
 
-/// The version of evcxr_jupyter that the package asks for, and that the kernel folders are made for: they rely on how it
-/// calls cargo.
+/// The version of evcxr_jupyter that the package asks for, and that the kernel folders are made
+/// for: they rely on how it calls cargo.
 pub const EVCXR: &str = "0.22.0";
 
 /// Names another program than the one that `setup` builds.
@@ -20,12 +20,19 @@ const OTHER: &str = "ISOPATH_KERNEL_PROGRAM";
 
 /// Where the program is, whether it is there or not.
 pub fn path(project: &Project) -> PathBuf {
-    std::env::var_os(OTHER).map_or_else(|| project.target.join("kernel/isopath-kernel"), PathBuf::from)
+    std::env::var_os(OTHER).map_or_else(
+        || project.target.join("kernel/isopath-kernel"),
+        PathBuf::from,
+    )
 }
 
 /// The program that runs the cells: compiled with the library, by the same compiler.
 pub fn cells(project: &Project) -> PathBuf {
-    project.seed().join("target").join(&project.triple).join("debug/cells")
+    project
+        .seed()
+        .join("target")
+        .join(&project.triple)
+        .join("debug/cells")
 }
 
 /// The source of [`cells`].
@@ -52,16 +59,27 @@ pub fn find_or_build(project: &Project) -> Result<PathBuf> {
         return Ok(program);
     }
     let sources = sources(project)?;
-    println!("compiling the Rust kernel with evcxr_jupyter {EVCXR}: once, 5 to 20 minutes on two cores");
+    println!(
+        "compiling the Rust kernel with evcxr_jupyter {EVCXR}: once, 5 to 20 minutes on two cores"
+    );
     let start = Instant::now();
     let build = project.target.join("kernel/build");
-    // From the root folder: the flags of this project's .cargo/config.toml are not for a program of its own.
+    // From the root folder: the flags of this project's .cargo/config.toml are not for a program of
+    // its own.
     run(
         command("cargo")
             .current_dir("/")
             .env_remove("CARGO_BUILD_TARGET")
             .env_remove("RUSTFLAGS")
-            .args(["build", "--release", "--locked", "--quiet", "--bin", "isopath-kernel", "--manifest-path"])
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "--quiet",
+                "--bin",
+                "isopath-kernel",
+                "--manifest-path",
+            ])
             .arg(package(project).join("Cargo.toml"))
             .arg("--target-dir")
             .arg(&build),
@@ -102,10 +120,17 @@ fn sources(project: &Project) -> Result<String> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let found = entries(folder)?;
     if found.is_empty() {
-        return Err(Failure(format!("{} is empty: this checkout lacks the kernel's sources", folder.display())));
+        return Err(Failure(format!(
+            "{} is empty: this checkout lacks the kernel's sources",
+            folder.display()
+        )));
     }
     for path in found {
-        if path.is_dir() { collect(&path, files)? } else { files.push(path) }
+        if path.is_dir() {
+            collect(&path, files)?
+        } else {
+            files.push(path)
+        }
     }
     Ok(())
 }
@@ -117,6 +142,9 @@ mod tests {
     #[test]
     fn the_package_asks_for_the_version_that_the_folders_are_made_for() {
         let manifest = include_str!("../../kernel/Cargo.toml");
-        assert!(manifest.contains(&format!("evcxr_jupyter = {{ version = \"={EVCXR}\"")), "{manifest}");
+        assert!(
+            manifest.contains(&format!("evcxr_jupyter = {{ version = \"={EVCXR}\"")),
+            "{manifest}"
+        );
     }
 }

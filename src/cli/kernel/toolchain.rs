@@ -13,7 +13,8 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// The cargo beside it.
     pub cargo: PathBuf,
-    /// The compiler's version in full, by which compiled code is told from that of another compiler.
+    /// The compiler's version in full, by which compiled code is told from that of another
+    /// compiler.
     version: String,
 }
 
@@ -25,15 +26,26 @@ impl Toolchain {
     pub fn locate() -> Result<Self> {
         let rustc = locate("rustc")?;
         let version = format!("{}\n", output(command(&rustc).arg("-Vv"))?);
-        Ok(Self { rustc, cargo: locate("cargo")?, version })
+        Ok(Self {
+            rustc,
+            cargo: locate("cargo")?,
+            version,
+        })
     }
 
-    /// Where the source of the standard library lies, by which evcxr tells the types of a cell's variables; none if it is not
-    /// installed.
+    /// Where the source of the standard library lies, by which evcxr tells the types of a cell's
+    /// variables; none if it is not installed.
     pub fn source(&self) -> Option<PathBuf> {
-        let of_toolchain = self.rustc.ancestors().nth(2).map(|sysroot| sysroot.join("lib/rustlib/src/rust/library"));
+        let of_toolchain = self
+            .rustc
+            .ancestors()
+            .nth(2)
+            .map(|sysroot| sysroot.join("lib/rustlib/src/rust/library"));
         let named = std::env::var_os("RUST_SRC_PATH").map(PathBuf::from);
-        named.into_iter().chain(of_toolchain).find(|source| source.is_dir())
+        named
+            .into_iter()
+            .chain(of_toolchain)
+            .find(|source| source.is_dir())
     }
 
     /// Finds the source of the standard library, or installs it with rustup.
@@ -44,11 +56,18 @@ impl Toolchain {
         if let Some(source) = self.source() {
             return Ok(source);
         }
-        let remedy =
-            "cells need the standard library's source: `rustup component add rust-src`, or conda's package rust-src";
+        let remedy = "cells need the standard library's source: `rustup component add rust-src`, or conda's package rust-src";
         println!("installing the source of the standard library");
-        run(command("rustup").args(["component", "add", "rust-src"]), remedy)?;
-        self.source().ok_or_else(|| Failure(format!("no source beside {}; {remedy}", self.rustc.display())))
+        run(
+            command("rustup").args(["component", "add", "rust-src"]),
+            remedy,
+        )?;
+        self.source().ok_or_else(|| {
+            Failure(format!(
+                "no source beside {}; {remedy}",
+                self.rustc.display()
+            ))
+        })
     }
 
     /// Notes that the folder `of` holds this compiler's code.
@@ -82,5 +101,9 @@ fn locate(program: &str) -> Result<PathBuf> {
     {
         return Ok(path.into());
     }
-    find(program).ok_or_else(|| Failure(format!("{program} is not on PATH; install Rust with rustup")))
+    find(program).ok_or_else(|| {
+        Failure(format!(
+            "{program} is not on PATH; install Rust with rustup"
+        ))
+    })
 }

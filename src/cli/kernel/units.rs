@@ -1,9 +1,10 @@
 //! Copies cargo's compiled units from one target folder to another.
 //!
-//! A unit is one crate compiled in one way; cargo marks all its files with the same hash: `.fingerprint/<crate>-<hash>/`,
-//! `build/<crate>-<hash>/`, `deps/*-<hash>.*`. Only our own library, being a dylib, goes without: `deps/libisopath.so`.
-//! Times are kept, since cargo compares them. Files whose name has a hash and which compilers replace, never write into,
-//! are hard links; everything else is a copy.
+//! A unit is one crate compiled in one way; cargo marks all its files with the same hash:
+//! `.fingerprint/<crate>-<hash>/`, `build/<crate>-<hash>/`, `deps/*-<hash>.*`. Only our own
+//! library, being a dylib, goes without: `deps/libisopath.so`. Times are kept, since cargo compares
+//! them. Files whose name has a hash and which compilers replace, never write into, are hard links;
+//! everything else is a copy.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -25,7 +26,8 @@ pub enum Own {
     Bring,
 }
 
-/// Brings every unit of the target folder `from`, for the host and for `triple`, that `to` lacks or has in an older state.
+/// Brings every unit of the target folder `from`, for the host and for `triple`, that `to` lacks or
+/// has in an older state.
 ///
 /// # Errors
 /// A file cannot be read or written.
@@ -51,8 +53,12 @@ fn wait_for_cargo(build: &Path) -> Result<Option<File>> {
 fn bring_build(from: &Path, to: &Path, own: Own) -> Result<()> {
     let (mut brought, mut with_own) = (HashSet::new(), false);
     for fingerprint in entries(&from.join(".fingerprint"))? {
-        let Some(name) = fingerprint.file_name().and_then(|name| name.to_str()) else { continue };
-        let Some((unit, hash)) = name.rsplit_once('-') else { continue };
+        let Some(name) = fingerprint.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let Some((unit, hash)) = name.rsplit_once('-') else {
+            continue;
+        };
         if unit == OWN && own == Own::Leave {
             continue;
         }
@@ -66,10 +72,17 @@ fn bring_build(from: &Path, to: &Path, own: Own) -> Result<()> {
     }
     for part in ["deps", "build", ".fingerprint"] {
         for path in entries(&from.join(part))? {
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
             let wanted = match hash_of(name) {
                 Some(hash) => brought.contains(hash),
-                None => with_own && path.file_stem().is_some_and(|stem| *stem == *format!("lib{OWN}")),
+                None => {
+                    with_own
+                        && path
+                            .file_stem()
+                            .is_some_and(|stem| *stem == *format!("lib{OWN}"))
+                }
             };
             if wanted {
                 bring(&path, &to.join(part).join(name))?;
@@ -89,7 +102,11 @@ fn hash_of(name: &str) -> Option<&str> {
 fn newest(folder: &Path) -> Result<SystemTime> {
     let mut time = SystemTime::UNIX_EPOCH;
     for path in entries(folder)? {
-        time = time.max(path.metadata().and_then(|metadata| metadata.modified()).map_err(at(&path))?);
+        time = time.max(
+            path.metadata()
+                .and_then(|metadata| metadata.modified())
+                .map_err(at(&path))?,
+        );
     }
     Ok(time)
 }
@@ -109,15 +126,26 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         std::fs::remove_file(to).map_err(at(to))?;
     }
-    let is_library = |extension| ["rlib", "rmeta", "so", "dylib"].iter().any(|library| *library == extension);
-    let is_marked = from.file_name().and_then(|name| name.to_str()).is_some_and(|name| hash_of(name).is_some());
-    if is_marked && from.extension().is_some_and(is_library) && std::fs::hard_link(from, to).is_ok() {
+    let is_library = |extension| {
+        ["rlib", "rmeta", "so", "dylib"]
+            .iter()
+            .any(|library| *library == extension)
+    };
+    let is_marked = from
+        .file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| hash_of(name).is_some());
+    if is_marked && from.extension().is_some_and(is_library) && std::fs::hard_link(from, to).is_ok()
+    {
         return Ok(());
     }
     let copy = || -> std::io::Result<()> {
         let modified = from.metadata()?.modified()?;
         std::fs::copy(from, to)?;
-        std::fs::File::options().write(true).open(to)?.set_modified(modified)
+        std::fs::File::options()
+            .write(true)
+            .open(to)?
+            .set_modified(modified)
     };
     copy().map_err(at(from))
 }
@@ -138,10 +166,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         let own = [".fingerprint/isopath-03"];
-        for part in [".fingerprint/a-01", "deps", "build/a-01/out"].iter().chain(&own) {
+        for part in [".fingerprint/a-01", "deps", "build/a-01/out"]
+            .iter()
+            .chain(&own)
+        {
             std::fs::create_dir_all(from.join("debug").join(part)).unwrap();
         }
-        let write = |path: &str, text: &str| std::fs::write(from.join("debug").join(path), text).unwrap();
+        let write =
+            |path: &str, text: &str| std::fs::write(from.join("debug").join(path), text).unwrap();
         write(".fingerprint/a-01/lib-a", "1");
         write("deps/liba-01.rlib", "library");
         write("deps/other-02.d", "no fingerprint");
@@ -152,12 +184,18 @@ mod tests {
         let read = |path: &str| std::fs::read_to_string(to.join("debug").join(path)).ok();
         bring(Own::Leave);
         assert_eq!(read("deps/liba-01.rlib").as_deref(), Some("library"));
-        assert_eq!(read("build/a-01/out/generated.rs").as_deref(), Some("generated"));
+        assert_eq!(
+            read("build/a-01/out/generated.rs").as_deref(),
+            Some("generated")
+        );
         assert_eq!(read("deps/other-02.d"), None);
         assert_eq!(read("deps/libisopath.so"), None);
         let modified = |path: &Path| path.metadata().unwrap().modified().unwrap();
         let fingerprint = Path::new("debug/.fingerprint/a-01/lib-a");
-        assert_eq!(modified(&from.join(fingerprint)), modified(&to.join(fingerprint)));
+        assert_eq!(
+            modified(&from.join(fingerprint)),
+            modified(&to.join(fingerprint))
+        );
         bring(Own::Bring);
         assert_eq!(read("deps/libisopath.so").as_deref(), Some("own"));
 
@@ -166,7 +204,12 @@ mod tests {
         bring(Own::Bring);
         assert_eq!(read("deps/liba-01.rlib"), None);
         let later = modified(&from.join(fingerprint)) + std::time::Duration::from_secs(5);
-        std::fs::File::options().write(true).open(from.join(fingerprint)).unwrap().set_modified(later).unwrap();
+        std::fs::File::options()
+            .write(true)
+            .open(from.join(fingerprint))
+            .unwrap()
+            .set_modified(later)
+            .unwrap();
         bring(Own::Bring);
         assert_eq!(read("deps/liba-01.rlib").as_deref(), Some("library"));
     }

@@ -27,8 +27,10 @@ pub struct Assets {
 
 impl Assets {
     pub fn unpack() -> Result<Self> {
-        let folder =
-            tempfile::Builder::new().prefix("isopath-render-").tempdir().map_err(Error::io(std::env::temp_dir()))?;
+        let folder = tempfile::Builder::new()
+            .prefix("isopath-render-")
+            .tempdir()
+            .map_err(Error::io(std::env::temp_dir()))?;
         for (name, text) in FILES {
             let path = folder.path().join(name);
             std::fs::write(&path, text).map_err(Error::io(path))?;

@@ -1,7 +1,8 @@
 //! `isopath render`: executes notebooks and writes their web pages.
 //!
-//! Each notebook is executed by a Python process of its own (`execute.py`), so that a broken one takes nothing with
-//! it; each page is written by another (`page/page.py`). Everything lands in `site_dir`, whole or not at all.
+//! Each notebook is executed by a Python process of its own (`execute.py`), so that a broken one
+//! takes nothing with it; each page is written by another (`page/page.py`). Everything lands in
+//! `site_dir`, whole or not at all.
 
 mod assets;
 mod events;
@@ -61,15 +62,18 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// How long a cell may take where nobody says: long enough for the slowest training, short enough for a check.
+/// How long a cell may take where nobody says: long enough for the slowest training, short enough
+/// for a check.
 pub fn default_cell_timeout(scale: Scale) -> Duration {
     Duration::from_secs(60 * scale.pick(10, 30, 24 * 60))
 }
 
-/// What [`render`] would refuse at once; worth asking before a long set-up. Returns the notebooks that are meant.
+/// What [`render`] would refuse at once; worth asking before a long set-up. Returns the notebooks
+/// that are meant.
 ///
 /// # Errors
-/// An unknown notebook, two of one name, a site in the folder of a notebook, 0 jobs, a time-out of 0.
+/// An unknown notebook, two of one name, a site in the folder of a notebook, 0 jobs, a time-out of
+/// 0.
 pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     if options.jobs == 0 {
         return Err(Error::argument("jobs", "at least 1", 0));
@@ -81,8 +85,13 @@ pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     for notebook in &notebooks {
         let executed = options.site_dir.join(format!("{}.ipynb", notebook.name));
         if is_same(&executed, &notebook.path) {
-            let expected = "another folder than the notebook's, whose executed copy would replace it";
-            return Err(Error::argument("site", expected, options.site_dir.display()));
+            let expected =
+                "another folder than the notebook's, whose executed copy would replace it";
+            return Err(Error::argument(
+                "site",
+                expected,
+                options.site_dir.display(),
+            ));
         }
     }
     Ok(notebooks)
@@ -93,10 +102,11 @@ fn is_same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Executes the notebooks, writes their pages and the index, and tells on standard output how each cell went.
+/// Executes the notebooks, writes their pages and the index, and tells on standard output how each
+/// cell went.
 ///
-/// A broken notebook does not stop the others: it is a [`Failure`] of the report, its page of an earlier run is
-/// removed, and what it computed is kept as `NAME.failed.ipynb`.
+/// A broken notebook does not stop the others: it is a [`Failure`] of the report, its page of an
+/// earlier run is removed, and what it computed is kept as `NAME.failed.ipynb`.
 ///
 /// # Errors
 /// What [`check`] refuses, a Python that lacks a package, a folder that cannot be written.
@@ -107,12 +117,21 @@ pub fn render(options: &Options) -> Result<Report> {
     std::fs::create_dir_all(&options.site_dir).map_err(Error::io(&options.site_dir))?;
 
     let started = Instant::now();
-    let outcomes = in_parallel(&notebooks, options.jobs, |notebook| one(notebook, options, &assets));
-    let mut report = Report { pages: vec![], index: options.site_dir.join("index.html"), failures: vec![] };
+    let outcomes = in_parallel(&notebooks, options.jobs, |notebook| {
+        one(notebook, options, &assets)
+    });
+    let mut report = Report {
+        pages: vec![],
+        index: options.site_dir.join("index.html"),
+        failures: vec![],
+    };
     for (notebook, outcome) in notebooks.iter().zip(outcomes) {
         match outcome {
             Ok(page) => report.pages.push(page),
-            Err(reason) => report.failures.push(Failure { notebook: notebook.name.clone(), reason }),
+            Err(reason) => report.failures.push(Failure {
+                notebook: notebook.name.clone(),
+                reason,
+            }),
         }
     }
     site::write_index(options, &assets, &report.failures)?;
@@ -126,7 +145,13 @@ fn one(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBu
     let page = page_of(notebook, &executed, options, assets);
     page.inspect_err(|_| {
         if executed.exists() {
-            tell::line(&notebook.name, &format!("no page; the notebook as far as it ran: {}", executed.display()));
+            tell::line(
+                &notebook.name,
+                &format!(
+                    "no page; the notebook as far as it ran: {}",
+                    executed.display()
+                ),
+            );
         }
     })
     .map_err(|reason| match site::remove_page(&notebook.name, options) {
@@ -136,14 +161,24 @@ fn one(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBu
 }
 
 /// Executes one notebook to `executed` and writes its page.
-fn page_of(notebook: &Notebook, executed: &Path, options: &Options, assets: &Assets) -> Result<PathBuf, String> {
+fn page_of(
+    notebook: &Notebook,
+    executed: &Path,
+    options: &Options,
+    assets: &Assets,
+) -> Result<PathBuf, String> {
     let tell_reason = |reason: &String| tell::line(&notebook.name, reason);
     // What an earlier run left must not pass for this run's.
-    site::remove(executed).map_err(|error| error.to_string()).inspect_err(tell_reason)?;
+    site::remove(executed)
+        .map_err(|error| error.to_string())
+        .inspect_err(tell_reason)?;
     let known = site::check_words(notebook, options, assets).inspect_err(tell_reason)?;
-    known.iter().for_each(|warning| tell::warning(&notebook.name, warning));
+    known
+        .iter()
+        .for_each(|warning| tell::warning(&notebook.name, warning));
     run::execute(notebook, executed, options, assets)?;
-    let (page, warnings) = site::write_page(notebook, executed, options, assets).inspect_err(tell_reason)?;
+    let (page, warnings) =
+        site::write_page(notebook, executed, options, assets).inspect_err(tell_reason)?;
     warnings
         .iter()
         .filter(|warning| !known.contains(warning))
@@ -153,20 +188,33 @@ fn page_of(notebook: &Notebook, executed: &Path, options: &Options, assets: &Ass
 }
 
 /// `work` on every item, `jobs` at a time; the results in the items' order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], jobs: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    jobs: usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {
         for _ in 0..jobs.min(items.len()) {
             scope.spawn(|| {
-                while let Some((index, item)) = items.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((index, item)) = items
+                    .iter()
+                    .enumerate()
+                    .nth(next.fetch_add(1, Ordering::Relaxed))
+                {
                     let result = work(item);
-                    results.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((index, result));
+                    results
+                        .lock()
+                        .unwrap_or_else(|poisoned| poisoned.into_inner())
+                        .push((index, result));
                 }
             });
         }
     });
-    let mut results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut results = results
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
@@ -182,7 +230,11 @@ fn check_python(options: &Options) -> Result<()> {
         return Ok(());
     }
     let got = run::last_line(&output.stderr);
-    Err(Error::file(&options.python, format!("a Python with {PACKAGES}"), got))
+    Err(Error::file(
+        &options.python,
+        format!("a Python with {PACKAGES}"),
+        got,
+    ))
 }
 
 #[cfg(test)]
@@ -197,7 +249,10 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(20 - item));
                 item * item
             });
-            assert_eq!(squares, items.iter().map(|item| item * item).collect::<Vec<_>>());
+            assert_eq!(
+                squares,
+                items.iter().map(|item| item * item).collect::<Vec<_>>()
+            );
         }
         assert!(in_parallel(&[], 3, |_: &u8| 0).is_empty());
     }

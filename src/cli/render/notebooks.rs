@@ -15,12 +15,18 @@ impl Notebook {
     /// The names of the data sets that the notebook needs: `metadata.isopath.data`, a list.
     ///
     /// # Errors
-    /// The file cannot be read. One that is no notebook needs nothing: its execution says what is wrong with it.
+    /// The file cannot be read. One that is no notebook needs nothing: its execution says what is
+    /// wrong with it.
     pub fn data(&self) -> Result<Vec<String>> {
         let text = std::fs::read_to_string(&self.path).map_err(Error::io(&self.path))?;
         let notebook: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let names = notebook["metadata"]["isopath"]["data"].as_array().into_iter().flatten();
-        Ok(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+        let names = notebook["metadata"]["isopath"]["data"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        Ok(names
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect())
     }
 }
 
@@ -32,17 +38,25 @@ pub fn find(asked: &[PathBuf], folder: &Path) -> Result<Vec<Notebook>> {
     let paths = if asked.is_empty() {
         let all = all_in(folder)?;
         if all.is_empty() {
-            return Err(Error::file(folder, "at least one notebook (.ipynb)", "none"));
+            return Err(Error::file(
+                folder,
+                "at least one notebook (.ipynb)",
+                "none",
+            ));
         }
         all
     } else {
-        asked.iter().map(|name| one(name, folder)).collect::<Result<_>>()?
+        asked
+            .iter()
+            .map(|name| one(name, folder))
+            .collect::<Result<_>>()?
     };
     let mut found: Vec<Notebook> = vec![];
     for path in paths {
         let name = name_of(&path);
         if name == "index" || name.ends_with(".failed") {
-            let expected = "another name: index.html lists the pages, NAME.failed.ipynb keeps a failed run";
+            let expected =
+                "another name: index.html lists the pages, NAME.failed.ipynb keeps a failed run";
             return Err(Error::argument("notebook", expected, path.display()));
         }
         match found.iter().find(|other| other.name == name) {
@@ -58,17 +72,24 @@ pub fn find(asked: &[PathBuf], folder: &Path) -> Result<Vec<Notebook>> {
 }
 
 fn is_notebook(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "ipynb") && path.is_file()
+    path.extension()
+        .is_some_and(|extension| extension == "ipynb")
+        && path.is_file()
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn all_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder))?;
-    let mut paths =
-        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().map_err(Error::io(folder))?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .map_err(Error::io(folder))?;
     paths.retain(|path| is_notebook(path));
     paths.sort();
     Ok(paths)
@@ -76,14 +97,27 @@ fn all_in(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn one(name: &Path, folder: &Path) -> Result<PathBuf> {
     let with_ending = folder.join(format!("{}.ipynb", name.display()));
-    if let Some(path) = [with_ending, folder.join(name), name.to_path_buf()].into_iter().find(|path| is_notebook(path))
+    if let Some(path) = [with_ending, folder.join(name), name.to_path_buf()]
+        .into_iter()
+        .find(|path| is_notebook(path))
     {
         return Ok(path);
     }
     let known: Vec<String> = all_in(folder)?.iter().map(|path| name_of(path)).collect();
-    let known = if known.is_empty() { "a notebook".into() } else { known.join(", ") };
-    let expected = format!("{known} (in {}), or the path of an .ipynb file", folder.display());
-    Err(Error::argument("notebook", expected, format!("{:?}", name.display().to_string())))
+    let known = if known.is_empty() {
+        "a notebook".into()
+    } else {
+        known.join(", ")
+    };
+    let expected = format!(
+        "{known} (in {}), or the path of an .ipynb file",
+        folder.display()
+    );
+    Err(Error::argument(
+        "notebook",
+        expected,
+        format!("{:?}", name.display().to_string()),
+    ))
 }
 
 #[cfg(test)]
@@ -102,16 +136,27 @@ mod tests {
 
     fn names(asked: &[&str], folder: &Path) -> Result<Vec<String>> {
         let asked: Vec<PathBuf> = asked.iter().map(PathBuf::from).collect();
-        Ok(find(&asked, folder)?.into_iter().map(|notebook| notebook.name).collect())
+        Ok(find(&asked, folder)?
+            .into_iter()
+            .map(|notebook| notebook.name)
+            .collect())
     }
 
     #[test]
     fn names_endings_and_paths_lead_to_the_same_notebook() {
-        let folder = folder(&["b.ipynb", "a.ipynb", "notes.md", ".ipynb_checkpoints/c.ipynb"]);
+        let folder = folder(&[
+            "b.ipynb",
+            "a.ipynb",
+            "notes.md",
+            ".ipynb_checkpoints/c.ipynb",
+        ]);
         let path = folder.path().join("a.ipynb");
         assert_eq!(names(&[], folder.path()).unwrap(), ["a", "b"]);
         assert_eq!(names(&["b", "a.ipynb"], folder.path()).unwrap(), ["b", "a"]);
-        assert_eq!(names(&["a", "a.ipynb", path.to_str().unwrap()], folder.path()).unwrap(), ["a"]);
+        assert_eq!(
+            names(&["a", "a.ipynb", path.to_str().unwrap()], folder.path()).unwrap(),
+            ["a"]
+        );
     }
 
     #[test]
@@ -120,9 +165,17 @@ mod tests {
         let notebook = |text: &str| {
             let path = folder.path().join("a.ipynb");
             std::fs::write(&path, text).unwrap();
-            Notebook { name: "a".into(), path }.data().unwrap()
+            Notebook {
+                name: "a".into(),
+                path,
+            }
+            .data()
+            .unwrap()
         };
-        assert_eq!(notebook(r#"{"metadata": {"isopath": {"data": ["mnist", "cifar10"]}}}"#), ["mnist", "cifar10"]);
+        assert_eq!(
+            notebook(r#"{"metadata": {"isopath": {"data": ["mnist", "cifar10"]}}}"#),
+            ["mnist", "cifar10"]
+        );
         assert!(notebook("{}").is_empty());
         assert!(notebook("no notebook").is_empty());
     }
@@ -136,7 +189,9 @@ mod tests {
             folder.path().display()
         );
         assert_eq!(error, expected);
-        let error = names(&["a", "deep/a"], folder.path()).unwrap_err().to_string();
+        let error = names(&["a", "deep/a"], folder.path())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("expected a name of its own"), "{error}");
         for name in ["index.ipynb", "a.failed.ipynb"] {
             let taken = self::folder(&[name]);
@@ -145,6 +200,9 @@ mod tests {
         }
         let empty = tempfile::tempdir().unwrap();
         let error = names(&[], empty.path()).unwrap_err().to_string();
-        assert!(error.ends_with("none; expected at least one notebook (.ipynb)"), "{error}");
+        assert!(
+            error.ends_with("none; expected at least one notebook (.ipynb)"),
+            "{error}"
+        );
     }
 }

@@ -9,15 +9,21 @@ use super::events::{Broken, Cell, Kind};
 
 const LABEL_WIDTH: usize = 60;
 
-/// Prints a block as one write, so that two notebooks do not mix; a closed terminal is no reason to stop.
+/// Prints a block as one write, so that two notebooks do not mix; a closed terminal is no reason to
+/// stop.
 fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
 }
 
 /// A text of one line or more; the further ones stand below the first.
 pub fn line(notebook: &str, text: &str) {
-    print(&format!("{notebook}  {}\n", text.trim_end().replace('\n', "\n    ")));
+    print(&format!(
+        "{notebook}  {}\n",
+        text.trim_end().replace('\n', "\n    ")
+    ));
 }
 
 /// What does not look as its author meant it, and is no reason to fail.
@@ -29,8 +35,13 @@ pub fn warning(notebook: &str, text: &str) {
 pub fn cell(notebook: &str, cell: &Cell, cells: usize) {
     let (number, seconds, label) = (cell.number, duration(cell.seconds), shorten(&cell.label));
     let width = cells.to_string().len();
-    let mark = if cell.broken.is_some() { "BROKEN  " } else { "" };
-    let mut text = format!("{notebook}  cell {number:>width$}/{cells}  {seconds:>9}  {mark}{label}\n");
+    let mark = if cell.broken.is_some() {
+        "BROKEN  "
+    } else {
+        ""
+    };
+    let mut text =
+        format!("{notebook}  cell {number:>width$}/{cells}  {seconds:>9}  {mark}{label}\n");
     if let Some(broken) = &cell.broken {
         text += &explain(broken);
     }
@@ -57,8 +68,12 @@ fn explain(broken: &Broken) -> String {
 
 pub fn summary(report: &Report, took: Duration) {
     let (pages, failed) = (report.pages.len(), report.failures.len());
-    let mut text =
-        format!("{} after {}: {}\n", count(pages, "page"), duration(took.as_secs_f64()), report.index.display());
+    let mut text = format!(
+        "{} after {}: {}\n",
+        count(pages, "page"),
+        duration(took.as_secs_f64()),
+        report.index.display()
+    );
     if failed > 0 {
         let _ = writeln!(text, "{} failed:", count(failed, "notebook"));
         for failure in &report.failures {
@@ -81,7 +96,11 @@ fn shorten(label: &str) -> String {
 
 /// A text's first line that says something.
 pub fn brief(message: &str) -> &str {
-    message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given")
+    message
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("no reason given")
 }
 
 /// Seconds as a person says them: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min.
@@ -101,8 +120,21 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        let said: Vec<String> = [0.04, 9.94, 9.96, 59.7, 200.0, 3600.0, 7500.0].map(duration).into();
-        assert_eq!(said, ["0.0 s", "9.9 s", "10 s", "1 min 0 s", "3 min 20 s", "1 h 0 min", "2 h 5 min"]);
+        let said: Vec<String> = [0.04, 9.94, 9.96, 59.7, 200.0, 3600.0, 7500.0]
+            .map(duration)
+            .into();
+        assert_eq!(
+            said,
+            [
+                "0.0 s",
+                "9.9 s",
+                "10 s",
+                "1 min 0 s",
+                "3 min 20 s",
+                "1 h 0 min",
+                "2 h 5 min"
+            ]
+        );
     }
 
     #[test]
@@ -120,7 +152,10 @@ mod tests {
             source: "let a = 1;\nb()?;".into(),
         };
         let text = explain(&broken);
-        assert!(text.starts_with("      1 | let a = 1;\n      2 | b()?;\n"), "{text}");
+        assert!(
+            text.starts_with("      1 | let a = 1;\n      2 | b()?;\n"),
+            "{text}"
+        );
         assert!(text.ends_with("    no\n    way\n"), "{text}");
     }
 

@@ -19,7 +19,8 @@ use super::{Options, check, default_cell_timeout, render};
 pub struct Arguments {
     /// Names of notebooks (isometry_mnist) or paths; all of them if none is given
     notebooks: Vec<PathBuf>,
-    /// quick (a few minutes, to see that all works), default (a laptop's CPU) or paper (the papers' sizes, CUDA)
+    /// quick (a few minutes, to see that all works), default (a laptop's CPU) or paper (the papers'
+    /// sizes, CUDA)
     #[arg(long, default_value = "default")]
     scale: Scale,
     /// How many notebooks run at once
@@ -48,9 +49,15 @@ pub fn run(project: &Project, arguments: Arguments) -> Result<()> {
         jobs: arguments.jobs,
         python: Environment::locate(project).python(),
         kernel: KERNEL_NAME.to_owned(),
-        notebooks_dir: arguments.notebooks_dir.unwrap_or_else(|| project.notebooks()),
-        site_dir: arguments.site_dir.unwrap_or_else(|| project.target.join("site")),
-        cell_timeout: arguments.cell_timeout.map_or_else(|| default_cell_timeout(scale), Duration::from_secs),
+        notebooks_dir: arguments
+            .notebooks_dir
+            .unwrap_or_else(|| project.notebooks()),
+        site_dir: arguments
+            .site_dir
+            .unwrap_or_else(|| project.target.join("site")),
+        cell_timeout: arguments
+            .cell_timeout
+            .map_or_else(|| default_cell_timeout(scale), Duration::from_secs),
     };
     let notebooks = check(&options)?;
     options.python = setup::setup(project)?.python();

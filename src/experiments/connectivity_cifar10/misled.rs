@@ -19,16 +19,18 @@ pub struct Misled {
     pub attacked: usize,
 }
 
-/// Changes both images of every pair by at most [`Settings::eps`] a pixel until the network takes them for the class that lies
-/// half of the classes further on: 20 targeted steps of projected gradient descent.
+/// Changes both images of every pair by at most [`Settings::eps`] a pixel until the network takes
+/// them for the class that lies half of the classes further on: 20 targeted steps of projected
+/// gradient descent.
 ///
-/// If those pairs are connected inside the wrong class as right ones are inside theirs, then a connection says nothing of
-/// what the images show.
+/// If those pairs are connected inside the wrong class as right ones are inside theirs, then a
+/// connection says nothing of what the images show.
 ///
 /// `images` (N, 3, H, W) are those that the pairs' indices count.
 ///
 /// # Errors
-/// No pairs, an index or a class that there is not, images that the network does not take, or no pair that could be misled.
+/// No pairs, an index or a class that there is not, images that the network does not take, or no
+/// pair that could be misled.
 pub fn mislead(
     network: &dyn Network,
     images: &Tensor,
@@ -47,16 +49,40 @@ pub fn mislead(
         ..PgdParams::default()
     };
     let [starts, ends] = ends(images, pairs, settings)?;
-    let attacked = |images: &Tensor| pgd(network, &CrossEntropy, images, &labels, settings.eps, &params);
+    let attacked = |images: &Tensor| {
+        pgd(
+            network,
+            &CrossEntropy,
+            images,
+            &labels,
+            settings.eps,
+            &params,
+        )
+    };
     let (starts, ends) = (attacked(&starts)?, attacked(&ends)?);
-    let reached = |at: usize| starts.success.get(at) == Some(&true) && ends.success.get(at) == Some(&true);
+    let reached =
+        |at: usize| starts.success.get(at) == Some(&true) && ends.success.get(at) == Some(&true);
     let (mut rows, mut misled) = (Vec::new(), Vec::new());
     for (at, pair) in pairs.iter().enumerate().filter(|(at, _)| reached(*at)) {
-        misled.push(Pair { class: wrong(pair), test_index: [2 * misled.len(), 2 * misled.len() + 1] });
-        rows.extend([starts.images.narrow(0, at, 1)?, ends.images.narrow(0, at, 1)?]);
+        misled.push(Pair {
+            class: wrong(pair),
+            test_index: [2 * misled.len(), 2 * misled.len() + 1],
+        });
+        rows.extend([
+            starts.images.narrow(0, at, 1)?,
+            ends.images.narrow(0, at, 1)?,
+        ]);
     }
     if rows.is_empty() {
-        return Err(Error::argument("eps", "enough to mislead the network about one pair", settings.eps));
+        return Err(Error::argument(
+            "eps",
+            "enough to mislead the network about one pair",
+            settings.eps,
+        ));
     }
-    Ok(Misled { images: Tensor::cat(&rows, 0)?, pairs: misled, attacked: pairs.len() })
+    Ok(Misled {
+        images: Tensor::cat(&rows, 0)?,
+        pairs: misled,
+        attacked: pairs.len(),
+    })
 }

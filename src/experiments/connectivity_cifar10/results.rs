@@ -82,7 +82,8 @@ pub struct PairResult {
     pub space: Space,
     /// Linear, nonlinear or none.
     pub verdict: Verdict,
-    /// max E − max(E(start), E(end)) along the line, E the cross-entropy; null where an energy is not a number.
+    /// max E − max(E(start), E(end)) along the line, E the cross-entropy; null where an energy is
+    /// not a number.
     pub barrier_line: f64,
     /// The same along the path.
     pub barrier_path: f64,
@@ -115,11 +116,17 @@ impl Results {
         Self {
             scale: scale.to_string(),
             checkpoint: checkpoint.to_string(),
-            normalisation: Normalisation { mean: network.mean, std: network.std },
+            normalisation: Normalisation {
+                mean: network.mean,
+                std: network.std,
+            },
             test_accuracy,
             samples_per_segment,
             pairs: connections.iter().map(result).collect(),
-            counts: by_space(connections).into_iter().map(|(space, found)| (space, counts(found))).collect(),
+            counts: by_space(connections)
+                .into_iter()
+                .map(|(space, found)| (space, counts(found)))
+                .collect(),
         }
     }
 }
@@ -135,7 +142,8 @@ fn by_space(connections: &[Connection]) -> BTreeMap<Space, Vec<&Connection>> {
 /// A share and what is known of it: Wilson's 95 % interval,
 /// (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n), z = 1.96.
 ///
-/// Right at shares of 0 and 1 too, where the usual interval has no width: 25 of 25 leave 0.867 to 1.
+/// Right at shares of 0 and 1 too, where the usual interval has no width: 25 of 25 leave 0.867 to
+/// 1.
 ///
 /// Paper: Wilson, *J. Am. Stat. Assoc.* 22, 209 (1927).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -158,21 +166,43 @@ impl Proportion {
         const Z: f64 = 1.959_963_984_540_054;
         let (share, n) = (count as f64 / of as f64, of as f64);
         if of == 0 {
-            return Self { count, of, share, low: 0., high: 1. };
+            return Self {
+                count,
+                of,
+                share,
+                low: 0.,
+                high: 1.,
+            };
         }
         let (centre, scale) = (share + Z * Z / (2. * n), 1. + Z * Z / n);
         let width = Z * (share * (1. - share) / n + Z * Z / (4. * n * n)).sqrt();
         // Where the interval ends at 0 or 1, rounding would leave a little.
-        let low = if count == 0 { 0. } else { (centre - width) / scale };
-        let high = if count == of { 1. } else { (centre + width) / scale };
-        Self { count, of, share, low, high }
+        let low = if count == 0 {
+            0.
+        } else {
+            (centre - width) / scale
+        };
+        let high = if count == of {
+            1.
+        } else {
+            (centre + width) / scale
+        };
+        Self {
+            count,
+            of,
+            share,
+            low,
+            high,
+        }
     }
 }
 
 /// `0.760 (0.566–0.885)`: share and interval.
 impl fmt::Display for Proportion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { share, low, high, .. } = self;
+        let Self {
+            share, low, high, ..
+        } = self;
         write!(f, "{share:.3} ({low:.3}–{high:.3})")
     }
 }
@@ -201,11 +231,19 @@ impl Agreement {
         let same = |(a, b): (&Connection, &Connection)| a.pair == b.pair && a.space == b.space;
         if first.is_empty() || first.len() != second.len() || !first.iter().zip(second).all(same) {
             let got = format!("{} and {}, or others", first.len(), second.len());
-            return Err(Error::argument("connections", "the same pairs twice, at least one", got));
+            return Err(Error::argument(
+                "connections",
+                "the same pairs twice, at least one",
+                got,
+            ));
         }
         let linear = |found: &Connection| found.verdict == Verdict::Linear;
         let count = |one: bool, other: bool| {
-            first.iter().zip(second).filter(|(a, b)| linear(a) == one && linear(b) == other).count()
+            first
+                .iter()
+                .zip(second)
+                .filter(|(a, b)| linear(a) == one && linear(b) == other)
+                .count()
         };
         Ok(Self {
             both: count(true, true),
@@ -216,25 +254,38 @@ impl Agreement {
         })
     }
 
-    /// The number of pairs that both would connect if they had nothing in common but how often they do.
+    /// The number of pairs that both would connect if they had nothing in common but how often they
+    /// do.
     pub fn both_by_chance(&self) -> f64 {
         let [first, second, all] = self.margins();
         first * second / all
     }
 
-    /// φ, the correlation of the two verdicts: 1 if they always agree, 0 if they have nothing in common; NaN where a network
-    /// connects all pairs, or none.
+    /// φ, the correlation of the two verdicts: 1 if they always agree, 0 if they have nothing in
+    /// common; NaN where a network connects all pairs, or none.
     pub fn phi(&self) -> f64 {
         let [first, second, all] = self.margins();
         let product = |a: usize, b: usize| a as f64 * b as f64;
-        let difference = product(self.both, self.neither) - product(self.only_first, self.only_second);
+        let difference =
+            product(self.both, self.neither) - product(self.only_first, self.only_second);
         difference / (first * (all - first) * second * (all - second)).sqrt()
     }
 
     /// How many pairs the first connects, how many the second, how many there are.
     fn margins(&self) -> [f64; 3] {
-        let Self { both, only_first, only_second, neither, .. } = *self;
-        [both + only_first, both + only_second, both + only_first + only_second + neither].map(|count| count as f64)
+        let Self {
+            both,
+            only_first,
+            only_second,
+            neither,
+            ..
+        } = *self;
+        [
+            both + only_first,
+            both + only_second,
+            both + only_first + only_second + neither,
+        ]
+        .map(|count| count as f64)
     }
 }
 
@@ -275,7 +326,8 @@ pub struct SpaceSummary {
     pub none: Proportion,
     /// By class.
     pub classes: BTreeMap<u32, Counts>,
-    /// How many of the pairs that a line does not connect and a band does needed so many iterations.
+    /// How many of the pairs that a line does not connect and a band does needed so many
+    /// iterations.
     pub iterations: BTreeMap<usize, usize>,
     /// The median of the iterations over the same pairs.
     pub median_iterations: Option<f64>,
@@ -290,8 +342,12 @@ pub struct SpaceSummary {
 impl Summary {
     /// Of what [`connect`](super::connect()) found in several spaces.
     pub fn new(connections: &[Connection]) -> Self {
-        let spaces = by_space(connections).into_iter().map(|(space, found)| (space, SpaceSummary::new(&found)));
-        Self { spaces: spaces.collect() }
+        let spaces = by_space(connections)
+            .into_iter()
+            .map(|(space, found)| (space, SpaceSummary::new(&found)));
+        Self {
+            spaces: spaces.collect(),
+        }
     }
 }
 
@@ -301,10 +357,18 @@ impl SpaceSummary {
         let share = |count| Proportion::new(count, all.total());
         let mut classes: BTreeMap<u32, Vec<&Connection>> = BTreeMap::new();
         for connection in found {
-            classes.entry(connection.pair.class).or_default().push(connection);
+            classes
+                .entry(connection.pair.class)
+                .or_default()
+                .push(connection);
         }
-        let bands = || found.iter().filter(|found| found.verdict == Verdict::Nonlinear);
-        let over_bands = |value: fn(&Connection) -> f64| median(bands().map(|found| value(found)).collect());
+        let bands = || {
+            found
+                .iter()
+                .filter(|found| found.verdict == Verdict::Nonlinear)
+        };
+        let over_bands =
+            |value: fn(&Connection) -> f64| median(bands().map(|found| value(found)).collect());
         let mut iterations = BTreeMap::new();
         for found in bands() {
             *iterations.entry(found.iterations).or_default() += 1;
@@ -313,7 +377,10 @@ impl SpaceSummary {
             linear: share(all.linear),
             nonlinear: share(all.nonlinear),
             none: share(all.none),
-            classes: classes.into_iter().map(|(class, found)| (class, counts(found))).collect(),
+            classes: classes
+                .into_iter()
+                .map(|(class, found)| (class, counts(found)))
+                .collect(),
             iterations,
             median_iterations: over_bands(|found| found.iterations as f64),
             median_length_ratio: over_bands(Connection::length_ratio),

@@ -24,7 +24,8 @@ pub struct Angle {
     pub isometric: f64,
 }
 
-/// Compares ∇ₓ L_CE with the two parts of ∇ₓ L (*isometry*, section 3.2) for the first network of each β.
+/// Compares ∇ₓ L_CE with the two parts of ∇ₓ L (*isometry*, section 3.2) for the first network of
+/// each β.
 ///
 /// `x` (N, …) and `labels` (N,) of u32 are taken in batches of [`Settings::batch_size`].
 ///
@@ -36,7 +37,11 @@ pub fn gradient_angles(
     x: &Tensor,
     labels: &Tensor,
 ) -> Result<Vec<Angle>> {
-    networks.iter().filter_map(|runs| runs.first()).map(|trained| angle(trained, settings, x, labels)).collect()
+    networks
+        .iter()
+        .filter_map(|runs| runs.first())
+        .map(|trained| angle(trained, settings, x, labels))
+        .collect()
 }
 
 fn angle(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor) -> Result<Angle> {
@@ -55,16 +60,31 @@ fn angle(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor) ->
         cross_entropy.extend(norms(&part)?);
     }
     if cosines.is_empty() {
-        return Err(Error::argument("images", "at least one with a gradient", rows));
+        return Err(Error::argument(
+            "images",
+            "at least one with a gradient",
+            rows,
+        ));
     }
     let cosine = cosines.iter().sum::<f64>() / cosines.len() as f64;
     let median = |values| median(values).unwrap_or(f64::NAN);
-    Ok(Angle { beta: trained.beta, cosine, cross_entropy: median(cross_entropy), isometric: median(isometric) })
+    Ok(Angle {
+        beta: trained.beta,
+        cosine,
+        cross_entropy: median(cross_entropy),
+        isometric: median(isometric),
+    })
 }
 
 /// ‖row‖₂ of every row.
 fn norms(gradient: &Tensor) -> Result<Vec<f64>> {
-    Ok(gradient.flatten_from(1)?.to_dtype(DType::F64)?.sqr()?.sum(1)?.sqrt()?.to_vec1()?)
+    Ok(gradient
+        .flatten_from(1)?
+        .to_dtype(DType::F64)?
+        .sqr()?
+        .sum(1)?
+        .sqrt()?
+        .to_vec1()?)
 }
 
 /// One attack on the first network of every β.
@@ -76,11 +96,12 @@ pub struct Strength {
     pub accuracy: Vec<f64>,
 }
 
-/// PGD of growing strength in the ball of radius `eps` along both losses, and images made on a β = 0 network.
+/// PGD of growing strength in the ball of radius `eps` along both losses, and images made on a β =
+/// 0 network.
 ///
-/// The steps are ε/5 long for ten steps and ε/10 for forty; the restarts start at random in the ball. The transferred
-/// images come from forty steps along the cross-entropy on the last β = 0 network, which is another seed's than the
-/// attacked one where there are several seeds.
+/// The steps are ε/5 long for ten steps and ε/10 for forty; the restarts start at random in the
+/// ball. The transferred images come from forty steps along the cross-entropy on the last β = 0
+/// network, which is another seed's than the attacked one where there are several seeds.
 ///
 /// `x` (N, …), `labels` (N,) of u32; `bar` counts the attacks.
 ///
@@ -95,19 +116,40 @@ pub fn attack_strength(
     bar: &Bar,
 ) -> Result<Vec<Strength>> {
     let batch_size = settings.batch_size;
-    let ten = PgdParams { alpha: eps / 5., batch_size, ..PgdParams::default() };
-    let forty = PgdParams { alpha: eps / 10., steps: 40, ..ten.clone() };
-    let restarted = PgdParams { random_start: true, restarts: 5, ..forty.clone() };
+    let ten = PgdParams {
+        alpha: eps / 5.,
+        batch_size,
+        ..PgdParams::default()
+    };
+    let forty = PgdParams {
+        alpha: eps / 10.,
+        steps: 40,
+        ..ten.clone()
+    };
+    let restarted = PgdParams {
+        random_start: true,
+        restarts: 5,
+        ..forty.clone()
+    };
     let attacked = networks.iter().filter(|runs| !runs.is_empty()).count();
     bar.begin(7, "attacks");
     let mut found = Vec::new();
     for (along, follows_training_loss) in [("L", true), ("L_CE", false)] {
-        for (name, params) in [("10 steps", &ten), ("40 steps", &forty), ("40 steps, 5 restarts", &restarted)] {
+        for (name, params) in [
+            ("10 steps", &ten),
+            ("40 steps", &forty),
+            ("40 steps, 5 restarts", &restarted),
+        ] {
             let (mut accuracy, mut part) = (Vec::new(), bar.part());
             for trained in networks.iter().filter_map(|runs| runs.first()) {
                 let full = settings.loss(trained.beta);
-                let loss: &dyn Loss = if follows_training_loss { &full } else { &CrossEntropy };
-                accuracy.push(1. - pgd(&trained.network, loss, x, labels, eps, params)?.success_rate());
+                let loss: &dyn Loss = if follows_training_loss {
+                    &full
+                } else {
+                    &CrossEntropy
+                };
+                accuracy
+                    .push(1. - pgd(&trained.network, loss, x, labels, eps, params)?.success_rate());
                 part.set(accuracy.len() as f64 / attacked as f64);
             }
             let attack = format!("{along}, {name}");
@@ -115,7 +157,10 @@ pub fn attack_strength(
             found.push(Strength { attack, accuracy });
         }
     }
-    let source = networks.iter().flatten().rfind(|trained| trained.beta == 0.);
+    let source = networks
+        .iter()
+        .flatten()
+        .rfind(|trained| trained.beta == 0.);
     let Some(source) = source else {
         return Err(Error::argument("networks", "one with β = 0", "none"));
     };
@@ -124,7 +169,13 @@ pub fn attack_strength(
     let accuracy = networks.iter().filter_map(|runs| runs.first());
     let accuracy = accuracy.map(|trained| transfer(&trained.network, &images, labels, batch_size));
     // Between the attackers that see the network, so that the chart reads from weak to strong.
-    found.insert(3, Strength { attack: "transferred from β = 0".into(), accuracy: accuracy.collect::<Result<_>>()? });
+    found.insert(
+        3,
+        Strength {
+            attack: "transferred from β = 0".into(),
+            accuracy: accuracy.collect::<Result<_>>()?,
+        },
+    );
     part.finish("transferred from β = 0");
     Ok(found)
 }

@@ -1,8 +1,8 @@
 //! What evcxr takes for the process of the cells.
 //!
-//! evcxr writes what to run to its standard input and reads what came of it from its standard output. The process that does
-//! the work belongs to the relay, which sees everything it prints; so the bridge passes on lines, and its end is the end
-//! of that process, in both directions.
+//! evcxr writes what to run to its standard input and reads what came of it from its standard
+//! output. The process that does the work belongs to the relay, which sees everything it prints; so
+//! the bridge passes on lines, and its end is the end of that process, in both directions.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,9 @@ use crate::names;
 /// The relay is not there.
 pub fn run() -> Result<(), String> {
     let path = std::env::var_os(names::BRIDGE_SOCKET).ok_or("the relay's socket is not named")?;
-    let connect = || UnixStream::connect(&path).map_err(|error| format!("the relay does not answer: {error}"));
+    let connect = || {
+        UnixStream::connect(&path).map_err(|error| format!("the relay does not answer: {error}"))
+    };
     let relay = connect()?;
     let to_relay = relay.try_clone().map_err(|error| error.to_string())?;
     std::thread::spawn(move || {
@@ -24,7 +26,8 @@ pub fn run() -> Result<(), String> {
         std::process::exit(0);
     });
     pass(relay, std::io::stdout().lock());
-    // The process of the cells has ended. The relay says so; a word here would be taken for the cell's.
+    // The process of the cells has ended. The relay says so; a word here would be taken for the
+    // cell's.
     std::process::exit(1);
 }
 
@@ -32,7 +35,11 @@ pub fn run() -> Result<(), String> {
 fn pass(mut from: impl Read, mut to: impl Write) {
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if to.write_all(&buffer[..length]).and_then(|()| to.flush()).is_err() {
+        if to
+            .write_all(&buffer[..length])
+            .and_then(|()| to.flush())
+            .is_err()
+        {
             return;
         }
     }

@@ -1,9 +1,10 @@
 //! The cargo that rust-analyzer asks about the cells' package.
 //!
-//! rust-analyzer loads the source of every package that `cargo metadata` lists, and most of those that the library needs are
-//! never named in a cell. The answer here lists only those whose types a cell can name; every other question goes to cargo.
-//! Answers are kept in the kernel's folder until something that they depend on changes, since the same dozen questions come
-//! at every start, each answered by a process or two.
+//! rust-analyzer loads the source of every package that `cargo metadata` lists, and most of those
+//! that the library needs are never named in a cell. The answer here lists only those whose types a
+//! cell can name; every other question goes to cargo. Answers are kept in the kernel's folder until
+//! something that they depend on changes, since the same dozen questions come at every start, each
+//! answered by a process or two.
 //!
 //! evcxr asks the same cargo, to which compiling is passed on as it is.
 
@@ -25,7 +26,8 @@ mod direct;
 /// The package beside the cells' in a kernel's folder.
 const PINS: &str = "pins";
 
-/// Of the packages that the standard library is made of, those that a cell can name, and what they cannot be read without.
+/// Of the packages that the standard library is made of, those that a cell can name, and what they
+/// cannot be read without.
 const STANDARD_LIBRARY: [&str; 9] = [
     "core",
     "alloc",
@@ -44,19 +46,34 @@ const STANDARD_LIBRARY: [&str; 9] = [
 /// cargo cannot be started, or its answer cannot be understood.
 pub fn run() -> Result<(), String> {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    // evcxr checks a cell where it cannot tell a variable's type. cargo would check every dependency first, for minutes; they
-    // are built already, and a build finds the same errors.
+    // evcxr checks a cell where it cannot tell a variable's type. cargo would check every
+    // dependency first, for minutes; they are built already, and a build finds the same errors.
     if let Some(command) = arguments.first_mut().filter(|command| *command == "check") {
         *command = "build".into();
     }
     let mut cargo = cargo()?;
     cargo.args(&arguments);
-    let is = |names: &[&str]| arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
+    let is = |names: &[&str]| {
+        arguments
+            .first()
+            .is_some_and(|first| names.iter().any(|name| first == name))
+    };
     if is(&["build"]) {
-        let kept = build::Kept { outcome: kept(&arguments, Of::Code), call: kept(&arguments, Of::Library) };
+        let kept = build::Kept {
+            outcome: kept(&arguments, Of::Code),
+            call: kept(&arguments, Of::Library),
+        };
         return build::run(&mut cargo, kept);
     }
-    if !is(&["metadata", "locate-project", "config", "rustc", "--version", "-V", "-Z"]) {
+    if !is(&[
+        "metadata",
+        "locate-project",
+        "config",
+        "rustc",
+        "--version",
+        "-V",
+        "-Z",
+    ]) {
         return Err(format!("cargo cannot be started: {}", cargo.exec()));
     }
     let kept = kept(&arguments, Of::Manifests);
@@ -71,7 +88,11 @@ pub fn run() -> Result<(), String> {
     if !output.status.success() {
         std::process::exit(output.status.code().unwrap_or(1));
     }
-    let answer = if is(&["metadata"]) { nameable(&output.stdout).unwrap_or(output.stdout) } else { output.stdout };
+    let answer = if is(&["metadata"]) {
+        nameable(&output.stdout).unwrap_or(output.stdout)
+    } else {
+        output.stdout
+    };
     if let Some(path) = kept {
         // Only a convenience: what cannot be kept is asked again.
         let _ = write_whole(&path, &answer);
@@ -86,11 +107,18 @@ pub fn run() -> Result<(), String> {
 pub fn run_rustup() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let found = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["which", "cargo"] => std::env::var_os(names::ANALYSIS_HOME).map(|home| Path::new(&home).join("bin/cargo")),
+        ["which", "cargo"] => {
+            std::env::var_os(names::ANALYSIS_HOME).map(|home| Path::new(&home).join("bin/cargo"))
+        }
         ["which", "rustc"] => std::env::var_os(names::RUSTC).map(PathBuf::from),
         _ => None,
     };
-    println!("{}", found.ok_or("only `which cargo` and `which rustc` are answered")?.display());
+    println!(
+        "{}",
+        found
+            .ok_or("only `which cargo` and `which rustc` are answered")?
+            .display()
+    );
     Ok(())
 }
 
@@ -98,10 +126,16 @@ pub fn run_rustup() -> Result<(), String> {
 fn cargo() -> Result<Command, String> {
     let path = std::env::var_os(names::CARGO).ok_or(format!("{} is not set", names::CARGO))?;
     let mut cargo = Command::new(path);
-    if let (Some(path), Some(home)) = (std::env::var_os("PATH"), std::env::var_os(names::ANALYSIS_HOME)) {
+    if let (Some(path), Some(home)) = (
+        std::env::var_os("PATH"),
+        std::env::var_os(names::ANALYSIS_HOME),
+    ) {
         let bin = Path::new(&home).join("bin");
         let others = std::env::split_paths(&path).filter(|folder| *folder != bin);
-        cargo.env("PATH", std::env::join_paths(others).map_err(|error| error.to_string())?);
+        cargo.env(
+            "PATH",
+            std::env::join_paths(others).map_err(|error| error.to_string())?,
+        );
     }
     match std::env::var_os(names::CARGO_HOME) {
         Some(home) if !home.is_empty() => cargo.env("CARGO_HOME", home),
@@ -111,7 +145,9 @@ fn cargo() -> Result<Command, String> {
 }
 
 fn print(answer: &[u8]) -> Result<(), String> {
-    std::io::stdout().write_all(answer).map_err(|error| error.to_string())
+    std::io::stdout()
+        .write_all(answer)
+        .map_err(|error| error.to_string())
 }
 
 /// What an answer depends on.
@@ -125,7 +161,8 @@ enum Of {
     Code,
 }
 
-/// Where the answer to these arguments is kept: named by everything that it depends on. None where nothing is kept.
+/// Where the answer to these arguments is kept: named by everything that it depends on. None where
+/// nothing is kept.
 fn kept(arguments: &[OsString], of: Of) -> Option<PathBuf> {
     let home = PathBuf::from(std::env::var_os(names::ANALYSIS_HOME)?);
     let mut hasher = DefaultHasher::new();
@@ -141,31 +178,52 @@ fn kept(arguments: &[OsString], of: Of) -> Option<PathBuf> {
     for name in [names::PACKAGES, "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
         std::env::var_os(name).hash(&mut hasher);
     }
-    let mut files: Vec<PathBuf> =
-        [names::CARGO, names::RUSTC].into_iter().filter_map(std::env::var_os).map(Into::into).collect();
+    let mut files: Vec<PathBuf> = [names::CARGO, names::RUSTC]
+        .into_iter()
+        .filter_map(std::env::var_os)
+        .map(Into::into)
+        .collect();
     files.push(std::env::current_exe().ok()?);
     of.hash(&mut hasher);
-    let library = std::env::var_os(names::LIBRARY).map(PathBuf::from).unwrap_or_default();
+    let library = std::env::var_os(names::LIBRARY)
+        .map(PathBuf::from)
+        .unwrap_or_default();
     if of >= Of::Library {
         let package = PathBuf::from(std::env::var_os("EVCXR_TMPDIR")?);
-        let target =
-            arguments.iter().position(|argument| argument == "--target").and_then(|at| arguments.get(at + 1))?;
-        files.push(package.join("target").join(target).join("debug/deps/libisopath.so"));
+        let target = arguments
+            .iter()
+            .position(|argument| argument == "--target")
+            .and_then(|at| arguments.get(at + 1))?;
+        files.push(
+            package
+                .join("target")
+                .join(target)
+                .join("debug/deps/libisopath.so"),
+        );
         collect(&library.join("src"), &mut files).ok()?;
         if of == Of::Code {
-            std::fs::read(package.join("src/lib.rs")).ok()?.hash(&mut hasher);
+            std::fs::read(package.join("src/lib.rs"))
+                .ok()?
+                .hash(&mut hasher);
         }
     }
     for path in files {
         let file = path.metadata().ok()?;
         (&path, file.len(), file.modified().ok()).hash(&mut hasher);
     }
-    let manifest = arguments.iter().position(|argument| argument == "--manifest-path");
-    let manifest = manifest.and_then(|at| arguments.get(at + 1)).map(PathBuf::from);
+    let manifest = arguments
+        .iter()
+        .position(|argument| argument == "--manifest-path");
+    let manifest = manifest
+        .and_then(|at| arguments.get(at + 1))
+        .map(PathBuf::from);
     is_first_look().hash(&mut hasher);
-    let folder = manifest.as_deref().and_then(Path::parent).map_or_else(std::env::current_dir, |path| Ok(path.into()));
-    // The manifests of the package and of the workspace around it. Their versions are the library's, and what cargo adds to
-    // their lock file it adds each time.
+    let folder = manifest
+        .as_deref()
+        .and_then(Path::parent)
+        .map_or_else(std::env::current_dir, |path| Ok(path.into()));
+    // The manifests of the package and of the workspace around it. Their versions are the
+    // library's, and what cargo adds to their lock file it adds each time.
     let cells = PathBuf::from(std::env::var_os("EVCXR_TMPDIR").unwrap_or_default());
     for folder in folder.ok()?.ancestors().take(2).chain([cells.as_path()]) {
         for file in ["Cargo.toml", ".cargo/config.toml"] {
@@ -175,16 +233,24 @@ fn kept(arguments: &[OsString], of: Of) -> Option<PathBuf> {
     for file in ["Cargo.toml", "Cargo.lock"] {
         std::fs::read(library.join(file)).ok().hash(&mut hasher);
     }
-    Some(home.join("answers").join(format!("{:016x}", hasher.finish())))
+    Some(
+        home.join("answers")
+            .join(format!("{:016x}", hasher.finish())),
+    )
 }
 
 /// Every file in a folder and below, in order.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let mut found: Vec<PathBuf> =
-        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
     found.sort();
     for path in found {
-        if path.is_dir() { collect(&path, files)? } else { files.push(path) }
+        if path.is_dir() {
+            collect(&path, files)?
+        } else {
+            files.push(path)
+        }
     }
     Ok(())
 }
@@ -198,8 +264,9 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// cargo's description of the packages, of which only those stay that a cell can name: the workspace's own, the ones that
-/// [`names::PACKAGES`] lists, and direct dependencies that a cell asked for itself. None if it is no such description.
+/// cargo's description of the packages, of which only those stay that a cell can name: the
+/// workspace's own, the ones that [`names::PACKAGES`] lists, and direct dependencies that a cell
+/// asked for itself. None if it is no such description.
 fn nameable(metadata: &[u8]) -> Option<Vec<u8>> {
     let listed = std::env::var(names::PACKAGES).ok()?;
     let listed: HashSet<&str> = listed.split(',').collect();
@@ -208,23 +275,35 @@ fn nameable(metadata: &[u8]) -> Option<Vec<u8>> {
     serde_json::to_vec(&metadata).ok()
 }
 
-/// Whether the cells' package has no dependencies yet. evcxr evaluates `42` in it before anything else, which needs to know no
-/// type; what rust-analyzer loads for that it would load again for the library.
+/// Whether the cells' package has no dependencies yet. evcxr evaluates `42` in it before anything
+/// else, which needs to know no type; what rust-analyzer loads for that it would load again for the
+/// library.
 fn is_first_look() -> bool {
-    let folder = std::env::var_os("EVCXR_TMPDIR").map(PathBuf::from).unwrap_or_default();
+    let folder = std::env::var_os("EVCXR_TMPDIR")
+        .map(PathBuf::from)
+        .unwrap_or_default();
     let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
-    manifest.split_once("[dependencies]").is_some_and(|(_, dependencies)| dependencies.trim().is_empty())
+    manifest
+        .split_once("[dependencies]")
+        .is_some_and(|(_, dependencies)| dependencies.trim().is_empty())
 }
 
 fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>, is_first_look: bool) -> Option<()> {
     let mut members: HashSet<String> = ids(metadata.get("workspace_members")?);
     let packages = metadata.get("packages")?.as_array()?;
     if packages.iter().any(|package| package["name"] == "core") {
-        let needed = if is_first_look { HashSet::new() } else { HashSet::from(STANDARD_LIBRARY) };
+        let needed = if is_first_look {
+            HashSet::new()
+        } else {
+            HashSet::from(STANDARD_LIBRARY)
+        };
         return keep(metadata, &named(packages, &needed));
     }
     // The folder's other member, which only holds the library's dependencies in place.
-    let pins = packages.iter().find(|package| package["name"] == PINS).and_then(|package| package["id"].as_str());
+    let pins = packages
+        .iter()
+        .find(|package| package["name"] == PINS)
+        .and_then(|package| package["id"].as_str());
     if let Some(pins) = pins {
         members.remove(pins);
     }
@@ -234,8 +313,12 @@ fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>, is_first_look: bo
         .flatten()
         .filter_map(|node| Some((node["id"].as_str()?, ids(&node["dependencies"]))))
         .collect();
-    let asked: HashSet<String> =
-        members.iter().filter_map(|id| dependencies.get(id.as_str())).flatten().cloned().collect();
+    let asked: HashSet<String> = members
+        .iter()
+        .filter_map(|id| dependencies.get(id.as_str()))
+        .flatten()
+        .cloned()
+        .collect();
     let reached = reachable(&members, &dependencies);
     // What a cell asks for itself stays whole.
     let of_library = named(packages, listed);
@@ -249,7 +332,10 @@ fn keep_nameable(metadata: &mut Value, listed: &HashSet<&str>, is_first_look: bo
 }
 
 /// These packages, and all that they depend on.
-fn reachable(from: &HashSet<String>, dependencies: &HashMap<&str, HashSet<String>>) -> HashSet<String> {
+fn reachable(
+    from: &HashSet<String>,
+    dependencies: &HashMap<&str, HashSet<String>>,
+) -> HashSet<String> {
     let mut reached = from.clone();
     let mut next: Vec<String> = from.iter().cloned().collect();
     while let Some(id) = next.pop() {
@@ -264,8 +350,16 @@ fn reachable(from: &HashSet<String>, dependencies: &HashMap<&str, HashSet<String
 
 /// The ids of the packages that have one of these names.
 fn named(packages: &[Value], names: &HashSet<&str>) -> HashSet<String> {
-    let is_named = |package: &&Value| package["name"].as_str().is_some_and(|name| names.contains(name));
-    packages.iter().filter(is_named).filter_map(|package| package["id"].as_str().map(str::to_owned)).collect()
+    let is_named = |package: &&Value| {
+        package["name"]
+            .as_str()
+            .is_some_and(|name| names.contains(name))
+    };
+    packages
+        .iter()
+        .filter(is_named)
+        .filter_map(|package| package["id"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Leaves out every package but these, and every mention of it.
@@ -276,8 +370,14 @@ fn keep(metadata: &mut Value, kept: &HashSet<String>) -> Option<()> {
             members.retain(is_kept);
         }
     }
-    metadata.get_mut("packages")?.as_array_mut()?.retain(|package| is_kept(&package["id"]));
-    if let Some(nodes) = metadata.pointer_mut("/resolve/nodes").and_then(Value::as_array_mut) {
+    metadata
+        .get_mut("packages")?
+        .as_array_mut()?
+        .retain(|package| is_kept(&package["id"]));
+    if let Some(nodes) = metadata
+        .pointer_mut("/resolve/nodes")
+        .and_then(Value::as_array_mut)
+    {
         nodes.retain(|node| is_kept(&node["id"]));
         for node in nodes {
             if let Some(dependencies) = node["dependencies"].as_array_mut() {
@@ -292,7 +392,11 @@ fn keep(metadata: &mut Value, kept: &HashSet<String>) -> Option<()> {
 }
 
 fn ids(list: &Value) -> HashSet<String> {
-    list.as_array().into_iter().flatten().filter_map(|id| id.as_str().map(str::to_owned)).collect()
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|id| id.as_str().map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]
@@ -322,11 +426,24 @@ mod tests {
                 node("its own", &[]),
             ]},
         });
-        keep_nameable(&mut metadata, &HashSet::from(["library", "tensors", "far"]), false).unwrap();
+        keep_nameable(
+            &mut metadata,
+            &HashSet::from(["library", "tensors", "far"]),
+            false,
+        )
+        .unwrap();
         let names = ids(&Value::Array(
-            metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].clone()).collect(),
+            metadata["packages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|package| package["name"].clone())
+                .collect(),
         ));
-        assert_eq!(names, HashSet::from(["ctx", "library", "tensors", "asked", "its own"].map(str::to_owned)));
+        assert_eq!(
+            names,
+            HashSet::from(["ctx", "library", "tensors", "asked", "its own"].map(str::to_owned))
+        );
         let library = &metadata["resolve"]["nodes"][1];
         assert_eq!(library["dependencies"], json!(["tensors"]));
         assert_eq!(library["deps"], json!([{"pkg": "tensors"}]));

@@ -1,4 +1,5 @@
-//! The Jupyter kernel of isopath's notebooks: evcxr_jupyter, behind a relay that every Jupyter tool can trust.
+//! The Jupyter kernel of isopath's notebooks: evcxr_jupyter, behind a relay that every Jupyter tool
+//! can trust.
 //!
 //! ```text
 //!   Jupyter client ── relay ── engine (evcxr_jupyter: compiles cells, completes, explains)
@@ -7,9 +8,9 @@
 //!                       └── cells' process (prints, panics, shows figures)
 //! ```
 //!
-//! One program plays every part but the last. evcxr_jupyter starts its own executable again for the process of the cells and
-//! as a wrapper of rustc, and rust-analyzer, inside it, asks cargo what the packages are; so the part follows from how the
-//! program is called:
+//! One program plays every part but the last. evcxr_jupyter starts its own executable again for the
+//! process of the cells and as a wrapper of rustc, and rust-analyzer, inside it, asks cargo what
+//! the packages are; so the part follows from how the program is called:
 //!
 //! | called | part |
 //! |---|---|
@@ -18,7 +19,8 @@
 //! | by the relay, with `--control_file` | evcxr_jupyter itself |
 //! | otherwise, with a connection file | [`relay`]: what Jupyter talks to |
 //!
-//! The process of the cells is a program of its own (`cells`), since it has to share the standard library with the cells.
+//! The process of the cells is a program of its own (`cells`), since it has to share the standard
+//! library with the cells.
 
 mod bridge;
 mod cargo;
@@ -33,7 +35,11 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
     let first = arguments.next();
-    let is_called = |name| Path::new(&program).file_stem().is_some_and(|stem| stem == name);
+    let is_called = |name| {
+        Path::new(&program)
+            .file_stem()
+            .is_some_and(|stem| stem == name)
+    };
     let is_set = |name| std::env::var_os(name).is_some();
     let result = if is_set(names::STOCK) {
         engine()
@@ -45,13 +51,19 @@ fn main() -> ExitCode {
         cargo::run_rustup()
     } else if is_set(names::EVCXR_RUSTC_WRAPPER) {
         engine()
-    } else if first.as_ref().is_some_and(|first| first == "--control_file") {
+    } else if first
+        .as_ref()
+        .is_some_and(|first| first == "--control_file")
+    {
         watch::end_with_parent();
         engine()
     } else if let Some(connection_file) = first {
         relay::run(Path::new(&connection_file))
     } else {
-        Err("usage: isopath-kernel CONNECTION_FILE; Jupyter starts it by `isopath kernel`".to_owned())
+        Err(
+            "usage: isopath-kernel CONNECTION_FILE; Jupyter starts it by `isopath kernel`"
+                .to_owned(),
+        )
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,8 @@ pub const BRIDGE_SOCKET: &str = "ISOPATH_KERNEL_BRIDGE";
 pub const CELLS_SOCKET: &str = "ISOPATH_KERNEL_SOCKET";
 /// The process to end with.
 pub const PARENT: &str = "ISOPATH_KERNEL_PARENT";
-/// A folder that stands for cargo's home where rust-analyzer looks for cargo: its `bin/cargo` is this program.
+/// A folder that stands for cargo's home where rust-analyzer looks for cargo: its `bin/cargo` is
+/// this program.
 pub const ANALYSIS_HOME: &str = "ISOPATH_KERNEL_ANALYSIS_HOME";
 /// The cargo that compiles.
 pub const CARGO: &str = "ISOPATH_KERNEL_CARGO";
@@ -25,11 +26,14 @@ pub const RUSTC: &str = "ISOPATH_KERNEL_RUSTC";
 pub const CARGO_HOME: &str = "ISOPATH_KERNEL_CARGO_HOME";
 /// The packages whose types a cell can name, separated by commas.
 pub const PACKAGES: &str = "ISOPATH_KERNEL_PACKAGES";
-/// The package that the folder's analysis starts with, an absolute path; the first `:dep` names it too.
+/// The package that the folder's analysis starts with, an absolute path; the first `:dep` names it
+/// too.
 pub const LIBRARY: &str = "ISOPATH_KERNEL_LIBRARY";
-/// Tells the library that this kernel listens: what `isopath::display` and `isopath::progress` look for.
+/// Tells the library that this kernel listens: what `isopath::display` and `isopath::progress` look
+/// for.
 pub const KERNEL: &str = "ISOPATH_KERNEL";
-/// A file that exists while the user has asked the running cell to stop: what `isopath::interrupt` looks for.
+/// A file that exists while the user has asked the running cell to stop: what `isopath::interrupt`
+/// looks for.
 pub const INTERRUPT: &str = "ISOPATH_INTERRUPT";
 /// Why no cell can run; set instead of everything else.
 pub const REFUSAL: &str = "ISOPATH_KERNEL_REFUSAL";

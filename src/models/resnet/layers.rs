@@ -51,15 +51,28 @@ impl Chain {
                     fold_batch_norm(&unit.weight, None, gamma, beta, mean, variance, EPS)?
                 }
                 (UnitNorm::Bias(bias), _) => (unit.weight.clone(), bias.clone()),
-                (UnitNorm::Batch { gamma, beta }, None) => {
-                    fold_batch_norm(&unit.weight, None, gamma, beta, &beta.zeros_like()?, &gamma.ones_like()?, EPS)?
-                }
+                (UnitNorm::Batch { gamma, beta }, None) => fold_batch_norm(
+                    &unit.weight,
+                    None,
+                    gamma,
+                    beta,
+                    &beta.zeros_like()?,
+                    &gamma.ones_like()?,
+                    EPS,
+                )?,
             };
             let copy = |tensor: Tensor| tensor.detach().copy();
-            Ok(ConvUnit { weight: copy(weight)?, norm: UnitNorm::Bias(copy(bias)?), ..unit.clone() })
+            Ok(ConvUnit {
+                weight: copy(weight)?,
+                norm: UnitNorm::Bias(copy(bias)?),
+                ..unit.clone()
+            })
         });
         let units = units.collect::<Result<Vec<_>>>()?;
-        Ok(Self { running: vec![None; units.len()], units })
+        Ok(Self {
+            running: vec![None; units.len()],
+            units,
+        })
     }
 }
 
@@ -72,25 +85,54 @@ pub(super) struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     pub fn new(params: ResNetParams, vb: VarBuilder<'a>) -> Self {
-        Self { params, vb, channels: 3 }
+        Self {
+            params,
+            vb,
+            channels: 3,
+        }
     }
 
     pub fn stem(&mut self) -> Result<Chain> {
-        let mut chain = Chain { units: Vec::new(), running: Vec::new() };
+        let mut chain = Chain {
+            units: Vec::new(),
+            running: Vec::new(),
+        };
         let (dtype, device) = (self.vb.dtype(), self.vb.device());
-        let ResNetParams { mean, std, width, .. } = &self.params;
-        let scale = Tensor::from_slice(&std.map(|std| 1. / std), (3, 1, 1, 1), device)?.to_dtype(dtype)?;
-        let shift: Vec<f64> = mean.iter().zip(std).map(|(mean, std)| -mean / std).collect();
+        let ResNetParams {
+            mean, std, width, ..
+        } = &self.params;
+        let scale =
+            Tensor::from_slice(&std.map(|std| 1. / std), (3, 1, 1, 1), device)?.to_dtype(dtype)?;
+        let shift: Vec<f64> = mean
+            .iter()
+            .zip(std)
+            .map(|(mean, std)| -mean / std)
+            .collect();
         let norm = UnitNorm::Bias(Tensor::from_vec(shift, 3, device)?.to_dtype(dtype)?);
         // One factor and one number to add for each colour: a convolution of its own group.
-        let conv = Conv2dParams { groups: 3, ..Conv2dParams::default() };
-        chain.units.push(ConvUnit { input: 0, residual: None, weight: scale, conv, norm, relu: false });
+        let conv = Conv2dParams {
+            groups: 3,
+            ..Conv2dParams::default()
+        };
+        chain.units.push(ConvUnit {
+            input: 0,
+            residual: None,
+            weight: scale,
+            conv,
+            norm,
+            relu: false,
+        });
         chain.running.push(None);
         let (kernel, stride) = match self.params.stem {
             Stem::Imagenet => (7, 2),
             Stem::Cifar => (3, 1),
         };
-        let shape = Convolution { inputs: 3, outputs: *width, kernel, stride };
+        let shape = Convolution {
+            inputs: 3,
+            outputs: *width,
+            kernel,
+            stride,
+        };
         self.push(&mut chain, 1, ["conv1", "bn1"], shape, Last::No)?;
         self.channels = *width;
         Ok(chain)
@@ -98,7 +140,10 @@ impl<'a> Layers<'a> {
 
     /// `layer1` for `index` 0, and so on.
     pub fn layer(&mut self, index: usize) -> Result<Chain> {
-        let mut chain = Chain { units: Vec::new(), running: Vec::new() };
+        let mut chain = Chain {
+            units: Vec::new(),
+            running: Vec::new(),
+        };
         let width = self.params.width << index;
         let outputs = width * self.params.block.expansion();
         for block in 0..self.params.depths[index] {
@@ -108,24 +153,57 @@ impl<'a> Layers<'a> {
             let start = chain.units.len();
             let inputs = self.channels;
             let residual = if stride > 1 || inputs != outputs {
-                let shape = Convolution { inputs, outputs, kernel: 1, stride };
+                let shape = Convolution {
+                    inputs,
+                    outputs,
+                    kernel: 1,
+                    stride,
+                };
                 let names = [name("downsample.0"), name("downsample.1")];
-                self.push(&mut chain, start, names.each_ref().map(String::as_str), shape, Last::Projection)?;
+                self.push(
+                    &mut chain,
+                    start,
+                    names.each_ref().map(String::as_str),
+                    shape,
+                    Last::Projection,
+                )?;
                 chain.units.len()
             } else {
                 start
             };
             let convolutions = match self.params.block {
                 Block::Basic => vec![(inputs, outputs, 3, stride), (outputs, outputs, 3, 1)],
-                Block::Bottleneck => vec![(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)],
+                Block::Bottleneck => vec![
+                    (inputs, width, 1, 1),
+                    (width, width, 3, stride),
+                    (width, outputs, 1, 1),
+                ],
             };
             let count = convolutions.len();
             let mut input = start;
             for (place, (inputs, outputs, kernel, stride)) in convolutions.into_iter().enumerate() {
-                let names = [name(&format!("conv{}", place + 1)), name(&format!("bn{}", place + 1))];
-                let last = if place + 1 == count { Last::Of(residual) } else { Last::No };
-                let shape = Convolution { inputs, outputs, kernel, stride };
-                self.push(&mut chain, input, names.each_ref().map(String::as_str), shape, last)?;
+                let names = [
+                    name(&format!("conv{}", place + 1)),
+                    name(&format!("bn{}", place + 1)),
+                ];
+                let last = if place + 1 == count {
+                    Last::Of(residual)
+                } else {
+                    Last::No
+                };
+                let shape = Convolution {
+                    inputs,
+                    outputs,
+                    kernel,
+                    stride,
+                };
+                self.push(
+                    &mut chain,
+                    input,
+                    names.each_ref().map(String::as_str),
+                    shape,
+                    last,
+                )?;
                 input = chain.units.len();
             }
             self.channels = outputs;
@@ -138,20 +216,55 @@ impl<'a> Layers<'a> {
         chain: &mut Chain,
         input: usize,
         [conv, bn]: [&str; 2],
-        Convolution { inputs, outputs, kernel, stride }: Convolution,
+        Convolution {
+            inputs,
+            outputs,
+            kernel,
+            stride,
+        }: Convolution,
         last: Last,
     ) -> Result<()> {
-        let init =
-            Init::Kaiming { dist: NormalOrUniform::Normal, fan: FanInOut::FanOut, non_linearity: NonLinearity::ReLU };
-        let weight = self.vb.pp(conv).get_with_hints((outputs, inputs, kernel, kernel), "weight", init)?;
-        let vector = |name, value| self.vb.pp(bn).get_with_hints(outputs, name, Init::Const(value));
+        let init = Init::Kaiming {
+            dist: NormalOrUniform::Normal,
+            fan: FanInOut::FanOut,
+            non_linearity: NonLinearity::ReLU,
+        };
+        let weight =
+            self.vb
+                .pp(conv)
+                .get_with_hints((outputs, inputs, kernel, kernel), "weight", init)?;
+        let vector = |name, value| {
+            self.vb
+                .pp(bn)
+                .get_with_hints(outputs, name, Init::Const(value))
+        };
         let zero = matches!(last, Last::Of(_)) && self.params.zero_init_residual;
-        let norm = UnitNorm::Batch { gamma: vector("weight", if zero { 0. } else { 1. })?, beta: vector("bias", 0.)? };
-        chain.running.push(Some(Running::new(outputs, &self.vb.pp(bn))?));
-        let residual = if let Last::Of(residual) = last { Some(residual) } else { None };
-        let conv = Conv2dParams { stride, padding: kernel / 2, ..Conv2dParams::default() };
+        let norm = UnitNorm::Batch {
+            gamma: vector("weight", if zero { 0. } else { 1. })?,
+            beta: vector("bias", 0.)?,
+        };
+        chain
+            .running
+            .push(Some(Running::new(outputs, &self.vb.pp(bn))?));
+        let residual = if let Last::Of(residual) = last {
+            Some(residual)
+        } else {
+            None
+        };
+        let conv = Conv2dParams {
+            stride,
+            padding: kernel / 2,
+            ..Conv2dParams::default()
+        };
         let relu = !matches!(last, Last::Projection);
-        chain.units.push(ConvUnit { input, residual, weight, conv, norm, relu });
+        chain.units.push(ConvUnit {
+            input,
+            residual,
+            weight,
+            conv,
+            norm,
+            relu,
+        });
         Ok(())
     }
 }

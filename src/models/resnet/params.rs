@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 pub enum Block {
     /// Two 3×3 convolutions: depths 18 and 34.
     Basic,
-    /// 1×1, 3×3 and 1×1 convolutions, the last with four times the channels: depths 50, 101 and 152.
+    /// 1×1, 3×3 and 1×1 convolutions, the last with four times the channels: depths 50, 101 and
+    /// 152.
     Bottleneck,
 }
 
@@ -24,7 +25,8 @@ impl Block {
 /// What comes before the first residual stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stem {
-    /// A 7×7 convolution with stride 2, then a 3×3 maximum with stride 2: torchvision's, for 224×224 pixels.
+    /// A 7×7 convolution with stride 2, then a 3×3 maximum with stride 2: torchvision's, for
+    /// 224×224 pixels.
     Imagenet,
     /// A 3×3 convolution with stride 1 and no maximum, for 32×32 pixels.
     Cifar,
@@ -37,8 +39,8 @@ pub struct ResNetParams {
     pub block: Block,
     /// The blocks of each of the four stages.
     pub depths: [usize; 4],
-    /// The channels of the stem, and the inner channels of the first stage; each stage doubles them. torchvision's
-    /// networks have 64.
+    /// The channels of the stem, and the inner channels of the first stage; each stage doubles
+    /// them. torchvision's networks have 64.
     pub width: usize,
     /// What comes before the first stage.
     pub stem: Stem,
@@ -48,14 +50,14 @@ pub struct ResNetParams {
     pub mean: [f64; 3],
     /// The standard deviation of red, green and blue by which the rest is divided, above 0.
     pub std: [f64; 3],
-    /// Whether the factors of every block's last normalisation are drawn as 0, so that each block begins as the
-    /// identity (torchvision's option of that name; Goyal et al. 2017).
+    /// Whether the factors of every block's last normalisation are drawn as 0, so that each block
+    /// begins as the identity (torchvision's option of that name; Goyal et al. 2017).
     pub zero_init_residual: bool,
 }
 
 impl ResNetParams {
-    /// torchvision's network of `depth` 18, 34, 50, 101 or 152: width 64, stem for 224×224 pixels, 1000 classes, the
-    /// mean and deviation of ImageNet.
+    /// torchvision's network of `depth` 18, 34, 50, 101 or 152: width 64, stem for 224×224 pixels,
+    /// 1000 classes, the mean and deviation of ImageNet.
     ///
     /// # Errors
     /// Another depth.
@@ -80,8 +82,8 @@ impl ResNetParams {
         })
     }
 
-    /// A network of `depth` and `width` for CIFAR-10: stem for 32×32 pixels, 10 classes, mean and deviation of its
-    /// training images, blocks that begin as the identity.
+    /// A network of `depth` and `width` for CIFAR-10: stem for 32×32 pixels, 10 classes, mean and
+    /// deviation of its training images, blocks that begin as the identity.
     ///
     /// # Errors
     /// As [`ResNetParams::of_depth`].
@@ -105,20 +107,36 @@ impl ResNetParams {
     /// Checks the range of every parameter.
     ///
     /// # Errors
-    /// A stage without blocks, no channels or classes, a mean outside \[0, 1\], a deviation that is not above 0.
+    /// A stage without blocks, no channels or classes, a mean outside \[0, 1\], a deviation that is
+    /// not above 0.
     pub fn validate(&self) -> Result<()> {
         if self.depths.contains(&0) {
-            return Err(Error::argument("depths", "at least one block in every stage", format!("{:?}", self.depths)));
+            return Err(Error::argument(
+                "depths",
+                "at least one block in every stage",
+                format!("{:?}", self.depths),
+            ));
         }
-        for (name, value, most) in [("width", self.width, 65_536), ("classes", self.classes, 1 << 24)] {
+        for (name, value, most) in [
+            ("width", self.width, 65_536),
+            ("classes", self.classes, 1 << 24),
+        ] {
             if !(1..=most).contains(&value) {
                 return Err(Error::argument(name, format!("from 1 to {most}"), value));
             }
         }
-        if let Some(mean) = self.mean.into_iter().find(|mean| !(0. ..=1.).contains(mean)) {
+        if let Some(mean) = self
+            .mean
+            .into_iter()
+            .find(|mean| !(0. ..=1.).contains(mean))
+        {
             return Err(Error::argument("mean", "numbers in [0, 1]", mean));
         }
-        match self.std.into_iter().find(|std| !(*std > 0. && std.is_finite())) {
+        match self
+            .std
+            .into_iter()
+            .find(|std| !(*std > 0. && std.is_finite()))
+        {
             Some(std) => Err(Error::argument("std", "finite numbers > 0", std)),
             None => Ok(()),
         }

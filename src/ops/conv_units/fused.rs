@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, DType, Device, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
+    CpuStorage, CustomOp1, CustomOp2, DType, Device, Layout, Result, Shape, Storage, Tensor,
+    WithDType, bail,
 };
 use rayon::prelude::*;
 
@@ -16,30 +17,51 @@ use crate::ops::conv2d_kernels::{bias_gradient, forward, input_gradient, weight_
 use crate::ops::planes::{self, CHUNK, Float, rectify};
 use crate::ops::{contiguous, simd};
 
-pub(super) fn run(x: &Tensor, units: &[ConvUnit], shapes: Vec<Geometry>, eps: f64) -> crate::Result<ConvUnits> {
+pub(super) fn run(
+    x: &Tensor,
+    units: &[ConvUnit],
+    shapes: Vec<Geometry>,
+    eps: f64,
+) -> crate::Result<ConvUnits> {
     let units = units.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
     let parameters: Vec<_> = units.iter().flat_map(ConvUnit::parameters).collect();
     let of_parameters = parameters.iter().any(|parameter| parameter.track_op());
     let kept = Arc::new(OnceLock::new());
     let keep = of_parameters || x.track_op();
     let measured = Arc::new(OnceLock::new());
-    let op = Units { units: units.clone(), shapes, eps, keep, kept, measured: Arc::clone(&measured) };
+    let op = Units {
+        units: units.clone(),
+        shapes,
+        eps,
+        keep,
+        kept,
+        measured: Arc::clone(&measured),
+    };
     let x = x.contiguous()?;
     let output = if of_parameters {
         // The operation reads the units' own tensors: this one only links them to the graph.
-        let flat = parameters.iter().map(|parameter| parameter.flatten_all()).collect::<Result<Vec<_>>>()?;
+        let flat = parameters
+            .iter()
+            .map(|parameter| parameter.flatten_all())
+            .collect::<Result<Vec<_>>>()?;
         x.apply_op2(&Tensor::cat(&flat, 0)?, op)?
     } else {
         x.apply_op1(op)?
     };
-    let statistics = measured.get().into_iter().flatten().zip(&units).map(|(moments, unit): (&Measured, _)| {
-        Ok(match (&unit.norm, moments) {
-            (UnitNorm::Batch { gamma, .. }, Measured { moments, shape }) => {
-                Some(statistics(moments, shape, gamma.dtype())?)
-            }
-            _ => None,
-        })
-    });
+    let statistics =
+        measured
+            .get()
+            .into_iter()
+            .flatten()
+            .zip(&units)
+            .map(|(moments, unit): (&Measured, _)| {
+                Ok(match (&unit.norm, moments) {
+                    (UnitNorm::Batch { gamma, .. }, Measured { moments, shape }) => {
+                        Some(statistics(moments, shape, gamma.dtype())?)
+                    }
+                    _ => None,
+                })
+            });
     let statistics = statistics.collect::<Result<_>>()?;
     Ok(ConvUnits { output, statistics })
 }
@@ -53,10 +75,17 @@ impl ConvUnit {
 /// The unit with contiguous tensors.
 fn in_memory(unit: &ConvUnit) -> Result<ConvUnit> {
     let norm = match &unit.norm {
-        UnitNorm::Batch { gamma, beta } => UnitNorm::Batch { gamma: gamma.contiguous()?, beta: beta.contiguous()? },
+        UnitNorm::Batch { gamma, beta } => UnitNorm::Batch {
+            gamma: gamma.contiguous()?,
+            beta: beta.contiguous()?,
+        },
         UnitNorm::Bias(bias) => UnitNorm::Bias(bias.contiguous()?),
     };
-    Ok(ConvUnit { weight: unit.weight.contiguous()?, norm, ..unit.clone() })
+    Ok(ConvUnit {
+        weight: unit.weight.contiguous()?,
+        norm,
+        ..unit.clone()
+    })
 }
 
 /// The statistics of a unit's convolution, none without a normalisation, and its shape.
@@ -65,8 +94,8 @@ struct Measured {
     shape: Shape,
 }
 
-/// What a unit's gradient needs of its forward pass: the convolution's result if it was normalised, and its own, but
-/// for the last unit, whose result the graph holds.
+/// What a unit's gradient needs of its forward pass: the convolution's result if it was normalised,
+/// and its own, but for the last unit, whose result the graph holds.
 struct Kept {
     convolved: Option<Tensor>,
     result: Option<Tensor>,
@@ -100,7 +129,13 @@ impl CustomOp2 for Units {
         "conv_units"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(x, layout)
     }
 
@@ -122,14 +157,25 @@ impl Units {
             CpuStorage::F64(x) => CpuStorage::F64(self.forward_as(contiguous(x, layout)?)?),
             _ => bail!("conv_units: expected f32 or f64"),
         };
-        Ok((y, self.shapes.last().map_or_else(|| Shape::from(0), result_shape)))
+        Ok((
+            y,
+            self.shapes
+                .last()
+                .map_or_else(|| Shape::from(0), result_shape),
+        ))
     }
 
     fn forward_as<T: Float>(&self, x: &[T]) -> Result<Vec<T>> {
         let mut results: Vec<Option<Vec<T>>> = vec![None];
         let (mut kept, mut measured) = (Vec::new(), Vec::new());
         for (index, (unit, &shape)) in self.units.iter().zip(&self.shapes).enumerate() {
-            let read = |number: usize| if number == 0 { Some(x) } else { results[number].as_deref() };
+            let read = |number: usize| {
+                if number == 0 {
+                    Some(x)
+                } else {
+                    results[number].as_deref()
+                }
+            };
             let (Some(input), residual) = (read(unit.input), unit.residual.and_then(read)) else {
                 bail!("conv_units: result {} is gone", unit.input)
             };
@@ -139,7 +185,8 @@ impl Units {
                 UnitNorm::Bias(bias) => {
                     let bias = memory(bias);
                     let relu = unit.relu && residual.is_none();
-                    let mut y = forward(shape, input, weight.numbers()?, Some(bias.numbers()?), relu)?;
+                    let mut y =
+                        forward(shape, input, weight.numbers()?, Some(bias.numbers()?), relu)?;
                     if let Some(residual) = residual {
                         add(&mut y, residual, unit.relu)?;
                     }
@@ -148,24 +195,46 @@ impl Units {
                 UnitNorm::Batch { gamma, beta } => {
                     let (gamma, beta) = (memory(gamma), memory(beta));
                     let z = forward(shape, input, weight.numbers()?, None, false)?;
-                    let then = Then { residual, relu: unit.relu };
+                    let then = Then {
+                        residual,
+                        relu: unit.relu,
+                    };
                     let images = images(&shape);
-                    let (y, found) = normalise(&z, images, [gamma.numbers()?, beta.numbers()?], None, self.eps, then)?;
+                    let (y, found) = normalise(
+                        &z,
+                        images,
+                        [gamma.numbers()?, beta.numbers()?],
+                        None,
+                        self.eps,
+                        then,
+                    )?;
                     moments = found;
                     convolved = self.keep.then(|| tensor(z, &shape)).transpose()?;
                     y
                 }
             };
-            measured.push(Measured { moments, shape: result_shape(&shape) });
+            measured.push(Measured {
+                moments,
+                shape: result_shape(&shape),
+            });
             results.push(Some(result));
             if self.keep {
-                kept.push(Kept { convolved, result: None });
+                kept.push(Kept {
+                    convolved,
+                    result: None,
+                });
             } else {
                 self.forget(&mut results, index);
             }
         }
-        let Some(Some(y)) = results.pop() else { bail!("conv_units: no units") };
-        for ((kept, result), shape) in kept.iter_mut().zip(results.into_iter().skip(1)).zip(&self.shapes) {
+        let Some(Some(y)) = results.pop() else {
+            bail!("conv_units: no units")
+        };
+        for ((kept, result), shape) in kept
+            .iter_mut()
+            .zip(results.into_iter().skip(1))
+            .zip(&self.shapes)
+        {
             kept.result = result.map(|result| tensor(result, shape)).transpose()?;
         }
         // Set once: an operation runs forward once.
@@ -178,7 +247,10 @@ impl Units {
     fn forget<T>(&self, results: &mut [Option<Vec<T>>], index: usize) {
         let later = &self.units[index + 1..];
         for (number, result) in results.iter_mut().enumerate().take(index + 1) {
-            if !later.iter().any(|unit| unit.input == number || unit.residual == Some(number)) {
+            if !later
+                .iter()
+                .any(|unit| unit.input == number || unit.residual == Some(number))
+            {
                 *result = None;
             }
         }
@@ -212,7 +284,9 @@ impl Units {
             bail!("conv_units: gradients are asked for before the results")
         };
         let mut gradients: Vec<Option<Vec<T>>> = vec![None; self.units.len()];
-        gradients.push(Some(memory(&gradient.contiguous()?).numbers::<T>()?.to_vec()));
+        gradients.push(Some(
+            memory(&gradient.contiguous()?).numbers::<T>()?.to_vec(),
+        ));
         // The last unit's first; turned round at the end.
         let mut of_flat: Vec<Vec<T>> = Vec::new();
         for (index, (unit, &shape)) in self.units.iter().zip(&self.shapes).enumerate().rev() {
@@ -222,7 +296,11 @@ impl Units {
                 // Nobody reads this unit's result.
                 None => vec![T::zero(); result.numbers::<T>()?.len()],
             };
-            let relu = if unit.relu { Some(result.numbers::<T>()?) } else { None };
+            let relu = if unit.relu {
+                Some(result.numbers::<T>()?)
+            } else {
+                None
+            };
             let of_input = unit.input > 0 || x.track_op();
             let of_residual = unit.residual.filter(|&number| number > 0 || x.track_op());
             let mut of_norm: Vec<Vec<T>> = Vec::new();
@@ -234,7 +312,11 @@ impl Units {
                     }
                     let relu = relu.filter(|_| of_residual.is_none());
                     let convolved = memory(convolved);
-                    let gamma: Vec<f64> = memory(gamma).numbers::<T>()?.iter().map(|&gamma| gamma.into()).collect();
+                    let gamma: Vec<f64> = memory(gamma)
+                        .numbers::<T>()?
+                        .iter()
+                        .map(|&gamma| gamma.into())
+                        .collect();
                     let of_norm_input = Gradient {
                         x: convolved.numbers::<T>()?,
                         images: images(&shape),
@@ -261,7 +343,9 @@ impl Units {
                         rectify(&mut g, relu)?;
                     }
                     if of_parameters {
-                        let Images { channels, plane, .. } = images(&shape);
+                        let Images {
+                            channels, plane, ..
+                        } = images(&shape);
                         of_norm = vec![bias_gradient(channels, plane, &g)?];
                     }
                 }
@@ -275,14 +359,18 @@ impl Units {
                 of_flat.push(weight_gradient(shape, input.numbers()?, &g)?);
             }
             if of_input {
-                let of_input = input_gradient(shape, &g, memory(&unit.weight).numbers()?, None, false)?;
+                let of_input =
+                    input_gradient(shape, &g, memory(&unit.weight).numbers()?, None, false)?;
                 give(&mut gradients, unit.input, Give::Own(of_input))?;
             }
             if let (Some(number), UnitNorm::Bias(_)) = (of_residual, &unit.norm) {
                 give(&mut gradients, number, Give::Own(g))?;
             }
         }
-        let of_x = gradients[0].take().map(|g| Tensor::from_vec(g, x.shape(), &Device::Cpu)).transpose()?;
+        let of_x = gradients[0]
+            .take()
+            .map(|g| Tensor::from_vec(g, x.shape(), &Device::Cpu))
+            .transpose()?;
         let of_flat = of_parameters.then(|| {
             let flat: Vec<T> = of_flat.into_iter().rev().flatten().collect();
             let count = flat.len();
@@ -298,7 +386,11 @@ enum Give<'a, T> {
     Copy(&'a [T]),
 }
 
-fn give<T: Float>(gradients: &mut [Option<Vec<T>>], number: usize, gradient: Give<T>) -> Result<()> {
+fn give<T: Float>(
+    gradients: &mut [Option<Vec<T>>],
+    number: usize,
+    gradient: Give<T>,
+) -> Result<()> {
     match (&mut gradients[number], gradient) {
         (Some(sum), Give::Own(gradient)) => add(sum, &gradient, false)?,
         (Some(sum), Give::Copy(gradient)) => add(sum, gradient, false)?,
@@ -311,26 +403,37 @@ fn give<T: Float>(gradients: &mut [Option<Vec<T>>], number: usize, gradient: Giv
 /// y + residual, or the larger of it and 0.
 fn add<T: Float>(y: &mut [T], residual: &[T], relu: bool) -> Result<()> {
     let arch = simd::arch()?;
-    y.par_chunks_mut(CHUNK).zip(residual.par_chunks(CHUNK)).for_each(|(y, residual)| {
-        arch.dispatch(
-            #[inline(always)]
-            || {
-                y.iter_mut().zip(residual).for_each(|(y, &r)| *y += r);
-                if relu {
-                    planes::relu(y);
-                }
-            },
-        );
-    });
+    y.par_chunks_mut(CHUNK)
+        .zip(residual.par_chunks(CHUNK))
+        .for_each(|(y, residual)| {
+            arch.dispatch(
+                #[inline(always)]
+                || {
+                    y.iter_mut().zip(residual).for_each(|(y, &r)| *y += r);
+                    if relu {
+                        planes::relu(y);
+                    }
+                },
+            );
+        });
     Ok(())
 }
 
 fn images(shape: &Geometry) -> Images {
-    Images { count: shape.images, channels: shape.groups * shape.outputs, plane: shape.output_area() }
+    Images {
+        count: shape.images,
+        channels: shape.groups * shape.outputs,
+        plane: shape.output_area(),
+    }
 }
 
 fn result_shape(shape: &Geometry) -> Shape {
-    Shape::from((shape.images, shape.groups * shape.outputs, shape.output[0], shape.output[1]))
+    Shape::from((
+        shape.images,
+        shape.groups * shape.outputs,
+        shape.output[0],
+        shape.output[1],
+    ))
 }
 
 fn tensor<T: WithDType>(numbers: Vec<T>, shape: &Geometry) -> Result<Tensor> {

@@ -1,4 +1,5 @@
-//! Convolutions, each normalised, added to an earlier result and rectified: what a stage of a residual network is.
+//! Convolutions, each normalised, added to an earlier result and rectified: what a stage of a
+//! residual network is.
 
 mod fused;
 
@@ -17,7 +18,8 @@ use crate::error::{Error, Result};
 pub struct ConvUnit {
     /// The number of the result that is convolved, below the unit's own.
     pub input: usize,
-    /// The number of the result that is added after the normalisation, below the unit's own, if any.
+    /// The number of the result that is added after the normalisation, below the unit's own, if
+    /// any.
     pub residual: Option<usize>,
     /// (O, C / groups, kernel height, kernel width).
     pub weight: Tensor,
@@ -39,7 +41,8 @@ pub enum UnitNorm {
         /// (O,), what is added.
         beta: Tensor,
     },
-    /// One number a channel is added, (O,): a normalisation in evaluation mode folded into the convolution.
+    /// One number a channel is added, (O,): a normalisation in evaluation mode folded into the
+    /// convolution.
     Bias(Tensor),
 }
 
@@ -48,22 +51,25 @@ pub enum UnitNorm {
 pub struct ConvUnits {
     /// The last unit's result (N, O, H', W'); differentiable.
     pub output: Tensor,
-    /// For each unit with [`UnitNorm::Batch`]: mean and unbiased variance of its channels, (O,) each, no gradient.
+    /// For each unit with [`UnitNorm::Batch`]: mean and unbiased variance of its channels, (O,)
+    /// each, no gradient.
     pub statistics: Vec<Option<(Tensor, Tensor)>>,
 }
 
-/// The last of the results y_k of `units`, where y_0 = `x` (N, C, H, W): see [`ConvUnit`]. Differentiable in `x`, the
-/// weights, gamma, beta and biases.
+/// The last of the results y_k of `units`, where y_0 = `x` (N, C, H, W): see [`ConvUnit`].
+/// Differentiable in `x`, the weights, gamma, beta and biases.
 ///
-/// `eps` > 0 is the normalisations'; PyTorch's is 1e-5. The same numbers as [`conv2d`](super::conv2d()),
-/// [`batch_norm`](super::batch_norm()), sum and ReLU one after another, but on a CPU in f32 or f64 one operation: between
-/// the units no gradient is zeroed, copied or added up by the graph, normalisation, sum and ReLU are one pass, and where
-/// nothing needs a gradient a result's memory is free as soon as nobody reads it. The same numbers whatever the number
-/// of threads. Elsewhere [`conv_units_composite`].
+/// `eps` > 0 is the normalisations'; PyTorch's is 1e-5. The same numbers as
+/// [`conv2d`](super::conv2d()), [`batch_norm`](super::batch_norm()), sum and ReLU one after
+/// another, but on a CPU in f32 or f64 one operation: between the units no gradient is zeroed,
+/// copied or added up by the graph, normalisation, sum and ReLU are one pass, and where nothing
+/// needs a gradient a result's memory is free as soon as nobody reads it. The same numbers whatever
+/// the number of threads. Elsewhere [`conv_units_composite`].
 ///
 /// # Errors
-/// No units, a unit that reads its own or a later result, shapes or dtypes that do not fit, `eps` not positive, and
-/// what [`conv2d`](super::conv2d()) and [`batch_norm`](super::batch_norm()) refuse.
+/// No units, a unit that reads its own or a later result, shapes or dtypes that do not fit, `eps`
+/// not positive, and what [`conv2d`](super::conv2d()) and [`batch_norm`](super::batch_norm())
+/// refuse.
 pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits> {
     if !is_fused(x) {
         return conv_units_composite(x, units, eps);
@@ -126,15 +132,29 @@ fn check(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<Vec<Geometry>> {
                 ));
             }
         }
-        let shape = conv2d::geometry(&results[unit.input], x.dtype(), &unit.weight, unit.norm.bias(), &unit.conv)?;
-        let result = vec![shape.images, shape.groups * shape.outputs, shape.output[0], shape.output[1]];
+        let shape = conv2d::geometry(
+            &results[unit.input],
+            x.dtype(),
+            &unit.weight,
+            unit.norm.bias(),
+            &unit.conv,
+        )?;
+        let result = vec![
+            shape.images,
+            shape.groups * shape.outputs,
+            shape.output[0],
+            shape.output[1],
+        ];
         if let UnitNorm::Batch { gamma, beta } = &unit.norm {
             for (name, vector) in [("gamma", gamma), ("beta", beta)] {
                 batch_norm::channel(name, vector, &result, x.dtype())?;
             }
             batch_norm::check_count(&result)?;
         }
-        if let Some(residual) = unit.residual.filter(|&residual| results[residual] != result) {
+        if let Some(residual) = unit
+            .residual
+            .filter(|&residual| results[residual] != result)
+        {
             let expected = format!("{result:?}, that of unit {index}'s convolution");
             return Err(Error::shape(NAME, "residual", expected, &results[residual]));
         }

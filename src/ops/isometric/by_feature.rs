@@ -15,7 +15,8 @@ pub(super) struct Vectors<'a, V> {
     pub(super) first: usize,
 }
 
-/// The distances from four points, `near` feature by feature, to those of the tile; rows of [`TILE`].
+/// The distances from four points, `near` feature by feature, to those of the tile; rows of
+/// [`TILE`].
 #[inline(always)]
 pub(super) fn distances<S: Simd, T: Float>(
     simd: S,
@@ -44,8 +45,9 @@ pub(super) fn distances<S: Simd, T: Float>(
     }
 }
 
-/// With d the difference of two points' features and w its weight, adds the `w d` of four points to `sums`, feature by
-/// feature four vectors that are not summed yet, and to `gradient`, the tile's other points.
+/// With d the difference of two points' features and w its weight, adds the `w d` of four points to
+/// `sums`, feature by feature four vectors that are not summed yet, and to `gradient`, the tile's
+/// other points.
 #[inline(always)]
 pub(super) fn add_differences<S: Simd, T: Float>(
     simd: S,
@@ -79,7 +81,11 @@ fn add_features<S: Simd, T: Float, const K: usize>(
     gradient: &mut [T::Vector<S>],
     feature: usize,
 ) {
-    let &Vectors { tile, stride, first } = others;
+    let &Vectors {
+        tile,
+        stride,
+        first,
+    } = others;
     let length = stride - first;
     let (gradient, _) = gradient[feature * stride..][..K * stride].split_at_mut(K * stride);
     let mut features = [&tile[..0]; K];

@@ -21,7 +21,8 @@ pub(super) fn distances<S: Simd, T: Float>(
     }
     for (pair, others) in others.chunks(2).enumerate() {
         // An odd one is its own partner; the second result is overwritten with zeros later.
-        let [a, b] = [others[0], others[others.len() - 1]].map(|other| T::vectors::<S>(rows.row(other)));
+        let [a, b] =
+            [others[0], others[others.len() - 1]].map(|other| T::vectors::<S>(rows.row(other)));
         let mut sums = [[T::splat(simd, T::zero()); 2]; FOUR];
         for (vector, (&a, &b)) in a.iter().zip(b).enumerate() {
             for row in 0..FOUR {
@@ -38,8 +39,8 @@ pub(super) fn distances<S: Simd, T: Float>(
     }
 }
 
-/// With d the difference of two points and w its weight, adds the `w d` of four points `own` to `sums`, a row each, and
-/// to `gradient`, a row for each of `others`.
+/// With d the difference of two points and w its weight, adds the `w d` of four points `own` to
+/// `sums`, a row each, and to `gradient`, a row for each of `others`.
 #[inline(always)]
 pub(super) fn add_differences<S: Simd, T: Float>(
     simd: S,
@@ -64,7 +65,10 @@ pub(super) fn add_differences<S: Simd, T: Float>(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the arguments of its only caller, and where to begin")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the arguments of its only caller, and where to begin"
+)]
 #[inline(always)]
 fn add_vectors<S: Simd, T: Float, const K: usize>(
     simd: S,
@@ -84,7 +88,11 @@ fn add_vectors<S: Simd, T: Float, const K: usize>(
             totals[k][row] = T::vectors::<S>(&sums[row * rows.stride..][..rows.stride])[vector + k];
         }
     }
-    for (j, (&other, gradient)) in others.iter().zip(gradient.chunks_exact_mut(rows.stride)).enumerate() {
+    for (j, (&other, gradient)) in others
+        .iter()
+        .zip(gradient.chunks_exact_mut(rows.stride))
+        .enumerate()
+    {
         let other = &T::vectors::<S>(rows.row(other))[vector..vector + K];
         let gradient = &mut T::vectors_mut::<S>(gradient)[vector..vector + K];
         for row in 0..FOUR {
@@ -98,6 +106,8 @@ fn add_vectors<S: Simd, T: Float, const K: usize>(
     }
     for (row, sums) in sums.chunks_exact_mut(rows.stride).enumerate() {
         let sums = &mut T::vectors_mut::<S>(sums)[vector..vector + K];
-        sums.iter_mut().zip(&totals).for_each(|(sum, totals)| *sum = totals[row]);
+        sums.iter_mut()
+            .zip(&totals)
+            .for_each(|(sum, totals)| *sum = totals[row]);
     }
 }

@@ -17,7 +17,10 @@ pub(super) struct Cells {
 
 impl Cells {
     pub(super) fn new(names: &[u32]) -> Self {
-        let mut keys: Vec<u64> = (0..).zip(names).map(|(point, &name)| u64::from(name) << 32 | point).collect();
+        let mut keys: Vec<u64> = (0..)
+            .zip(names)
+            .map(|(point, &name)| u64::from(name) << 32 | point)
+            .collect();
         keys.sort_unstable();
         let mut end = 0;
         let ranges = keys.chunk_by(|a, b| a >> 32 == b >> 32).filter_map(|cell| {
@@ -26,7 +29,11 @@ impl Cells {
             (cell.len() > 1).then_some(start..end)
         });
         let ranges = ranges.collect();
-        Self { names: names.to_vec(), order: keys.into_iter().map(|key| key as u32).collect(), ranges }
+        Self {
+            names: names.to_vec(),
+            order: keys.into_iter().map(|key| key as u32).collect(),
+            ranges,
+        }
     }
 
     pub(super) fn names(&self) -> &[u32] {
@@ -52,7 +59,8 @@ impl Cells {
         self.iter().map(&mut start).collect()
     }
 
-    /// Rows in the order of the points from rows in the order of the cells; zeros for a point alone in its cell.
+    /// Rows in the order of the points from rows in the order of the cells; zeros for a point alone
+    /// in its cell.
     pub(super) fn scatter<T: WithDType>(&self, values: Vec<T>, width: usize) -> Vec<T> {
         let points = self.iter().flatten();
         if values.len() == self.names.len() * width && points.clone().is_sorted() {
@@ -75,8 +83,14 @@ mod tests {
         let cells = Cells::new(&[7, 2, 7, 9, 2, 7]);
         assert_eq!(cells.iter().collect::<Vec<_>>(), [&[1, 4][..], &[0, 2, 5]]);
         assert_eq!(cells.starts_of_pairs(), [0, 4]);
-        assert_eq!(cells.scatter(vec![1., 4., 0., 2., 5.], 1), [0., 1., 2., 0., 4., 5.]);
+        assert_eq!(
+            cells.scatter(vec![1., 4., 0., 2., 5.], 1),
+            [0., 1., 2., 0., 4., 5.]
+        );
         assert_eq!(Cells::new(&[3, 1]).len(), 0);
-        assert_eq!(Cells::new(&[0, 0, u32::MAX, u32::MAX]).scatter(vec![1., 2., 3., 4.], 1), [1., 2., 3., 4.]);
+        assert_eq!(
+            Cells::new(&[0, 0, u32::MAX, u32::MAX]).scatter(vec![1., 2., 3., 4.], 1),
+            [1., 2., 3., 4.]
+        );
     }
 }

@@ -9,7 +9,8 @@ use super::{check_cells, check_representations};
 use crate::distances::Metric;
 use crate::error::{Error, Result};
 
-/// Distances computed by a matrix product, as PyTorch's `cdist` does, are symmetric and positive only up to this.
+/// Distances computed by a matrix product, as PyTorch's `cdist` does, are symmetric and positive
+/// only up to this.
 const ROUNDING: f64 = 1e-4;
 
 /// D_M, the distances that a representation is to keep, for [`isometric_to`](super::isometric_to).
@@ -31,34 +32,55 @@ enum Kind {
 impl Distances {
     /// The matrix D_M itself, (N, N); any partition may be asked of it.
     ///
-    /// No gradient flows into it. It must be symmetric, up to 1e-4 of its largest entry: the gradient reads a row where
-    /// the formula asks for the row and the column.
+    /// No gradient flows into it. It must be symmetric, up to 1e-4 of its largest entry: the
+    /// gradient reads a row where the formula asks for the row and the column.
     ///
     /// # Errors
-    /// A tensor that is not square, has no rows or is neither f32 nor f64; negative, infinite or NaN entries; no symmetry.
+    /// A tensor that is not square, has no rows or is neither f32 nor f64; negative, infinite or
+    /// NaN entries; no symmetry.
     pub fn from_matrix(matrix: &Tensor) -> Result<Self> {
         let n = matrix.dims().first().copied().unwrap_or(0);
         if matrix.dims() != [n, n] || n == 0 {
-            return Err(Error::shape("distances", "matrix", "(N, N) with N at least 1", matrix.dims()));
+            return Err(Error::shape(
+                "distances",
+                "matrix",
+                "(N, N) with N at least 1",
+                matrix.dims(),
+            ));
         }
         let values = checked(matrix)?;
         let largest = number(values.max_all()?)?;
         let skew = number((&values - values.t()?.contiguous()?)?.abs()?.max_all()?)?;
         if skew > ROUNDING * largest {
-            return Err(Error::argument("|D_ij - D_ji|", format!("at most 1e-4 of the largest, {largest}"), skew));
+            return Err(Error::argument(
+                "|D_ij - D_ji|",
+                format!("at most 1e-4 of the largest, {largest}"),
+                skew,
+            ));
         }
-        Ok(Self { kind: Kind::Matrix, values, n })
+        Ok(Self {
+            kind: Kind::Matrix,
+            values,
+            n,
+        })
     }
 
-    /// d(x_i, x_j) of the pairs inside the cells alone: memory for Σ n² numbers, n the sizes of the cells.
+    /// d(x_i, x_j) of the pairs inside the cells alone: memory for Σ n² numbers, n the sizes of the
+    /// cells.
     ///
     /// `x`: (N, D) points; `cells`: N numbers, the cell of each. No gradient flows into `x`.
     ///
     /// # Errors
-    /// No points, shapes that do not fit, a dtype other than f32 and f64, or distances that are not finite.
+    /// No points, shapes that do not fit, a dtype other than f32 and f64, or distances that are not
+    /// finite.
     pub fn within_cells(x: &Tensor, cells: &[u32], metric: &dyn Metric) -> Result<Self> {
         if x.rank() != 2 || x.dim(0)? == 0 {
-            return Err(Error::shape("distances", "x", "(N, D) with N at least 1", x.dims()));
+            return Err(Error::shape(
+                "distances",
+                "x",
+                "(N, D) with N at least 1",
+                x.dims(),
+            ));
         }
         let n = x.dim(0)?;
         check_cells(cells, n, "x")?;
@@ -71,8 +93,16 @@ impl Distances {
                 parts.push(metric.distance(&points.narrow(0, row, 1)?, &points)?);
             }
         }
-        let values = if parts.is_empty() { Tensor::zeros(0, x.dtype(), x.device())? } else { Tensor::cat(&parts, 0)? };
-        Ok(Self { kind: Kind::Pairs(partition), values: checked(&values)?, n })
+        let values = if parts.is_empty() {
+            Tensor::zeros(0, x.dtype(), x.device())?
+        } else {
+            Tensor::cat(&parts, 0)?
+        };
+        Ok(Self {
+            kind: Kind::Pairs(partition),
+            values: checked(&values)?,
+            n,
+        })
     }
 
     pub(super) fn is_matrix(&self) -> bool {
@@ -91,9 +121,18 @@ impl Distances {
         match &self.kind {
             Kind::Matrix => Ok(Arc::new(Cells::new(cells))),
             Kind::Pairs(partition) => {
-                let differs = partition.names().iter().zip(cells).position(|(a, b)| a != b);
-                let Some(point) = differs else { return Ok(partition.clone()) };
-                let expected = format!("{}, as when the distances were made", partition.names()[point]);
+                let differs = partition
+                    .names()
+                    .iter()
+                    .zip(cells)
+                    .position(|(a, b)| a != b);
+                let Some(point) = differs else {
+                    return Ok(partition.clone());
+                };
+                let expected = format!(
+                    "{}, as when the distances were made",
+                    partition.names()[point]
+                );
                 Err(Error::argument("cell of a point", expected, cells[point]))
             }
         }
@@ -106,7 +145,10 @@ impl Distances {
             Kind::Matrix if cell.len() == self.n => Ok(self.values.clone()),
             Kind::Matrix => {
                 let index = Tensor::new(cell, self.values.device())?;
-                Ok(self.values.index_select(&index, 0)?.index_select(&index, 1)?)
+                Ok(self
+                    .values
+                    .index_select(&index, 0)?
+                    .index_select(&index, 1)?)
             }
             Kind::Pairs(_) => {
                 let (start, n) = (starts.next().unwrap_or(0), cell.len());
@@ -119,14 +161,22 @@ impl Distances {
 /// Finite distances ≥ 0, in order in memory and cut off from what made them.
 fn checked(values: &Tensor) -> Result<Tensor> {
     if !matches!(values.dtype(), DType::F32 | DType::F64) {
-        return Err(Error::argument("dtype of the distances", "F32 or F64", format!("{:?}", values.dtype())));
+        return Err(Error::argument(
+            "dtype of the distances",
+            "F32 or F64",
+            format!("{:?}", values.dtype()),
+        ));
     }
     let values = values.detach().contiguous()?;
     if values.elem_count() > 0 {
         // min and max may pass over NaN, a sum does not.
         let sum = number(values.sum_all()?)?;
         if !sum.is_finite() {
-            return Err(Error::argument("the sum of the distances", "a finite number", sum));
+            return Err(Error::argument(
+                "the sum of the distances",
+                "a finite number",
+                sum,
+            ));
         }
         // Cosine distances of parallel vectors are 0 up to rounding.
         let least = number(values.min_all()?)?;

@@ -1,8 +1,9 @@
-//! A block of rows of the isometric loss: distances from a few points of a cell to all that come after them, and what
-//! follows from them.
+//! A block of rows of the isometric loss: distances from a few points of a cell to all that come
+//! after them, and what follows from them.
 //!
-//! A pair is visited once and moves both its points. Differences are formed before they are weighted: Σ_j w_j (z_i − z_j)
-//! as z_i Σ w_j − Σ w_j z_j would cancel where points are near each other, and there the weights are largest.
+//! A pair is visited once and moves both its points. Differences are formed before they are
+//! weighted: Σ_j w_j (z_i − z_j) as z_i Σ w_j − Σ w_j z_j would cancel where points are near each
+//! other, and there the weights are largest.
 
 use pulp::{Simd, WithSimd};
 
@@ -11,8 +12,8 @@ use super::by_point;
 use super::points::{Aligned, FEATURES, POINTS, Part, Points, TILE};
 use crate::ops::simd::Float;
 
-/// Points whose distances to the cell are formed together: two times four, as four times two vectors and what is needed
-/// beside them fit into the registers.
+/// Points whose distances to the cell are formed together: two times four, as four times two
+/// vectors and what is needed beside them fit into the registers.
 pub(super) const ROWS: usize = 8;
 pub(super) const FOUR: usize = 4;
 
@@ -29,7 +30,13 @@ struct Side<T> {
 impl<T: Float> Side<T> {
     fn new(cells: &[Points<'_, T>]) -> Self {
         let width = cells.first().map_or(0, |points| points.rows.width);
-        let room = |points: &Points<'_, T>| if points.is_by_feature() { width * FEATURES } else { points.rows.stride };
+        let room = |points: &Points<'_, T>| {
+            if points.is_by_feature() {
+                width * FEATURES
+            } else {
+                points.rows.stride
+            }
+        };
         Self {
             tile: Aligned::zeros(ROWS * TILE),
             near: vec![[T::zero(); FOUR]; ROWS / FOUR * width],
@@ -44,7 +51,9 @@ impl<T: Float> Side<T> {
         if points.is_by_feature() {
             let width = points.rows.width;
             for (row, &member) in block.iter().enumerate() {
-                for (near, &value) in self.near[row / FOUR * width..].iter_mut().zip(&points.rows.row(member)[..width])
+                for (near, &value) in self.near[row / FOUR * width..]
+                    .iter_mut()
+                    .zip(&points.rows.row(member)[..width])
                 {
                     near[row % FOUR] = value;
                 }
@@ -54,12 +63,24 @@ impl<T: Float> Side<T> {
 
     /// The distances from four points of the block to those of `part`.
     #[inline(always)]
-    fn distances<S: Simd>(&mut self, simd: S, points: &Points<'_, T>, block: [u32; ROWS], four: usize, part: Part) {
+    fn distances<S: Simd>(
+        &mut self,
+        simd: S,
+        points: &Points<'_, T>,
+        block: [u32; ROWS],
+        four: usize,
+        part: Part,
+    ) {
         let out = &mut self.tile.get_mut()[four * FOUR * TILE..][..FOUR * TILE];
         let width = points.rows.width;
         match points.tile(part) {
             Some(tile) => {
-                by_feature::distances(simd, &vectors::<S, T>(tile, part), &self.near[four * width..][..width], out);
+                by_feature::distances(
+                    simd,
+                    &vectors::<S, T>(tile, part),
+                    &self.near[four * width..][..width],
+                    out,
+                );
             }
             None => {
                 let others = &points.members[part.start..][..part.length];
@@ -87,20 +108,42 @@ impl<T: Float> Side<T> {
                 let size = FOUR * width * T::lanes::<S>();
                 let sums = T::vectors_mut::<S>(&mut self.sums.get_mut()[four * size..][..size]);
                 let gradient = T::vectors_mut::<S>(part.of_tiles_mut(gradient, width));
-                by_feature::add_differences(simd, &vectors::<S, T>(tile, part), near, weights, sums, gradient);
+                by_feature::add_differences(
+                    simd,
+                    &vectors::<S, T>(tile, part),
+                    near,
+                    weights,
+                    sums,
+                    gradient,
+                );
             }
             None => {
                 let others = &points.members[part.start..][..part.length];
                 let sums = &mut self.sums.get_mut()[four * FOUR * stride..][..FOUR * stride];
                 let gradient = &mut gradient[part.start * stride..][..part.length * stride];
-                by_point::add_differences(simd, points.rows, chosen(block, four), others, weights, sums, gradient);
+                by_point::add_differences(
+                    simd,
+                    points.rows,
+                    chosen(block, four),
+                    others,
+                    weights,
+                    sums,
+                    gradient,
+                );
             }
         }
     }
 
     /// Adds the sums of the block's `count` points from `first` on to `gradient`.
     #[inline(always)]
-    fn finish<S: Simd>(&self, simd: S, points: &Points<'_, T>, first: usize, count: usize, gradient: &mut [T]) {
+    fn finish<S: Simd>(
+        &self,
+        simd: S,
+        points: &Points<'_, T>,
+        first: usize,
+        count: usize,
+        gradient: &mut [T],
+    ) {
         let (width, stride) = (points.rows.width, points.rows.stride);
         if points.is_by_feature() {
             let part = Part::new(first, points.members.len());
@@ -108,7 +151,10 @@ impl<T: Float> Side<T> {
             let sums = T::vectors::<S>(self.sums.get());
             for row in 0..count {
                 for feature in 0..width {
-                    let sum = T::sum_across(simd, sums[(row / FOUR * width + feature) * FOUR + row % FOUR]);
+                    let sum = T::sum_across(
+                        simd,
+                        sums[(row / FOUR * width + feature) * FOUR + row % FOUR],
+                    );
                     let gradient = &mut tile[feature * part.stride + part.offset() + row];
                     *gradient -= sum;
                 }
@@ -124,8 +170,15 @@ impl<T: Float> Side<T> {
 
 #[inline(always)]
 fn vectors<S: Simd, T: Float>(tile: &[T], part: Part) -> Vectors<'_, T::Vector<S>> {
-    let (stride, first) = (part.stride / T::lanes::<S>(), part.offset() / T::lanes::<S>());
-    Vectors { tile: T::vectors::<S>(tile), stride, first }
+    let (stride, first) = (
+        part.stride / T::lanes::<S>(),
+        part.offset() / T::lanes::<S>(),
+    );
+    Vectors {
+        tile: T::vectors::<S>(tile),
+        stride,
+        first,
+    }
 }
 
 #[inline(always)]
@@ -147,18 +200,28 @@ pub(super) enum Target<'a, T: Clone> {
 
 impl<'a, T: Float> Target<'a, T> {
     pub(super) fn points(&self) -> &[Points<'a, T>] {
-        if let Self::Points(cells) = self { cells } else { &[] }
+        if let Self::Points(cells) = self {
+            cells
+        } else {
+            &[]
+        }
     }
 
-    /// Σ_i D_M,ii² over the members of a cell: 0 for a metric, but a matrix may hold anything there.
+    /// Σ_i D_M,ii² over the members of a cell: 0 for a metric, but a matrix may hold anything
+    /// there.
     pub(super) fn diagonal(&self, cell: usize, members: &[u32]) -> f64 {
         let square = |number: T| number.to_f64() * number.to_f64();
         match self {
             Self::Points(_) => 0.,
-            Self::Matrix(matrix, width) => members.iter().map(|&i| square(matrix[i as usize * (width + 1)])).sum(),
+            Self::Matrix(matrix, width) => members
+                .iter()
+                .map(|&i| square(matrix[i as usize * (width + 1)]))
+                .sum(),
             Self::Pairs(pairs, starts) => {
                 let n = members.len();
-                (0..n).map(|i| square(pairs[starts[cell] + i * (n + 1)])).sum()
+                (0..n)
+                    .map(|i| square(pairs[starts[cell] + i * (n + 1)]))
+                    .sum()
             }
         }
     }
@@ -172,7 +235,10 @@ pub(super) struct Scratch<T> {
 
 impl<T: Float> Scratch<T> {
     pub(super) fn new(target: &Target<'_, T>, z: &[Points<'_, T>]) -> Self {
-        Self { x: Side::new(target.points()), z: Side::new(z) }
+        Self {
+            x: Side::new(target.points()),
+            z: Side::new(z),
+        }
     }
 }
 
@@ -195,7 +261,15 @@ impl<T: Float> WithSimd for Block<'_, '_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Self { target, z, cell, first, factor, scratch, gradients: [gradient_x, gradient_z] } = self;
+        let Self {
+            target,
+            z,
+            cell,
+            first,
+            factor,
+            scratch,
+            gradients: [gradient_x, gradient_z],
+        } = self;
         let z = &z[cell];
         let x = target.points().get(cell);
         let members = z.members;
@@ -213,7 +287,11 @@ impl<T: Float> WithSimd for Block<'_, '_, T> {
             scratch.x.begin(x, block);
         }
         let by_feature = z.is_by_feature() || x.is_some_and(Points::is_by_feature);
-        let mut start = if by_feature { first / POINTS * POINTS } else { first };
+        let mut start = if by_feature {
+            first / POINTS * POINTS
+        } else {
+            first
+        };
         let mut total = 0.;
         while start < n {
             let part = Part::new(start, n);
@@ -233,13 +311,18 @@ impl<T: Float> WithSimd for Block<'_, '_, T> {
                     }
                     Target::Pairs(pairs, starts) => {
                         let row = first + row.min(count - 1);
-                        dx[..part.length].copy_from_slice(&pairs[starts[cell] + row * n + start..][..part.length]);
+                        dx[..part.length].copy_from_slice(
+                            &pairs[starts[cell] + row * n + start..][..part.length],
+                        );
                     }
                 }
                 let dz = &mut scratch.z.tile.get_mut()[row * TILE..][..part.padded];
                 // Only pairs of a point and one after it; none of a point that fills up the block.
-                let done =
-                    if row < count { (first + row + 1).saturating_sub(start).min(part.length) } else { part.length };
+                let done = if row < count {
+                    (first + row + 1).saturating_sub(start).min(part.length)
+                } else {
+                    part.length
+                };
                 for distances in [&mut *dx, &mut *dz] {
                     distances[..done].fill(T::zero());
                     distances[part.length..].fill(T::zero());
@@ -248,10 +331,14 @@ impl<T: Float> WithSimd for Block<'_, '_, T> {
             }
             for four in 0..fours {
                 if need[1] {
-                    scratch.z.add_differences(simd, z, block, four, part, gradient_z);
+                    scratch
+                        .z
+                        .add_differences(simd, z, block, four, part, gradient_z);
                 }
                 if let (Some(x), true) = (x, need[0]) {
-                    scratch.x.add_differences(simd, x, block, four, part, gradient_x);
+                    scratch
+                        .x
+                        .add_differences(simd, x, block, four, part, gradient_x);
                 }
             }
             start += part.length;
@@ -279,23 +366,42 @@ fn gather<T: Copy>(row: &[T], columns: &[u32], out: &mut [T]) {
     }
 }
 
-/// Replaces distances by the weights of the differences in the gradients; returns Σ_j (d(x_i, x_j) − d(z_i, z_j))².
+/// Replaces distances by the weights of the differences in the gradients; returns Σ_j (d(x_i, x_j)
+/// − d(z_i, z_j))².
 ///
-/// ∂L/∂x_j = Σ_i w_ij (x_i − x_j) with w_ij = −(4/N²) (d(x_i, x_j) − d(z_i, z_j)) / d(x_i, x_j), as pairs (i, j) and (j, i)
-/// both count; for z the sign changes. Where a distance is 0, so is the weight.
+/// ∂L/∂x_j = Σ_i w_ij (x_i − x_j) with w_ij = −(4/N²) (d(x_i, x_j) − d(z_i, z_j)) / d(x_i, x_j), as
+/// pairs (i, j) and (j, i) both count; for z the sign changes. Where a distance is 0, so is the
+/// weight.
 #[inline(always)]
-fn weights<S: Simd, T: Float>(simd: S, factor: T, need: [bool; 2], dx: &mut [T], dz: &mut [T]) -> T {
+fn weights<S: Simd, T: Float>(
+    simd: S,
+    factor: T,
+    need: [bool; 2],
+    dx: &mut [T],
+    dz: &mut [T],
+) -> T {
     let [need_x, need_z] = need;
     let (plus, minus) = (T::splat(simd, factor), T::splat(simd, T::zero() - factor));
     let mut sum = T::splat(simd, T::zero());
-    for (dx, dz) in T::vectors_mut::<S>(dx).iter_mut().zip(T::vectors_mut::<S>(dz)) {
+    for (dx, dz) in T::vectors_mut::<S>(dx)
+        .iter_mut()
+        .zip(T::vectors_mut::<S>(dz))
+    {
         let difference = T::minus(simd, *dx, *dz);
         sum = T::mul_add(simd, difference, difference, sum);
         if need_x {
-            *dx = T::zero_where_zero(simd, *dx, T::over(simd, T::times(simd, minus, difference), *dx));
+            *dx = T::zero_where_zero(
+                simd,
+                *dx,
+                T::over(simd, T::times(simd, minus, difference), *dx),
+            );
         }
         if need_z {
-            *dz = T::zero_where_zero(simd, *dz, T::over(simd, T::times(simd, plus, difference), *dz));
+            *dz = T::zero_where_zero(
+                simd,
+                *dz,
+                T::over(simd, T::times(simd, plus, difference), *dz),
+            );
         }
     }
     T::sum_across(simd, sum)

@@ -1,8 +1,9 @@
 //! The points of a cell as the kernel reads them, and their gradients as it writes them.
 //!
-//! Two ways through a cell. *By feature*: the cell is transposed once and a vector holds one feature of many points, so a
-//! feature costs two operations for the distance and three for the gradients. *By point*: a vector holds many features of
-//! one point, and a distance ends in a sum across the vector; better for a few points with many features.
+//! Two ways through a cell. *By feature*: the cell is transposed once and a vector holds one
+//! feature of many points, so a feature costs two operations for the distance and three for the
+//! gradients. *By point*: a vector holds many features of one point, and a distance ends in a sum
+//! across the vector; better for a few points with many features.
 
 use std::borrow::Cow;
 
@@ -27,7 +28,11 @@ impl<T: Float> Aligned<T> {
         let spare = 64 / size_of::<T>();
         let values = vec![T::zero(); length + spare];
         let start = values.as_ptr().align_offset(64).min(spare);
-        Self { values, start, length }
+        Self {
+            values,
+            start,
+            length,
+        }
     }
 
     #[inline(always)]
@@ -50,7 +55,11 @@ pub(super) struct Rows<'a, T: Clone> {
 
 impl<'a, T: Float> Rows<'a, T> {
     pub(super) fn new(values: &'a [T], width: usize) -> Self {
-        Self { values: Cow::Borrowed(values), width, stride: width }
+        Self {
+            values: Cow::Borrowed(values),
+            width,
+            stride: width,
+        }
     }
 
     /// Fills up the rows if one of the cells is walked by point.
@@ -64,7 +73,10 @@ impl<'a, T: Float> Rows<'a, T> {
         let stride = self.width.next_multiple_of(FEATURES);
         if stride > self.stride {
             let mut padded = vec![T::zero(); self.values.len() / self.width * stride];
-            for (to, from) in padded.chunks_exact_mut(stride).zip(self.values.chunks_exact(self.width)) {
+            for (to, from) in padded
+                .chunks_exact_mut(stride)
+                .zip(self.values.chunks_exact(self.width))
+            {
                 to[..self.width].copy_from_slice(from);
             }
             (self.values, self.stride) = (Cow::Owned(padded), stride);
@@ -77,7 +89,8 @@ impl<'a, T: Float> Rows<'a, T> {
     }
 }
 
-/// Whether a cell of `n` points with `width` features is walked by feature: the cheaper way, in operations a pair.
+/// Whether a cell of `n` points with `width` features is walked by feature: the cheaper way, in
+/// operations a pair.
 fn is_by_feature(n: usize, width: usize) -> bool {
     /// The sum across a vector.
     const ACROSS: usize = 8 * FEATURES;
@@ -110,7 +123,11 @@ impl<'a, T: Float> Points<'a, T> {
             }
             tiles
         });
-        Self { rows, members, tiles }
+        Self {
+            rows,
+            members,
+            tiles,
+        }
     }
 
     pub(super) fn is_by_feature(&self) -> bool {
@@ -120,18 +137,29 @@ impl<'a, T: Float> Points<'a, T> {
     /// By feature, the tile in which `part` lies.
     #[inline(always)]
     pub(super) fn tile(&self, part: Part) -> Option<&[T]> {
-        self.tiles.as_ref().map(|tiles| part.of_tiles(tiles.get(), self.rows.width))
+        self.tiles
+            .as_ref()
+            .map(|tiles| part.of_tiles(tiles.get(), self.rows.width))
     }
 
     /// Numbers that a gradient needs, in the order of the points by feature or by point.
     pub(super) fn gradient_len(&self) -> usize {
         let n = self.members.len();
-        if self.is_by_feature() { n.next_multiple_of(POINTS) * self.rows.width } else { n * self.rows.stride }
+        if self.is_by_feature() {
+            n.next_multiple_of(POINTS) * self.rows.width
+        } else {
+            n * self.rows.stride
+        }
     }
 
-    /// Writes the sum of `gradients`, rows of the cell's points from the `first` on, which is a multiple of [`TILE`].
-    pub(super) fn sum_rows<'g>(&self, gradients: impl Iterator<Item = &'g [T]>, first: usize, rows: &mut [T])
-    where
+    /// Writes the sum of `gradients`, rows of the cell's points from the `first` on, which is a
+    /// multiple of [`TILE`].
+    pub(super) fn sum_rows<'g>(
+        &self,
+        gradients: impl Iterator<Item = &'g [T]>,
+        first: usize,
+        rows: &mut [T],
+    ) where
         T: 'g,
     {
         let (width, stride) = (self.rows.width, self.rows.stride);
@@ -148,7 +176,9 @@ impl<'a, T: Float> Points<'a, T> {
             if sums.is_empty() {
                 sums.extend_from_slice(part);
             } else {
-                sums.iter_mut().zip(part).for_each(|(sum, &value)| *sum += value);
+                sums.iter_mut()
+                    .zip(part)
+                    .for_each(|(sum, &value)| *sum += value);
             }
         }
         if self.is_by_feature() {
@@ -186,7 +216,13 @@ impl Part {
         let tile = start / TILE * TILE;
         let in_tile = TILE.min(n - tile);
         let (length, stride) = (in_tile - (start - tile), in_tile.next_multiple_of(POINTS));
-        Self { start, length, padded: length.next_multiple_of(POINTS), tile, stride }
+        Self {
+            start,
+            length,
+            padded: length.next_multiple_of(POINTS),
+            tile,
+            stride,
+        }
     }
 
     /// Where in the tile it begins.

@@ -1,7 +1,8 @@
 //! Compiling a cell.
 //!
-//! What evcxr compiles before the first cell is the same at every start, so its outcome is kept: what cargo said, and the
-//! library. A cell's own code is compiled as cargo has compiled the one before.
+//! What evcxr compiles before the first cell is the same at every start, so its outcome is kept:
+//! what cargo said, and the library. A cell's own code is compiled as cargo has compiled the one
+//! before.
 
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -24,7 +25,8 @@ pub struct Kept {
     pub call: Option<PathBuf>,
 }
 
-/// Runs cargo, or gives what came of the same build at an earlier start, or calls the compiler as cargo does.
+/// Runs cargo, or gives what came of the same build at an earlier start, or calls the compiler as
+/// cargo does.
 ///
 /// # Errors
 /// cargo cannot be started.
@@ -39,8 +41,13 @@ pub fn run(cargo: &mut Command, kept: Kept) -> Result<(), String> {
         return say(said, i32::from(*first));
     }
     // What the engine needs to start is not the reader's to stop.
-    let interrupt = std::env::var_os(names::INTERRUPT).map(PathBuf::from).filter(|_| is_ready);
-    let call = kept.call.as_ref().and_then(|path| serde_json::from_slice::<Call>(&std::fs::read(path).ok()?).ok());
+    let interrupt = std::env::var_os(names::INTERRUPT)
+        .map(PathBuf::from)
+        .filter(|_| is_ready);
+    let call = kept
+        .call
+        .as_ref()
+        .and_then(|path| serde_json::from_slice::<Call>(&std::fs::read(path).ok()?).ok());
     if let Some(call) = call.filter(|_| is_ready) {
         let mut compiler = call.command(&folder);
         compiler.stderr(Stdio::inherit());
@@ -57,16 +64,27 @@ pub fn run(cargo: &mut Command, kept: Kept) -> Result<(), String> {
             Ok(Some(_)) | Err(_) => {}
         }
     }
-    // While this file is away, a build is on its way: one that is cut off would leave the folder to be compiled anew.
+    // While this file is away, a build is on its way: one that is cut off would leave the folder to
+    // be compiled anew.
     let good = folder.join(names::GOOD);
     let _ = std::fs::remove_file(&good);
     cargo.arg("-vv").stderr(Stdio::piped());
-    let ended =
-        until_stopped(cargo, interrupt.as_deref()).map_err(|error| format!("cargo cannot be started: {error}"))?;
-    let Some(Ended { code, output: said, errors }) = ended else { return Err("stopped".to_owned()) };
+    let ended = until_stopped(cargo, interrupt.as_deref())
+        .map_err(|error| format!("cargo cannot be started: {error}"))?;
+    let Some(Ended {
+        code,
+        output: said,
+        errors,
+    }) = ended
+    else {
+        return Err("stopped".to_owned());
+    };
     let _ = std::fs::write(&good, "");
     let errors = String::from_utf8_lossy(&errors);
-    if let (Some(path), Some(call)) = (kept.call, Call::read(&errors, &String::from_utf8_lossy(&said))) {
+    if let (Some(path), Some(call)) = (
+        kept.call,
+        Call::read(&errors, &String::from_utf8_lossy(&said)),
+    ) {
         // Only a convenience, as what follows.
         let _ = serde_json::to_vec(&call).map(|call| write_whole(&path, &call));
     }
@@ -78,7 +96,11 @@ pub fn run(cargo: &mut Command, kept: Kept) -> Result<(), String> {
     }
     // Without what `-vv` adds.
     let added = ["Fresh ", "Running `", "Dirty "];
-    let words = errors.lines().filter(|line| !added.iter().any(|added| line.trim_start().starts_with(added)));
+    let words = errors.lines().filter(|line| {
+        !added
+            .iter()
+            .any(|added| line.trim_start().starts_with(added))
+    });
     words.for_each(|line| eprintln!("{line}"));
     say(&said, code)
 }
@@ -91,19 +113,39 @@ struct Ended {
     errors: Vec<u8>,
 }
 
-/// Runs a command to its end and gives its status and what it printed, of standard error only what is piped; none if the file
-/// `interrupt` has come in the meantime, and then everything that it started is ended.
-fn until_stopped(command: &mut Command, interrupt: Option<&Path>) -> std::io::Result<Option<Ended>> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
-    let output = child.stdout.take().map(|stream| std::thread::spawn(|| read_all(stream)));
-    let errors = child.stderr.take().map(|stream| std::thread::spawn(|| read_all(stream)));
+/// Runs a command to its end and gives its status and what it printed, of standard error only what
+/// is piped; none if the file `interrupt` has come in the meantime, and then everything that it
+/// started is ended.
+fn until_stopped(
+    command: &mut Command,
+    interrupt: Option<&Path>,
+) -> std::io::Result<Option<Ended>> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let output = child
+        .stdout
+        .take()
+        .map(|stream| std::thread::spawn(|| read_all(stream)));
+    let errors = child
+        .stderr
+        .take()
+        .map(|stream| std::thread::spawn(|| read_all(stream)));
     loop {
         if let Some(status) = child.try_wait()? {
             let read = |reader: Option<std::thread::JoinHandle<Vec<u8>>>| {
-                reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
+                reader
+                    .and_then(|reader| reader.join().ok())
+                    .unwrap_or_default()
             };
             let code = status.code().unwrap_or(-1);
-            return Ok(Some(Ended { code, output: read(output), errors: read(errors) }));
+            return Ok(Some(Ended {
+                code,
+                output: read(output),
+                errors: read(errors),
+            }));
         }
         if interrupt.is_some_and(Path::exists) {
             if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
@@ -125,7 +167,10 @@ fn read_all(mut stream: impl Read) -> Vec<u8> {
 }
 
 fn say(said: &[u8], code: i32) -> Result<(), String> {
-    std::io::stdout().write_all(said).and_then(|()| std::io::stdout().flush()).map_err(|error| error.to_string())?;
+    std::io::stdout()
+        .write_all(said)
+        .and_then(|()| std::io::stdout().flush())
+        .map_err(|error| error.to_string())?;
     std::process::exit(code)
 }
 
@@ -143,5 +188,7 @@ fn keep_library(kept: &Path, said: &[u8]) -> std::io::Result<()> {
 
 /// The library that cargo says it has made of the cells' package.
 fn library(said: &[u8]) -> Option<PathBuf> {
-    String::from_utf8_lossy(said).lines().find_map(direct::artifact)
+    String::from_utf8_lossy(said)
+        .lines()
+        .find_map(direct::artifact)
 }

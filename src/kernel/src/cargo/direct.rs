@@ -1,7 +1,8 @@
 //! Compiling a cell without cargo.
 //!
-//! Between two cells only the code changes, yet cargo looks at each of four hundred packages again, for as long as the compiler
-//! then takes. So how cargo calls the compiler is noted, by everything that it depends on, and the next cells call it so.
+//! Between two cells only the code changes, yet cargo looks at each of four hundred packages again,
+//! for as long as the compiler then takes. So how cargo calls the compiler is noted, by everything
+//! that it depends on, and the next cells call it so.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,16 +26,21 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads it from what `cargo build -vv --message-format=json` has printed. None if the package was not compiled.
+    /// Reads it from what `cargo build -vv --message-format=json` has printed. None if the package
+    /// was not compiled.
     pub fn read(errors: &str, output: &str) -> Option<Self> {
-        let line = errors
-            .lines()
-            .rev()
-            .find(|line| line.trim_start().starts_with("Running `") && line.contains(" --crate-name ctx "))?;
-        let line = line.trim_start().strip_prefix("Running `")?.strip_suffix('`')?;
+        let line = errors.lines().rev().find(|line| {
+            line.trim_start().starts_with("Running `") && line.contains(" --crate-name ctx ")
+        })?;
+        let line = line
+            .trim_start()
+            .strip_prefix("Running `")?
+            .strip_suffix('`')?;
         let mut words = shell_words::split(line).ok()?.into_iter().peekable();
         let mut variables = BTreeMap::new();
-        let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_name = |name: &str| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
         while let Some((name, value)) = words.peek().and_then(|word| word.split_once('='))
             && is_name(name)
         {
@@ -43,18 +49,30 @@ impl Call {
         }
         let program = words.next()?;
         let arguments: Vec<String> = words.collect();
-        let folder = arguments.iter().position(|argument| argument == "--out-dir");
+        let folder = arguments
+            .iter()
+            .position(|argument| argument == "--out-dir");
         let folder = folder.and_then(|at| arguments.get(at + 1))?;
         let artifact = output.lines().find(|line| artifact(line).is_some())?;
         let library = self::artifact(artifact)?;
         let made = Path::new(folder).join(library.file_name()?);
-        Some(Self { program, arguments, variables, made, library, artifact: artifact.to_owned() })
+        Some(Self {
+            program,
+            arguments,
+            variables,
+            made,
+            library,
+            artifact: artifact.to_owned(),
+        })
     }
 
     /// The compiler's command, in the workspace's folder.
     pub fn command(&self, workspace: &Path) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).envs(&self.variables).current_dir(workspace);
+        command
+            .args(&self.arguments)
+            .envs(&self.variables)
+            .current_dir(workspace);
         command
     }
 
@@ -78,15 +96,19 @@ pub fn artifact(line: &str) -> Option<PathBuf> {
         return None;
     }
     let is_library = |file: &&str| file.ends_with("libctx.so") || file.ends_with("libctx.dylib");
-    message["filenames"].as_array()?.iter().filter_map(Value::as_str).find(is_library).map(PathBuf::from)
+    message["filenames"]
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_str)
+        .find(is_library)
+        .map(PathBuf::from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ARTIFACT: &str =
-        "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"ctx\"},\"filenames\":[\"/a b/debug/libctx.so\"]}";
+    const ARTIFACT: &str = "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"ctx\"},\"filenames\":[\"/a b/debug/libctx.so\"]}";
 
     #[test]
     fn a_call_is_read_from_what_cargo_prints() {
@@ -105,7 +127,10 @@ mod tests {
 
     #[test]
     fn the_library_is_the_one_of_the_cells() {
-        assert_eq!(artifact(ARTIFACT), Some(PathBuf::from("/a b/debug/libctx.so")));
+        assert_eq!(
+            artifact(ARTIFACT),
+            Some(PathBuf::from("/a b/debug/libctx.so"))
+        );
         assert_eq!(artifact(&ARTIFACT.replace("ctx\"}", "isopath\"}")), None);
         assert_eq!(artifact("no json"), None);
     }

@@ -1,17 +1,20 @@
 //! The process that runs the cells.
 //!
-//! evcxr compiles each cell to a library; the relay names it here, and this process loads and runs it. It takes the place of
-//! the one that evcxr_jupyter brings, and differs in this:
+//! evcxr compiles each cell to a library; the relay names it here, and this process loads and runs
+//! it. It takes the place of the one that evcxr_jupyter brings, and differs in this:
 //!
-//! - It is linked with the standard library as the cells are, dynamically, and so has one standard output with them: text
-//!   without a final newline comes before the end of its cell, not within the next.
-//! - What is to be run comes by a socket. Standard input is empty, so that a cell that reads it gets the end of it at once;
-//!   and a path may have spaces.
-//! - The end of a cell is marked on both streams, so that none of its text is taken for the next one's.
+//! - It is linked with the standard library as the cells are, dynamically, and so has one standard
+//!   output with them: text without a final newline comes before the end of its cell, not within
+//!   the next.
+//! - What is to be run comes by a socket. Standard input is empty, so that a cell that reads it
+//!   gets the end of it at once; and a path may have spaces.
+//! - The end of a cell is marked on both streams, so that none of its text is taken for the next
+//!   one's.
 //! - A panic is reported with its message and place, without the frames of the runtime.
 //! - It ends with the kernel.
 //!
-//! The standard library alone is used: it must be compiled by the cells' own compiler, together with the crate.
+//! The standard library alone is used: it must be compiled by the cells' own compiler, together
+//! with the crate.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io::{BufRead, BufReader, Write};
@@ -33,7 +36,8 @@ unsafe extern "C" {
     fn kill(process: c_int, signal: c_int) -> c_int;
 }
 
-/// What evcxr makes of a cell: takes the variables of the cells before, gives those for the cells after.
+/// What evcxr makes of a cell: takes the variables of the cells before, gives those for the cells
+/// after.
 type Cell = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 
 fn main() {
@@ -45,17 +49,26 @@ fn main() {
 
 /// Runs every cell that the relay names, until it closes the socket.
 fn serve() -> Result<(), String> {
-    let variable = |name| std::env::var(name).map_err(|_| format!("{name} is not set: the kernel starts this program"));
+    let variable = |name| {
+        std::env::var(name)
+            .map_err(|_| format!("{name} is not set: the kernel starts this program"))
+    };
     let relay = UnixStream::connect(variable("ISOPATH_KERNEL_SOCKET")?)
         .map_err(|error| format!("the kernel does not answer: {error}"))?;
-    end_with(variable("ISOPATH_KERNEL_PARENT")?.parse().map_err(|_| "ISOPATH_KERNEL_PARENT is no process")?);
+    end_with(
+        variable("ISOPATH_KERNEL_PARENT")?
+            .parse()
+            .map_err(|_| "ISOPATH_KERNEL_PARENT is no process")?,
+    );
     std::panic::set_hook(Box::new(report_panic));
     let mut variables = std::ptr::null_mut();
     for line in BufReader::new(relay).lines() {
         let line = line.map_err(|error| error.to_string())?;
         let unknown = || format!("{line:?} is not understood");
-        let (path, name) =
-            line.strip_prefix("LOAD_AND_RUN ").and_then(|rest| rest.rsplit_once(' ')).ok_or_else(unknown)?;
+        let (path, name) = line
+            .strip_prefix("LOAD_AND_RUN ")
+            .and_then(|rest| rest.rsplit_once(' '))
+            .ok_or_else(unknown)?;
         let cell = load(path, name)?;
         // SAFETY: evcxr compiled this function, and `variables` is what the cell before it gave.
         variables = unsafe { cell(variables) };
@@ -71,13 +84,21 @@ fn load(path: &str, name: &str) -> Result<Cell, String> {
     // SAFETY: both are strings that end; a library of cells runs nothing when it is loaded.
     let found = unsafe {
         let library = dlopen(path.as_ptr(), RTLD_LAZY);
-        if library.is_null() { library } else { dlsym(library, name.as_ptr()) }
+        if library.is_null() {
+            library
+        } else {
+            dlsym(library, name.as_ptr())
+        }
     };
     if found.is_null() {
         // SAFETY: after a failure it is a string, or nothing.
         let reason = unsafe {
             let reason = dlerror();
-            if reason.is_null() { "no reason given".into() } else { CStr::from_ptr(reason).to_string_lossy() }
+            if reason.is_null() {
+                "no reason given".into()
+            } else {
+                CStr::from_ptr(reason).to_string_lossy()
+            }
         };
         return Err(format!("the compiled cell cannot be loaded: {reason}"));
     }
@@ -91,14 +112,20 @@ fn mark_end() {
     unsafe { fflush(std::ptr::null_mut()) };
     // Where a stream is closed, nobody is there to be told.
     let mut output = std::io::stdout().lock();
-    let _ = output.write_all(format!("{MARK}ISOPATH_END\n").as_bytes()).and_then(|()| output.flush());
-    let _ = std::io::stderr().lock().write_all(format!("{MARK}ISOPATH_END\n").as_bytes());
+    let _ = output
+        .write_all(format!("{MARK}ISOPATH_END\n").as_bytes())
+        .and_then(|()| output.flush());
+    let _ = std::io::stderr()
+        .lock()
+        .write_all(format!("{MARK}ISOPATH_END\n").as_bytes());
 }
 
 /// Reports a panic to the relay: message, place, thread.
 fn report_panic(panic: &PanicHookInfo) {
     let message = panic.payload_as_str().unwrap_or("a value that is no text");
-    let place = panic.location().map(|place| (place.file(), place.line(), place.column()));
+    let place = panic
+        .location()
+        .map(|place| (place.file(), place.line(), place.column()));
     let (file, line, column) = place.unwrap_or(("", 0, 0));
     let thread = std::thread::current();
     let report = format!(
@@ -116,7 +143,9 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            control if u32::from(control) < 0x20 => quoted.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if u32::from(control) < 0x20 => {
+                quoted.push_str(&format!("\\u{:04x}", u32::from(control)))
+            }
             other => quoted.push(other),
         }
     }
@@ -141,7 +170,10 @@ mod tests {
 
     #[test]
     fn text_becomes_a_string_of_json() {
-        assert_eq!(quoted("a \"b\"\\\n\u{1e}ü"), "\"a \\\"b\\\"\\\\\\u000a\\u001eü\"");
+        assert_eq!(
+            quoted("a \"b\"\\\n\u{1e}ü"),
+            "\"a \\\"b\\\"\\\\\\u000a\\u001eü\""
+        );
     }
 
     #[test]

@@ -78,10 +78,13 @@ impl Cell {
         self.answered.is_some() && self.told
     }
 
-    /// Why it failed, if it did. `said` is what it wrote last to standard error, `package` the folder it was compiled in.
+    /// Why it failed, if it did. `said` is what it wrote last to standard error, `package` the
+    /// folder it was compiled in.
     pub fn failure(&self, said: &str, package: &std::path::Path) -> Option<Failure> {
         if self.killed {
-            return Some(Failure::interrupted("stopped by the user; the process was ended and its variables are lost"));
+            return Some(Failure::interrupted(
+                "stopped by the user; the process was ended and its variables are lost",
+            ));
         }
         if let Some(status) = self.ended {
             return Some(Failure::ended(status, ""));
@@ -92,12 +95,23 @@ impl Cell {
             ));
         }
         if self.panicked {
-            let unknown = Panic { message: "no message".into(), ..Panic::default() };
-            return Some(Failure::panic(self.panic.as_ref().unwrap_or(&unknown), self.code(), package));
+            let unknown = Panic {
+                message: "no message".into(),
+                ..Panic::default()
+            };
+            return Some(Failure::panic(
+                self.panic.as_ref().unwrap_or(&unknown),
+                self.code(),
+                package,
+            ));
         }
         if self.refused {
             let failure = Failure::error(said);
-            return Some(if self.interrupted.is_some() { Failure::interrupted(&failure.value) } else { failure });
+            return Some(if self.interrupted.is_some() {
+                Failure::interrupted(&failure.value)
+            } else {
+                failure
+            });
         }
         let is_reported = !self.reported.is_empty();
         if is_reported && self.interrupted.is_some() && !self.ran {
@@ -105,7 +119,12 @@ impl Cell {
                 "stopped by the user while it was compiled; everything from earlier cells is kept",
             ));
         }
-        if is_reported || self.answered.as_deref().is_some_and(|status| status != "ok") {
+        if is_reported
+            || self
+                .answered
+                .as_deref()
+                .is_some_and(|status| status != "ok")
+        {
             return Some(Failure::reported(&self.reported));
         }
         None
@@ -119,13 +138,19 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Adds a form; gives it back if there is one of its MIME type, so that it belongs to the next value.
+    /// Adds a form; gives it back if there is one of its MIME type, so that it belongs to the next
+    /// value.
     pub fn add(&mut self, mime: String, content: String) -> Option<(String, String)> {
         if self.forms.contains_key(&mime) {
             return Some((mime, content));
         }
-        let parsed = if mime.contains("json") { serde_json::from_str(&content).ok() } else { None };
-        self.forms.insert(mime, parsed.unwrap_or(Value::String(content)));
+        let parsed = if mime.contains("json") {
+            serde_json::from_str(&content).ok()
+        } else {
+            None
+        };
+        self.forms
+            .insert(mime, parsed.unwrap_or(Value::String(content)));
         None
     }
 

@@ -1,7 +1,8 @@
 //! The process of the cells, and the bridge by which evcxr runs cells in it.
 //!
-//! evcxr starts the bridge and takes it for the process. When a bridge connects, a process is started for it; when either
-//! ends, the other one is ended. So there is one pair at a time, and a number tells its events from those of the pair before.
+//! evcxr starts the bridge and takes it for the process. When a bridge connects, a process is
+//! started for it; when either ends, the other one is ended. So there is one pair at a time, and a
+//! number tells its events from those of the pair before.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -12,13 +13,16 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::sync::mpsc::{
+    Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
+};
 
 use crate::names;
 
 /// How long a new process may take to connect.
 const START: Duration = Duration::from_secs(30);
-/// How long the streams of a process that has ended are read: what it started may hold them open for ever.
+/// How long the streams of a process that has ended are read: what it started may hold them open
+/// for ever.
 const DRAIN: Duration = Duration::from_millis(500);
 /// From how many messages on that have not gone out the process has to wait with more.
 const MOST_WAITING: usize = 200;
@@ -79,7 +83,10 @@ impl Pair {
 
     /// Ends the process, and what it started.
     pub fn kill(&self) {
-        if let Some(group) = self.process.and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+        if let Some(group) = self
+            .process
+            .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+        {
             // It may have ended in the meantime.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
@@ -91,8 +98,8 @@ pub fn bridge_socket(folder: &Path) -> PathBuf {
     folder.join("bridge")
 }
 
-/// Waits for bridges, for as long as the kernel lives. `interrupt` is the file by which cells are asked to stop, `waiting` the
-/// number of messages that have not gone out.
+/// Waits for bridges, for as long as the kernel lives. `interrupt` is the file by which cells are
+/// asked to stop, `waiting` the number of messages that have not gone out.
 ///
 /// # Errors
 /// A socket cannot be made.
@@ -102,7 +109,9 @@ pub fn serve(
     waiting: Arc<AtomicUsize>,
     events: Sender<Numbered>,
 ) -> Result<(), String> {
-    let listen = |path: PathBuf| UnixListener::bind(&path).map_err(|error| format!("{}: {error}", path.display()));
+    let listen = |path: PathBuf| {
+        UnixListener::bind(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
     let bridges = listen(bridge_socket(folder))?;
     let place = folder.join("cells");
     let processes = listen(place.clone())?;
@@ -111,7 +120,11 @@ pub fn serve(
         let mut number = 0;
         while let Ok((bridge, _)) = bridges.accept().await {
             number += 1;
-            let teller = Teller { number, events: events.clone(), waiting: Arc::clone(&waiting) };
+            let teller = Teller {
+                number,
+                events: events.clone(),
+                waiting: Arc::clone(&waiting),
+            };
             match start(&place, &interrupt, &processes).await {
                 Ok((child, socket)) => pair(bridge, child, socket, teller).await,
                 Err(reason) => teller.tell(CellsEvent::Refused(reason)).await,
@@ -135,7 +148,11 @@ impl Teller {
     }
 }
 
-async fn start(place: &Path, interrupt: &Path, processes: &UnixListener) -> Result<(Child, UnixStream), String> {
+async fn start(
+    place: &Path,
+    interrupt: &Path,
+    processes: &UnixListener,
+) -> Result<(Child, UnixStream), String> {
     let program = std::env::var_os(names::CELLS).ok_or(format!("{} is not set", names::CELLS))?;
     let mut command = Command::new(&program);
     command
@@ -145,14 +162,21 @@ async fn start(place: &Path, interrupt: &Path, processes: &UnixListener) -> Resu
         .env(names::INTERRUPT, interrupt)
         .env(names::EVCXR_IS_RUNTIME, "1")
         // An error's message is what a reader wants of it, not the frames of the runtime.
-        .env("RUST_LIB_BACKTRACE", std::env::var_os("RUST_LIB_BACKTRACE").unwrap_or("0".into()))
+        .env(
+            "RUST_LIB_BACKTRACE",
+            std::env::var_os("RUST_LIB_BACKTRACE").unwrap_or("0".into()),
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let mut child =
-        command.spawn().map_err(|error| format!("{} cannot be started: {error}", Path::new(&program).display()))?;
+    let mut child = command.spawn().map_err(|error| {
+        format!(
+            "{} cannot be started: {error}",
+            Path::new(&program).display()
+        )
+    })?;
     let accepted = tokio::select! {
         accepted = processes.accept() => accepted.map(|(socket, _)| socket).map_err(|error| error.to_string()),
         status = child.wait() => Err(format!("it ended at once ({})", status.map_or("?".into(), |status| status.to_string()))),
@@ -166,7 +190,10 @@ async fn start(place: &Path, interrupt: &Path, processes: &UnixListener) -> Resu
             if let Some(mut errors) = child.stderr.take() {
                 let _ = tokio::time::timeout(DRAIN, errors.read_to_string(&mut said)).await;
             }
-            Err(format!("the process of the cells cannot be started: {reason} {}", said.trim()))
+            Err(format!(
+                "the process of the cells cannot be started: {reason} {}",
+                said.trim()
+            ))
         }
     }
 }
@@ -175,7 +202,13 @@ async fn pair(bridge: UnixStream, mut child: Child, socket: UnixStream, teller: 
     let (from_bridge, mut bridge) = bridge.into_split();
     let (to_bridge, mut lines_to_bridge) = unbounded_channel::<String>();
     let (to_process, lines_to_process) = unbounded_channel::<String>();
-    teller.tell(CellsEvent::Began(Pair { to_bridge, to_process, process: child.id() })).await;
+    teller
+        .tell(CellsEvent::Began(Pair {
+            to_bridge,
+            to_process,
+            process: child.id(),
+        }))
+        .await;
     tokio::spawn(write(socket, lines_to_process));
     let asked = teller.clone();
     tokio::spawn(async move {
@@ -194,8 +227,14 @@ async fn pair(bridge: UnixStream, mut child: Child, socket: UnixStream, teller: 
         // Dropped: evcxr sees the end.
     });
     let readers = [
-        child.stdout.take().map(|stream| tokio::spawn(copy(Stream::Output, stream, teller.clone()))),
-        child.stderr.take().map(|stream| tokio::spawn(copy(Stream::Errors, stream, teller.clone()))),
+        child
+            .stdout
+            .take()
+            .map(|stream| tokio::spawn(copy(Stream::Output, stream, teller.clone()))),
+        child
+            .stderr
+            .take()
+            .map(|stream| tokio::spawn(copy(Stream::Errors, stream, teller.clone()))),
     ];
     tokio::spawn(async move {
         let status = child.wait().await.ok();
@@ -220,7 +259,9 @@ async fn write(mut socket: UnixStream, mut lines: UnboundedReceiver<String>) {
 async fn copy(name: Stream, mut stream: impl AsyncRead + Unpin, teller: Teller) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        teller.tell(CellsEvent::Printed(name, buffer[..length].to_vec())).await;
+        teller
+            .tell(CellsEvent::Printed(name, buffer[..length].to_vec()))
+            .await;
         while teller.waiting.load(Ordering::Relaxed) > MOST_WAITING {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

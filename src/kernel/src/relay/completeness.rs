@@ -3,8 +3,9 @@
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, tokenize};
 use serde_json::{Value, json};
 
-/// The content of an `is_complete_reply`: `complete`; `incomplete` with the indentation that comes next, where a bracket,
-/// a text or a comment is open or an operator wants more; `invalid` where a bracket closes what is not open.
+/// The content of an `is_complete_reply`: `complete`; `incomplete` with the indentation that comes
+/// next, where a bracket, a text or a comment is open or an operator wants more; `invalid` where a
+/// bracket closes what is not open.
 pub fn of(code: &str) -> Value {
     let mut open = vec![];
     let mut last = None;
@@ -19,9 +20,15 @@ pub fn of(code: &str) -> Value {
                     return json!({"status": "invalid"});
                 }
             }
-            TokenKind::BlockComment { terminated: false, .. } => return incomplete(open.len()),
-            TokenKind::Literal { kind, .. } if !is_terminated(&kind) => return incomplete(open.len()),
-            TokenKind::Whitespace | TokenKind::LineComment { .. } | TokenKind::BlockComment { .. } => continue,
+            TokenKind::BlockComment {
+                terminated: false, ..
+            } => return incomplete(open.len()),
+            TokenKind::Literal { kind, .. } if !is_terminated(&kind) => {
+                return incomplete(open.len());
+            }
+            TokenKind::Whitespace
+            | TokenKind::LineComment { .. }
+            | TokenKind::BlockComment { .. } => continue,
             _ => {}
         }
         last = Some(token.kind);
@@ -41,7 +48,11 @@ pub fn of(code: &str) -> Value {
                 | TokenKind::Colon
         )
     );
-    if !open.is_empty() || wants_more { incomplete(open.len()) } else { json!({"status": "complete"}) }
+    if !open.is_empty() || wants_more {
+        incomplete(open.len())
+    } else {
+        json!({"status": "complete"})
+    }
 }
 
 fn incomplete(depth: usize) -> Value {
@@ -55,9 +66,9 @@ fn is_terminated(kind: &LiteralKind) -> bool {
         | LiteralKind::Str { terminated }
         | LiteralKind::ByteStr { terminated }
         | LiteralKind::CStr { terminated } => *terminated,
-        LiteralKind::RawStr { n_hashes } | LiteralKind::RawByteStr { n_hashes } | LiteralKind::RawCStr { n_hashes } => {
-            n_hashes.is_some()
-        }
+        LiteralKind::RawStr { n_hashes }
+        | LiteralKind::RawByteStr { n_hashes }
+        | LiteralKind::RawCStr { n_hashes } => n_hashes.is_some(),
         LiteralKind::Int { .. } | LiteralKind::Float { .. } => true,
     }
 }
@@ -69,11 +80,27 @@ mod tests {
     #[test]
     fn what_is_open_is_incomplete() {
         let status = |code: &str| of(code)["status"].as_str().unwrap().to_owned();
-        for code in ["", "1 + 2", "let a = (1, 2);", "'a'", "fn f<'a>() {}", ":dep isopath = { path = \"..\" }", "// {"]
-        {
+        for code in [
+            "",
+            "1 + 2",
+            "let a = (1, 2);",
+            "'a'",
+            "fn f<'a>() {}",
+            ":dep isopath = { path = \"..\" }",
+            "// {",
+        ] {
             assert_eq!(status(code), "complete", "{code}");
         }
-        for code in ["fn f() {", "vec![1,", "\"text", "r#\"raw\"", "/* /* */", "let a =", "a.b() +", "x."] {
+        for code in [
+            "fn f() {",
+            "vec![1,",
+            "\"text",
+            "r#\"raw\"",
+            "/* /* */",
+            "let a =",
+            "a.b() +",
+            "x.",
+        ] {
             assert_eq!(status(code), "incomplete", "{code}");
         }
         for code in [")", "fn f() { ]"] {

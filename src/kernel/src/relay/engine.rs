@@ -18,8 +18,13 @@ use super::sockets::read;
 use crate::names;
 
 /// Its sockets are files, so that no other process can be given their addresses.
-const SOCKETS: [(&str, u16); 5] =
-    [("shell_port", 1), ("iopub_port", 2), ("stdin_port", 3), ("control_port", 4), ("hb_port", 5)];
+const SOCKETS: [(&str, u16); 5] = [
+    ("shell_port", 1),
+    ("iopub_port", 2),
+    ("stdin_port", 3),
+    ("control_port", 4),
+    ("hb_port", 5),
+];
 const RETRY: Duration = Duration::from_millis(20);
 /// How much of what it says on its own standard error is kept for the day that it ends.
 const LAST_LINES: usize = 30;
@@ -42,8 +47,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts it; it is ready when [`EngineEvent::Ready`] comes. `folder` is for its sockets, `bridge` the socket where
-    /// what it starts for the cells finds the relay, `interrupt` the file by which a build is asked to stop.
+    /// Starts it; it is ready when [`EngineEvent::Ready`] comes. `folder` is for its sockets,
+    /// `bridge` the socket where what it starts for the cells finds the relay, `interrupt` the file
+    /// by which a build is asked to stop.
     ///
     /// # Errors
     /// Its process cannot be started.
@@ -80,7 +86,10 @@ impl Engine {
             let own = std::path::PathBuf::from(home).join("bin");
             let path = std::env::var_os("PATH").unwrap_or_default();
             let all = std::iter::once(own).chain(std::env::split_paths(&path));
-            command.env("PATH", std::env::join_paths(all).map_err(|error| error.to_string())?);
+            command.env(
+                "PATH",
+                std::env::join_paths(all).map_err(|error| error.to_string())?,
+            );
         }
         if let Some(rustc) = std::env::var_os(names::RUSTC) {
             command.env("RUSTC", rustc);
@@ -95,7 +104,9 @@ impl Engine {
     /// One that runs nothing, for a reason.
     pub fn refused(reason: String, events: &UnboundedSender<EngineEvent>) -> Self {
         let _ = events.send(EngineEvent::Ended(reason));
-        Self { requests: unbounded_channel().0 }
+        Self {
+            requests: unbounded_channel().0,
+        }
     }
 
     /// Asks for something; returns the id that answers and news refer to.
@@ -113,8 +124,14 @@ fn uuid() -> String {
 }
 
 async fn wait(mut child: Child, events: UnboundedSender<EngineEvent>) {
-    let output = child.stdout.take().map(|stream| tokio::spawn(last_lines(stream, false)));
-    let errors = child.stderr.take().map(|stream| tokio::spawn(last_lines(stream, true)));
+    let output = child
+        .stdout
+        .take()
+        .map(|stream| tokio::spawn(last_lines(stream, false)));
+    let errors = child
+        .stderr
+        .take()
+        .map(|stream| tokio::spawn(last_lines(stream, true)));
     let status = child.wait().await;
     let mut words = match status {
         Ok(status) => format!("evcxr_jupyter has ended ({status})"),
@@ -157,8 +174,10 @@ async fn talk(
 ) {
     let session = uuid();
     let endpoint = |number: u16| format!("ipc://{}:{number}", place.display());
-    let mut news: Connection<SubSocket> = Connection::new(connected(&endpoint(2), true).await, &key, &session);
-    let shell: Connection<DealerSocket> = Connection::new(connected(&endpoint(1), false).await, &key, &session);
+    let mut news: Connection<SubSocket> =
+        Connection::new(connected(&endpoint(2), true).await, &key, &session);
+    let shell: Connection<DealerSocket> =
+        Connection::new(connected(&endpoint(1), false).await, &key, &session);
     let (mut to_engine, mut from_engine) = shell.split();
 
     // Its news are heard only once our subscription has reached it, so ask until one comes.
@@ -172,7 +191,11 @@ async fn talk(
     });
     let mut answered = false;
     while !answered || !*is_heard.borrow() {
-        if to_engine.send(request("kernel_info_request", json!({}))).await.is_err() {
+        if to_engine
+            .send(request("kernel_info_request", json!({})))
+            .await
+            .is_err()
+        {
             return;
         }
         answered |= read(&mut from_engine).await.is_ok();

@@ -1,4 +1,5 @@
-//! The kernel's state, and what changes it: requests of clients, the engine, the process of the cells, time.
+//! The kernel's state, and what changes it: requests of clients, the engine, the process of the
+//! cells, time.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -113,7 +114,8 @@ impl Kernel {
     pub fn control(&mut self, request: Message) {
         if request.kind() == "interrupt_request" {
             self.interrupt();
-            self.sockets.answer(Channel::Control, request.reply(json!({"status": "ok"})));
+            self.sockets
+                .answer(Channel::Control, request.reply(json!({"status": "ok"})));
         } else {
             self.simple(Channel::Control, request);
         }
@@ -148,7 +150,8 @@ impl Kernel {
             "shutdown_request" => {
                 self.over = true;
                 let answer = json!({"status": "ok", "restart": request.flag("restart", false)});
-                self.sockets.publish(request.news("shutdown_reply", answer.clone()));
+                self.sockets
+                    .publish(request.news("shutdown_reply", answer.clone()));
                 Some(answer)
             }
             "comm_msg" | "comm_close" => None,
@@ -188,13 +191,17 @@ impl Kernel {
         })
     }
 
-    /// Completions and explanations. While a cell runs the engine cannot answer, and nobody waits so long for them.
+    /// Completions and explanations. While a cell runs the engine cannot answer, and nobody waits
+    /// so long for them.
     fn ask_engine(&mut self, request: Message) {
         self.state(&request, "busy");
         match self.engine_state {
             EngineState::Ready if self.running.is_none() => {
                 let is_inspection = request.kind() == "inspect_request";
-                let id = self.engine.ask(request.kind(), cursor::for_evcxr(&request.content, is_inspection));
+                let id = self.engine.ask(
+                    request.kind(),
+                    cursor::for_evcxr(&request.content, is_inspection),
+                );
                 self.asked.insert(id, request);
             }
             EngineState::Starting if self.running.is_none() => self.early.push(request),
@@ -215,7 +222,8 @@ impl Kernel {
     }
 
     fn state(&self, about: &Message, state: &str) {
-        self.sockets.publish(about.news("status", json!({"execution_state": state})));
+        self.sockets
+            .publish(about.news("status", json!({"execution_state": state})));
     }
 
     /// Something has happened in the engine.
@@ -235,7 +243,9 @@ impl Kernel {
                 if let Some(request) = self.asked.remove(&reply.parent) {
                     if reply.text("status") == "ok" {
                         let content = match request.kind() {
-                            "complete_request" => cursor::for_jupyter(reply.content, request.text("code")),
+                            "complete_request" => {
+                                cursor::for_jupyter(reply.content, request.text("code"))
+                            }
                             _ => reply.content,
                         };
                         self.sockets.answer(Channel::Shell, request.reply(content));
@@ -243,7 +253,9 @@ impl Kernel {
                     } else {
                         self.answer_without_engine(&request);
                     }
-                } else if let Some(cell) = self.running.as_mut().filter(|cell| cell.id == reply.parent) {
+                } else if let Some(cell) =
+                    self.running.as_mut().filter(|cell| cell.id == reply.parent)
+                {
                     cell.answered = Some(reply.text("status").to_owned());
                     self.finish_if_over();
                 }
@@ -256,7 +268,8 @@ impl Kernel {
                 }
                 if self.running.is_some() {
                     self.flush();
-                    let failure = Failure::new("KernelEnded", &format!("restart the kernel: {words}"));
+                    let failure =
+                        Failure::new("KernelEnded", &format!("restart the kernel: {words}"));
                     self.failed = Some((failure, Instant::now() + ON_THE_WAY));
                 }
                 self.engine_state = EngineState::Ended(words);
@@ -265,7 +278,13 @@ impl Kernel {
     }
 
     fn engine_news(&mut self, message: &Message) {
-        let Some(cell) = self.running.as_mut().filter(|cell| cell.id == message.parent) else { return };
+        let Some(cell) = self
+            .running
+            .as_mut()
+            .filter(|cell| cell.id == message.parent)
+        else {
+            return;
+        };
         match message.kind() {
             "status" if message.text("execution_state") == "idle" => {
                 cell.told = true;
@@ -277,13 +296,19 @@ impl Kernel {
                 self.flush();
                 let mut bundle = Bundle::default();
                 for (mime, content) in message.content["data"].as_object().into_iter().flatten() {
-                    let content = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+                    let content = content
+                        .as_str()
+                        .map_or_else(|| content.to_string(), str::to_owned);
                     bundle.add(mime.clone(), content);
                 }
                 self.value = Some((bundle, Instant::now()));
             }
             "stream" => {
-                let stream = if message.text("name") == "stderr" { Stream::Errors } else { Stream::Output };
+                let stream = if message.text("name") == "stderr" {
+                    Stream::Errors
+                } else {
+                    Stream::Output
+                };
                 self.print(stream, message.text("text"));
             }
             _ => {}
@@ -296,5 +321,9 @@ fn rustc_version() -> String {
     let rustc = std::env::var_os(names::RUSTC).unwrap_or("rustc".into());
     let output = std::process::Command::new(rustc).arg("--version").output();
     let output = output.map(|output| output.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&output).split_whitespace().nth(1).unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&output)
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -83,7 +83,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The pieces that `bytes` completes. A line that may still become a mark, and a character that is not whole, wait.
+    /// The pieces that `bytes` completes. A line that may still become a mark, and a character that
+    /// is not whole, wait.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let mut all = std::mem::take(&mut self.rest);
         all.extend_from_slice(bytes);
@@ -92,7 +93,9 @@ impl Reader {
         loop {
             let rest = &all[from..];
             if self.content.is_some() {
-                let Some(length) = line_length(rest) else { break };
+                let Some(length) = line_length(rest) else {
+                    break;
+                };
                 let line = &rest[..length];
                 from += length;
                 self.content_line(line, &mut pieces);
@@ -137,12 +140,20 @@ impl Reader {
     fn marked_line(&mut self, line: &[u8], pieces: &mut Vec<Piece>) {
         let whole = String::from_utf8_lossy(line);
         let shown = whole.strip_suffix('\n').unwrap_or(&whole);
-        let json = |name: &str| shown.strip_prefix(char::from(MARK)).and_then(|rest| rest.strip_prefix(name));
+        let json = |name: &str| {
+            shown
+                .strip_prefix(char::from(MARK))
+                .and_then(|rest| rest.strip_prefix(name))
+        };
         let piece = if json("ISOPATH_END") == Some("") {
             Some(Piece::End)
-        } else if let Some(panic) = json("ISOPATH_PANIC ").and_then(|json| serde_json::from_str(json).ok()) {
+        } else if let Some(panic) =
+            json("ISOPATH_PANIC ").and_then(|json| serde_json::from_str(json).ok())
+        {
             Some(Piece::Panic(panic))
-        } else if let Some(display) = json("ISOPATH_DISPLAY ").and_then(|json| serde_json::from_str(json).ok()) {
+        } else if let Some(display) =
+            json("ISOPATH_DISPLAY ").and_then(|json| serde_json::from_str(json).ok())
+        {
             Some(Piece::Display(display))
         } else if shown == "EVCXR_PANIC_NOTIFICATION" {
             Some(Piece::CaughtPanic)
@@ -152,7 +163,9 @@ impl Reader {
             Some(Piece::ForEvcxr(shown.to_owned()))
         } else if let Some(request) = shown.strip_prefix(INPUT) {
             // It reads an empty standard input, so the question is only text.
-            request.split_once(':').map(|(_, prompt)| Piece::Text(format!("{prompt}\n")))
+            request
+                .split_once(':')
+                .map(|(_, prompt)| Piece::Text(format!("{prompt}\n")))
         } else {
             None
         };
@@ -170,7 +183,9 @@ impl Reader {
         let ends = |mark: &[u8]| shown.strip_suffix(mark);
         let panicked = ends(b"EVCXR_PANIC_NOTIFICATION");
         if let Some(last) = ends(b"EVCXR_END_CONTENT").or(panicked) {
-            let Some((mime, mut content)) = self.content.take() else { return };
+            let Some((mime, mut content)) = self.content.take() else {
+                return;
+            };
             content.extend_from_slice(last);
             let content = String::from_utf8_lossy(&content);
             let content = content.strip_suffix('\n').unwrap_or(&content);
@@ -183,7 +198,9 @@ impl Reader {
             }
         } else if shown.contains(&MARK) {
             // The cell ended inside: what began was no value.
-            let Some((_, content)) = self.content.take() else { return };
+            let Some((_, content)) = self.content.take() else {
+                return;
+            };
             text(&content, pieces);
             let start = shown.iter().position(|byte| *byte == MARK).unwrap_or(0);
             text(&line[..start], pieces);
@@ -194,7 +211,8 @@ impl Reader {
     }
 }
 
-/// Adds text, without breaking it into more pieces than need be. Bytes that are no UTF-8 are shown as U+FFFD.
+/// Adds text, without breaking it into more pieces than need be. Bytes that are no UTF-8 are shown
+/// as U+FFFD.
 fn text(bytes: &[u8], pieces: &mut Vec<Piece>) {
     if bytes.is_empty() {
         return;
@@ -208,26 +226,36 @@ fn text(bytes: &[u8], pieces: &mut Vec<Piece>) {
 
 /// The length of the first line with its newline, if its end is there.
 fn line_length(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
+    bytes
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map(|at| at + 1)
 }
 
-/// The length of a line that begins with a mark: to its newline, or to the next mark, since text without a newline may come
-/// before that.
+/// The length of a line that begins with a mark: to its newline, or to the next mark, since text
+/// without a newline may come before that.
 fn marked_length(bytes: &[u8]) -> Option<usize> {
-    let next = bytes.iter().skip(1).position(|byte| *byte == MARK).map(|at| at + 1);
+    let next = bytes
+        .iter()
+        .skip(1)
+        .position(|byte| *byte == MARK)
+        .map(|at| at + 1);
     match (line_length(bytes), next) {
         (Some(line), Some(next)) => Some(line.min(next)),
         (line, next) => line.or(next),
     }
 }
 
-/// Where a mark begins, or may begin: at our byte, or at evcxr's word or the part of it that has come.
+/// Where a mark begins, or may begin: at our byte, or at evcxr's word or the part of it that has
+/// come.
 fn mark_start(bytes: &[u8]) -> Option<usize> {
     let ours = bytes.iter().position(|byte| *byte == MARK);
-    let evcxrs = (0..bytes.len()).filter(|at| bytes[*at] == EVCXR[0]).find(|at| {
-        let length = EVCXR.len().min(bytes.len() - at);
-        bytes[*at..at + length] == EVCXR[..length]
-    });
+    let evcxrs = (0..bytes.len())
+        .filter(|at| bytes[*at] == EVCXR[0])
+        .find(|at| {
+            let length = EVCXR.len().min(bytes.len() - at);
+            bytes[*at..at + length] == EVCXR[..length]
+        });
     [ours, evcxrs].into_iter().flatten().min()
 }
 
@@ -270,7 +298,10 @@ mod tests {
     /// The pieces of a text that comes in chunks of `size` bytes, neighbouring texts joined.
     fn pieces(bytes: &[u8], size: usize) -> Vec<Piece> {
         let mut reader = Reader::default();
-        let found = bytes.chunks(size).flat_map(|chunk| reader.push(chunk)).collect::<Vec<_>>();
+        let found = bytes
+            .chunks(size)
+            .flat_map(|chunk| reader.push(chunk))
+            .collect::<Vec<_>>();
         let mut joined: Vec<Piece> = vec![];
         for piece in found.into_iter().chain(reader.finish()) {
             match (joined.last_mut(), piece) {
@@ -297,7 +328,11 @@ mod tests {
             Piece::End,
         ];
         for size in [1, 2, 3, 7, 1000] {
-            assert_eq!(pieces(printed.as_bytes(), size), expected, "in chunks of {size}");
+            assert_eq!(
+                pieces(printed.as_bytes(), size),
+                expected,
+                "in chunks of {size}"
+            );
         }
     }
 
@@ -316,41 +351,73 @@ mod tests {
     #[test]
     fn a_line_that_looks_like_a_mark_hides_none() {
         let end = "\u{1e}ISOPATH_END\n";
-        for text in ["EVCXR_", "EVCXR_BEGIN", "\u{1e}", "\u{1e}x", "a EVCXR_ERROR_OCCURRE"] {
+        for text in [
+            "EVCXR_",
+            "EVCXR_BEGIN",
+            "\u{1e}",
+            "\u{1e}x",
+            "a EVCXR_ERROR_OCCURRE",
+        ] {
             for size in [1, 3, 1000] {
-                assert_eq!(pieces(format!("{text}{end}").as_bytes(), size), [t(text), Piece::End], "{text:?}");
+                assert_eq!(
+                    pieces(format!("{text}{end}").as_bytes(), size),
+                    [t(text), Piece::End],
+                    "{text:?}"
+                );
             }
         }
     }
 
     #[test]
     fn bytes_that_are_no_text_are_shown_as_such() {
-        assert_eq!(pieces(b"a\xff\xfeb\xc3", 2), [t("a\u{fffd}\u{fffd}b\u{fffd}")]);
+        assert_eq!(
+            pieces(b"a\xff\xfeb\xc3", 2),
+            [t("a\u{fffd}\u{fffd}b\u{fffd}")]
+        );
     }
 
     #[test]
     fn panics_and_displays_are_read() {
         let line = "\u{1e}ISOPATH_PANIC {\"message\":\"no\\nway\",\"file\":\"src/lib.rs\",\"line\":3,\"column\":1,\"thread\":\"main\"}\n";
-        let [Piece::Panic(panic)] = &pieces(line.as_bytes(), 9)[..] else { panic!("no panic") };
+        let [Piece::Panic(panic)] = &pieces(line.as_bytes(), 9)[..] else {
+            panic!("no panic")
+        };
         assert_eq!((panic.message.as_str(), panic.line), ("no\nway", 3));
         let line = "x\u{1e}ISOPATH_DISPLAY {\"kind\":\"update\",\"id\":\"7\",\"data\":{\"text/plain\":\"a\\nb\"}}\n";
-        let [_, Piece::Display(display)] = &pieces(line.as_bytes(), 9)[..] else { panic!("no display") };
-        assert_eq!((display.kind, display.id.as_deref()), (DisplayKind::Update, Some("7")));
+        let [_, Piece::Display(display)] = &pieces(line.as_bytes(), 9)[..] else {
+            panic!("no display")
+        };
+        assert_eq!(
+            (display.kind, display.id.as_deref()),
+            (DisplayKind::Update, Some("7"))
+        );
         assert_eq!(display.data["text/plain"], "a\nb");
         // One that cannot be read is text, not lost.
-        assert_eq!(pieces("\u{1e}ISOPATH_DISPLAY {\n".as_bytes(), 9), [t("\u{1e}ISOPATH_DISPLAY {\n")]);
+        assert_eq!(
+            pieces("\u{1e}ISOPATH_DISPLAY {\n".as_bytes(), 9),
+            [t("\u{1e}ISOPATH_DISPLAY {\n")]
+        );
     }
 
     #[test]
     fn a_value_without_content_is_nothing_and_one_cut_off_is_text() {
-        assert_eq!(pieces(b"EVCXR_BEGIN_CONTENT text/html\nEVCXR_END_CONTENT\n", 5), []);
-        assert_eq!(pieces(b"EVCXR_BEGIN_CONTENT text/html\n\nEVCXR_END_CONTENT\n", 5), []);
+        assert_eq!(
+            pieces(b"EVCXR_BEGIN_CONTENT text/html\nEVCXR_END_CONTENT\n", 5),
+            []
+        );
+        assert_eq!(
+            pieces(b"EVCXR_BEGIN_CONTENT text/html\n\nEVCXR_END_CONTENT\n", 5),
+            []
+        );
         let cut = "EVCXR_BEGIN_CONTENT text/html\nhalf\n\u{1e}ISOPATH_END\n";
         assert_eq!(pieces(cut.as_bytes(), 5), [t("half\n"), Piece::End]);
         let panicked = "EVCXR_BEGIN_CONTENT text/html\nhalf\nEVCXR_PANIC_NOTIFICATION\n";
         assert_eq!(
             pieces(panicked.as_bytes(), 5),
-            [Piece::Content("text/html".into(), "half".into()), Piece::CaughtPanic]
+            [
+                Piece::Content("text/html".into(), "half".into()),
+                Piece::CaughtPanic
+            ]
         );
     }
 }

@@ -22,13 +22,20 @@ impl Message {
     /// They are no message of Jupyter's protocol.
     pub fn read(raw: RawMessage) -> Result<Self, String> {
         let part = |index: usize| raw.jparts.get(index).map_or(&b"null"[..], |part| part);
-        let header: Header = serde_json::from_slice(part(0)).map_err(|error| format!("header: {error}"))?;
-        let parent: Value = serde_json::from_slice(part(1)).map_err(|error| format!("parent header: {error}"))?;
-        let content: Value = serde_json::from_slice(part(3)).map_err(|error| format!("content: {error}"))?;
+        let header: Header =
+            serde_json::from_slice(part(0)).map_err(|error| format!("header: {error}"))?;
+        let parent: Value =
+            serde_json::from_slice(part(1)).map_err(|error| format!("parent header: {error}"))?;
+        let content: Value =
+            serde_json::from_slice(part(3)).map_err(|error| format!("content: {error}"))?;
         let mut envelope = JupyterMessage::new(unknown(&header.msg_type, json!({})), None);
         envelope.header = header;
         envelope.zmq_identities = raw.zmq_identities;
-        Ok(Self { envelope, content, parent: parent["msg_id"].as_str().unwrap_or_default().to_owned() })
+        Ok(Self {
+            envelope,
+            content,
+            parent: parent["msg_id"].as_str().unwrap_or_default().to_owned(),
+        })
     }
 
     /// Its type, as `execute_request`.
@@ -60,9 +67,12 @@ impl Message {
 
 /// A message for everybody, about `parent` if there is one.
 pub fn news(kind: &str, content: Value, parent: Option<&Message>) -> JupyterMessage {
-    JupyterMessage::new(unknown(kind, content), parent.map(|parent| &parent.envelope))
-        // The first frame is the topic, by which nobody has to subscribe.
-        .with_zmq_identities(vec![kind.as_bytes().to_vec().into()])
+    JupyterMessage::new(
+        unknown(kind, content),
+        parent.map(|parent| &parent.envelope),
+    )
+    // The first frame is the topic, by which nobody has to subscribe.
+    .with_zmq_identities(vec![kind.as_bytes().to_vec().into()])
 }
 
 /// A message of ours to the engine.
@@ -71,5 +81,8 @@ pub fn request(kind: &str, content: Value) -> JupyterMessage {
 }
 
 fn unknown(kind: &str, content: Value) -> JupyterMessageContent {
-    JupyterMessageContent::UnknownMessage(UnknownMessage { msg_type: kind.to_owned(), content })
+    JupyterMessageContent::UnknownMessage(UnknownMessage {
+        msg_type: kind.to_owned(),
+        content,
+    })
 }

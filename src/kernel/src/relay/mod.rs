@@ -1,8 +1,9 @@
 //! The relay: what Jupyter's clients take for the kernel.
 //!
-//! It answers by itself whatever needs no compiler, passes cells to the engine, and owns the process in which they run. So it
-//! sees each end of a cell for what it is (evcxr reports a panic, and an error at `?`, as success), gives every output to the
-//! right cell, and can stop a cell without ending its process.
+//! It answers by itself whatever needs no compiler, passes cells to the engine, and owns the
+//! process in which they run. So it sees each end of a cell for what it is (evcxr reports a panic,
+//! and an error at `?`, as success), gives every output to the right cell, and can stop a cell
+//! without ending its process.
 
 mod cell;
 mod cells;
@@ -34,14 +35,17 @@ const LONGEST_FOLDER: usize = 80;
 /// How long the last messages may take to go out.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Serves the clients of a connection file until they shut the kernel down, or until who started it is gone.
+/// Serves the clients of a connection file until they shut the kernel down, or until who started it
+/// is gone.
 ///
 /// # Errors
 /// The connection file cannot be read, its ports are taken, or the engine cannot be started.
 pub fn run(connection_file: &Path) -> Result<(), String> {
     let failed = |reason: String| format!("{}: {reason}", connection_file.display());
-    let text = std::fs::read_to_string(connection_file).map_err(|error| failed(error.to_string()))?;
-    let info: ConnectionInfo = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    let text =
+        std::fs::read_to_string(connection_file).map_err(|error| failed(error.to_string()))?;
+    let info: ConnectionInfo =
+        serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -52,17 +56,26 @@ pub fn run(connection_file: &Path) -> Result<(), String> {
 async fn serve(info: ConnectionInfo) -> Result<(), String> {
     let folder = Folder::new()?;
     let (requests_in, mut requests) = unbounded_channel();
-    let sockets =
-        Sockets::open(&info, &message::request("session", serde_json::json!({})).header.msg_id, requests_in).await?;
+    let sockets = Sockets::open(
+        &info,
+        &message::request("session", serde_json::json!({}))
+            .header
+            .msg_id,
+        requests_in,
+    )
+    .await?;
     let interrupt = folder.path().join("interrupt");
     let (cell_events_in, mut cell_events) = cells::events();
     cells::serve(folder.path(), &interrupt, sockets.waiting(), cell_events_in)?;
     let (engine_events_in, mut engine_events) = unbounded_channel();
     let engine = match std::env::var(names::REFUSAL) {
         Ok(reason) => engine::Engine::refused(reason, &engine_events_in),
-        Err(_) => {
-            engine::Engine::start(folder.path(), &cells::bridge_socket(folder.path()), &interrupt, engine_events_in)?
-        }
+        Err(_) => engine::Engine::start(
+            folder.path(),
+            &cells::bridge_socket(folder.path()),
+            &interrupt,
+            engine_events_in,
+        )?,
     };
     let mut kernel = Kernel::new(sockets, engine, interrupt);
 
@@ -108,8 +121,8 @@ async fn serve(info: ConnectionInfo) -> Result<(), String> {
     Ok(())
 }
 
-/// A folder of this kernel's own for its sockets: in its build folder, where the next kernel clears what a killed one has left,
-/// or, where that path is too long, a temporary one.
+/// A folder of this kernel's own for its sockets: in its build folder, where the next kernel clears
+/// what a killed one has left, or, where that path is too long, a temporary one.
 enum Folder {
     Own(PathBuf),
     Temporary(tempfile::TempDir),
@@ -128,8 +141,12 @@ impl Folder {
         let temporary = std::env::temp_dir();
         let is_short = temporary.as_os_str().len() < LONGEST_FOLDER;
         let place = if is_short { temporary } else { "/tmp".into() };
-        let folder = tempfile::Builder::new().prefix("isopath-kernel-").tempdir_in(&place);
-        folder.map(Self::Temporary).map_err(|error| format!("{}: {error}", place.display()))
+        let folder = tempfile::Builder::new()
+            .prefix("isopath-kernel-")
+            .tempdir_in(&place);
+        folder
+            .map(Self::Temporary)
+            .map_err(|error| format!("{}: {error}", place.display()))
     }
 
     fn path(&self) -> &Path {

@@ -41,12 +41,24 @@ impl Sockets {
         session: &str,
         requests: UnboundedSender<(Channel, Message)>,
     ) -> Result<Self, String> {
-        let failed = |error: zmq::RuntimeError| format!("the connection file's ports cannot be opened: {error}");
-        let iopub = zmq::create_kernel_iopub_xpub_connection(info, session).await.map_err(failed)?;
-        let shell = zmq::create_kernel_shell_connection(info, session).await.map_err(failed)?;
-        let control = zmq::create_kernel_control_connection(info, session).await.map_err(failed)?;
-        let mut stdin = zmq::create_kernel_stdin_connection(info, session).await.map_err(failed)?;
-        let mut heartbeat = zmq::create_kernel_heartbeat_connection(info).await.map_err(failed)?;
+        let failed = |error: zmq::RuntimeError| {
+            format!("the connection file's ports cannot be opened: {error}")
+        };
+        let iopub = zmq::create_kernel_iopub_xpub_connection(info, session)
+            .await
+            .map_err(failed)?;
+        let shell = zmq::create_kernel_shell_connection(info, session)
+            .await
+            .map_err(failed)?;
+        let control = zmq::create_kernel_control_connection(info, session)
+            .await
+            .map_err(failed)?;
+        let mut stdin = zmq::create_kernel_stdin_connection(info, session)
+            .await
+            .map_err(failed)?;
+        let mut heartbeat = zmq::create_kernel_heartbeat_connection(info)
+            .await
+            .map_err(failed)?;
 
         let waiting = Arc::new(AtomicUsize::new(0));
         let (everybody, messages) = unbounded_channel();
@@ -62,7 +74,12 @@ impl Sockets {
         // Nothing is asked of the reader, so nothing comes; but clients connect to it.
         tokio::spawn(async move { while stdin.socket.recv().await.is_ok() {} });
         tokio::spawn(async move { while heartbeat.single_heartbeat().await.is_ok() {} });
-        Ok(Self { everybody, shell: shell_out, control: control_out, waiting })
+        Ok(Self {
+            everybody,
+            shell: shell_out,
+            control: control_out,
+            waiting,
+        })
     }
 
     /// Tells everybody.
@@ -80,7 +97,8 @@ impl Sockets {
         };
     }
 
-    /// How many messages have not gone out yet, shared with those that should not make more of them.
+    /// How many messages have not gone out yet, shared with those that should not make more of
+    /// them.
     pub fn waiting(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.waiting)
     }
@@ -115,7 +133,10 @@ async fn publish(
     }
 }
 
-async fn answer(mut socket: Connection<RouterSendHalf>, mut messages: UnboundedReceiver<JupyterMessage>) {
+async fn answer(
+    mut socket: Connection<RouterSendHalf>,
+    mut messages: UnboundedReceiver<JupyterMessage>,
+) {
     while let Some(message) = messages.recv().await {
         // The client may have gone in the meantime.
         if let Err(error) = socket.send(message).await {
@@ -146,10 +167,16 @@ async fn listen(
 /// # Errors
 /// The socket is closed, or the message is not understood.
 pub async fn read<S: SocketRecv>(socket: &mut Connection<S>) -> Result<Message, String> {
-    let parts = socket.socket.recv().await.map_err(|error| error.to_string())?;
+    let parts = socket
+        .socket
+        .recv()
+        .await
+        .map_err(|error| error.to_string())?;
     understand(socket, parts)
 }
 
 fn understand<S>(socket: &Connection<S>, parts: ZmqMessage) -> Result<Message, String> {
-    RawMessage::from_multipart(parts, &socket.mac).map_err(|error| error.to_string()).and_then(Message::read)
+    RawMessage::from_multipart(parts, &socket.mac)
+        .map_err(|error| error.to_string())
+        .and_then(Message::read)
 }

@@ -37,12 +37,22 @@ impl Kernel {
             return;
         }
         self.flush_value();
-        if self.text.as_ref().is_some_and(|waiting| waiting.stream != stream || waiting.text.len() > MOST_TEXT) {
+        if self
+            .text
+            .as_ref()
+            .is_some_and(|waiting| waiting.stream != stream || waiting.text.len() > MOST_TEXT)
+        {
             self.flush_text();
         }
         match &mut self.text {
             Some(waiting) => waiting.text.push_str(text),
-            None => self.text = Some(Text { stream, text: text.to_owned(), since: Instant::now() }),
+            None => {
+                self.text = Some(Text {
+                    stream,
+                    text: text.to_owned(),
+                    since: Instant::now(),
+                })
+            }
         }
     }
 
@@ -56,7 +66,9 @@ impl Kernel {
             return;
         }
         self.flush_text();
-        let (bundle, _) = self.value.get_or_insert_with(|| (Bundle::default(), Instant::now()));
+        let (bundle, _) = self
+            .value
+            .get_or_insert_with(|| (Bundle::default(), Instant::now()));
         if let Some((mime, content)) = bundle.add(mime, content) {
             self.flush_value();
             self.form(mime, content);
@@ -65,14 +77,18 @@ impl Kernel {
 
     pub(super) fn display(&mut self, display: Display) {
         self.flush();
-        let transient = display.id.map_or_else(|| json!({}), |id| json!({"display_id": id}));
-        let content = json!({"data": display.data, "metadata": display.metadata, "transient": transient});
+        let transient = display
+            .id
+            .map_or_else(|| json!({}), |id| json!({"display_id": id}));
+        let content =
+            json!({"data": display.data, "metadata": display.metadata, "transient": transient});
         let (kind, content) = match display.kind {
             DisplayKind::Display => ("display_data", content),
             DisplayKind::Update => ("update_display_data", content),
             DisplayKind::Clear => ("clear_output", json!({"wait": display.wait})),
         };
-        self.sockets.publish(news(kind, content, self.parent.as_ref()));
+        self.sockets
+            .publish(news(kind, content, self.parent.as_ref()));
     }
 
     pub(super) fn flush(&mut self) {
@@ -81,9 +97,12 @@ impl Kernel {
     }
 
     pub(super) fn flush_text(&mut self) {
-        let Some(Text { stream, text, .. }) = self.text.take() else { return };
+        let Some(Text { stream, text, .. }) = self.text.take() else {
+            return;
+        };
         let content = json!({"name": stream.name(), "text": text});
-        self.sockets.publish(news("stream", content, self.parent.as_ref()));
+        self.sockets
+            .publish(news("stream", content, self.parent.as_ref()));
         if stream == Stream::Errors {
             self.last_errors = text;
         }
@@ -91,8 +110,11 @@ impl Kernel {
 
     /// A value that is not the cell's result after all.
     pub(super) fn flush_value(&mut self) {
-        let Some((value, _)) = self.value.take() else { return };
+        let Some((value, _)) = self.value.take() else {
+            return;
+        };
         let content = json!({"data": value.into_forms(), "metadata": {}, "transient": {}});
-        self.sockets.publish(news("display_data", content, self.parent.as_ref()));
+        self.sockets
+            .publish(news("display_data", content, self.parent.as_ref()));
     }
 }

@@ -27,7 +27,11 @@ impl Kernel {
             self.print(Stream::Errors, &format!("{reason}\n"));
             return;
         }
-        if self.pair.as_ref().is_none_or(|(current, _)| *current != number) {
+        if self
+            .pair
+            .as_ref()
+            .is_none_or(|(current, _)| *current != number)
+        {
             return;
         }
         match event {
@@ -64,7 +68,11 @@ impl Kernel {
 
     pub(super) fn run(&mut self, request: &str) {
         let Some((_, pair)) = &self.pair else { return };
-        if let Some(cell) = self.running.as_mut().filter(|cell| cell.interrupted.is_some()) {
+        if let Some(cell) = self
+            .running
+            .as_mut()
+            .filter(|cell| cell.interrupted.is_some())
+        {
             cell.skipped = true;
             // So evcxr does not expect the variables that it would have made.
             pair.tell_evcxr("EVCXR_ERROR_OCCURRED");
@@ -84,13 +92,17 @@ impl Kernel {
             Piece::Text(text) => self.print(stream, &text),
             Piece::Panic(panic) => self.panic(panic),
             Piece::CaughtPanic => {
-                self.process.for_evcxr.push("EVCXR_PANIC_NOTIFICATION".to_owned());
+                self.process
+                    .for_evcxr
+                    .push("EVCXR_PANIC_NOTIFICATION".to_owned());
                 if let Some(cell) = &mut self.running {
                     cell.panicked = true;
                 }
             }
             Piece::UserError => {
-                self.process.for_evcxr.push("EVCXR_ERROR_OCCURRED".to_owned());
+                self.process
+                    .for_evcxr
+                    .push("EVCXR_ERROR_OCCURRED".to_owned());
                 if let Some(cell) = &mut self.running {
                     cell.refused = true;
                     // The error has just been written there; it is told once, with the failure.
@@ -123,7 +135,8 @@ impl Kernel {
         }
     }
 
-    /// A panic of the main thread is held back, since it may end the cell; any other is shown at once.
+    /// A panic of the main thread is held back, since it may end the cell; any other is shown at
+    /// once.
     pub(super) fn panic(&mut self, panic: Panic) {
         self.tell_caught_panic();
         if panic.thread != "main" || !self.process.is_running {
@@ -146,6 +159,13 @@ impl Kernel {
 
 /// A panic as Rust's own hook writes it.
 fn words(panic: &Panic) -> String {
-    let thread = if panic.thread.is_empty() { "<unnamed>" } else { &panic.thread };
-    format!("thread '{thread}' panicked at {}:{}:{}:\n{}\n", panic.file, panic.line, panic.column, panic.message)
+    let thread = if panic.thread.is_empty() {
+        "<unnamed>"
+    } else {
+        &panic.thread
+    };
+    format!(
+        "thread '{thread}' panicked at {}:{}:{}:\n{}\n",
+        panic.file, panic.line, panic.column, panic.message
+    )
 }

@@ -18,7 +18,9 @@ impl Kernel {
         if self.running.is_some() {
             return;
         }
-        let Some(request) = self.queue.pop_front() else { return };
+        let Some(request) = self.queue.pop_front() else {
+            return;
+        };
         self.state(&request, "busy");
         let code = request.text("code").to_owned();
         let silent = request.flag("silent", false);
@@ -57,33 +59,52 @@ impl Kernel {
     }
 
     pub(super) fn finish_if_over(&mut self) {
-        let Some(cell) = self.running.as_ref().filter(|cell| cell.is_over() && self.failed.is_none()) else { return };
-        let said = if cell.said.is_empty() { &self.last_errors } else { &cell.said };
+        let Some(cell) = self
+            .running
+            .as_ref()
+            .filter(|cell| cell.is_over() && self.failed.is_none())
+        else {
+            return;
+        };
+        let said = if cell.said.is_empty() {
+            &self.last_errors
+        } else {
+            &cell.said
+        };
         match cell.failure(said, &package()) {
             Some(failure) => {
                 // Where something worse came after the error, the error is not the failure.
-                let unsaid =
-                    if failure.value == Failure::error(&cell.said).value { None } else { Some(cell.said.clone()) };
+                let unsaid = if failure.value == Failure::error(&cell.said).value {
+                    None
+                } else {
+                    Some(cell.said.clone())
+                };
                 self.flush();
                 if let Some(text) = unsaid.filter(|text| !text.is_empty()) {
                     let content = json!({"name": "stderr", "text": text});
-                    self.sockets.publish(news("stream", content, self.parent.as_ref()));
+                    self.sockets
+                        .publish(news("stream", content, self.parent.as_ref()));
                 }
                 self.failed = Some((failure, Instant::now() + ON_THE_WAY));
             }
             None => {
                 self.flush_text();
-                let Some(cell) = self.running.take() else { return };
+                let Some(cell) = self.running.take() else {
+                    return;
+                };
                 let silent = cell.request.flag("silent", false);
                 let value = self.value.take().map(|(value, _)| value.into_forms());
                 if let Some(value) = value.filter(|value| !silent && !is_nothing(value)) {
-                    let content = json!({"execution_count": cell.count, "data": value, "metadata": {}});
-                    self.sockets.publish(cell.request.news("execute_result", content));
+                    let content =
+                        json!({"execution_count": cell.count, "data": value, "metadata": {}});
+                    self.sockets
+                        .publish(cell.request.news("execute_result", content));
                 }
                 let reply = json!({
                     "status": "ok", "execution_count": cell.count, "user_expressions": {}, "payload": [],
                 });
-                self.sockets.answer(Channel::Shell, cell.request.reply(reply));
+                self.sockets
+                    .answer(Channel::Shell, cell.request.reply(reply));
                 self.finished(&cell);
             }
         }
@@ -91,16 +112,24 @@ impl Kernel {
 
     /// Tells of a failure, and aborts the cells that were sent before it was known.
     pub(super) fn fail(&mut self, failure: &Failure) {
-        let Some(cell) = self.running.take() else { return };
-        self.sockets.publish(cell.request.news("error", failure.content()));
+        let Some(cell) = self.running.take() else {
+            return;
+        };
+        self.sockets
+            .publish(cell.request.news("error", failure.content()));
         let mut reply = failure.content();
         reply["status"] = json!("error");
         reply["execution_count"] = json!(cell.count);
         reply["user_expressions"] = json!({});
         reply["payload"] = json!([]);
-        self.sockets.answer(Channel::Shell, cell.request.reply(reply));
+        self.sockets
+            .answer(Channel::Shell, cell.request.reply(reply));
         let aborts = cell.request.flag("stop_on_error", true);
-        let waiting = if aborts { std::mem::take(&mut self.queue) } else { VecDeque::new() };
+        let waiting = if aborts {
+            std::mem::take(&mut self.queue)
+        } else {
+            VecDeque::new()
+        };
         self.state(&cell.request, "idle");
         for request in waiting {
             self.state(&request, "busy");
@@ -118,9 +147,12 @@ impl Kernel {
         self.next_cell();
     }
 
-    /// Asks the running cell to stop; if it was told to the user that it does not listen, ends its process.
+    /// Asks the running cell to stop; if it was told to the user that it does not listen, ends its
+    /// process.
     pub fn interrupt(&mut self) {
-        let Some(cell) = &mut self.running else { return };
+        let Some(cell) = &mut self.running else {
+            return;
+        };
         if cell.interrupted.is_none() {
             cell.interrupted = Some(Instant::now());
             if let Err(error) = std::fs::write(&self.interrupt, "") {
@@ -142,25 +174,40 @@ fn is_nothing(value: &Map<String, Value>) -> bool {
 
 /// The package in which evcxr compiles the cells.
 fn package() -> PathBuf {
-    std::env::var_os("EVCXR_TMPDIR").map(PathBuf::from).unwrap_or_default()
+    std::env::var_os("EVCXR_TMPDIR")
+        .map(PathBuf::from)
+        .unwrap_or_default()
 }
 
-/// A cell whose `:dep` names the library by a relative path gets the absolute one, under which the engine has loaded it
-/// already: then nothing is to be done.
+/// A cell whose `:dep` names the library by a relative path gets the absolute one, under which the
+/// engine has loaded it already: then nothing is to be done.
 fn with_absolute_path(code: &str) -> String {
-    let Some(library) = std::env::var_os(names::LIBRARY).map(PathBuf::from) else { return code.to_owned() };
-    let lines: Vec<String> = code.split('\n').map(|line| absolute(line, &library).unwrap_or(line.to_owned())).collect();
+    let Some(library) = std::env::var_os(names::LIBRARY).map(PathBuf::from) else {
+        return code.to_owned();
+    };
+    let lines: Vec<String> = code
+        .split('\n')
+        .map(|line| absolute(line, &library).unwrap_or(line.to_owned()))
+        .collect();
     lines.join("\n")
 }
 
 fn absolute(line: &str, library: &Path) -> Option<String> {
     let rest = line.trim_start().strip_prefix(":dep ")?;
-    let (before, after) = rest.split_once("path = \"").or_else(|| rest.split_once("path=\""))?;
+    let (before, after) = rest
+        .split_once("path = \"")
+        .or_else(|| rest.split_once("path=\""))?;
     let (path, after) = after.split_once('"')?;
     let path = Path::new(path);
-    let is_library = path.is_relative() && path.canonicalize().ok()? == library.canonicalize().ok()?;
+    let is_library =
+        path.is_relative() && path.canonicalize().ok()? == library.canonicalize().ok()?;
     // JSON's strings are TOML's.
-    is_library.then(|| format!(":dep {before}path = {}{after}", Value::from(library.to_string_lossy())))
+    is_library.then(|| {
+        format!(
+            ":dep {before}path = {}{after}",
+            Value::from(library.to_string_lossy())
+        )
+    })
 }
 
 #[cfg(test)]
@@ -170,9 +217,16 @@ mod tests {
     #[test]
     fn a_relative_path_to_the_library_becomes_the_absolute_one() {
         let here = std::env::current_dir().unwrap();
-        let line = absolute(":dep isopath = { path = \".\", features = [\"cuda\"] }", &here).unwrap();
+        let line = absolute(
+            ":dep isopath = { path = \".\", features = [\"cuda\"] }",
+            &here,
+        )
+        .unwrap();
         let path = Value::from(here.to_string_lossy());
-        assert_eq!(line, format!(":dep isopath = {{ path = {path}, features = [\"cuda\"] }}"));
+        assert_eq!(
+            line,
+            format!(":dep isopath = {{ path = {path}, features = [\"cuda\"] }}")
+        );
         assert!(absolute(":dep isopath = { path = \"..\" }", &here).is_none());
         assert!(absolute("let path = \".\";", &here).is_none());
     }

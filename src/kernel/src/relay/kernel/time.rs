@@ -18,25 +18,45 @@ impl Kernel {
         let text = self.text.as_ref().map(|text| text.since + GATHER);
         let value = self.value.as_ref().map(|(_, since)| *since + RESULT);
         let can_be_warned = |cell: &&Cell| !cell.warned && !self.is_starting();
-        let warning = self.running.as_ref().filter(can_be_warned).and_then(|cell| cell.interrupted);
+        let warning = self
+            .running
+            .as_ref()
+            .filter(can_be_warned)
+            .and_then(|cell| cell.interrupted);
         let failed = self.failed.as_ref().map(|(_, at)| *at);
         let deadlines = [text, value, warning.map(|at| at + PATIENCE), failed];
-        deadlines.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + FAR)
+        deadlines
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_else(|| Instant::now() + FAR)
     }
 
     /// Does what is due.
     pub fn tick(&mut self) {
         let now = Instant::now();
-        if self.text.as_ref().is_some_and(|text| text.since + GATHER <= now) {
+        if self
+            .text
+            .as_ref()
+            .is_some_and(|text| text.since + GATHER <= now)
+        {
             self.flush_text();
         }
-        if self.value.as_ref().is_some_and(|(_, since)| *since + RESULT <= now) {
+        if self
+            .value
+            .as_ref()
+            .is_some_and(|(_, since)| *since + RESULT <= now)
+        {
             self.flush_value();
         }
         // While the engine starts, a cell waits for it, and will not run once it was stopped.
         let is_starting = self.is_starting();
         let is_deaf = |at: Instant| !is_starting && at + PATIENCE <= now;
-        if let Some(cell) = self.running.as_mut().filter(|cell| !cell.warned && cell.interrupted.is_some_and(is_deaf)) {
+        if let Some(cell) = self
+            .running
+            .as_mut()
+            .filter(|cell| !cell.warned && cell.interrupted.is_some_and(is_deaf))
+        {
             cell.warned = true;
             self.print(
                 Stream::Errors,
