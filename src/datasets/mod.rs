@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use candle_datasets::vision::Dataset;
+use candle_datasets::vision;
 
 use crate::error::Result;
 use crate::progress::Bar;
@@ -20,6 +20,7 @@ use crate::progress::Bar;
 mod augmentation;
 mod batches;
 pub mod cifar10;
+mod dataset;
 mod hub;
 pub mod mnist;
 mod npm;
@@ -32,6 +33,7 @@ mod torus;
 
 pub use augmentation::Augmentation;
 pub use batches::{Batches, TensorBatches};
+pub use dataset::{Dataset, Split};
 pub use hub::{Files, Hub};
 pub use npm::Npm;
 pub use rings::{Rings, RingsParams, entangled_rings};
@@ -104,7 +106,7 @@ impl Images {
         })
     }
 
-    fn of(dataset: Dataset) -> Result<Self> {
+    fn of(dataset: vision::Dataset) -> Result<Self> {
         Ok(Self {
             train_images: dataset.train_images,
             train_labels: dataset.train_labels.to_dtype(DType::U32)?,

@@ -1,0 +1,231 @@
+//! Inputs and their labels, which travel together.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::error::{Error, Result};
+
+/// Labelled inputs: what a network is trained on, tested with and attacked at.
+///
+/// A clone shares the tensors.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// (N, …) of floats, N ≥ 1; images lie in \[0, 1\].
+    pub inputs: Tensor,
+    /// (N,) of u32, each below the number of classes.
+    pub labels: Tensor,
+    /// The names of the classes, in the order of their labels.
+    pub classes: Arc<Vec<String>>,
+}
+
+/// A data set in two parts.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// What networks are trained on.
+    pub train: Dataset,
+    /// What they are tested with.
+    pub test: Dataset,
+}
+
+impl Dataset {
+    /// A data set of `inputs` (N, …) of floats and `labels` (N,) of integers, the classes named by
+    /// their numbers: `0`, `1`, …
+    ///
+    /// # Errors
+    /// No inputs, inputs that are not floats, or labels that are not one integer ≥ 0 for each input.
+    pub fn new(inputs: Tensor, labels: Tensor) -> Result<Self> {
+        let n = match inputs.dims() {
+            [n, ..] if *n > 0 => *n,
+            dims => {
+                return Err(Error::shape(
+                    "Dataset",
+                    "inputs",
+                    "(N, …), N at least 1",
+                    dims,
+                ));
+            }
+        };
+        if !inputs.dtype().is_float() {
+            let got = format!("of {:?}", inputs.dtype());
+            return Err(Error::argument("inputs", "floating-point numbers", got));
+        }
+        if labels.dims() != [n] {
+            let expected = format!("({n},), one for each input");
+            return Err(Error::shape("Dataset", "labels", expected, labels.dims()));
+        }
+        let labels = match labels.dtype() {
+            DType::U32 => labels,
+            DType::U8 => labels.to_dtype(DType::U32)?,
+            DType::I64 => {
+                let least = labels.min_all()?.to_scalar::<i64>()?;
+                if least < 0 {
+                    return Err(Error::argument("labels", "integers from 0", least));
+                }
+                labels.to_dtype(DType::U32)?
+            }
+            other => {
+                let got = format!("of {other:?}");
+                return Err(Error::argument("labels", "integers of U8, U32 or I64", got));
+            }
+        };
+        let classes = labels.max_all()?.to_scalar::<u32>()? + 1;
+        let names = (0..classes).map(|class| class.to_string()).collect();
+        Ok(Self {
+            inputs,
+            labels,
+            classes: Arc::new(names),
+        })
+    }
+
+    /// The same data with names for its classes, in the order of their labels. There may be more
+    /// classes than labels.
+    ///
+    /// # Errors
+    /// A label without a name.
+    pub fn with_classes(self, names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let largest = self.labels.max_all()?.to_scalar::<u32>()?;
+        if names.len() <= largest as usize {
+            let expected = format!(
+                "at least {}, since the largest label is {largest}",
+                largest + 1
+            );
+            return Err(Error::argument(
+                "number of class names",
+                expected,
+                names.len(),
+            ));
+        }
+        Ok(Self {
+            classes: Arc::new(names),
+            ..self
+        })
+    }
+
+    /// N, the number of inputs.
+    pub fn len(&self) -> usize {
+        self.inputs.dims().first().copied().unwrap_or(0)
+    }
+
+    /// Whether there are no inputs.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first `count` inputs; all, if there are fewer.
+    ///
+    /// # Errors
+    /// `count` is 0.
+    pub fn first(&self, count: usize) -> Result<Self> {
+        self.range(0, count.min(self.len()))
+    }
+
+    /// `count` inputs from the one at `start` on.
+    ///
+    /// # Errors
+    /// `count` is 0, or there are fewer.
+    pub fn range(&self, start: usize, count: usize) -> Result<Self> {
+        let end = start.checked_add(count).filter(|end| *end <= self.len());
+        if count == 0 || end.is_none() {
+            let expected = format!("a start and a count ≥ 1 within the {} inputs", self.len());
+            return Err(Error::argument(
+                "range",
+                expected,
+                format!("{count} from {start} on"),
+            ));
+        }
+        let part = |tensor: &Tensor| tensor.narrow(0, start, count);
+        Ok(self.part(part(&self.inputs)?, part(&self.labels)?))
+    }
+
+    /// The inputs at `rows`, in that order; a row may come twice.
+    ///
+    /// # Errors
+    /// No rows, or a row that there is not.
+    pub fn select(&self, rows: &[usize]) -> Result<Self> {
+        let within = |row: &usize| *row < self.len();
+        if rows.is_empty() || !rows.iter().all(within) {
+            let wrong = rows.iter().find(|row| !within(row));
+            let got = wrong.map_or("none".to_string(), |row| row.to_string());
+            let expected = format!("at least one row, each below {}", self.len());
+            return Err(Error::argument("rows", expected, got));
+        }
+        let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+        let index = Tensor::new(rows, self.inputs.device())?;
+        let picked = |tensor: &Tensor| tensor.index_select(&index, 0);
+        Ok(self.part(picked(&self.inputs)?, picked(&self.labels)?))
+    }
+
+    /// The inputs of one class, by its name.
+    ///
+    /// # Errors
+    /// There is no such class, or none of the inputs is of it.
+    pub fn of_class(&self, name: &str) -> Result<Self> {
+        let Some(class) = self.classes.iter().position(|class| class == name) else {
+            let expected = format!("one of {}", self.classes.join(", "));
+            return Err(Error::argument("class", expected, format!("{name:?}")));
+        };
+        let labels = self.labels.to_vec1::<u32>()?;
+        let rows: Vec<usize> = (0..labels.len())
+            .filter(|row| labels[*row] as usize == class)
+            .collect();
+        if rows.is_empty() {
+            let got = format!("{name:?}, of which there is none");
+            return Err(Error::argument(
+                "class",
+                "a class with at least one input",
+                got,
+            ));
+        }
+        self.select(&rows)
+    }
+
+    /// The data in batches of `batch_size` consecutive inputs, the last one smaller if need be.
+    ///
+    /// # Errors
+    /// `batch_size` is 0.
+    pub fn batches(&self, batch_size: usize) -> Result<Vec<Self>> {
+        if batch_size == 0 {
+            return Err(Error::argument("batch_size", "at least 1", 0));
+        }
+        let starts = (0..self.len()).step_by(batch_size);
+        starts
+            .map(|start| self.range(start, batch_size.min(self.len() - start)))
+            .collect()
+    }
+
+    /// The same data on another device.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(self.part(
+            self.inputs.to_device(device)?,
+            self.labels.to_device(device)?,
+        ))
+    }
+
+    /// Inputs and labels of the same classes, unchecked: for parts of this data set, or its inputs
+    /// changed by an attack.
+    pub(crate) fn part(&self, inputs: Tensor, labels: Tensor) -> Self {
+        Self {
+            inputs,
+            labels,
+            classes: self.classes.clone(),
+        }
+    }
+}
+
+impl Split {
+    /// Both parts on another device.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            train: self.train.to_device(device)?,
+            test: self.test.to_device(device)?,
+        })
+    }
+}
