@@ -8,7 +8,7 @@ use candle_core::{D, Tensor};
 use crate::error::{Error, Result};
 
 /// A distance d(a, b) between vectors.
-pub trait Metric: Any + Debug + Send + Sync {
+pub trait Distance: Any + Debug + Send + Sync {
     /// d along the last axis: `a` (…, D) and `b` (…, D), broadcast against each other, give (…).
     ///
     /// Where d is not differentiable, equal points above all, its gradient is 0 and never NaN.
@@ -44,13 +44,13 @@ pub struct Manhattan;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cosine;
 
-impl Metric for Euclidean {
+impl Distance for Euclidean {
     fn distance(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         root(&a.broadcast_sub(b)?.sqr()?.sum(D::Minus1)?)
     }
 }
 
-impl Metric for Manhattan {
+impl Distance for Manhattan {
     fn distance(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         let difference = a.broadcast_sub(b)?;
         // |x| as x·sign(x), since candle gives |x| the slope 1 at 0.
@@ -59,7 +59,7 @@ impl Metric for Manhattan {
     }
 }
 
-impl Metric for Cosine {
+impl Distance for Cosine {
     fn distance(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         let unit = |v: &Tensor| -> Result<Tensor> {
             let norm = root(&v.sqr()?.sum_keepdim(D::Minus1)?)?;

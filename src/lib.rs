@@ -13,18 +13,18 @@
 //! | 3 | [`training`], [`attacks`], [`paths`], [`lipschitz`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
 //! | 1 | [`ops`], [`datasets`], [`distances`], [`embedding`] | differentiable kernels, data, distances, points in the plane |
-//! | 0 | [`error`], [`files`], [`rng`], [`device`], [`scale`], [`bounds`], [`interrupt`], [`mod@display`], [`progress`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel; the wish to stop, and what is shown while a cell runs |
+//! | 0 | [`error`], [`io`], [`rng`], [`device`], [`scale`], [`checks`], [`statistics`], [`interrupt`], [`mod@display`], [`progress`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel; the wish to stop, and what is shown while a cell runs |
 
-pub mod bounds;
+pub mod checks;
 pub mod device;
-pub mod digest;
 pub mod display;
 pub mod error;
-pub mod files;
 pub mod interrupt;
+pub mod io;
 pub mod progress;
 pub mod rng;
 pub mod scale;
+pub mod statistics;
 
 pub mod datasets;
 pub mod distances;
@@ -42,6 +42,8 @@ pub mod training;
 
 pub mod experiments;
 pub mod figures;
+
+pub mod prelude;
 
 /// The tensor library, for notebooks that need a tensor of their own.
 pub use candle_core as candle;

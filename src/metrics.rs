@@ -10,10 +10,11 @@ use candle_core::{D, DType, Tensor};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::datasets::Dataset;
 use crate::embedding::{distances_from, others_by_distance, points};
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::models::{Network, check_evaluation};
+use crate::models::{Network, Representation, evaluation};
 use crate::progress::Bar;
 
 /// The class of the largest logit in every row, the first of equals: `logits` (N, classes) give
@@ -45,77 +46,79 @@ pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
     classes(logits)
 }
 
-/// The class that `network` gives each of `images` (N, …): (N,) of u32. `batch_size` images at a
-/// time go through the network, which bounds the memory and changes no answer.
+/// Inputs that go through a network together.
+const BATCH: usize = 200;
+
+/// The class that `network` gives each of `inputs` (N, …): (N,) of u32. A moving line counts them where
+/// it takes long.
 ///
 /// # Errors
-/// No images, `batch_size` 0, a network in training mode, images that it does not take, or logits
-/// that are NaN.
-pub fn predictions(network: &dyn Network, images: &Tensor, batch_size: usize) -> Result<Tensor> {
-    predictions_with(network, images, batch_size, &Bar::hidden())
+/// No inputs, inputs that the network does not take, or logits that are NaN.
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 8, 2], Activation::Tanh, vb))?;
+/// let points = Tensor::zeros((5, 3), DType::F32, &device::best())?;
+/// assert_eq!(predictions(&network, &points)?.dims(), [5]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
+pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
+    let n = match inputs.dims().first() {
+        Some(&n) if n > 0 => n,
+        _ => {
+            let expected = "(N, …), N at least 1";
+            return Err(Error::shape("predictions", "inputs", expected, inputs.dims()));
+        }
+    };
+    let network = evaluation(network)?;
+    let bar = Bar::slow("predictions").of(n, "inputs");
+    let answers = (0..n).step_by(BATCH).map(|start| {
+        interrupt::check()?;
+        let size = BATCH.min(n - start);
+        let found = decided(&network.forward(&inputs.narrow(0, start, size)?)?)?;
+        bar.add(size as f64);
+        Ok(found)
+    });
+    Ok(Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 0)?)
 }
 
-/// [`predictions`]; `bar` counts the images.
+/// The share of `data` that `network` gives the class its label names: in [0, 1].
+///
+/// # Errors
+/// As [`predictions`], or labels that are not (N,) of u32.
+pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
+    let answers = predictions(network, &data.inputs)?;
+    let n = answers.elem_count();
+    let labels = &data.labels;
+    if labels.dims() != [n] || labels.dtype() != DType::U32 {
+        let expected = format!("({n},) of U32, one for each input");
+        return Err(Error::shape("accuracy", "labels", expected, labels.dims()));
+    }
+    let correct = answers.eq(labels)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()?;
+    Ok(correct / n as f64)
+}
+
+/// The probability of each class, the softmax of the logits: `inputs` (N, …) give (N, classes).
 ///
 /// # Errors
 /// As [`predictions`].
-pub fn predictions_with(
-    network: &dyn Network,
-    images: &Tensor,
-    batch_size: usize,
-    bar: &Bar,
-) -> Result<Tensor> {
-    let n = match images.dims().first() {
-        Some(&n) if n > 0 => n,
-        _ => {
-            return Err(Error::shape(
-                "predictions",
-                "images",
-                "(N, …), N at least 1",
-                images.dims(),
-            ));
-        }
-    };
-    if batch_size == 0 {
-        return Err(Error::argument("batch_size", "at least 1", batch_size));
-    }
-    check_evaluation(network)?;
-    bar.begin(n, "images");
-    let answers = (0..n)
-        .step_by(batch_size)
-        .map(|start| {
-            interrupt::check()?;
-            let size = batch_size.min(n - start);
-            let found = decided(&network.forward(&images.narrow(0, start, size)?)?)?;
-            bar.add(size as f64);
-            Ok(found)
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(Tensor::cat(&answers, 0)?)
+pub fn probabilities(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
+    probabilities_from(network, Representation::Input, inputs)
 }
 
-/// The share of `images` (N, …) that `network` gives the class `labels` (N,) of u32 names: in [0,
-/// 1].
+/// [`probabilities`] of points `z` (N, …) that are representations of the network.
 ///
 /// # Errors
-/// As [`predictions`], or labels of another number or dtype.
-pub fn accuracy(
+/// As [`predictions`], or a representation that the network does not have.
+pub fn probabilities_from(
     network: &dyn Network,
-    images: &Tensor,
-    labels: &Tensor,
-    batch_size: usize,
-) -> Result<f64> {
-    let answers = predictions(network, images, batch_size)?;
-    if labels.dims() != answers.dims() || labels.dtype() != DType::U32 {
-        let expected = format!("({},) of U32, one for each image", answers.elem_count());
-        return Err(Error::shape("accuracy", "labels", expected, labels.dims()));
-    }
-    let correct = answers
-        .eq(labels)?
-        .to_dtype(DType::F64)?
-        .sum_all()?
-        .to_scalar::<f64>()?;
-    Ok(correct / answers.elem_count() as f64)
+    representation: Representation,
+    z: &Tensor,
+) -> Result<Tensor> {
+    let network = evaluation(network)?;
+    let index = representation.index(network.stages())?;
+    Ok(candle_nn::ops::softmax(&network.forward_from(index, z)?, D::Minus1)?)
 }
 
 /// How far the neighbours in `embedding` (N, E) are neighbours in `x` (N, D), too: in [0, 1], 1 if

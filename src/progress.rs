@@ -61,6 +61,36 @@ impl Pace {
     }
 }
 
+/// Whether a long procedure shows how far it has come: a setting of every one that takes long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// On one moving line, under the procedure's own name.
+    #[default]
+    Shown,
+    /// On one moving line, under this name.
+    Named(String),
+    /// Nothing is shown.
+    Hidden,
+}
+
+impl Progress {
+    /// The line of a procedure whose own name is `label`.
+    pub fn bar(&self, label: &str) -> Bar {
+        match self {
+            Self::Shown => Bar::new(label),
+            Self::Named(label) => Bar::new(label),
+            Self::Hidden => Bar::hidden(),
+        }
+    }
+}
+
+/// The name under which progress is shown.
+impl From<&str> for Progress {
+    fn from(label: &str) -> Self {
+        Self::Named(label.to_string())
+    }
+}
+
 /// A moving line.
 ///
 /// Nothing is shown before the first change. Several threads may move one bar, and several bars may
@@ -78,6 +108,8 @@ struct State {
     pace: Pace,
     output: Output,
     stage: Stage,
+    /// Nothing is shown before so much time has passed.
+    patience: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,6 +132,14 @@ impl Bar {
         Self::on(Output::Nowhere, "")
     }
 
+    /// One that is shown only if what it counts takes more than a second: for procedures that are
+    /// usually quick.
+    pub(crate) fn slow(label: impl Into<String>) -> Self {
+        let bar = Self::new(label);
+        bar.lock().patience = TICK;
+        bar
+    }
+
     fn on(output: Output, label: impl Into<String>) -> Self {
         let (line, pace) = (Line::new(label.into()), Pace::new(EVERY));
         Self {
@@ -110,6 +150,7 @@ impl Bar {
                 pace,
                 output,
                 stage: Stage::Waiting,
+                patience: Duration::ZERO,
             })),
         }
     }
@@ -218,6 +259,11 @@ impl Bar {
 }
 
 impl State {
+    /// Whether it is too early to show anything.
+    fn is_patient(&self) -> bool {
+        !self.patience.is_zero() && self.took.unwrap_or_else(|| self.begun.elapsed()) < self.patience
+    }
+
     fn text(&self) -> String {
         self.line
             .text(self.took.unwrap_or_else(|| self.begun.elapsed()))
@@ -225,6 +271,9 @@ impl State {
 
     fn show(&mut self) {
         // The end is shown at once, since a variable of a notebook may live on.
+        if self.is_patient() {
+            return;
+        }
         if self.stage == Stage::Moving
             && self.output.moves()
             && (self.line.is_complete() || self.pace.is_due())
@@ -244,7 +293,7 @@ impl fmt::Debug for Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         let mut state = self.lock();
-        if state.stage == Stage::Moving {
+        if state.stage == Stage::Moving && !state.is_patient() {
             let text = state.text();
             state.output.finish(&text);
         }

@@ -313,7 +313,7 @@ fn killed_process_leaves_neither_lock_nor_rubbish() {
     let unfinished = || {
         listing(dir.path())
             .into_keys()
-            .filter(|name| name.starts_with(isopath::files::UNFINISHED))
+            .filter(|name| name.starts_with(isopath::io::files::UNFINISHED))
             .count()
     };
     let mut child = Command::new(std::env::current_exe().unwrap())

@@ -546,7 +546,7 @@ fn carried_weights_are_those_of_their_records() -> Result<()> {
         );
         assert_eq!(
             record["sha256"],
-            isopath::digest::of_file(&weights)?,
+            isopath::io::digest::of_file(&weights)?,
             "{}",
             weights.display()
         );

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 
-use super::params::Norm;
-use crate::bounds::Bounds;
+use super::goal::Norm;
+use crate::checks::Bounds;
 use crate::error::Result;
 use crate::rng::Rng;
 

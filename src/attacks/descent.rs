@@ -2,27 +2,27 @@
 
 use candle_core::{DType, Tensor};
 
+use super::Pgd;
 use super::ball::{Ball, unit_noise};
 use super::batches::Batch;
-use super::gradient::gradient;
-use super::params::{Goal, PgdParams};
+use super::goal::Goal;
+use super::gradient::{gradient_of, zero_rows};
 use crate::error::Result;
 use crate::interrupt;
-use crate::losses::Loss;
 use crate::models::Network;
 use crate::rng::Rng;
 
 /// An attack on one batch, for one or several pairs of ε and α.
 pub(super) struct Descent<'a> {
+    /// In evaluation mode.
     pub network: &'a dyn Network,
-    pub loss: &'a dyn Loss,
     /// Valid; its `alpha` is not read.
-    pub params: &'a PgdParams,
+    pub pgd: &'a Pgd,
 }
 
 impl Descent<'_> {
-    /// Runs every restart for every pair (ε, α), and hands each attempt's images to
-    /// `found(pair, images)`.
+    /// Runs every restart for every pair (ε, α), and hands each attempt's images to `found(pair,
+    /// images)`. Gives the number of images whose first gradient of all was 0.
     ///
     /// Pairs that start at the same images share their first gradient: all without a random start,
     /// and with one the neighbours of equal ε.
@@ -31,46 +31,39 @@ impl Descent<'_> {
         batch: &Batch,
         pairs: &[(f64, f64)],
         mut found: impl FnMut(usize, Tensor) -> Result<()>,
-    ) -> Result<()> {
-        let PgdParams {
-            norm,
-            steps,
-            bounds,
-            random_start,
-            restarts,
-            seed,
-            ..
-        } = *self.params;
-        let sign = if matches!(self.params.goal, Goal::Untargeted) {
-            1.
-        } else {
-            -1.
-        };
+    ) -> Result<usize> {
+        let Pgd { norm, steps, bounds, random_start, restarts, seed, .. } = *self.pgd;
+        let sign = if matches!(self.pgd.goal, Goal::Untargeted) { 1. } else { -1. };
+        let images = &batch.data.inputs;
+        let mut zero = None;
         for restart in 0..restarts {
             let noise = if random_start {
-                let mut rng = Rng::new(seed)
-                    .stream(format!("attack batch {} restart {restart}", batch.index));
-                Some(unit_noise(norm, &batch.images, &mut rng)?)
+                let name = format!("attack batch {} restart {restart}", batch.index);
+                Some(unit_noise(norm, images, &mut Rng::new(seed).stream(name))?)
             } else {
                 None
             };
             let mut known: Option<(f64, Tensor, Tensor)> = None;
             for (pair, &(eps, alpha)) in pairs.iter().enumerate() {
-                let ball = Ball::new(norm, &batch.images, eps, bounds)?;
+                let ball = Ball::new(norm, images, eps, bounds)?;
                 let (start, first) = match (&known, &noise) {
                     (Some((_, start, first)), None) => (start.clone(), first.clone()),
                     (Some((same, start, first)), Some(_)) if *same == eps => {
                         (start.clone(), first.clone())
                     }
                     (_, noise) => {
-                        let start = noise
-                            .as_ref()
-                            .map_or(Ok(batch.images.clone()), |unit| ball.start(unit))?;
+                        let start = match noise {
+                            Some(unit) => ball.start(unit)?,
+                            None => images.clone(),
+                        };
                         let first = self.gradient(&start, batch)?;
                         known = Some((eps, start.clone(), first.clone()));
                         (start, first)
                     }
                 };
+                if zero.is_none() {
+                    zero = Some(zero_rows(&first)?);
+                }
                 let mut x = ball.step(&start, &first, sign * alpha)?;
                 for _ in 1..steps {
                     x = ball.step(&x, &self.gradient(&x, batch)?, sign * alpha)?;
@@ -78,18 +71,20 @@ impl Descent<'_> {
                 found(pair, x)?;
             }
         }
-        Ok(())
+        Ok(zero.unwrap_or(0))
     }
 
     /// The loss of the attacked batch.
     pub fn loss(&self, images: &Tensor, batch: &Batch) -> Result<f64> {
-        let loss = self.loss.loss(self.network, images, &batch.aim)?.detach();
+        let data = batch.data.part(images.clone(), batch.data.labels.clone());
+        let loss = self.pgd.loss.loss(self.network, &data)?.detach();
         Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
     }
 
     /// What a step follows; here a run that the user stops ends.
     fn gradient(&self, x: &Tensor, batch: &Batch) -> Result<Tensor> {
         interrupt::check()?;
-        gradient(self.network, self.loss, x, &batch.aim)
+        let data = batch.data.part(x.clone(), batch.data.labels.clone());
+        gradient_of(self.network, self.pgd.loss.as_ref(), &data)
     }
 }

@@ -4,14 +4,16 @@ use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use super::ball::row_norms;
+use crate::checks;
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::losses::Loss;
-use crate::models::{Network, check_evaluation};
+use crate::models::{Network, evaluation};
 
 /// ∇ₓ L(x, t), the gradient that an attacker follows.
 ///
 /// # Shapes
-/// `x` (N, …) is one batch, `labels` (N,) of `u32`; the gradient has the shape of `x`.
+/// The batch's inputs (N, …), labels (N,) of u32; the gradient has the shape of the inputs.
 ///
 /// # Errors
 /// A network in training mode; what [`Loss::loss`] refuses; a loss that is not a scalar; a gradient
@@ -19,44 +21,35 @@ use crate::models::{Network, check_evaluation};
 /// not finite.
 ///
 /// Paper: *isometry*, section 3.2.
-pub fn gradient(
+pub fn gradient(network: &dyn Network, loss: &dyn Loss, batch: &Dataset) -> Result<Tensor> {
+    gradient_of(evaluation(network)?.as_ref(), loss, batch)
+}
+
+/// [`gradient`] of a network in evaluation mode.
+pub(super) fn gradient_of(
     network: &dyn Network,
     loss: &dyn Loss,
-    x: &Tensor,
-    labels: &Tensor,
+    batch: &Dataset,
 ) -> Result<Tensor> {
-    check_evaluation(network)?;
-    let x = Var::from_tensor(x)?;
-    let value = loss.loss(network, x.as_tensor(), labels)?;
+    let x = Var::from_tensor(&batch.inputs)?;
+    let value = loss.loss(network, &batch.part(x.as_tensor().clone(), batch.labels.clone()))?;
     if value.rank() != 0 {
-        return Err(Error::shape(
-            "gradient",
-            "loss",
-            "() (a scalar)",
-            value.dims(),
-        ));
+        return Err(Error::shape("gradient", "loss", "() (a scalar)", value.dims()));
     }
     let Some(gradient) = value.backward()?.remove(x.as_tensor()) else {
-        return Err(Error::argument(
-            "gradient",
-            "a loss that reaches the input by differentiable operations",
-            "missing",
-        ));
+        let expected = "a loss that reaches the input by differentiable operations";
+        return Err(Error::argument("gradient", expected, "missing"));
     };
     let gradient = gradient.detach().contiguous()?;
-    // One sum finds every NaN and infinity, which sign() would silently turn into 0 and ±1.
-    let sum = gradient
-        .sum_all()?
-        .to_dtype(DType::F64)?
-        .to_scalar::<f64>()?;
-    if !sum.is_finite() {
-        return Err(Error::argument(
-            "gradient",
-            "finite numbers in every pixel",
-            format!("not finite (its sum is {sum})"),
-        ));
-    }
+    // sign() would silently turn NaN and infinity into 0 and ±1.
+    checks::finite("gradient", "numbers in every pixel", &gradient)?;
     Ok(gradient)
+}
+
+/// How many rows of a gradient (N, …) are exactly 0.
+pub(super) fn zero_rows(gradient: &Tensor) -> Result<usize> {
+    let largest = gradient.flatten_from(1)?.abs()?.max(1)?.to_dtype(DType::F64)?;
+    Ok(largest.to_vec1::<f64>()?.iter().filter(|largest| **largest == 0.).count())
 }
 
 /// How far two losses agree on the direction in which to attack.
@@ -74,7 +67,7 @@ pub struct GradientCosine {
 /// 1: both attackers take the same direction; 0: what one does says nothing about the other.
 ///
 /// # Shapes
-/// `x` (N, …) is one batch, `labels` (N,) of `u32`.
+/// The batch's inputs (N, …), labels (N,) of u32.
 ///
 /// # Errors
 /// As [`gradient`].
@@ -84,11 +77,11 @@ pub fn gradient_cosine(
     network: &dyn Network,
     loss_a: &dyn Loss,
     loss_b: &dyn Loss,
-    x: &Tensor,
-    labels: &Tensor,
+    batch: &Dataset,
 ) -> Result<GradientCosine> {
+    let network = evaluation(network)?;
     let rows = |loss| -> Result<Tensor> {
-        let gradient = gradient(network, loss, x, labels)?
+        let gradient = gradient_of(network.as_ref(), loss, batch)?
             .to_dtype(DType::F64)?
             .flatten_from(1)?;
         // Divided by its largest entry first, so that tiny gradients keep their direction.

@@ -12,13 +12,13 @@
 //! L2: normalise(g) = g / max(‖g‖₂, 1e-12)      project: x + δ · min(1, ε / ‖δ‖₂),  δ = x' − x
 //! ```
 //!
-//! [`pgd`] is this loop, [`fgsm`] its one full step α = ε from x itself. Images and labels agree
+//! [`Pgd`] is this loop, [`Fgsm`] its one full step α = ε from x itself. Images and labels agree
 //! with torchattacks 3.5.1 and foolbox 3.3.4 to float precision. Where these two differ we follow
 //! foolbox: the floor under ‖g‖₂ (torchattacks adds 1e-10 to the norm, and so shortens the steps on
 //! a network that is confident), and the random start in L2 (uniform in the ball; torchattacks
 //! draws the radius uniformly, and so starts too close to the centre).
 //!
-//! **The loss is an argument, and it decides the result**: the *isometry* paper's section 3.2
+//! **The loss is a field, and it decides the result**: the *isometry* paper's section 3.2
 //! differentiates the full training loss, whose isometric term turns the gradient away from the one
 //! that misleads the network ([`gradient_cosine`] measures by how much).
 //!
@@ -27,21 +27,56 @@
 //! another attack; with cross-entropy it is not. Batches run in parallel, and the numbers do not
 //! depend on the number of threads.
 //!
-//! Attack a frozen copy of a network: gradients of its weights would be computed for nothing. On a
-//! CPU set `CANDLE_NUM_THREADS=1`: the batches already keep every core busy, and candle 0.11
+//! On a CPU set `CANDLE_NUM_THREADS=1`: the batches already keep every core busy, and candle 0.11
 //! otherwise shares each elementwise operation on 65,536 numbers or more (84 MNIST images) with
 //! threads that wait in a spin lock, behind one mutex.
 
 mod adversarial;
 mod ball;
 mod batches;
+mod curve;
 mod descent;
+mod fgsm;
+mod goal;
 mod gradient;
-mod params;
-mod sweep;
+mod pgd;
 
-pub use crate::bounds::Bounds;
-pub use adversarial::{Adversarial, fgsm, pgd, transfer};
+pub use adversarial::Adversarial;
+pub use curve::RobustAccuracy;
+pub use fgsm::Fgsm;
+pub use goal::{Goal, Norm};
 pub use gradient::{GradientCosine, gradient, gradient_cosine};
-pub use params::{FgsmParams, Goal, Norm, PgdParams};
-pub use sweep::{RobustAccuracy, fgsm_sweep, pgd_eps_sweep, pgd_sweep};
+pub use pgd::Pgd;
+
+pub use crate::checks::Bounds;
+use crate::datasets::Dataset;
+use crate::error::Result;
+use crate::models::Network;
+
+/// An adversarial attack.
+pub trait Attack: Send + Sync {
+    /// Changes each image of `data` by at most `eps` to mislead the network, which is asked in
+    /// [evaluation mode](Network::frozen).
+    ///
+    /// # Shapes
+    /// Inputs (N, …) of floating-point numbers, as the network takes them; labels (N,) of u32, the
+    /// true ones.
+    ///
+    /// # Range
+    /// `eps` ≥ 0 in pixel units. Images must lie inside the attack's bounds; so does every iterate,
+    /// exactly. In the ball it is to the rounding of its arithmetic: half an ulp of x ± ε a pixel, in
+    /// L2 also d/2 ulps of ‖δ‖₂ for d pixels.
+    ///
+    /// # Errors
+    /// `eps` negative or not finite, a field of the attack out of its range, images or labels that do
+    /// not fit (empty batch, shapes, types, pixels outside the bounds, labels out of range), a
+    /// gradient that is missing or not finite.
+    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial>;
+
+    /// The accuracy under the attack in each ball of `eps`. Each point equals its own call of
+    /// [`Attack::attack`].
+    ///
+    /// # Errors
+    /// As [`Attack::attack`], or no `eps` at all.
+    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy>;
+}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use isopath::files::write_whole;
+use isopath::io::files::write_whole;
 
 use super::{Failure, Result};
 

@@ -10,7 +10,8 @@ use isopath::experiments::decoders;
 use isopath::models::Parameters;
 use isopath::scale::Scale;
 use isopath::training::{self, History};
-use isopath::{device, digest, files};
+use isopath::device;
+use isopath::io::{digest, files};
 use serde::Serialize;
 
 use super::{Failure, Result, data};

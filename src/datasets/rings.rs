@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 
 use candle_core::{DType, Device, Tensor};
 
+use crate::datasets::Dataset;
 use crate::datasets::points::{check_noise, check_radius, with_noise};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -70,6 +71,16 @@ pub struct Rings {
     pub labels: Tensor,
     /// The angle φ in [0, 2π) of each point along its ring.
     pub angles: Vec<f64>,
+}
+
+impl Rings {
+    /// The points with their rings as classes, `ring A` and `ring B`.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn dataset(&self) -> Result<Dataset> {
+        Dataset::new(self.points.clone(), self.labels.clone())?.with_classes(["ring A", "ring B"])
+    }
 }
 
 /// Two rings that no motion in three dimensions can take apart, and a class each:

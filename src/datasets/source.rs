@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_bar_counts_the_bytes_that_are_right() -> Result<()> {
         let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
-        let sha256 = crate::digest::of_bytes(&[0; 2_500_000][..])
+        let sha256 = crate::io::digest::of_bytes(&[0; 2_500_000][..])
             .map_err(Error::io("a"))?
             .leak();
         let file = DataFile {

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 
 use super::set::DataFile;
 use super::source::Report;
-use crate::digest;
+use crate::io::digest;
 use crate::error::{Error, Result};
-use crate::files::{self, UNFINISHED};
+use crate::io::files::{self, UNFINISHED};
 use crate::interrupt;
 
 /// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong. Uses no

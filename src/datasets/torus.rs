@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 
 use candle_core::{Device, Tensor};
 
+use crate::datasets::Dataset;
 use crate::datasets::points::{check_noise, check_radius, with_noise};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -108,6 +109,17 @@ pub struct Torus {
     /// (N,) of u32: the circle around the tube, of one u, that each point lies on. A region holds
     /// whole circles.
     pub circles: Tensor,
+}
+
+impl Torus {
+    /// The points with the regions of each resolution as classes, coarse to fine.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn levels(&self) -> Result<Vec<Dataset>> {
+        let level = |labels: &Tensor| Dataset::new(self.points.clone(), labels.clone());
+        self.labels.iter().map(level).collect()
+    }
 }
 
 /// A torus with its axis along z, cut into cylindrical regions:

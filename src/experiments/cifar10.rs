@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
-use crate::datasets::{Augmentation, Images};
+use crate::datasets::{Augmentation, Split};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::losses::LabelSmoothing;
 use crate::metrics;
-use crate::models::{Enlarged, Parameters, ResNet, ResNetParams, pretrained};
+use crate::models::{Enlarged, Model, ResNet, ResNetParams, Weights, pretrained};
+use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::training::{
-    AdamParams, History, Optimizer, Progress, Schedule, SgdParams, TrainParams, train,
+    AdamParams, History, Observer, Optimizer, Schedule, SgdParams, Status, TrainParams, train_heard,
 };
 
 /// The height and width of the data set's images in pixels.
@@ -47,6 +49,13 @@ pub struct Settings {
     pub label_smoothing: f64,
     /// Decides the initial weights, the order of the images, their crops and mirror images.
     pub seed: u64,
+    /// A file that the run is written to after every epoch, and taken up from if it is there; later
+    /// phases have files beside it, with `.2` after its name and so on.
+    #[serde(skip)]
+    pub checkpoint: Option<PathBuf>,
+    /// Whether a moving line shows how far the training has come.
+    #[serde(skip)]
+    pub progress: Progress,
 }
 
 /// A part of a training. Whatever follows it begins with its weights and an empty memory of the
@@ -135,6 +144,8 @@ impl Default for Settings {
             weight_decay: 5e-4,
             label_smoothing: 0.1,
             seed: 0,
+            checkpoint: None,
+            progress: Progress::default(),
         }
     }
 }
@@ -226,19 +237,17 @@ impl Settings {
 /// A trained network.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// In training mode, on `parameters`.
-    pub network: ResNet,
-    /// Its weights and running statistics.
-    pub parameters: Parameters,
+    /// The network.
+    pub network: Model<ResNet>,
     /// One record an epoch; accuracies are those on moved and mirrored training images.
     pub history: History,
-    /// The share of the test images that [`ResNet::freeze`] gives their class, in [0, 1].
+    /// The share of the test images that it gives their class, in [0, 1].
     pub test_accuracy: f64,
 }
 
-/// Where the repository carries the weights of that name:
+/// The file of the repository that holds the weights of that name:
 /// `notebooks/checkpoints/<name>.safetensors`, beside it a record of their training.
-pub fn carried(name: &str) -> PathBuf {
+pub fn checkpoint(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("notebooks/checkpoints")
         .join(name)
@@ -249,105 +258,84 @@ pub fn carried(name: &str) -> PathBuf {
 ///
 /// # Errors
 /// A setting out of its range, or weights that cannot be brought or do not fit.
-pub fn build(settings: &Settings, device: &Device) -> Result<(ResNet, Parameters)> {
-    let (network, parameters) = fresh(settings, device)?;
-    match &settings.initial {
-        Initial::Random => {}
-        Initial::Imagenet => {
-            parameters.load_except(pretrained::imagenet(settings.depth)?, "fc.")?
-        }
-        Initial::File(path) => parameters.load_except(path, "fc.")?,
-    }
-    Ok((network, parameters))
+pub fn build(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
+    let network = fresh(settings, device)?;
+    let path = match &settings.initial {
+        Initial::Random => return Ok(network),
+        Initial::Imagenet => pretrained::imagenet(settings.depth)?,
+        Initial::File(path) => path.clone(),
+    };
+    network.parameters().set_weights_except(&Weights::read(path)?, "fc.")?;
+    Ok(network)
 }
 
-/// The trained network of `settings` with the weights of a file, in evaluation mode.
+/// The trained network of `settings` with the weights of a file.
 ///
 /// # Errors
 /// A setting out of its range, a file that cannot be read, or weights that do not fit.
-pub fn load(settings: &Settings, weights: &Path, device: &Device) -> Result<ResNet> {
-    let (network, parameters) = fresh(settings, device)?;
-    parameters.load(weights)?;
-    network.freeze()
+pub fn load(settings: &Settings, weights: &Path) -> Result<Model<ResNet>> {
+    fresh(settings, &device::best())?.load(weights)
 }
 
-fn fresh(settings: &Settings, device: &Device) -> Result<(ResNet, Parameters)> {
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&Rng::new(settings.seed), DType::F32, device);
-    Ok((ResNet::new(settings.network()?, builder)?, parameters))
+fn fresh(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
+    let params = settings.network()?;
+    Model::on(settings.seed, DType::F32, device, move |vb| ResNet::new(params.clone(), vb))
 }
 
 /// The network before which the data set's images are enlarged to [`Settings::side`].
-pub fn on_images(network: &ResNet, settings: &Settings) -> Enlarged<ResNet> {
-    Enlarged {
-        network: network.clone(),
-        side: settings.side,
-    }
+///
+/// # Errors
+/// The device is out of memory.
+pub fn on_images(network: &Model<ResNet>, settings: &Settings) -> Result<Model<Enlarged<ResNet>>> {
+    let side = settings.side;
+    network.wrap(move |network| Enlarged { network, side })
 }
 
 /// Trains a residual network on CIFAR-10, phase by phase: random crops and mirror images, softened
 /// labels.
 ///
-/// With `checkpoint` the run is written to that file after every epoch (the second phase to one
-/// with `.2` after its name, and so on), and one that was interrupted goes on from there to the
-/// same result; more phases may be added to one that is finished. `progress` hears of it as in
-/// [`train`], epochs and time left being those of all phases.
+/// With [`Settings::checkpoint`] the run is written to a file after every epoch, and one that was
+/// interrupted goes on from there to the same result; more phases may be added to one that is
+/// finished.
 ///
 /// # Errors
-/// A setting out of its range, a checkpoint of another run, and what [`train`] refuses.
-pub fn run(
-    images: &Images,
+/// A setting out of its range, a checkpoint of another run, and what
+/// [`train`](crate::training::train) refuses.
+pub fn run(data: &Split, settings: &Settings) -> Result<Trained> {
+    let observer = Observer::line(&settings.progress, "training");
+    let mut hear = observer.begin();
+    run_heard(data, settings, &mut *hear)
+}
+
+/// [`run`], of which `hear` hears: epochs and time left are those of all phases.
+pub(crate) fn run_heard(
+    data: &Split,
     settings: &Settings,
-    device: &Device,
-    checkpoint: Option<&Path>,
-    progress: &mut dyn FnMut(&Progress),
+    hear: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
-    let phases = phases(settings, checkpoint)?;
-    let (network, parameters) = build(settings, device)?;
-    let images = images.to_device(device)?;
-    let (train_images, train_labels) = (&images.train_images, &images.train_labels);
-    let enlarged = on_images(&network, settings);
-    let loss = LabelSmoothing {
-        smoothing: settings.label_smoothing,
-    };
+    let phases = phases(settings)?;
+    let network = build(settings, data.train.inputs.device())?;
+    let enlarged = on_images(&network, settings)?;
+    let loss = LabelSmoothing { smoothing: settings.label_smoothing };
     let epochs = settings.epochs();
     let mut history = History::default();
     for params in &phases {
         let before = history.epochs.len();
-        let mut whole = |part: &Progress| {
-            let later = (epochs - before - part.epochs) * train_images.dims()[0];
+        let mut whole = |part: &Status| {
+            let later = (epochs - before - part.epochs) * data.train.len();
             let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
-            progress(&Progress {
-                epoch: before + part.epoch,
-                epochs,
-                seconds_left,
-                ..part.clone()
-            })
+            hear(&Status { epoch: before + part.epoch, epochs, seconds_left, ..part.clone() })
         };
-        let part = train(
-            &enlarged,
-            &parameters,
-            &loss,
-            train_images,
-            train_labels,
-            params,
-            &mut whole,
-        )?;
+        let part = train_heard(&enlarged, &data.train, &loss, params, &mut whole)?;
         history.epochs.extend(part.epochs);
     }
-    let frozen = on_images(&network.freeze()?, settings);
-    let test_accuracy = metrics::accuracy(&frozen, &images.test_images, &images.test_labels, 200)?;
-    Ok(Trained {
-        network,
-        parameters,
-        history,
-        test_accuracy,
-    })
+    let test_accuracy = metrics::accuracy(&enlarged, &data.test)?;
+    Ok(Trained { network, history, test_accuracy })
 }
 
 /// What [`train`] is told in each phase, all of it checked: a phase that cannot run is not found
 /// out after hours.
-fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainParams>> {
+fn phases(settings: &Settings) -> Result<Vec<TrainParams>> {
     if settings.phases.is_empty() {
         return Err(Error::argument("phases", "at least one phase", "none"));
     }
@@ -372,7 +360,8 @@ fn phases(settings: &Settings, checkpoint: Option<&Path>) -> Result<Vec<TrainPar
                 SIDE => String::new(),
                 side => format!("images enlarged to {side} pixels"),
             },
-            checkpoint: checkpoint.map(|path| checkpoint_of(index, path)),
+            checkpoint: settings.checkpoint.as_deref().map(|path| checkpoint_of(index, path)),
+            ..TrainParams::default()
         };
         params.validate()?;
         phases.push(params);

@@ -9,24 +9,26 @@ mod results;
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::Bounds;
+use crate::checks::Bounds;
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::experiments::cifar10;
-use crate::models::{Network, ResNet, check_evaluation, enlarge};
+use crate::metrics::probabilities_from;
+use crate::models::{Network, Representation, ResNet, enlarge, evaluation};
 use crate::paths::{
     Energy, Evaluations, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Profile, Spacing,
     Values, Verdict, neb,
 };
-use crate::progress::{Bar, Part};
+use crate::progress::{Part, Progress};
 use crate::scale::Scale;
 
 pub use misled::{Misled, mislead};
 pub use pairs::{Pair, choose_misclassified_pairs, choose_pairs};
 pub use results::{
-    Agreement, Counts, Evidence, Normalisation, PairResult, Proportion, Results, SpaceSummary,
+    Agreement, Counts, Evidence, Normalisation, PairResult, Results, SpaceSummary,
     Summary, counts,
 };
 
@@ -46,21 +48,21 @@ impl Space {
     /// In the order of the network.
     pub const ALL: [Self; 3] = [Self::Input, Self::FirstStage, Self::Last];
 
-    /// The stage of a [`ResNet`] that the space's points enter.
-    pub fn stage(self) -> usize {
+    /// The representation of a [`ResNet`] that the space's points are.
+    pub fn representation(self) -> Representation {
         match self {
-            Self::Input => 0,
-            Self::FirstStage => ResNet::AFTER_FIRST_RESIDUAL_STAGE,
-            Self::Last => ResNet::AFTER_POOLING,
+            Self::Input => Representation::Input,
+            Self::FirstStage => ResNet::FIRST_RESIDUAL_STAGE,
+            Self::Last => ResNet::POOLED,
         }
     }
 
     /// The points of images (N, 3, H, W) in this space.
     ///
     /// # Errors
-    /// The network does not take the images.
+    /// Images that the network does not take.
     pub fn of(self, network: &dyn Network, images: &Tensor) -> Result<Tensor> {
-        network.forward_to(self.stage(), images)
+        self.representation().of(network, images)
     }
 
     /// `input`, `first_stage` or `last`.
@@ -104,6 +106,9 @@ pub struct Settings {
     /// [`connect`] keeps the whole path of so many pairs, from the first on, for figures; 200 paths
     /// in a hidden space are half a gigabyte.
     pub kept_paths: usize,
+    /// Whether moving lines show how far the experiment has come.
+    #[serde(skip)]
+    pub progress: Progress,
 }
 
 impl Settings {
@@ -123,6 +128,7 @@ impl Settings {
             bands_at_once: scale.pick(10, 20, 8),
             batch_size: 16,
             kept_paths: 25,
+            progress: Progress::default(),
         }
     }
 
@@ -185,11 +191,10 @@ impl Connection {
     }
 }
 
-/// A verdict on every pair in `space`, in the order of the pairs; `bar` counts them, and the
-/// verdicts.
+/// A verdict on every pair in `space`, in the order of the pairs.
 ///
-/// `images` (N, 3, H, W) in [0, 1] are those that the pairs' indices count; `network` is frozen,
-/// with the stages of a [`ResNet`].
+/// `data` holds the images (N, 3, H, W) in [0, 1] that the pairs' indices count; `network` has the
+/// stages of a [`ResNet`].
 ///
 /// # Errors
 /// A network in training mode, no pairs, an index or a class that there is not, a setting out of
@@ -199,27 +204,27 @@ impl Connection {
 /// Paper: *connectivity*, sections 3 and 4.
 pub fn connect(
     network: &dyn Network,
-    images: &Tensor,
+    data: &Dataset,
     pairs: &[Pair],
     space: Space,
     settings: &Settings,
-    bar: &Bar,
 ) -> Result<Vec<Connection>> {
     if pairs.is_empty() {
         return Err(Error::argument("pairs", "at least one", "none"));
     }
-    check_evaluation(network)?;
+    let network = evaluation(network)?;
+    let network = network.as_ref();
     let params = settings.neb(space);
     params.validate()?;
-    bar.begin(pairs.len(), "pairs");
+    let bar = settings.progress.bar(space.name()).of(pairs.len(), "pairs");
     let mut found: Vec<Connection> = Vec::with_capacity(pairs.len());
     for group in pairs.chunks(params.bands_at_once) {
-        let [starts, ends] = ends(images, group, settings)?;
+        let [starts, ends] = ends(data, group, settings)?;
         let (starts, ends) = (space.of(network, &starts)?, space.of(network, &ends)?);
         let classes: Vec<u32> = group.iter().map(|pair| pair.class).collect();
         let energy = NetworkEnergy {
             batch_size: settings.batch_size,
-            ..NetworkEnergy::new(network, space.stage(), &classes)
+            ..NetworkEnergy::new(network, space.representation(), &classes)?
         };
         let part = Mutex::new((bar.part_of(group.len()), 0));
         let energy = Counted {
@@ -258,7 +263,7 @@ pub fn connect(
 
 /// An energy that moves a bar: a band asks for its gradients once in each iteration.
 struct Counted<'a, 'bar> {
-    energy: &'a NetworkEnergy<'a>,
+    energy: &'a NetworkEnergy,
     /// The part, and how often gradients were asked for.
     part: &'a Mutex<(Part<'bar>, usize)>,
     /// How often they are asked for at most.
@@ -289,7 +294,8 @@ fn largest_change(info: &NebInfo) -> Result<f64> {
 ///
 /// # Errors
 /// No pairs, an index that there is not, or images that are not (N, 3, H, W) or larger than that.
-pub fn ends(images: &Tensor, pairs: &[Pair], settings: &Settings) -> Result<[Tensor; 2]> {
+pub fn ends(data: &Dataset, pairs: &[Pair], settings: &Settings) -> Result<[Tensor; 2]> {
+    let images = &data.inputs;
     let count = images.dims().first().copied().unwrap_or(0);
     let select = |end: usize| {
         let index = |pair: &Pair| match pair.test_index[end] {
@@ -321,9 +327,6 @@ pub fn probabilities(
     space: Space,
     points: &Tensor,
 ) -> Result<Vec<Vec<f64>>> {
-    check_evaluation(network)?;
-    let logits = network
-        .forward_from(space.stage(), points)?
-        .to_dtype(DType::F64)?;
-    Ok(candle_nn::ops::softmax(&logits, D::Minus1)?.to_vec2()?)
+    let found = probabilities_from(network, space.representation(), points)?;
+    Ok(found.to_dtype(DType::F64)?.to_vec2()?)
 }

@@ -3,20 +3,21 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::cifar10;
 use super::connectivity_cifar10::Space;
-use crate::datasets::Images;
+use crate::datasets::{Dataset, Split};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::Reconstruction;
 use crate::models::resnet::Stem;
-use crate::models::{Decoder, DecoderParams, Parameters, ResNet};
-use crate::rng::Rng;
+use crate::models::{Decoder, DecoderParams, Model, Network as _, ResNet};
+use crate::progress::Progress;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, Progress, TrainParams, train};
+use crate::training::{AdamParams, History, TrainParams, train};
 
 /// What decides a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,12 @@ pub struct Settings {
     pub learning_rate: f64,
     /// Decides the initial weights and the order of the images.
     pub seed: u64,
+    /// A file that the run is written to after every epoch, and taken up from if it is there.
+    #[serde(skip)]
+    pub checkpoint: Option<PathBuf>,
+    /// Whether a moving line shows how far the training has come.
+    #[serde(skip)]
+    pub progress: Progress,
 }
 
 impl Settings {
@@ -59,6 +66,8 @@ impl Settings {
             batch_size,
             learning_rate: 1e-3,
             seed: 0,
+            checkpoint: None,
+            progress: Progress::default(),
         })
     }
 
@@ -107,36 +116,27 @@ fn not_decoded() -> Error {
 /// A trained decoder.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// In training mode, on `parameters`.
-    pub decoder: Decoder,
-    /// Its weights and running statistics.
-    pub parameters: Parameters,
+    /// The decoder.
+    pub decoder: Model<Decoder>,
     /// One record an epoch.
     pub history: History,
-    /// [`test_error`] of [`Decoder::freeze`].
+    /// [`test_error`] on the test images.
     pub test_error: f64,
 }
 
-/// Trains a decoder of what `network` (frozen) makes of the training images: mean squared error,
-/// Adam, no augmentation.
+/// Trains a decoder of what `network` makes of the training images: mean squared error, Adam, no
+/// augmentation.
 ///
-/// With `checkpoint` the run is written to that file after every epoch, and one that was
-/// interrupted goes on from there to the same result. `progress` hears of it as in [`train`].
+/// With [`Settings::checkpoint`] the run is written to a file after every epoch, and one that was
+/// interrupted goes on from there to the same result.
 ///
 /// # Errors
-/// A setting out of its range, a network in training mode or of another shape than the settings', a
-/// checkpoint of another run (another network's decoder, too), and what [`train`] refuses.
+/// A setting out of its range, a network of another shape than the settings', a checkpoint of another
+/// run (another network's decoder, too), and what [`train`] refuses.
 ///
-/// Paper: *connectivity*, section 3, tables 2 to 4.
-pub fn run(
-    network: &ResNet,
-    images: &Images,
-    settings: &Settings,
-    device: &Device,
-    checkpoint: Option<&Path>,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Trained> {
-    let (decoder, parameters) = fresh(settings, device)?;
+/// Source: *connectivity* paper, section 3, tables 2 to 4.
+pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result<Trained> {
+    let decoder = fresh(settings)?;
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
@@ -146,55 +146,51 @@ pub fn run(
         }
         .into(),
         seed: settings.seed,
-        context: format!("decoder of a network with weights {}", network.digest()?),
-        checkpoint: checkpoint.map(PathBuf::from),
+        context: format!("decoder of a network with weights {}", network.freeze()?.freeze()?.digest()?),
+        checkpoint: settings.checkpoint.clone(),
+        progress: settings.progress.clone(),
         ..TrainParams::default()
     };
-    let images = images.to_device(device)?;
-    let encoder = cifar10::on_images(network, &settings.network);
-    let loss = Reconstruction {
-        encoder: &encoder,
-        stage: settings.space.stage(),
-    };
-    let (x, labels) = (&images.train_images, &images.train_labels);
-    let history = train(&decoder, &parameters, &loss, x, labels, &params, progress)?;
-    let test_error = test_error(network, &decoder.freeze()?, settings, &images.test_images)?;
-    Ok(Trained {
-        decoder,
-        parameters,
-        history,
-        test_error,
-    })
+    let history = train(&decoder, &data.train, &reconstruction(network, settings)?, &params)?;
+    let test_error = test_error(network, &decoder, settings, &data.test)?;
+    Ok(Trained { decoder, history, test_error })
 }
 
-/// The trained decoder of `settings` with the weights of a file, in evaluation mode.
+/// The trained decoder of `settings` with the weights of a file.
 ///
 /// # Errors
 /// A setting out of its range, a file that cannot be read, or weights that do not fit.
-pub fn load(settings: &Settings, weights: &Path, device: &Device) -> Result<Decoder> {
-    let (decoder, parameters) = fresh(settings, device)?;
-    parameters.load(weights)?;
-    decoder.freeze()
+pub fn load(settings: &Settings, weights: &Path) -> Result<Model<Decoder>> {
+    fresh(settings)?.load(weights)
 }
 
-fn fresh(settings: &Settings, device: &Device) -> Result<(Decoder, Parameters)> {
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&Rng::new(settings.seed), DType::F32, device);
-    Ok((Decoder::new(settings.decoder()?, builder)?, parameters))
+fn fresh(settings: &Settings) -> Result<Model<Decoder>> {
+    let params = settings.decoder()?;
+    let build = move |vb| Decoder::new(params.clone(), vb);
+    Model::on(settings.seed, DType::F32, &device::best(), build)
+}
+
+/// The loss of a decoder of `settings` behind `network`.
+///
+/// # Errors
+/// A setting out of its range.
+pub fn reconstruction(network: &Model<ResNet>, settings: &Settings) -> Result<Reconstruction> {
+    let encoder = cifar10::on_images(network, &settings.network)?;
+    Reconstruction::new(&encoder, settings.space.representation())
 }
 
 /// The mean squared error of `decoder` on images (N, 3, H, W): its mean over images, channels and
 /// pixels in [0, 1].
 ///
 /// # Errors
-/// Images that the network does not take, or none.
+/// Images that the network does not take.
 pub fn test_error(
-    network: &ResNet,
-    decoder: &Decoder,
+    network: &Model<ResNet>,
+    decoder: &Model<Decoder>,
     settings: &Settings,
-    images: &Tensor,
+    data: &Dataset,
 ) -> Result<f64> {
-    let errors = errors(network, decoder, settings, images)?;
+    let errors = errors(network, decoder, settings, &data.inputs)?;
     Ok(errors.iter().sum::<f64>() / errors.len() as f64)
 }
 
@@ -203,35 +199,27 @@ pub fn test_error(
 /// # Errors
 /// Images that the network does not take, or none.
 pub fn errors(
-    network: &ResNet,
-    decoder: &Decoder,
+    network: &Model<ResNet>,
+    decoder: &Model<Decoder>,
     settings: &Settings,
     images: &Tensor,
 ) -> Result<Vec<f64>> {
     const BATCH: usize = 100;
-    let encoder = cifar10::on_images(network, &settings.network);
-    let loss = Reconstruction {
-        encoder: &encoder,
-        stage: settings.space.stage(),
-    };
+    let loss = reconstruction(network, settings)?;
+    let decoder = decoder.frozen()?;
     let n = images.dims().first().copied().unwrap_or(0);
     let mut errors = Vec::with_capacity(n);
     for start in (0..n).step_by(BATCH) {
         interrupt::check()?;
         let batch = images.narrow(0, start, BATCH.min(n - start))?;
-        errors.extend(
-            loss.errors(decoder, &batch)?
-                .to_dtype(DType::F64)?
-                .to_vec1::<f64>()?,
-        );
+        let found = loss.errors(decoder.as_ref(), &batch)?;
+        errors.extend(found.to_dtype(DType::F64)?.to_vec1::<f64>()?);
     }
     match errors.is_empty() {
-        true => Err(Error::shape(
-            "decoder",
-            "images",
-            "(N, 3, H, W), N at least 1",
-            images.dims(),
-        )),
+        true => {
+            let expected = "(N, 3, H, W), N at least 1";
+            Err(Error::shape("decoder", "images", expected, images.dims()))
+        }
         false => Ok(errors),
     }
 }

@@ -11,24 +11,24 @@ mod stretch;
 use std::path::Path;
 use std::time::Instant;
 
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use ndarray::{Array1, Array3, s};
 use serde::{Serialize, Serializer};
 
-use crate::attacks::{Bounds, FgsmParams, PgdParams, fgsm_sweep, pgd_sweep};
-use crate::datasets::Images;
+use crate::attacks::{Attack as _, Bounds, Fgsm, Pgd};
+use crate::datasets::{Dataset, Split};
 use crate::error::{Error, Result};
+use crate::experiments::sweep::{Sweep, cases};
 use crate::interrupt;
-use crate::losses::{CrossEntropy, Lil, Loss, Representation};
+use crate::losses::{CrossEntropy, IsometricLoss, Loss};
 use crate::metrics::accuracy;
-use crate::models::{Activation, Mlp, Network as _, Parameters};
-use crate::progress::Bar;
-use crate::rng::Rng;
+use crate::models::{Activation, Mlp, Model, Representation};
+use crate::progress::Progress;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, Progress, TrainParams, in_parallel, train};
+use crate::training::{AdamParams, History, Status, TrainParams, train_heard};
 
 pub use evidence::{Angle, Evidence, Strength, attack_strength, gradient_angles};
-pub use stretch::{Stretch, stretch, values};
+pub use stretch::{Stretch, stretch};
 
 /// What the paper fixes, and how much of it is run.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,10 @@ pub struct Settings {
     pub eps: f64,
     /// PGD's steps: 10 (section 2.2).
     pub steps: usize,
+    /// The range that attacked pixels stay in; `None` leaves them unclipped.
+    pub bounds: Option<Bounds>,
+    /// Whether moving lines show how far the sweeps have come.
+    pub progress: Progress,
 }
 
 impl Settings {
@@ -80,28 +84,14 @@ impl Settings {
                 .collect(),
             eps: 0.5,
             steps: 10,
+            bounds: Some(Bounds::default()),
+            progress: Progress::default(),
         }
     }
 
     /// The training loss L = L_CE + β·L_ISO with the partition by class.
-    pub fn loss(&self, beta: f64) -> Lil {
-        Lil {
-            beta,
-            representation: self.representation,
-            ..Lil::default()
-        }
-    }
-
-    /// The first `count` test images and their labels, all if there are fewer.
-    ///
-    /// # Errors
-    /// The test images are none.
-    pub fn test(&self, images: &Images, count: usize) -> Result<(Tensor, Tensor)> {
-        let count = count.min(images.test_images.dim(0)?);
-        Ok((
-            images.test_images.narrow(0, 0, count)?,
-            images.test_labels.narrow(0, 0, count)?,
-        ))
+    pub fn loss(&self, beta: f64) -> IsometricLoss {
+        IsometricLoss { representation: self.representation, ..IsometricLoss::new(beta) }
     }
 }
 
@@ -113,12 +103,10 @@ const BETAS: [f64; 6] = [0., 0.001, 0.01, 0.1, 1., 10.];
 pub struct Trained {
     /// The weight of the isometric loss.
     pub beta: f64,
-    /// Of its initial weights and of the order of the images.
+    /// Decided its initial weights and the order of the images.
     pub seed: u64,
-    /// Frozen.
-    pub network: Mlp,
-    /// Its weights by name, to be saved.
-    pub parameters: Parameters,
+    /// The network.
+    pub network: Model<Mlp>,
     /// What training reported.
     pub history: History,
     /// On the first [`Settings::test_images`], in [0, 1].
@@ -129,22 +117,25 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains one network, on the device that holds the images; `progress` as in [`train`].
+/// The networks by β and seed.
+pub type Networks = Sweep<f64, Trained>;
+
+/// Trains one network, on the device that holds the images; `hear` hears of it as a
+/// [`TrainParams::observer`] does.
 ///
 /// # Errors
 /// β negative or not finite, or images that do not fit [`Settings::sizes`].
 pub fn train_network(
-    images: &Images,
+    data: &Split,
     settings: &Settings,
     beta: f64,
     seed: u64,
-    progress: &mut dyn FnMut(&Progress),
+    hear: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let begin = Instant::now();
-    let parameters = Parameters::new();
-    let rng = Rng::new(seed);
-    let builder = parameters.builder(&rng, DType::F32, images.train_images.device());
-    let network = Mlp::new(&settings.sizes, Activation::Tanh, builder)?;
+    let sizes = settings.sizes.clone();
+    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
+    let network = Model::on(seed, DType::F32, data.train.inputs.device(), build)?;
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
@@ -156,139 +147,47 @@ pub fn train_network(
         seed,
         ..TrainParams::default()
     };
-    let (x, labels) = (&images.train_images, &images.train_labels);
-    let history = train(
-        &network,
-        &parameters,
-        &settings.loss(beta),
-        x,
-        labels,
-        &params,
-        progress,
-    )?;
-    let network = network.freeze()?;
-    let (x, labels) = settings.test(images, settings.test_images)?;
-    let test_accuracy = accuracy(&network, &x, &labels, settings.batch_size)?;
-    let isometric_loss = isometric_loss(&network, settings, &x, &labels)?;
+    let history = train_heard(&network, &data.train, &settings.loss(beta), &params, hear)?;
+    let test = data.test.first(settings.test_images)?;
+    let test_accuracy = accuracy(&network, &test)?;
+    let isometric_loss = isometric_loss(&network, settings, &test)?;
     let seconds = begin.elapsed().as_secs_f64();
-    Ok(Trained {
-        beta,
-        seed,
-        network,
-        parameters,
-        history,
-        test_accuracy,
-        isometric_loss,
-        seconds,
-    })
+    Ok(Trained { beta, seed, network, history, test_accuracy, isometric_loss, seconds })
 }
 
 /// The mean of L_ISO over full batches.
-fn isometric_loss(network: &Mlp, settings: &Settings, x: &Tensor, labels: &Tensor) -> Result<f64> {
-    let size = settings.batch_size.min(x.dim(0)?).max(1);
-    let batches = x.dim(0)? / size;
+fn isometric_loss(network: &Model<Mlp>, settings: &Settings, data: &Dataset) -> Result<f64> {
+    let size = settings.batch_size.min(data.len()).max(1);
+    let batches = data.len() / size;
+    let network = network.freeze()?;
     let mut sum = 0.;
     for batch in 0..batches {
         interrupt::check()?;
-        let (x, labels) = (
-            x.narrow(0, batch * size, size)?,
-            labels.narrow(0, batch * size, size)?,
-        );
-        let term = settings.loss(0.).terms(network, &x, &labels)?.isometric;
+        let term = settings.loss(0.).terms(&network, &data.range(batch * size, size)?)?.isometric;
         sum += term.map_or(Ok(0.), |term| term.to_dtype(DType::F64)?.to_scalar::<f64>())?;
     }
     Ok(sum / batches as f64)
 }
 
-/// Trains every network, `[beta][seed]`, side by side; `bar` counts them.
+/// Trains every network, side by side.
 ///
 /// # Errors
 /// No β, no seed, or an error of [`train_network`].
-pub fn train_networks(
-    images: &Images,
-    settings: &Settings,
-    bar: &Bar,
-) -> Result<Vec<Vec<Trained>>> {
-    if settings.betas.is_empty() || settings.seeds.is_empty() {
-        let got = format!("{} and {}", settings.betas.len(), settings.seeds.len());
-        return Err(Error::argument("betas and seeds", "at least one each", got));
-    }
-    let pairs: Vec<(f64, u64)> = settings
-        .betas
-        .iter()
-        .flat_map(|beta| settings.seeds.iter().map(|seed| (*beta, *seed)))
-        .collect();
-    bar.begin(pairs.len(), "networks");
-    let trained = in_parallel(&pairs, |(beta, seed)| {
-        let mut part = bar.part();
-        let trained = train_network(images, settings, *beta, *seed, &mut |progress| {
-            part.set(progress.share())
-        })?;
-        part.finish(format!(
-            "β = {beta}, seed {seed}: test accuracy {:.4}",
-            trained.test_accuracy
-        ));
-        Ok(trained)
-    })?;
-    Ok(trained
-        .chunks(settings.seeds.len())
-        .map(<[Trained]>::to_vec)
-        .collect())
-}
-
-/// The network of a β and a seed.
-///
-/// # Errors
-/// There is none.
-pub fn pick(networks: &[Vec<Trained>], beta: f64, seed: u64) -> Result<Trained> {
-    let found = networks
-        .iter()
-        .flatten()
-        .find(|trained| trained.beta == beta && trained.seed == seed);
-    let got = || format!("β = {beta}, seed {seed}");
-    found
-        .cloned()
-        .ok_or_else(|| Error::argument("network", "a β and a seed that were trained", got()))
-}
-
-/// What a network says to images `x` (N, 784) with `labels` (N,) of u32: the label of the largest
-/// logit with its softmax, as `7 · 98 %`, and whether it is the true one.
-///
-/// # Errors
-/// Shapes that do not fit.
-pub fn answers(network: &Mlp, x: &Tensor, labels: &Tensor) -> Result<Vec<(String, bool)>> {
-    let labels = labels.to_vec1::<u32>()?;
-    if x.dims().first() != Some(&labels.len()) {
-        return Err(Error::shape(
-            "answers",
-            "x",
-            format!("({}, 784)", labels.len()),
-            x.dims(),
-        ));
-    }
-    let probabilities = candle_nn::ops::softmax(&network.forward(x)?, 1)?;
-    let best = probabilities.argmax(1)?.to_vec1::<u32>()?;
-    let share = probabilities
-        .max(1)?
-        .to_dtype(DType::F64)?
-        .to_vec1::<f64>()?;
-    let answers = best.into_iter().zip(share).zip(labels);
-    Ok(answers
-        .map(|((label, share), truth)| (format!("{label} · {:.0} %", 100. * share), label == truth))
-        .collect())
+pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
+    let cases = cases(&settings.betas, &settings.seeds)?;
+    let words = |trained: &Trained| format!("test accuracy {:.4}", trained.test_accuracy);
+    Sweep::train(&cases, &settings.progress, words, |beta, seed, hear| {
+        train_network(data, settings, *beta, seed, hear)
+    })
 }
 
 /// Writes each network's weights to `folder` as `beta_0.1_seed_0.safetensors`.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn save_networks(networks: &[Vec<Trained>], folder: &Path) -> Result<()> {
-    networks.iter().flatten().try_for_each(|trained| {
-        trained.parameters.save(folder.join(format!(
-            "beta_{}_seed_{}.safetensors",
-            trained.beta, trained.seed
-        )))
-    })
+pub fn save_networks(networks: &Networks, folder: &Path) -> Result<()> {
+    let name = |beta: &f64, seed| format!("beta_{beta}_seed_{seed}");
+    networks.save(folder, |trained| &trained.network, name)
 }
 
 /// Accuracies (β, seed, step size) under an attacker that follows one loss or the other; nested
@@ -363,58 +262,44 @@ pub enum Attack {
 }
 
 /// Attacks every network with every step size, along both losses; at β = 0 they are the same, and
-/// computed once.
-///
-/// `bounds`: the range of a pixel; `None` leaves the attacked pixels unclipped. `bar` counts the
-/// networks.
+/// computed once. `test` holds the test images, from the first on.
 ///
 /// # Errors
-/// As [`fgsm_sweep`] and [`pgd_sweep`]; also not the same number of seeds for every β.
+/// As [`Attack::attack`](crate::attacks::Attack::attack); also not the same number of seeds for every
+/// β.
 pub fn attack_networks(
-    networks: &[Vec<Trained>],
-    images: &Images,
+    networks: &Networks,
+    test: &Dataset,
     settings: &Settings,
     attack: Attack,
-    bounds: Option<Bounds>,
-    bar: &Bar,
 ) -> Result<Curves> {
     let begin = Instant::now();
-    let shape = (
-        networks.len(),
-        networks.first().map_or(0, Vec::len),
-        settings.step_sizes.len(),
-    );
-    let mut accuracy = Accuracies {
-        cross_entropy: Array3::zeros(shape),
-        training_loss: Array3::zeros(shape),
+    let betas = networks.parameters();
+    let seeds = betas.first().map_or(0, |beta| networks.at(beta).len());
+    let shape = (betas.len(), seeds, settings.step_sizes.len());
+    let mut accuracy =
+        Accuracies { cross_entropy: Array3::zeros(shape), training_loss: Array3::zeros(shape) };
+    let label = match attack {
+        Attack::Fgsm => "FGSM",
+        Attack::Pgd => "PGD",
     };
-    bar.begin(networks.iter().flatten().count(), "networks");
-    for (beta, runs) in networks.iter().enumerate() {
-        if runs.len() != shape.1 {
-            return Err(Error::argument(
-                "networks",
-                format!("{} seeds for every β", shape.1),
-                runs.len(),
-            ));
+    let bar = settings.progress.bar(label).of(networks.runs.len(), "networks");
+    for (index, beta) in betas.iter().enumerate() {
+        let runs = networks.at(beta);
+        if runs.len() != seeds {
+            let expected = format!("{seeds} seeds for every β");
+            return Err(Error::argument("networks", expected, runs.len()));
         }
-        for (seed, trained) in runs.iter().enumerate() {
+        for (seed, trained) in runs.into_iter().enumerate() {
             let mut part = bar.part();
-            let along = |loss: &dyn Loss| curve(trained, loss, images, settings, attack, bounds);
-            let first = along(&CrossEntropy)?;
+            let first = curve(trained, CrossEntropy, test, settings, attack)?;
             part.set(0.5);
-            let second = if trained.beta == 0. {
-                first.clone()
-            } else {
-                along(&settings.loss(trained.beta))?
+            let second = match trained.beta == 0. {
+                true => first.clone(),
+                false => curve(trained, settings.loss(trained.beta), test, settings, attack)?,
             };
-            accuracy
-                .cross_entropy
-                .slice_mut(s![beta, seed, ..])
-                .assign(&first);
-            accuracy
-                .training_loss
-                .slice_mut(s![beta, seed, ..])
-                .assign(&second);
+            accuracy.cross_entropy.slice_mut(s![index, seed, ..]).assign(&first);
+            accuracy.training_loss.slice_mut(s![index, seed, ..]).assign(&second);
             part.finish(format!("β = {}, seed {}", trained.beta, trained.seed));
         }
     }
@@ -428,42 +313,25 @@ pub fn attack_networks(
 /// The accuracies of one network at every step size.
 fn curve(
     trained: &Trained,
-    loss: &dyn Loss,
-    images: &Images,
+    loss: impl Loss + 'static,
+    test: &Dataset,
     settings: &Settings,
     attack: Attack,
-    bounds: Option<Bounds>,
 ) -> Result<Array1<f64>> {
-    let Settings {
-        step_sizes,
-        eps,
-        steps,
-        batch_size,
-        ..
-    } = settings;
-    let network = &trained.network;
-    let sweep = match attack {
+    let Settings { step_sizes, eps, steps, batch_size, bounds, .. } = settings.clone();
+    let (network, progress) = (&trained.network, Progress::Hidden);
+    let curve = match attack {
         Attack::Fgsm => {
-            let (x, labels) = settings.test(images, settings.test_images)?;
-            let params = FgsmParams {
-                bounds,
-                batch_size: *batch_size,
-                ..FgsmParams::default()
-            };
-            fgsm_sweep(network, loss, &x, &labels, step_sizes, &params)?
+            let fgsm = Fgsm { bounds, batch_size, progress, ..Fgsm::along(loss) };
+            fgsm.curve(network, &test.first(settings.test_images)?, &step_sizes)?
         }
         Attack::Pgd => {
-            let (x, labels) = settings.test(images, settings.pgd_images)?;
-            let params = PgdParams {
-                bounds,
-                steps: *steps,
-                batch_size: *batch_size,
-                ..PgdParams::default()
-            };
-            pgd_sweep(network, loss, &x, &labels, *eps, step_sizes, &params)?
+            let pgd = Pgd { bounds, steps, batch_size, progress, ..Pgd::along(loss) };
+            let test = test.first(settings.pgd_images)?;
+            pgd.curve_over_alpha(network, &test, eps, &step_sizes)?
         }
     };
-    Ok(sweep.accuracy.into())
+    Ok(curve.accuracy.into())
 }
 
 /// Table 1 and figure 3 in numbers: the notebook's JSON.
@@ -523,59 +391,38 @@ pub struct Seconds {
 }
 
 impl Results {
-    /// Collects what [`train_networks`], [`attack_networks`] and [`stretch`] found.
+    /// Collects what [`train_networks`], [`attack_networks`] (FGSM, then PGD) and [`stretch`] found.
     pub fn new(
         scale: Scale,
         settings: &Settings,
-        networks: &[Vec<Trained>],
-        fgsm: &Curves,
-        pgd: &Curves,
-        lipschitz: &[Vec<Stretch>],
+        networks: &Networks,
+        [fgsm, pgd]: [&Curves; 2],
+        lipschitz: &Sweep<f64, Stretch>,
     ) -> Self {
-        let Curves {
-            step_size,
-            accuracy,
-            ..
-        } = fgsm.clone();
-        let fgsm_results = FgsmResults {
-            step_size,
-            accuracy,
-        };
-        let Curves {
-            step_size,
-            accuracy,
-            ..
-        } = pgd.clone();
-        let pgd_results = PgdResults {
-            eps: settings.eps,
-            steps: settings.steps,
-            step_size,
-            accuracy,
-        };
+        let Settings { seeds, betas, eps, steps, .. } = settings.clone();
         let seconds = Seconds {
-            training: networks
-                .iter()
-                .flatten()
-                .map(|trained| trained.seconds)
-                .sum(),
+            training: networks.runs.iter().map(|run| run.result.seconds).sum(),
             fgsm: fgsm.seconds,
             pgd: pgd.seconds,
         };
+        let of_beta = |beta: &f64| lipschitz.at(beta).into_iter().cloned().collect();
         Self {
             scale: scale.to_string(),
-            seeds: settings.seeds.clone(),
-            beta: settings.betas.clone(),
-            test_accuracy: networks
-                .iter()
-                .map(|runs| runs.iter().map(|t| t.test_accuracy).collect())
-                .collect(),
-            isometric_loss: networks
-                .iter()
-                .map(|runs| runs.iter().map(|t| t.isometric_loss).collect())
-                .collect(),
-            fgsm: fgsm_results,
-            pgd: pgd_results,
-            lipschitz: lipschitz.to_vec(),
+            seeds,
+            test_accuracy: networks.values(|trained| trained.test_accuracy),
+            isometric_loss: networks.values(|trained| trained.isometric_loss),
+            fgsm: FgsmResults {
+                step_size: fgsm.step_size.clone(),
+                accuracy: fgsm.accuracy.clone(),
+            },
+            pgd: PgdResults {
+                eps,
+                steps,
+                step_size: pgd.step_size.clone(),
+                accuracy: pgd.accuracy.clone(),
+            },
+            lipschitz: betas.iter().map(of_beta).collect(),
+            beta: betas,
             seconds,
         }
     }

@@ -13,13 +13,14 @@ use crate::datasets::{Rings, RingsParams, entangled_rings};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::experiments::Curve;
-use crate::losses::{Lil, Partition};
+use crate::experiments::sweep::{Sweep, cases};
+use crate::losses::{IsometricLoss, Partition};
 use crate::metrics::{accuracy, correlation, members, most_prominent_loop, pair_distances, stress};
-use crate::models::{Activation, Mlp, Network as _, Parameters};
-use crate::progress::Bar;
-use crate::rng::Rng;
+use crate::models::{Activation, Mlp, Model, Network, Representation};
+use crate::progress::Progress;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, Progress, TrainParams, in_parallel, train};
+use crate::statistics::quantiles;
+use crate::training::{AdamParams, History, Status, TrainParams, train_heard};
 
 /// Points of a curve in the results.
 const CURVE: usize = 100;
@@ -39,8 +40,10 @@ pub struct Settings {
     pub seeds: Vec<u64>,
     /// 10,000, each one step on all points (section 2.2).
     pub epochs: usize,
-    /// Of Adam; the paper gives none, 1e-3 is the usual one.
+    /// Adam's; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
+    /// Whether a moving line shows how far the sweep has come.
+    pub progress: Progress,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Settings {
             seeds: (0..scale.pick(1, 3, 10)).collect(),
             epochs: scale.pick(1_000, 10_000, 10_000),
             learning_rate: 1e-3,
+            progress: Progress::default(),
         }
     }
 
@@ -77,17 +81,10 @@ impl Settings {
 
     /// The training loss of a kind of mapping. None is β = 0, as section 2.1 has it: the isometric
     /// term inside the rings is then reported, but not followed.
-    pub fn loss(&self, mapping: Partition) -> Lil {
+    pub fn loss(&self, mapping: Partition) -> IsometricLoss {
         match mapping {
-            Partition::None => Lil {
-                beta: 0.,
-                ..Lil::default()
-            },
-            partition => Lil {
-                beta: self.beta,
-                partition,
-                ..Lil::default()
-            },
+            Partition::None => IsometricLoss::new(0.),
+            partition => IsometricLoss { partition, ..IsometricLoss::new(self.beta) },
         }
     }
 
@@ -123,28 +120,17 @@ pub struct RingShape {
     pub found_quantiles: Vec<f64>,
 }
 
-/// Values of a list in ascending order, a twentieth of it apart, from the first to the last.
-fn quantiles(mut values: Vec<f64>) -> Vec<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let last = values.len().saturating_sub(1);
-    (0..=20)
-        .filter_map(|step| values.get(last * step / 20).copied())
-        .collect()
-}
-
 /// A trained network.
 #[derive(Clone, Debug)]
 pub struct Trained {
     /// The kind of mapping.
     pub mapping: Partition,
-    /// Of the rings and of the initial weights.
+    /// Decided the rings and the initial weights.
     pub seed: u64,
     /// What it was trained on.
     pub rings: Rings,
-    /// Frozen.
-    pub network: Mlp,
-    /// Its weights by name, to be saved.
-    pub parameters: Parameters,
+    /// The network.
+    pub network: Model<Mlp>,
     /// What training reported.
     pub history: History,
     /// On the points it was trained on, in [0, 1].
@@ -165,43 +151,40 @@ impl Trained {
     }
 }
 
+/// The networks by kind of mapping and seed.
+pub type Networks = Sweep<Partition, Trained>;
+
 /// Φ, the output of the last hidden layer of `network`, of points `x` (N, 3).
 ///
 /// # Errors
 /// Shapes that do not fit.
-pub fn representation(network: &Mlp, x: &Tensor) -> Result<Tensor> {
-    network.forward_to(network.stages().saturating_sub(1), x)
+pub fn representation(network: &dyn Network, x: &Tensor) -> Result<Tensor> {
+    Ok(Representation::LastHidden.of(network, x)?.detach())
 }
 
 /// What `network` does to either ring.
 ///
 /// # Errors
 /// Shapes that do not fit, or a ring of fewer than three points.
-pub fn ring_shapes(network: &Mlp, rings: &Rings) -> Result<Vec<RingShape>> {
+pub fn ring_shapes(network: &dyn Network, rings: &Rings) -> Result<Vec<RingShape>> {
     let phi = representation(network, &rings.points)?;
     let shape = |index: &Tensor| {
-        let (x, phi) = (
-            rings.points.index_select(index, 0)?,
-            phi.index_select(index, 0)?,
-        );
-        let (given, found) = (pair_distances(&x)?, pair_distances(&phi)?);
-        let found_loop = most_prominent_loop(&phi)?;
+        let (x, phi) = (rings.points.index_select(index, 0)?, phi.index_select(index, 0)?);
+        let (before, after) = (pair_distances(&x)?, pair_distances(&phi)?);
+        let found = most_prominent_loop(&phi)?;
         Ok(RingShape {
-            stress: stress(&given, &found)?,
-            distance_correlation: correlation(&given, &found)?,
-            loop_prominence: found_loop.prominence(),
-            loop_kept: found_loop.kept(),
-            given_quantiles: quantiles(given),
-            found_quantiles: quantiles(found),
+            stress: stress(&before, &after)?,
+            distance_correlation: correlation(&before, &after)?,
+            loop_prominence: found.prominence(),
+            loop_kept: found.kept(),
+            given_quantiles: quantiles(&before, 20),
+            found_quantiles: quantiles(&after, 20),
         })
     };
-    members(&rings.points, &rings.labels)?
-        .iter()
-        .map(shape)
-        .collect()
+    members(&rings.points, &rings.labels)?.iter().map(shape).collect()
 }
 
-/// Trains one network; `progress` as in [`train`].
+/// Trains one network; `hear` hears of it as a [`TrainParams::observer`] does.
 ///
 /// # Errors
 /// A setting out of its range.
@@ -209,124 +192,49 @@ pub fn train_network(
     settings: &Settings,
     mapping: Partition,
     seed: u64,
-    progress: &mut dyn FnMut(&Progress),
+    hear: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     if settings.beta <= 0. {
-        return Err(Error::argument(
-            "beta",
-            "above 0 (0 is the mapping Partition::None)",
-            settings.beta,
-        ));
+        let expected = "above 0 (0 is the mapping Partition::None)";
+        return Err(Error::argument("beta", expected, settings.beta));
     }
     let begin = Instant::now();
     let rings = settings.data(seed)?;
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&Rng::new(seed), DType::F32, rings.points.device());
-    let network = Mlp::new(&settings.sizes, Activation::Tanh, builder)?;
-    let loss = settings.loss(mapping);
-    let params = settings.training();
-    let history = train(
-        &network,
-        &parameters,
-        &loss,
-        &rings.points,
-        &rings.labels,
-        &params,
-        progress,
-    )?;
-    let network = network.freeze()?;
+    let data = rings.dataset()?;
+    let sizes = settings.sizes.clone();
+    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
+    let network = Model::on(seed, DType::F32, data.inputs.device(), build)?;
+    let history = train_heard(&network, &data, &settings.loss(mapping), &settings.training(), hear)?;
     let seconds = begin.elapsed().as_secs_f64();
-    let accuracy = accuracy(
-        &network,
-        &rings.points,
-        &rings.labels,
-        settings.rings.points,
-    )?;
+    let accuracy = accuracy(&network, &data)?;
     let shape = ring_shapes(&network, &rings)?;
-    Ok(Trained {
-        mapping,
-        seed,
-        rings,
-        network,
-        parameters,
-        history,
-        accuracy,
-        shape,
-        seconds,
-    })
+    Ok(Trained { mapping, seed, rings, network, history, accuracy, shape, seconds })
 }
 
-/// Trains every network, `[mapping][seed]`, side by side; `bar` counts them.
+/// Trains every network, side by side.
 ///
 /// # Errors
 /// No mapping, no seed, or an error of [`train_network`].
-pub fn train_networks(settings: &Settings, bar: &Bar) -> Result<Vec<Vec<Trained>>> {
-    let Settings {
-        mappings, seeds, ..
-    } = settings;
-    if mappings.is_empty() || seeds.is_empty() {
-        let got = format!("{} and {}", mappings.len(), seeds.len());
-        return Err(Error::argument(
-            "mappings and seeds",
-            "at least one each",
-            got,
-        ));
-    }
-    let pairs: Vec<(Partition, u64)> = mappings
-        .iter()
-        .flat_map(|mapping| seeds.iter().map(|seed| (*mapping, *seed)))
-        .collect();
-    bar.begin(pairs.len(), "networks");
-    let trained = in_parallel(&pairs, |(mapping, seed)| {
-        let mut part = bar.part();
-        let trained = train_network(settings, *mapping, *seed, &mut |progress| {
-            part.set(progress.share())
-        })?;
-        part.finish(format!(
-            "{mapping} isometry, seed {seed}: accuracy {:.4}",
-            trained.accuracy
-        ));
-        Ok(trained)
-    })?;
-    Ok(trained
-        .chunks(seeds.len())
-        .map(<[Trained]>::to_vec)
-        .collect())
-}
-
-/// The network of a kind of mapping and a seed.
-///
-/// # Errors
-/// There is none.
-pub fn pick(networks: &[Vec<Trained>], mapping: Partition, seed: u64) -> Result<Trained> {
-    let found = networks
-        .iter()
-        .flatten()
-        .find(|trained| trained.mapping == mapping && trained.seed == seed);
-    let got = || format!("{mapping} isometry, seed {seed}");
-    found
-        .cloned()
-        .ok_or_else(|| Error::argument("network", "a mapping and a seed that were trained", got()))
+pub fn train_networks(settings: &Settings) -> Result<Networks> {
+    let cases = cases(&settings.mappings, &settings.seeds)?;
+    let words = |trained: &Trained| format!("accuracy {:.4}", trained.accuracy);
+    Sweep::train(&cases, &settings.progress, words, |mapping, seed, hear| {
+        train_network(settings, *mapping, seed, hear)
+    })
 }
 
 /// One number of every ring of every network, networks first.
-pub fn ring_values(networks: &[Trained], value: impl Fn(&RingShape) -> f64) -> Vec<f64> {
-    networks
-        .iter()
-        .flat_map(|trained| &trained.shape)
-        .map(value)
-        .collect()
+pub fn ring_values(networks: &[&Trained], value: impl Fn(&RingShape) -> f64) -> Vec<f64> {
+    networks.iter().flat_map(|trained| &trained.shape).map(value).collect()
 }
 
 /// Writes each network's weights to `folder` as `local_seed_0.safetensors`.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn save_networks(networks: &[Vec<Trained>], folder: &Path) -> Result<()> {
-    networks.iter().flatten().try_for_each(|trained| {
-        let name = format!("{}_seed_{}.safetensors", trained.mapping, trained.seed);
-        trained.parameters.save(folder.join(name))
-    })
+pub fn save_networks(networks: &Networks, folder: &Path) -> Result<()> {
+    let name = |mapping: &Partition, seed| format!("{mapping}_seed_{seed}");
+    networks.save(folder, |trained| &trained.network, name)
 }
 
 /// Section 3.1 in numbers: the notebook's JSON.
@@ -379,33 +287,20 @@ pub struct Run {
 
 impl Results {
     /// Collects what [`train_networks`] found.
-    pub fn new(scale: Scale, settings: &Settings, networks: &[Vec<Trained>]) -> Self {
+    pub fn new(scale: Scale, settings: &Settings, networks: &Networks) -> Self {
+        fn by_ring<T>(trained: &Trained, value: impl Fn(&RingShape) -> T) -> Vec<T> {
+            trained.shape.iter().map(value).collect()
+        }
         let run = |trained: &Trained| Run {
             mapping: trained.mapping.to_string(),
             seed: trained.seed,
             accuracy: trained.accuracy,
-            stress: trained.shape.iter().map(|ring| ring.stress).collect(),
-            distance_correlation: trained
-                .shape
-                .iter()
-                .map(|ring| ring.distance_correlation)
-                .collect(),
-            loop_kept: trained.shape.iter().map(|ring| ring.loop_kept).collect(),
-            loop_prominence: trained
-                .shape
-                .iter()
-                .map(|ring| ring.loop_prominence)
-                .collect(),
-            given_distances: trained
-                .shape
-                .iter()
-                .map(|ring| ring.given_quantiles.clone())
-                .collect(),
-            found_distances: trained
-                .shape
-                .iter()
-                .map(|ring| ring.found_quantiles.clone())
-                .collect(),
+            stress: by_ring(trained, |ring| ring.stress),
+            distance_correlation: by_ring(trained, |ring| ring.distance_correlation),
+            loop_kept: by_ring(trained, |ring| ring.loop_kept),
+            loop_prominence: by_ring(trained, |ring| ring.loop_prominence),
+            given_distances: by_ring(trained, |ring| ring.given_quantiles.clone()),
+            found_distances: by_ring(trained, |ring| ring.found_quantiles.clone()),
             curve: Curve::of(&trained.history, CURVE),
             seconds: trained.seconds,
         };
@@ -416,12 +311,8 @@ impl Results {
             beta: settings.beta,
             learning_rate: settings.learning_rate,
             seeds: settings.seeds.clone(),
-            runs: networks.iter().flatten().map(run).collect(),
-            seconds: networks
-                .iter()
-                .flatten()
-                .map(|trained| trained.seconds)
-                .sum(),
+            runs: networks.runs.iter().map(|one| run(&one.result)).collect(),
+            seconds: networks.runs.iter().map(|one| one.result.seconds).sum(),
         }
     }
 }

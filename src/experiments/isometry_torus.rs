@@ -5,28 +5,25 @@
 //! resolution ([`LevelShape`]).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
 use candle_core::{DType, Tensor};
 use serde::Serialize;
 
-use crate::datasets::{Torus, TorusParams, torus};
+use crate::datasets::{Dataset, Torus, TorusParams, torus};
 use crate::device;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiments::Curve;
-use crate::losses::{Lil, Terms};
-use crate::metrics::{
-    accuracy, correlation, distances_within, members, most_prominent_loop, stress,
-};
-use crate::models::{
-    Gradient, Head, LayerOutput, LocallyIsometric, LocallyIsometricParams, Parameters,
-};
-use crate::progress::Bar;
-use crate::rng::Rng;
+use crate::experiments::sweep::{Sweep, cases};
+use crate::losses::{IsometricLoss, LossTerms};
+use crate::metrics::{accuracy, correlation, distances_within, members, most_prominent_loop, stress};
+use crate::models::{Head, LayerOutput, LocallyIsometric, LocallyIsometricParams, Model};
+use crate::progress::Progress;
 use crate::scale::Scale;
 use crate::training::{
-    AdamParams, History, Progress, StackParams, in_parallel, stack_terms, train_stack,
+    AdamParams, History, StackParams, Status, stack_terms, train_stack_heard,
 };
 
 /// Points of a curve in the results.
@@ -50,8 +47,10 @@ pub struct Settings {
     pub through_seeds: Vec<u64>,
     /// 10,000, each one step on all points (section 2.2).
     pub epochs: usize,
-    /// Of Adam; the paper gives none, 1e-3 is the usual one.
+    /// Adam's; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
+    /// Whether a moving line shows how far the sweep has come.
+    pub progress: Progress,
 }
 
 impl Settings {
@@ -73,6 +72,7 @@ impl Settings {
             through_seeds: (0..scale.pick(1, 1, 10)).collect(),
             epochs: scale.pick(1_000, 10_000, 10_000),
             learning_rate: scale.pick(3e-3, 1e-3, 1e-3),
+            progress: Progress::default(),
         }
     }
 
@@ -105,28 +105,48 @@ impl Settings {
             hidden: self.hidden.clone(),
             classes: self.torus.regions.clone(),
             head: self.head,
-            gradient,
+            stop_gradient: gradient == Gradient::Stopped,
         }
     }
 
+    /// A stack of a seed before training.
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn stack(&self, gradient: Gradient, seed: u64) -> Result<Model<LocallyIsometric>> {
+        let params = self.shape(gradient);
+        let build = move |vb| LocallyIsometric::new(&params, vb);
+        Model::on(seed, DType::F32, &device::best(), build)
+    }
+
     /// The training loss of every layer, L_CE + β·L_ISO with the partition by region.
-    pub fn loss(&self) -> Lil {
-        Lil {
-            beta: self.beta,
-            ..Lil::default()
-        }
+    pub fn loss(&self) -> IsometricLoss {
+        IsometricLoss::new(self.beta)
     }
 
     /// How each stack is trained.
     pub fn training(&self) -> StackParams {
-        let adam = AdamParams {
-            learning_rate: self.learning_rate,
-            ..AdamParams::default()
-        };
-        StackParams {
-            epochs: self.epochs,
-            adam,
-        }
+        let adam = AdamParams { learning_rate: self.learning_rate, ..AdamParams::default() };
+        StackParams { epochs: self.epochs, adam, ..StackParams::default() }
+    }
+}
+
+/// Whether the gradient of a layer's loss reaches the layers before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gradient {
+    /// It stops between layers ([`LocallyIsometricParams::stop_gradient`]).
+    Stopped,
+    /// It passes through all of them.
+    Through,
+}
+
+/// `cut` or `through`: by these names the results know them.
+impl fmt::Display for Gradient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopped => "cut",
+            Self::Through => "through",
+        })
     }
 }
 
@@ -152,16 +172,14 @@ pub struct LevelShape {
 /// A trained stack.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// Cut or let through between its layers.
+    /// Stopped or let through between its layers.
     pub gradient: Gradient,
-    /// Of the torus's noise and of the initial weights.
+    /// Decided the torus's noise and the initial weights.
     pub seed: u64,
     /// What it was trained on.
     pub torus: Torus,
-    /// Frozen.
-    pub stack: LocallyIsometric,
-    /// Its weights by name, to be saved.
-    pub parameters: Parameters,
+    /// The stack.
+    pub stack: Model<LocallyIsometric>,
     /// What training reported, layer by layer.
     pub histories: Vec<History>,
     /// Layer by layer, coarse to fine.
@@ -177,54 +195,30 @@ pub struct Trained {
 pub fn level_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<LevelShape>> {
     let circles = members(&torus.points, &torus.circles)?;
     let outputs = stack.outputs(&torus.points)?;
-    let shape = |(index, (output, labels)): (usize, (&LayerOutput, &Tensor))| {
-        let within = |points: &Tensor| distances_within(points, labels);
-        let (given, got, found) = (
-            within(&torus.points)?,
-            within(&output.input)?,
-            within(&output.representation)?,
-        );
+    let shape = |(index, (output, level)): (usize, (&LayerOutput, Dataset))| {
+        let within = |points: &Tensor| distances_within(points, &level.labels);
+        let before = within(&torus.points)?;
+        let (input, after) = (within(&output.input)?, within(&output.representation)?.concat());
         let kept = |circle: &Tensor| -> Result<bool> {
             Ok(most_prominent_loop(&output.representation.index_select(circle, 0)?)?.kept())
         };
         let kept = circles.iter().map(kept).collect::<Result<Vec<bool>>>()?;
-        let (given_all, found_all) = (given.concat(), found.concat());
+        let regions = before.len();
+        let before = before.concat();
         Ok(LevelShape {
-            regions: given.len(),
-            accuracy: accuracy(
-                &stack.level(index)?,
-                &torus.points,
-                labels,
-                torus.points.dim(0)?,
-            )?,
-            stress: stress(&given_all, &found_all)?,
-            distance_correlation: correlation(&given_all, &found_all)?,
-            stress_of_layer: stress(&got.concat(), &found_all)?,
+            regions,
+            accuracy: accuracy(&stack.level(index)?, &level)?,
+            stress: stress(&before, &after)?,
+            distance_correlation: correlation(&before, &after)?,
+            stress_of_layer: stress(&input.concat(), &after)?,
             loop_kept: kept.iter().filter(|kept| **kept).count() as f64 / kept.len() as f64,
         })
     };
-    outputs
-        .iter()
-        .zip(&torus.labels)
-        .enumerate()
-        .map(shape)
-        .collect()
+    outputs.iter().zip(torus.levels()?).enumerate().map(shape).collect()
 }
 
-/// A fresh stack of a seed: its weights by name and itself.
-fn fresh(
-    settings: &Settings,
-    gradient: Gradient,
-    seed: u64,
-    torus: &Torus,
-) -> Result<(LocallyIsometric, Parameters)> {
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&Rng::new(seed), DType::F32, torus.points.device());
-    Ok((
-        LocallyIsometric::new(&settings.shape(gradient), builder)?,
-        parameters,
-    ))
-}
+/// The stacks by gradient and seed.
+pub type Stacks = Sweep<Gradient, Trained>;
 
 /// Which layers each loss reaches: the norm of ∇L_k in the weights of layer l at `[k][l]`, before
 /// training.
@@ -232,25 +226,18 @@ fn fresh(
 /// # Errors
 /// A setting out of its range.
 pub fn gradient_norms(settings: &Settings, gradient: Gradient, seed: u64) -> Result<Vec<Vec<f64>>> {
-    let torus = settings.data(seed)?;
-    let (stack, parameters) = fresh(settings, gradient, seed, &torus)?;
-    let terms = stack_terms(&stack, &settings.loss(), &torus.points, &torus.labels)?;
-    let norms = |terms: &Terms| -> Result<Vec<f64>> {
+    let stack = settings.stack(gradient, seed)?;
+    let terms = stack_terms(&stack, &settings.data(seed)?.levels()?, &settings.loss())?;
+    let norms = |terms: &LossTerms| -> Result<Vec<f64>> {
         let gradients = terms.loss.backward()?;
         let mut squares = vec![0.; stack.len()];
         for (layer, square) in squares.iter_mut().enumerate() {
             let prefix = format!("lil.{layer}.");
-            for (_, var) in parameters
-                .named()
-                .iter()
-                .filter(|(name, _)| name.starts_with(&prefix))
-            {
+            let weights = stack.parameters().named();
+            for (_, var) in weights.iter().filter(|(name, _)| name.starts_with(&prefix)) {
                 if let Some(gradient) = gradients.get(var) {
-                    *square += gradient
-                        .sqr()?
-                        .sum_all()?
-                        .to_dtype(DType::F64)?
-                        .to_scalar::<f64>()?;
+                    let sum = gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?;
+                    *square += sum.to_scalar::<f64>()?;
                 }
             }
         }
@@ -259,7 +246,7 @@ pub fn gradient_norms(settings: &Settings, gradient: Gradient, seed: u64) -> Res
     terms.iter().map(norms).collect()
 }
 
-/// Trains one stack; `progress` as in [`train_stack`].
+/// Trains one stack; `hear` hears of it as a [`StackParams::observer`] does.
 ///
 /// # Errors
 /// A setting out of its range.
@@ -267,113 +254,54 @@ pub fn train_one(
     settings: &Settings,
     gradient: Gradient,
     seed: u64,
-    progress: &mut dyn FnMut(&Progress),
+    hear: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let begin = Instant::now();
     let torus = settings.data(seed)?;
-    let (stack, parameters) = fresh(settings, gradient, seed, &torus)?;
-    let (loss, params) = (settings.loss(), settings.training());
-    let histories = train_stack(
-        &stack,
-        &parameters,
-        &loss,
-        &torus.points,
-        &torus.labels,
-        &params,
-        progress,
-    )?;
-    let stack = stack.freeze()?;
+    let stack = settings.stack(gradient, seed)?;
+    let (levels, loss) = (torus.levels()?, settings.loss());
+    let histories = train_stack_heard(&stack, &levels, &loss, &settings.training(), hear)?;
     let seconds = begin.elapsed().as_secs_f64();
-    let levels = level_shapes(&stack, &torus)?;
-    Ok(Trained {
-        gradient,
-        seed,
-        torus,
-        stack,
-        parameters,
-        histories,
-        levels,
-        seconds,
-    })
+    let levels = level_shapes(&stack.freeze()?, &torus)?;
+    Ok(Trained { gradient, seed, torus, stack, histories, levels, seconds })
 }
 
-/// Trains a stack with the gradient cut for each of [`Settings::seeds`], then one with the gradient
-/// let through for each of [`Settings::through_seeds`], side by side; `bar` counts them.
+/// Trains a stack with the gradient stopped for each of [`Settings::seeds`], then one with the
+/// gradient let through for each of [`Settings::through_seeds`], side by side.
 ///
 /// # Errors
 /// No seed, or an error of [`train_one`].
-pub fn train_stacks(settings: &Settings, bar: &Bar) -> Result<Vec<Trained>> {
-    if settings.seeds.is_empty() {
-        return Err(Error::argument("seeds", "at least one", "empty"));
-    }
-    let with = |seeds: &[u64], gradient| {
-        seeds
-            .iter()
-            .map(|seed| (gradient, *seed))
-            .collect::<Vec<_>>()
+pub fn train_stacks(settings: &Settings) -> Result<Stacks> {
+    let mut all = cases(&[Gradient::Stopped], &settings.seeds)?;
+    all.extend(settings.through_seeds.iter().map(|seed| (Gradient::Through, *seed)));
+    let words = |trained: &Trained| {
+        let accuracies = trained.levels.iter().map(|level| format!("{:.4}", level.accuracy));
+        format!("accuracies {}", accuracies.collect::<Vec<_>>().join(", "))
     };
-    let pairs = [
-        with(&settings.seeds, Gradient::Cut),
-        with(&settings.through_seeds, Gradient::Through),
-    ]
-    .concat();
-    bar.begin(pairs.len(), "stacks");
-    in_parallel(&pairs, |(gradient, seed)| {
-        let mut part = bar.part();
-        let trained = train_one(settings, *gradient, *seed, &mut |progress| {
-            part.set(progress.share())
-        })?;
-        let accuracies: Vec<String> = trained
-            .levels
-            .iter()
-            .map(|level| format!("{:.4}", level.accuracy))
-            .collect();
-        part.finish(format!(
-            "gradient {gradient}, seed {seed}: accuracies {}",
-            accuracies.join(", ")
-        ));
-        Ok(trained)
+    Sweep::train(&all, &settings.progress, words, |gradient, seed, hear| {
+        train_one(settings, *gradient, seed, hear)
     })
-}
-
-/// The stack of a seed.
-///
-/// # Errors
-/// There is none.
-pub fn pick(stacks: &[Trained], gradient: Gradient, seed: u64) -> Result<Trained> {
-    let found = stacks
-        .iter()
-        .find(|trained| trained.gradient == gradient && trained.seed == seed);
-    let got = || format!("gradient {gradient}, seed {seed}");
-    found
-        .cloned()
-        .ok_or_else(|| Error::argument("stack", "a gradient and a seed that were trained", got()))
 }
 
 /// One number of layer `level` (from 0) of every stack with that gradient, in the order of the
 /// seeds.
 pub fn level_values(
-    stacks: &[Trained],
+    stacks: &Stacks,
     gradient: Gradient,
     level: usize,
     value: impl Fn(&LevelShape) -> f64,
 ) -> Vec<f64> {
-    let of_gradient = stacks.iter().filter(|trained| trained.gradient == gradient);
-    of_gradient
-        .filter_map(|trained| trained.levels.get(level))
-        .map(value)
-        .collect()
+    let stacks = stacks.at(&gradient);
+    stacks.into_iter().filter_map(|trained| trained.levels.get(level)).map(value).collect()
 }
 
 /// Writes each stack's weights to `folder` as `cut_seed_0.safetensors`.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn save_stacks(stacks: &[Trained], folder: &Path) -> Result<()> {
-    stacks.iter().try_for_each(|trained| {
-        let name = format!("{}_seed_{}.safetensors", trained.gradient, trained.seed);
-        trained.parameters.save(folder.join(name))
-    })
+pub fn save_stacks(stacks: &Stacks, folder: &Path) -> Result<()> {
+    let name = |gradient: &Gradient, seed| format!("{gradient}_seed_{seed}");
+    stacks.save(folder, |trained| &trained.stack, name)
 }
 
 /// Section 3.4 in numbers: the notebook's JSON.
@@ -419,27 +347,18 @@ impl Results {
     ///
     /// # Errors
     /// A setting out of its range.
-    pub fn new(scale: Scale, settings: &Settings, stacks: &[Trained]) -> Result<Self> {
+    pub fn new(scale: Scale, settings: &Settings, stacks: &Stacks) -> Result<Self> {
         let seed = settings.seeds.first().copied().unwrap_or(0);
         let norms = |gradient: Gradient| {
-            Ok((
-                gradient.to_string(),
-                gradient_norms(settings, gradient, seed)?,
-            ))
+            Ok((gradient.to_string(), gradient_norms(settings, gradient, seed)?))
         };
-        let gradient_norms = [Gradient::Cut, Gradient::Through]
-            .into_iter()
-            .map(norms)
-            .collect::<Result<_>>()?;
+        let both = [Gradient::Stopped, Gradient::Through];
+        let gradient_norms = both.into_iter().map(norms).collect::<Result<_>>()?;
         let run = |trained: &Trained| Run {
             gradient: trained.gradient.to_string(),
             seed: trained.seed,
             levels: trained.levels.clone(),
-            curves: trained
-                .histories
-                .iter()
-                .map(|history| Curve::of(history, CURVE))
-                .collect(),
+            curves: trained.histories.iter().map(|history| Curve::of(history, CURVE)).collect(),
             seconds: trained.seconds,
         };
         Ok(Self {
@@ -450,8 +369,8 @@ impl Results {
             beta: settings.beta,
             learning_rate: settings.learning_rate,
             gradient_norms,
-            runs: stacks.iter().map(run).collect(),
-            seconds: stacks.iter().map(|trained| trained.seconds).sum(),
+            runs: stacks.runs.iter().map(|one| run(&one.result)).collect(),
+            seconds: stacks.runs.iter().map(|one| one.result.seconds).sum(),
         })
     }
 }

@@ -6,35 +6,32 @@ use super::{AxisScale, Figure, LineChart, Series};
 use crate::display::{Handle, Kind, Screen, Show as _};
 use crate::error::Result;
 use crate::progress::Pace;
-use crate::training::{Epoch, Progress};
+use crate::training::{Epoch, Observer, Status};
 
 /// Between two drawings: a figure is some ten kilobytes.
 const EVERY: Duration = Duration::from_millis(500);
 /// Epochs that are drawn.
 const POINTS: usize = 300;
 
-/// A callback for [`train`](crate::training::train) and its like that draws the loss over the
-/// epochs, and its parts where it has any, in one figure that grows while they run, at most twice a
-/// second. Its last state stays, also after a stop.
+/// An [`Observer`] that draws the loss over the epochs, and its terms where it has any, in one figure
+/// that grows while a training runs, at most twice a second. Its last state stays, also after a stop.
 ///
 /// Each point is the mean over an epoch, the last one that over the part that is done. Where
 /// [nothing can change in place](mod@crate::display#without-the-kernel-of-isopath), only the last
 /// state is shown, in words.
 ///
-/// ```no_run
-/// # use isopath::candle::Tensor;
-/// # use isopath::{losses::Loss, models::{Network, Parameters}, training::{TrainParams, train}};
-/// # fn f(network: &dyn Network, parameters: &Parameters, loss: &dyn Loss, x: &Tensor, t: &Tensor) -> isopath::Result<()> {
-/// use isopath::figures::live_loss;
-///
-/// let params = TrainParams::default();
-/// let history = train(network, parameters, loss, x, t, &params, &mut live_loss("β = 1"))?;
-/// # Ok(())
-/// # }
 /// ```
-pub fn live_loss(title: impl Into<String>) -> impl FnMut(&Progress) {
-    let mut live = LiveLoss::new(Screen::of_process().clone(), title.into());
-    move |progress| live.add(progress)
+/// use isopath::figures::live_loss;
+/// use isopath::training::TrainParams;
+///
+/// let params = TrainParams { observer: Some(live_loss("β = 1")), ..TrainParams::default() };
+/// ```
+pub fn live_loss(title: impl Into<String>) -> Observer {
+    let title = title.into();
+    Observer::new(move || {
+        let mut live = LiveLoss::new(Screen::of_process().clone(), title.clone());
+        move |status: &Status| live.add(status)
+    })
 }
 
 /// A part of the loss, if it has it.
@@ -67,7 +64,7 @@ impl LiveLoss {
         }
     }
 
-    fn add(&mut self, progress: &Progress) {
+    fn add(&mut self, progress: &Status) {
         let point = (progress.position(), progress.means.clone());
         // Another run with the same callback.
         if self.epochs.last().is_some_and(|(last, _)| *last >= point.0) {

@@ -15,7 +15,6 @@
 //! | [`filmstrip`] | images along paths with a network's answers ([`Filmstrip`]) |
 //! | [`table`] | a table ([`Table`]) |
 //! | [`palette`] | the colours and marks they share |
-//! | [`results`] | the numbers themselves, as JSON |
 
 mod arrange;
 mod axes;
@@ -27,7 +26,6 @@ pub mod images;
 pub mod lines;
 mod live;
 pub mod palette;
-pub mod results;
 pub mod scatter;
 mod space;
 pub mod table;
@@ -71,7 +69,7 @@ impl Figure {
     /// # Errors
     /// The folder cannot be made or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        crate::files::write_whole(path.as_ref(), self.svg.as_bytes())
+        crate::io::files::write_whole(path.as_ref(), self.svg.as_bytes())
     }
 }
 

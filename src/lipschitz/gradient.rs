@@ -8,15 +8,16 @@ use serde::Serialize;
 
 use super::power::spectral_norms;
 use super::{distance, host_rows, jacobian, norm, represent};
+use crate::datasets::Dataset;
 use crate::distances::Euclidean;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::losses::{Lil, Representation, cross_entropy};
-use crate::models::{Network, check_evaluation};
+use crate::losses::{IsometricLoss, cross_entropy};
+use crate::models::{Network, Representation, evaluation};
 
-/// Both sides of an inequality.
+/// A gradient's length and what it cannot exceed: both sides of an inequality.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Sides {
+pub struct GradientBound {
     /// The length of the gradient.
     pub gradient: f64,
     /// What it cannot exceed.
@@ -29,11 +30,11 @@ pub struct IsometricGradient {
     /// ∂(β·L_ISO)/∂x_k, a row each: (N, D).
     pub points: Array2<f64>,
     /// Both sides for each x_k.
-    pub point_sides: Vec<Sides>,
+    pub point_bounds: Vec<GradientBound>,
     /// The paper's ∇ₓ: the derivative as all points move together, Σ_k ∂(β·L_ISO)/∂x_k: (D,).
     pub together: Array1<f64>,
     /// Both sides of inequality (6).
-    pub together_sides: Sides,
+    pub together_bound: GradientBound,
     /// ‖∂Φ/∂x‖₂ at each point; the largest is the K of the bounds.
     pub jacobian_norms: Vec<f64>,
 }
@@ -42,7 +43,7 @@ pub struct IsometricGradient {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrossEntropyGradient {
     /// Both sides for each sample.
-    pub sides: Vec<Sides>,
+    pub bounds: Vec<GradientBound>,
     /// ‖∂Φ/∂x‖₂ at each sample.
     pub jacobian_norms: Vec<f64>,
 }
@@ -57,8 +58,8 @@ pub struct CrossEntropyGradient {
 /// - all points together, as the paper's equation (6) has it: (4β/N²) Σ_{i>j} G_ij H_ij (∇Φ_j −
 ///   ∇Φ_i)ᵀ J_ij, no longer than (8β/N²) Σ_{i>j} G_ij |H_ij| K.
 ///
-/// K is the largest ‖∇Φ‖₂ at these points, the least for which the argument holds. `x` is one batch
-/// (N, …) with `labels` (N,) of u32; β, G and Φ are those of `loss`. Equal points or
+/// K is the largest ‖∇Φ‖₂ at these points, the least for which the argument holds. β, G and Φ are those
+/// of `loss`; inputs (N, …), labels (N,) of u32. Equal points or
 /// representations have no direction: X or J is 0 there, as in the gradient of the loss itself.
 ///
 /// # Errors
@@ -71,24 +72,24 @@ pub struct CrossEntropyGradient {
 /// only, so (6) is half of the derivative, and half of our bound. And |H|, not H, bounds a length.
 pub fn isometric_gradient(
     network: &dyn Network,
-    loss: &Lil,
-    x: &Tensor,
-    labels: &Tensor,
+    loss: &IsometricLoss,
+    batch: &Dataset,
 ) -> Result<IsometricGradient> {
+    let x = &batch.inputs;
     loss.validate()?;
-    if !(loss.metric.as_ref() as &dyn Any).is::<Euclidean>() {
+    if !(loss.distance.as_ref() as &dyn Any).is::<Euclidean>() {
         return Err(Error::argument(
-            "metric",
+            "distance",
             "Euclidean",
-            format!("{:?}", loss.metric),
+            format!("{:?}", loss.distance),
         ));
     }
     let inputs = host_rows("x", x, 2)?;
     let n = inputs.len();
-    let cells = loss.cells(labels, n)?;
+    let cells = loss.cells(&batch.labels, n)?;
     let phi = host_rows(
         "phi",
-        &represent(network, loss.representation, &x.detach())?,
+        &represent(evaluation(network)?.as_ref(), loss.representation, &x.detach())?,
         2,
     )?;
     let jacobian = jacobian(network, loss.representation, x)?;
@@ -104,7 +105,7 @@ pub fn isometric_gradient(
 
     let mut points = Array2::zeros((n, d));
     let mut together = Array1::zeros(d);
-    let mut point_sides = Vec::with_capacity(n);
+    let mut point_bounds = Vec::with_capacity(n);
     let mut deviations = 0.;
     for i in 0..n {
         interrupt::check()?;
@@ -132,22 +133,22 @@ pub fn isometric_gradient(
             together[axis] -= factor * pulled[axis];
         }
         let gradient = norm(&points.row(i).to_vec());
-        point_sides.push(Sides {
+        point_bounds.push(GradientBound {
             gradient,
             bound: factor * deviation * (1. + k),
         });
         deviations += deviation;
     }
     // Σ_i Σ_j counts every pair twice.
-    let together_sides = Sides {
+    let together_bound = GradientBound {
         gradient: norm(&together.to_vec()),
         bound: factor * deviations * k,
     };
     Ok(IsometricGradient {
         points,
-        point_sides,
+        point_bounds,
         together,
-        together_sides,
+        together_bound,
         jacobian_norms,
     })
 }
@@ -163,7 +164,7 @@ fn add_direction(sum: &mut [f64], h: f64, a: &[f64], b: &[f64], d: f64) {
 
 /// ‖∇ₓ L_CE‖₂ of each sample, and ‖∇_Φ L_CE‖₂·‖∂Φ/∂x‖₂, which it cannot exceed.
 ///
-/// `x`: (N, …); `labels`: (N,) of u32. Of each sample's own cross-entropy, not divided by N; per
+/// Inputs (N, …), labels (N,) of u32. Of each sample's own cross-entropy, not divided by N; per
 /// unit of the input. The representation limits only the second factor: the layers above it may
 /// make the first one as large as they like.
 ///
@@ -174,12 +175,12 @@ fn add_direction(sum: &mut [f64], h: f64, a: &[f64], b: &[f64], d: f64) {
 pub fn cross_entropy_gradient(
     network: &dyn Network,
     representation: Representation,
-    x: &Tensor,
-    labels: &Tensor,
+    batch: &Dataset,
 ) -> Result<CrossEntropyGradient> {
+    let Dataset { inputs: x, labels, .. } = batch;
     host_rows("x", x, 1)?;
-    check_evaluation(network)?;
-    let above = representation.stage(network.stages())? + 1;
+    let network = evaluation(network)?;
+    let above = representation.index(network.stages())?;
     let lengths = |from: usize, input: &Tensor| -> Result<Vec<f64>> {
         let input = Var::from_tensor(&input.detach())?;
         let n = input.dim(0)? as f64;
@@ -192,16 +193,16 @@ pub fn cross_entropy_gradient(
             .collect())
     };
     let phi = network.forward_to(above, x)?;
-    let jacobian_norms = super::jacobian_norms(network, representation, x)?;
+    let jacobian_norms = super::jacobian_norms(network.as_ref(), representation, x)?;
     let lengths = lengths(0, x)?.into_iter().zip(lengths(above, &phi)?);
-    let sides = lengths
+    let bounds = lengths
         .zip(&jacobian_norms)
-        .map(|((gradient, of_phi), k)| Sides {
+        .map(|((gradient, of_phi), k)| GradientBound {
             gradient,
             bound: of_phi * k,
         });
     Ok(CrossEntropyGradient {
-        sides: sides.collect(),
+        bounds: bounds.collect(),
         jacobian_norms,
     })
 }

@@ -5,10 +5,10 @@ use rayon::prelude::*;
 
 use super::power::spectral_norms;
 use super::{host_rows, represent};
+use crate::checks;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::losses::Representation;
-use crate::models::Network;
+use crate::models::{Network, Representation, evaluation};
 
 /// Points whose derivatives are held in memory together, by [`jacobian_norms`].
 const BATCH: usize = 50;
@@ -29,6 +29,15 @@ pub fn jacobian(
     x: &Tensor,
 ) -> Result<Tensor> {
     host_rows("x", x, 1)?;
+    jacobian_of(evaluation(network)?.as_ref(), representation, x)
+}
+
+/// [`jacobian`] of a network in evaluation mode, at rows that have been checked.
+fn jacobian_of(
+    network: &dyn Network,
+    representation: Representation,
+    x: &Tensor,
+) -> Result<Tensor> {
     let n = x.dim(0)?;
     let x = Var::from_tensor(&x.detach())?;
     let phi = represent(network, representation, &x)?;
@@ -53,17 +62,7 @@ pub fn jacobian(
         Ok(gradient.detach().reshape((n, ()))?)
     };
     let jacobian = Tensor::stack(&(0..phi.dim(1)?).map(row).collect::<Result<Vec<_>>>()?, 1)?;
-    let sum = jacobian
-        .sum_all()?
-        .to_dtype(candle_core::DType::F64)?
-        .to_scalar::<f64>()?;
-    if !sum.is_finite() {
-        return Err(Error::argument(
-            "jacobian",
-            "finite numbers",
-            format!("not finite (their sum is {sum})"),
-        ));
-    }
+    checks::finite("jacobian", "numbers", &jacobian)?;
     Ok(jacobian)
 }
 
@@ -85,12 +84,10 @@ pub fn jacobian_norms(
 ) -> Result<Vec<f64>> {
     host_rows("x", x, 1)?;
     let n = x.dim(0)?;
+    let network = evaluation(network)?;
     let part = |first: usize| -> Result<Vec<f64>> {
-        spectral_norms(&jacobian(
-            network,
-            representation,
-            &x.narrow(0, first, BATCH.min(n - first))?,
-        )?)
+        let x = x.narrow(0, first, BATCH.min(n - first))?;
+        spectral_norms(&jacobian_of(network.as_ref(), representation, &x)?)
     };
     let starts: Vec<usize> = (0..n).step_by(BATCH).collect();
     let parts = starts

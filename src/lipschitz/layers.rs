@@ -5,8 +5,7 @@ use candle_core::{DType, Tensor};
 use super::host_rows;
 use super::power::spectral_norms;
 use crate::error::Result;
-use crate::losses::Representation;
-use crate::models::Mlp;
+use crate::models::{Mlp, Representation};
 
 /// ‖W‖₂ ≥ 0 of a matrix (rows, columns): its largest singular value, by power iteration in f64.
 ///
@@ -28,10 +27,10 @@ pub fn spectral_norm(matrix: &Tensor) -> Result<f64> {
 /// The network has no such representation, or a weight is not finite.
 pub fn layer_norms(network: &Mlp, representation: Representation) -> Result<Vec<f64>> {
     let weights = network.weights();
-    let last = representation.stage(weights.len())?;
+    let index = representation.index(weights.len())?;
     weights
         .into_iter()
-        .take(last + 1)
+        .take(index)
         .map(spectral_norm)
         .collect()
 }

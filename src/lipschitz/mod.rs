@@ -18,7 +18,7 @@ mod power;
 mod ratio;
 
 pub use gradient::{
-    CrossEntropyGradient, IsometricGradient, Sides, cross_entropy_gradient, isometric_gradient,
+    CrossEntropyGradient, IsometricGradient, GradientBound, cross_entropy_gradient, isometric_gradient,
 };
 pub use jacobian::{jacobian, jacobian_norms};
 pub use layers::{layer_norms, spectral_norm};
@@ -27,14 +27,11 @@ pub use ratio::{Pairs, Ratio, ratio};
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::losses::Representation;
-use crate::models::{Network, check_evaluation};
+use crate::models::{Network, Representation};
 
-/// F(x) (N, E): the representation of a batch of inputs.
+/// F(x) (N, E): the representation of a batch of inputs, by a network in evaluation mode.
 fn represent(network: &dyn Network, representation: Representation, x: &Tensor) -> Result<Tensor> {
-    check_evaluation(network)?;
-    let last = representation.stage(network.stages())?;
-    rows(network.forward_to(last + 1, x)?)
+    rows(representation.of(network, x)?)
 }
 
 /// A batch as a matrix, a row each.

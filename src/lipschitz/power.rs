@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::{dot, norm};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::rng::Rng;
 
@@ -45,7 +45,8 @@ pub fn largest_eigenvalue(matrix: &[f64], n: usize) -> Result<f64> {
         }
         value = next;
     }
-    Ok(value.max(0.))
+    let expected = format!("to settle within {STEPS} steps");
+    Err(Error::argument("largest eigenvalue", expected, format!("still moving at {value}")))
 }
 
 /// ‖A‖₂ of each matrix of (N, rows, columns): the root of the largest eigenvalue of A·Aᵀ or Aᵀ·A,

@@ -5,18 +5,20 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{distance, host_rows};
+use crate::checks;
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
 
 /// Which pairs of points are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pairs<'a> {
+pub enum Pairs {
     /// All.
     All,
-    /// Those whose points share a label; a label for each point.
-    Within(&'a [u32]),
-    /// Those whose points have different labels; a label for each point.
-    Between(&'a [u32]),
+    /// Those whose points share a label.
+    Within,
+    /// Those whose points have different labels.
+    Between,
 }
 
 /// d(F(x), F(y)) / d(x, y) over pairs of points, Euclidean.
@@ -47,7 +49,7 @@ struct Part {
 
 /// The largest, smallest and mean d(F(x_i), F(x_j)) / d(x_i, x_j) over pairs i < j.
 ///
-/// `x`: (N, …) points; `phi`: (N, …) the representations F(x); each flattened to a vector. The
+/// The data's inputs x (N, …) are points; `phi`: (N, …) the representations F(x); each flattened to a vector. The
 /// distances are Euclidean, in f64; the time grows with N². Equal points are left out and counted.
 ///
 /// # Errors
@@ -56,31 +58,19 @@ struct Part {
 /// differ, which no map does.
 ///
 /// *isometry* paper, definition 3.
-pub fn ratio(x: &Tensor, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
-    let points = host_rows("x", x, 2)?;
+pub fn ratio(data: &Dataset, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
+    let points = host_rows("inputs", &data.inputs, 2)?;
     let n = points.len();
     if phi.dims().first() != Some(&n) {
-        return Err(Error::shape(
-            "ratio",
-            "phi",
-            format!("({n}, …), a row for each of x"),
-            phi.dims(),
-        ));
+        let expected = format!("({n}, …), a row for each input");
+        return Err(Error::shape("ratio", "phi", expected, phi.dims()));
     }
     let images = host_rows("phi", phi, 2)?;
-    if let Pairs::Within(labels) | Pairs::Between(labels) = pairs
-        && labels.len() != n
-    {
-        return Err(Error::argument(
-            "labels",
-            format!("{n}, one a point"),
-            labels.len(),
-        ));
-    }
+    let labels = checks::labels("ratio", &data.labels, n, None)?;
     let wanted = |i: usize, j: usize| match pairs {
         Pairs::All => true,
-        Pairs::Within(labels) => labels[i] == labels[j],
-        Pairs::Between(labels) => labels[i] != labels[j],
+        Pairs::Within => labels[i] == labels[j],
+        Pairs::Between => labels[i] != labels[j],
     };
     let part = |i: usize| -> Result<Part> {
         interrupt::check()?;
@@ -139,8 +129,8 @@ pub fn ratio(x: &Tensor, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
     if whole.pairs == 0 {
         let expected = match pairs {
             Pairs::All => "at least one of different points",
-            Pairs::Within(_) => "at least one of different points in one class",
-            Pairs::Between(_) => "at least one of points in two classes",
+            Pairs::Within => "at least one of different points in one class",
+            Pairs::Between => "at least one of points in two classes",
         };
         return Err(Error::argument("pairs", expected, "none"));
     }

@@ -2,8 +2,9 @@
 
 use candle_core::Tensor;
 
+use crate::datasets::Dataset;
 use crate::error::Result;
-use crate::losses::{Loss, Terms};
+use crate::losses::{Loss, LossTerms};
 use crate::models::Network;
 use crate::ops;
 
@@ -12,20 +13,15 @@ use crate::ops;
 pub struct CrossEntropy;
 
 impl Loss for CrossEntropy {
-    fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        cross_entropy(&network.forward(x)?, labels)
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
+        cross_entropy(&network.forward(&batch.inputs)?, &batch.labels)
     }
 
-    fn terms(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Terms> {
-        let logits = network.forward(x)?;
-        let loss = cross_entropy(&logits, labels)?;
+    fn terms(&self, network: &dyn Network, batch: &Dataset) -> Result<LossTerms> {
+        let logits = network.forward(&batch.inputs)?;
+        let loss = cross_entropy(&logits, &batch.labels)?;
         let cross_entropy = Some(loss.detach());
-        Ok(Terms {
-            loss,
-            logits: Some(logits.detach()),
-            cross_entropy,
-            isometric: None,
-        })
+        Ok(LossTerms { loss, logits: Some(logits.detach()), cross_entropy, isometric: None })
     }
 
     fn describe(&self) -> String {

@@ -2,8 +2,9 @@
 
 use candle_core::Tensor;
 
+use crate::datasets::Dataset;
 use crate::error::Result;
-use crate::losses::{Loss, Terms, cross_entropy};
+use crate::losses::{Loss, LossTerms, cross_entropy};
 use crate::models::Network;
 use crate::ops;
 
@@ -17,21 +18,16 @@ pub struct LabelSmoothing {
 }
 
 impl Loss for LabelSmoothing {
-    fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        Ok(self.terms(network, x, labels)?.loss)
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
+        Ok(self.terms(network, batch)?.loss)
     }
 
-    fn terms(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Terms> {
-        let logits = network.forward(x)?;
-        let loss = ops::cross_entropy(&logits, labels, self.smoothing)?;
+    fn terms(&self, network: &dyn Network, batch: &Dataset) -> Result<LossTerms> {
+        let logits = network.forward(&batch.inputs)?;
+        let loss = ops::cross_entropy(&logits, &batch.labels, self.smoothing)?;
         let logits = logits.detach();
-        let own = cross_entropy(&logits, labels)?;
-        Ok(Terms {
-            loss,
-            logits: Some(logits),
-            cross_entropy: Some(own),
-            isometric: None,
-        })
+        let own = cross_entropy(&logits, &batch.labels)?;
+        Ok(LossTerms { loss, logits: Some(logits), cross_entropy: Some(own), isometric: None })
     }
 
     fn describe(&self) -> String {

@@ -1,50 +1,68 @@
 //! What a network is trained on, and what an attacker follows.
+//!
+//! | loss | for |
+//! |---|---|
+//! | [`CrossEntropy`], [`LabelSmoothing`] | training; the usual loss of an attacker |
+//! | [`IsometricLoss`] | training that keeps distances, the *isometry* paper's L |
+//! | [`LogitDifference`], [`RescaledLogitDifference`] | attacks where the cross-entropy has no gradient left |
+//! | [`Reconstruction`] | training a decoder |
 
 mod cross_entropy;
+mod isometric;
 mod label_smoothing;
-mod lil;
+mod logit_difference;
 mod reconstruction;
 
 pub use cross_entropy::{CrossEntropy, cross_entropy};
+pub use isometric::{IsometricLoss, Partition};
 pub use label_smoothing::LabelSmoothing;
-pub use lil::{Lil, Partition, Representation};
+pub use logit_difference::{LogitDifference, RescaledLogitDifference};
 pub use reconstruction::Reconstruction;
 
 use candle_core::Tensor;
 
 pub use crate::ops::cross_entropies;
-pub(crate) use crate::ops::labels_of;
 
+use crate::datasets::Dataset;
 use crate::error::Result;
 use crate::models::Network;
 
-/// A scalar function of a network and a labelled batch.
+/// A scalar function of a network and a labelled batch, differentiable in weights and inputs.
+///
+/// A loss of one's own needs the one method without a default:
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// /// The mean of the largest logits.
+/// struct Confidence;
+///
+/// impl Loss for Confidence {
+///     fn loss(&self, network: &dyn Network, batch: &Dataset) -> isopath::Result<Tensor> {
+///         Ok(network.forward(&batch.inputs)?.max(1)?.mean_all()?)
+///     }
+/// }
+/// ```
 pub trait Loss: Send + Sync {
     /// The loss, a scalar tensor.
     ///
-    /// `x`: a batch of inputs, rows first; `labels`: (N,) of `u32`, each below the number of
-    /// classes.
+    /// The batch's labels are each below the number of classes.
     ///
     /// # Errors
     /// Shapes that do not fit, labels out of range, or an empty batch.
-    fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor>;
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor>;
 
-    /// The loss with its parts, for a history of training.
+    /// The loss with its terms, for a history of training.
     ///
     /// # Errors
     /// As [`Loss::loss`].
-    fn terms(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Terms> {
-        let loss = self.loss(network, x, labels)?;
-        Ok(Terms {
-            loss,
-            logits: None,
-            cross_entropy: None,
-            isometric: None,
-        })
+    fn terms(&self, network: &dyn Network, batch: &Dataset) -> Result<LossTerms> {
+        let loss = self.loss(network, batch)?;
+        Ok(LossTerms { loss, logits: None, cross_entropy: None, isometric: None })
     }
 
-    /// The loss and its parameters in words. A checkpoint holds them, so that a run goes on with
-    /// the loss it began with.
+    /// The loss and its parameters in words. A checkpoint holds them, so that a run goes on with the
+    /// loss it began with.
     fn describe(&self) -> String {
         std::any::type_name::<Self>().to_string()
     }
@@ -53,13 +71,13 @@ pub trait Loss: Send + Sync {
 /// A loss and what it is made of; scalars but for the logits. Only `loss` can be followed: the rest
 /// is detached.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct LossTerms {
     /// The loss itself.
     pub loss: Tensor,
     /// The network's answers (N, classes), if the loss looks at them.
     pub logits: Option<Tensor>,
-    /// L_CE, if it is a part.
+    /// L_CE, if it is a term.
     pub cross_entropy: Option<Tensor>,
-    /// L_ISO, if it is a part.
+    /// L_ISO, if it is a term.
     pub isometric: Option<Tensor>,
 }

@@ -1,6 +1,7 @@
 //! Networks from a representation back to pixels.
 
 use std::fmt;
+use std::sync::Arc;
 
 use candle_core::{D, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
@@ -253,6 +254,10 @@ impl Decoder {
 impl Network for Decoder {
     fn stages(&self) -> usize {
         1
+    }
+
+    fn frozen(&self) -> Result<Arc<dyn Network>> {
+        Ok(Arc::new(self.freeze()?))
     }
 
     fn is_training(&self) -> bool {

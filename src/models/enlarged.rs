@@ -1,5 +1,7 @@
 //! A network for larger images than the data set's.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
@@ -37,13 +39,17 @@ pub struct Enlarged<N> {
     pub side: usize,
 }
 
-impl<N: Network> Network for Enlarged<N> {
+impl<N: Network + Clone + 'static> Network for Enlarged<N> {
     fn stages(&self) -> usize {
         self.network.stages()
     }
 
     fn is_training(&self) -> bool {
         self.network.is_training()
+    }
+
+    fn frozen(&self) -> Result<Arc<dyn Network>> {
+        Ok(Arc::new(Enlarged { network: self.network.frozen()?, side: self.side }))
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {

@@ -1,7 +1,5 @@
 //! Stacked locally isometric layers (LILs): one for each resolution of the labels, coarse to fine.
 
-use std::fmt;
-
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
@@ -19,27 +17,6 @@ pub enum Head {
     Separate,
 }
 
-/// Whether a layer's loss reaches the layers before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Gradient {
-    /// A layer gets the representation of the one before as data.
-    #[default]
-    Cut,
-    /// A layer's loss also trains the layers before it, which the *isometry* paper allows for
-    /// (section 3.4).
-    Through,
-}
-
-/// `cut` or `through`.
-impl fmt::Display for Gradient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cut => "cut",
-            Self::Through => "through",
-        })
-    }
-}
-
 /// The shape of a [`LocallyIsometric`] stack; the defaults are the *isometry* paper's for toy sets
 /// (section 2.2), with no resolution yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,8 +29,10 @@ pub struct LocallyIsometricParams {
     pub classes: Vec<usize>,
     /// Shared by default.
     pub head: Head,
-    /// Cut by default.
-    pub gradient: Gradient,
+    /// Whether the gradient stops between layers, so that a layer gets the representation of the one
+    /// before as data; it does by default. Otherwise a layer's loss also trains the layers before
+    /// it, which the *isometry* paper allows for (section 3.4).
+    pub stop_gradient: bool,
 }
 
 impl Default for LocallyIsometricParams {
@@ -63,7 +42,7 @@ impl Default for LocallyIsometricParams {
             hidden: vec![20; 4],
             classes: Vec::new(),
             head: Head::default(),
-            gradient: Gradient::default(),
+            stop_gradient: true,
         }
     }
 }
@@ -117,13 +96,14 @@ pub struct LayerOutput {
 ///
 /// With its projection each layer is the network `[D, 20, 20, 20, 20, C]` of section 2.2. Layer k
 /// has labels, a partition and input distances of its own: it keeps those between its inputs, which
-/// are Φ_{k−1}. [`Gradient::Cut`] takes them as data, so that no layer's loss trains another layer.
+/// are Φ_{k−1}. With [`LocallyIsometricParams::stop_gradient`] it takes them as data, so
+/// that no layer's loss trains another layer.
 ///
 /// A stack of one layer is a single LIL. *isometry* paper, section 3.4 and figure 4A.
 #[derive(Clone, Debug)]
 pub struct LocallyIsometric {
     layers: Vec<Mlp>,
-    gradient: Gradient,
+    stop_gradient: bool,
 }
 
 impl LocallyIsometric {
@@ -138,7 +118,7 @@ impl LocallyIsometric {
             hidden,
             classes,
             head,
-            gradient,
+            stop_gradient,
         } = params;
         let finest = classes.last().copied().unwrap_or(0);
         let width = hidden.last().copied().unwrap_or(0);
@@ -153,7 +133,7 @@ impl LocallyIsometric {
         });
         Ok(Self {
             layers: layers.collect::<Result<_>>()?,
-            gradient: *gradient,
+            stop_gradient: *stop_gradient,
         })
     }
 
@@ -189,10 +169,10 @@ impl LocallyIsometric {
         let layer = self.layers.get(index);
         let layer = layer
             .ok_or_else(|| Error::argument("layer", format!("below {}", self.len()), index))?;
-        let input = match (before, self.gradient) {
+        let input = match (before, self.stop_gradient) {
             (None, _) => x.clone(),
-            (Some(before), Gradient::Cut) => before.representation.detach(),
-            (Some(before), Gradient::Through) => before.representation.clone(),
+            (Some(before), true) => before.representation.detach(),
+            (Some(before), false) => before.representation.clone(),
         };
         let last = layer.stages() - 1;
         let representation = layer.forward_to(last, &input)?;
@@ -204,13 +184,13 @@ impl LocallyIsometric {
         })
     }
 
-    /// Whether a layer's loss reaches the layers before it.
-    pub fn gradient(&self) -> Gradient {
-        self.gradient
+    /// Whether the gradient stops between its layers.
+    pub fn stops_gradient(&self) -> bool {
+        self.stop_gradient
     }
 
     /// The classifier that ends with layer `index`: its stages are the hidden layers up to there
-    /// and that layer's projection. Gradients flow through all of it, since the cut belongs to
+    /// and that layer's projection. Gradients flow through all of it, since stopping it belongs to
     /// training.
     ///
     /// # Errors
@@ -221,18 +201,6 @@ impl LocallyIsometric {
             .ok_or_else(|| Error::argument("level", format!("below {}", self.len()), index))?;
         Ok(Level {
             layers: layers.to_vec(),
-        })
-    }
-
-    /// A copy with plain tensors for weights: no gradient flows to them, and later training does
-    /// not change them.
-    ///
-    /// # Errors
-    /// The device is out of memory.
-    pub fn freeze(&self) -> Result<Self> {
-        Ok(Self {
-            layers: self.layers.iter().map(Mlp::freeze).collect::<Result<_>>()?,
-            ..self.clone()
         })
     }
 }

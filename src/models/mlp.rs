@@ -69,29 +69,6 @@ impl Mlp {
     pub fn weights(&self) -> Vec<&Tensor> {
         self.layers.iter().map(Linear::weight).collect()
     }
-
-    /// A copy with plain tensors for weights: no gradient flows to them, and later training does
-    /// not change them.
-    ///
-    /// # Errors
-    /// The device is out of memory.
-    pub fn freeze(&self) -> Result<Self> {
-        let frozen = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.detach().copy()?) };
-        let layers = self
-            .layers
-            .iter()
-            .map(|layer| {
-                Ok(Linear::new(
-                    frozen(layer.weight())?,
-                    layer.bias().map(frozen).transpose()?,
-                ))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            layers,
-            ..self.clone()
-        })
-    }
 }
 
 fn layer(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {

@@ -1,6 +1,6 @@
 //! A network's weights by name: drawn from a seed, saved and loaded as safetensors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +9,12 @@ use candle_nn::init::{Init, NormalOrUniform};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{VarBuilder, init};
 
-use crate::bounds::is_finite;
-use crate::digest::{numbers, of_numbers};
+use crate::checks::is_finite;
+use crate::io::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
-use crate::models::{Epoch, History, store};
+use crate::io::safetensors;
+use crate::models::weights::nearest;
+use crate::models::{Epoch, History, Weights};
 use crate::rng::Rng;
 
 /// The weights of a network, by name (`layers.0.weight`), in the order of their names.
@@ -143,7 +145,7 @@ impl Parameters {
             .iter()
             .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
             .collect();
-        store::write(path.as_ref(), &tensors, None)
+        safetensors::write(path.as_ref(), &tensors, None)
     }
 
     /// [`Parameters::save`] in another float type: half the size in f16, with eleven bits a number.
@@ -155,32 +157,39 @@ impl Parameters {
             Ok((name.clone(), var.as_detached_tensor().to_dtype(dtype)?))
         };
         let tensors = self.lock().iter().map(convert).collect::<Result<_>>()?;
-        store::write(path.as_ref(), &tensors, None)
+        safetensors::write(path.as_ref(), &tensors, None)
     }
 
-    /// Takes over the weights of a safetensors file; floats of another width are rounded to the
-    /// weights' own.
+    /// Copies of the weights as plain tensors, by name.
     ///
     /// # Errors
-    /// The file cannot be read or is not whole; a weight is missing, of another shape or not
-    /// finite; the file holds a tensor that is no weight (but for PyTorch's `num_batches_tracked`).
-    /// Then no weight has changed.
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let (tensors, _) = store::read(path, &Device::Cpu)?;
-        self.set(tensors, path)
+    /// The device is out of memory.
+    pub fn copies(&self) -> Result<HashMap<String, Tensor>> {
+        let weights = self.lock();
+        weights
+            .iter()
+            .map(|(name, var)| Ok((name.clone(), var.as_detached_tensor().copy()?)))
+            .collect()
     }
 
-    /// [`Parameters::load`] for all weights but those whose names begin with `prefix`: they stay,
-    /// and the file's own are passed over, so that a network begins as one for other classes ended.
+    /// Takes over `weights`; floats of another width are rounded to the weights' own.
     ///
     /// # Errors
-    /// As [`Parameters::load`].
-    pub fn load_except(&self, path: impl AsRef<Path>, prefix: &str) -> Result<()> {
-        let path = path.as_ref();
-        let (mut tensors, _) = store::read(path, &Device::Cpu)?;
-        tensors.retain(|name, _| !name.starts_with(prefix));
-        self.set_all(tensors, path, |name| !name.starts_with(prefix))
+    /// A weight is missing, of another shape or not finite; or there is a tensor that is no weight
+    /// (but for PyTorch's `num_batches_tracked`). Then no weight has changed.
+    pub fn set_weights(&self, weights: &Weights) -> Result<()> {
+        self.set_all(weights.tensors.clone(), &weights.path, |_| true)
+    }
+
+    /// [`Parameters::set_weights`] for all weights but those whose names begin with `prefix`: they
+    /// stay, and those of `weights` are passed over, so that a network begins as one for other
+    /// classes ended.
+    ///
+    /// # Errors
+    /// As [`Parameters::set_weights`].
+    pub fn set_weights_except(&self, weights: &Weights, prefix: &str) -> Result<()> {
+        let Weights { tensors, path } = weights.clone().without(prefix);
+        self.set_all(tensors, &path, |name| !name.starts_with(prefix))
     }
 
     /// Takes over `tensors`, which come from `path`; all of them, or none when an error is
@@ -197,26 +206,24 @@ impl Parameters {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<()> {
         let vars = self.lock();
-        let mut pairs = Vec::with_capacity(vars.len());
-        for (name, var) in vars.iter().filter(|(name, _)| wanted(name)) {
-            let Some(tensor) = tensors.remove(name) else {
-                return Err(Error::file(
-                    path,
-                    format!("a tensor {name}"),
-                    "no such tensor",
-                ));
-            };
-            pairs.push((var, fitting(tensor, name, var, path)?));
-        }
         // PyTorch's normalisations count their batches, which no formula here needs.
         tensors.retain(|name, _| !name.ends_with(".num_batches_tracked"));
-        if let Some((name, tensor)) = tensors.first_key_value() {
-            let expected = "only the network's own weights";
-            return Err(Error::file(
-                path,
-                expected,
-                format!("also a tensor {name} of shape {:?}", tensor.dims()),
-            ));
+        let foreign = |name: &&String| !vars.contains_key(*name);
+        let mut pairs = Vec::with_capacity(vars.len());
+        for (name, var) in vars.iter().filter(|(name, _)| wanted(name)) {
+            let Some(tensor) = tensors.get(name) else {
+                let strange = tensors.keys().filter(foreign).map(String::as_str);
+                let near = nearest(name, strange).map(|near| format!("; the nearest is {near}"));
+                let got = format!("no such tensor{}", near.unwrap_or_default());
+                return Err(Error::file(path, format!("a tensor {name}"), got));
+            };
+            pairs.push((var, fitting(tensor.clone(), name, var, path)?));
+        }
+        if let Some((name, tensor)) = tensors.iter().find(|(name, _)| foreign(name)) {
+            let near = nearest(name, vars.keys().map(String::as_str));
+            let near = near.map_or(String::new(), |near| format!("; the nearest weight is {near}"));
+            let got = format!("also a tensor {name} of shape {:?}{near}", tensor.dims());
+            return Err(Error::file(path, "only the network's own weights", got));
         }
         for (var, tensor) in pairs {
             var.set(&tensor)?;

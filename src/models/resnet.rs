@@ -6,14 +6,15 @@ mod params;
 pub use params::{Block, ResNetParams, Stem};
 
 use std::fmt;
+use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use self::layers::{Chain, Layers};
-use crate::digest::{numbers, of_numbers};
+use crate::io::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
-use crate::models::{Network, check_evaluation};
+use crate::models::{Network, Representation};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 
 /// A residual network (He et al. 2016) as torchvision's `resnet18` to `resnet152`, the stride of a
@@ -44,11 +45,10 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// The stage that maps the *connectivity* paper's first hidden layer on: resume from it with
-    /// [`Network::forward_from`].
-    pub const AFTER_FIRST_RESIDUAL_STAGE: usize = 2;
-    /// The stage that maps the pooled features to the logits.
-    pub const AFTER_POOLING: usize = 6;
+    /// What the first residual stage gives: the *connectivity* paper's "first hidden layer".
+    pub const FIRST_RESIDUAL_STAGE: Representation = Representation::Stage(2);
+    /// The pooled features: the paper's "last layer".
+    pub const POOLED: Representation = Representation::Stage(6);
 
     /// A network in training mode, its weights from `vb`: `conv1.weight`, `bn1.weight`,
     /// `bn1.running_mean`, `layer1.0.conv1.weight`, …, `layer1.0.downsample.0.weight`, …,
@@ -118,7 +118,10 @@ impl ResNet {
     /// # Errors
     /// A network in training mode.
     pub fn digest(&self) -> Result<String> {
-        check_evaluation(self)?;
+        if !self.is_frozen() {
+            let expected = "one in evaluation mode, as freeze() gives it";
+            return Err(Error::argument("network", expected, "in training mode"));
+        }
         let chains = std::iter::once(&self.stem).chain(&self.layers);
         let tensors = chains
             .flat_map(Chain::tensors)
@@ -137,6 +140,10 @@ impl ResNet {
 impl Network for ResNet {
     fn stages(&self) -> usize {
         7
+    }
+
+    fn frozen(&self) -> Result<Arc<dyn Network>> {
+        Ok(Arc::new(self.freeze()?))
     }
 
     fn is_training(&self) -> bool {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::band;
-use crate::bounds::{Bounds, is_finite};
+use crate::checks::{Bounds, is_finite};
 use crate::error::{Error, Result};
 
 /// Pairs of points (B, D), none of a point and itself.

@@ -1,5 +1,7 @@
 //! A network's tail as an energy.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Tensor, Var};
 use rayon::prelude::*;
 
@@ -7,30 +9,28 @@ use super::energy::{Energy, Values};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::cross_entropies;
-use crate::models::{Network, check_evaluation};
+use crate::models::{Network, Representation, evaluation};
 
-/// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a representation z
-/// that enters stage l.
+/// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a point z of
+/// representation l.
 ///
 /// Margin: the target's logit minus the largest other one, so that it is positive exactly where the
 /// network answers y.
 ///
 /// # Shapes
-/// Points (P, …) of the shape that enters stage `stage`, for 0 the network's inputs.
+/// Points (P, …) of the shape of the representation.
 ///
 /// # Errors
-/// Its methods refuse a network in training mode, where a point's energy would depend on the points
-/// beside it, points that the network does not take, a pair without a class, a class that the
+/// Its methods refuse points that the network does not take, a pair without a class, a class that the
 /// network does not have, and logits that are not (P, classes).
 ///
-/// Paper: *connectivity*, section 3, the energy of its nudged elastic band. Freeze networks without
-/// a training mode, too: gradients of their weights would be computed for nothing.
+/// Source: *connectivity* paper, section 3, the energy of its nudged elastic band.
 #[derive(Clone)]
-pub struct NetworkEnergy<'a> {
-    /// The network.
-    pub network: &'a dyn Network,
-    /// l, from 0 for the inputs to the number of stages.
-    pub stage: usize,
+pub struct NetworkEnergy {
+    /// In evaluation mode.
+    network: Arc<dyn Network>,
+    /// l.
+    index: usize,
     /// y of each pair.
     pub classes: Vec<u32>,
     /// Points that go through the network together, at least 1; such batches run in parallel. Their
@@ -38,15 +38,20 @@ pub struct NetworkEnergy<'a> {
     pub batch_size: usize,
 }
 
-impl<'a> NetworkEnergy<'a> {
-    /// With batches of 16 points.
-    pub fn new(network: &'a dyn Network, stage: usize, classes: &[u32]) -> Self {
-        Self {
-            network,
-            stage,
-            classes: classes.to_vec(),
-            batch_size: 16,
-        }
+impl NetworkEnergy {
+    /// The energy of `network`, as it is now, in the space of `representation`; `classes` has the
+    /// target of each pair. In batches of 16 points.
+    ///
+    /// # Errors
+    /// The network has no such representation, or no evaluation mode.
+    pub fn new(
+        network: &dyn Network,
+        representation: Representation,
+        classes: &[u32],
+    ) -> Result<Self> {
+        let index = representation.index(network.stages())?;
+        let network = evaluation(network)?;
+        Ok(Self { network, index, classes: classes.to_vec(), batch_size: 16 })
     }
 
     /// `work` on every batch of points and their targets, in parallel; results in order.
@@ -59,7 +64,6 @@ impl<'a> NetworkEnergy<'a> {
         if self.batch_size == 0 {
             return Err(Error::argument("batch_size", "at least 1", 0));
         }
-        check_evaluation(self.network)?;
         if points.rank() < 2 || points.dim(0)? != bands.len() {
             let expected = format!("({}, …), one row for each entry of bands", bands.len());
             return Err(Error::shape(
@@ -92,7 +96,7 @@ impl<'a> NetworkEnergy<'a> {
 
     /// The cross-entropies, differentiable, and the values of one batch.
     fn forward(&self, points: &Tensor, targets: &[u32]) -> Result<(Tensor, Values)> {
-        let logits = self.network.forward_from(self.stage, points)?;
+        let logits = self.network.forward_from(self.index, points)?;
         let energy = cross_entropies(&logits, &Tensor::new(targets, points.device())?)?;
         let host = energy.detach().to_dtype(DType::F64)?.to_vec1()?;
         let rows = logits.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?;
@@ -128,7 +132,7 @@ fn margin(logits: &[f64], target: usize) -> f64 {
     logits.get(target).map_or(f64::NAN, |logit| logit - largest)
 }
 
-impl Energy for NetworkEnergy<'_> {
+impl Energy for NetworkEnergy {
     fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
         let parts = self.batches(points, bands, |points, targets| {
             Ok(self.forward(&points.detach(), targets)?.1)

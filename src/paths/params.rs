@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::Bounds;
+use crate::checks::Bounds;
 use crate::error::{Error, Result};
 
 /// What keeps the pivots of a band apart.

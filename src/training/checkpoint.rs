@@ -7,7 +7,8 @@ use candle_core::{Device, Tensor, Var};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::models::{Parameters, fitting, store};
+use crate::io::safetensors;
+use crate::models::{Parameters, fitting};
 use crate::training::History;
 use crate::training::average::Average;
 use crate::training::optimizer::State;
@@ -54,7 +55,7 @@ pub(super) fn save(
         .into_iter()
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect();
-    store::write(path, &tensors, Some(metadata))
+    safetensors::write(path, &tensors, Some(metadata))
 }
 
 /// Takes up the run that `path` holds and gives its history; `None` when there is no such file.
@@ -71,7 +72,7 @@ pub(super) fn load(
     if !path.exists() {
         return Ok(None);
     }
-    let (mut tensors, metadata) = store::read(path, &Device::Cpu)?;
+    let (mut tensors, metadata) = safetensors::read(path, &Device::Cpu)?;
     let found: Run = entry(path, &metadata, "run")?;
     for name in run.keys().chain(found.keys()) {
         let [expected, got] = [run, &found].map(|run| run.get(name).unwrap_or(&Value::Null));

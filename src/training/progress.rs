@@ -1,13 +1,14 @@
 //! What training reports while it runs.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::models::Epoch;
-use crate::progress::Bar;
+use crate::progress::{Bar, Progress};
 
 /// Where training stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Progress {
+pub struct Status {
     /// The epoch, from 1.
     pub epoch: usize,
     /// The epochs asked for.
@@ -24,9 +25,9 @@ pub struct Progress {
     pub seconds_left: f64,
 }
 
-impl Progress {
+impl Status {
     /// The epochs that are done, with the part of the one under way: from 0 to
-    /// [`Progress::epochs`].
+    /// [`Status::epochs`].
     pub fn position(&self) -> f64 {
         (self.epoch.max(1) - 1) as f64 + self.batch as f64 / self.batches.max(1) as f64
     }
@@ -52,7 +53,7 @@ impl Progress {
     }
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "epoch {}/{}", self.epoch, self.epochs)?;
         if self.batch < self.batches {
@@ -68,12 +69,49 @@ impl fmt::Display for Progress {
     }
 }
 
-/// A callback that shows each report on one [moving line](crate::progress), `label` in front.
-pub fn printer(label: impl fmt::Display) -> impl FnMut(&Progress) {
-    shown_on(Bar::new(label.to_string()))
+/// What hears of a training while it runs, after every epoch and at most ten times a second in
+/// between.
+///
+/// [`live_loss`](crate::figures::live_loss) draws the loss; [`Observer::new`] makes one of one's own.
+#[derive(Clone)]
+pub struct Observer(Arc<dyn Fn() -> Box<Hear> + Send + Sync>);
+
+/// A function that hears of one training.
+type Hear = dyn FnMut(&Status) + Send;
+
+impl Observer {
+    /// An observer that `begin` makes anew for every training.
+    ///
+    /// ```
+    /// use isopath::training::{Observer, Status};
+    ///
+    /// let observer = Observer::new(|| |status: &Status| println!("{status}"));
+    /// ```
+    pub fn new<F: FnMut(&Status) + Send + 'static>(
+        begin: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move || Box::new(begin())))
+    }
+
+    /// The one that shows each report on a [moving line](crate::progress).
+    pub(crate) fn line(progress: &Progress, label: &str) -> Self {
+        let (progress, label) = (progress.clone(), label.to_string());
+        Self::new(move || shown_on(progress.bar(&label)))
+    }
+
+    /// A training begins.
+    pub(crate) fn begin(&self) -> Box<dyn FnMut(&Status) + Send> {
+        (self.0)()
+    }
 }
 
-fn shown_on(bar: Bar) -> impl FnMut(&Progress) {
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+fn shown_on(bar: Bar) -> impl FnMut(&Status) + Send {
     let mut last: Option<f64> = None;
     move |progress| {
         let position = progress.position();
@@ -95,7 +133,7 @@ const UNIT: &str = "epochs";
 mod tests {
     use super::*;
 
-    fn at(epoch: usize, batch: usize) -> Progress {
+    fn at(epoch: usize, batch: usize) -> Status {
         let means = Epoch {
             loss: 0.5,
             cross_entropy: None,
@@ -103,7 +141,7 @@ mod tests {
             accuracy: Some(0.25),
             seconds: 1.,
         };
-        Progress {
+        Status {
             epoch,
             epochs: 4,
             batch,

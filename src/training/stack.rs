@@ -6,22 +6,29 @@ use std::time::Instant;
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 
+use crate::checks;
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::losses::{Lil, Terms, labels_of};
-use crate::models::{Gradient, LayerOutput, LocallyIsometric, Parameters};
+use crate::losses::{IsometricLoss, LossTerms};
+use crate::models::{LayerOutput, LocallyIsometric, Model};
+use crate::progress::Progress;
 use crate::training::train::{Sums, check_finite};
-use crate::training::{Adam, AdamParams, Epoch, History, Progress};
+use crate::training::{Adam, AdamParams, Epoch, History, Observer, Status};
 
 /// The parameters of [`train_stack`]; the defaults are the *isometry* paper's for toy sets (section
 /// 2.2).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct StackParams {
     /// Steps, each on all points; 10,000 by default.
     pub epochs: usize,
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub adam: AdamParams,
+    /// Whether a moving line shows how far the training has come; it does by default.
+    pub progress: Progress,
+    /// What hears of the training in place of the moving line; nothing by default.
+    pub observer: Option<Observer>,
 }
 
 impl Default for StackParams {
@@ -29,42 +36,55 @@ impl Default for StackParams {
         Self {
             epochs: 10_000,
             adam: AdamParams::default(),
+            progress: Progress::default(),
+            observer: None,
         }
     }
 }
 
-/// Trains all layers of `stack`, whose weights are `parameters`, together: each epoch is one step
-/// on all of `points` (N, D) along Σ_k L_k, L_k = α·L_CE,k + β·L_ISO,k.
+/// Trains all layers of a stack together: each epoch is one step on all points along Σ_k L_k, L_k =
+/// α·L_CE,k + β·L_ISO,k. Gives a history for each layer.
 ///
-/// `labels`: (N,) of u32 for each layer, coarse to fine, each finer one nested in the coarser.
-/// `loss` gives α, β and the partition of every layer; its D_M are the distances between the
-/// layer's own inputs, its D_Φ those between its representations. With
-/// [`Gradient::Cut`](crate::models::Gradient::Cut) L_k trains layer k alone.
+/// `levels` holds the points (N, D) with the labels of each layer, coarse to fine; each finer class
+/// lies in one coarser class. `loss` gives α, β and the partition of every layer; its D_M are the
+/// distances between the layer's own inputs, its D_Φ those between its representations. Where the
+/// stack [stops the gradient](crate::models::LocallyIsometricParams::stop_gradient), L_k trains layer
+/// k alone.
 ///
-/// Returns a history for each layer. `progress` is called after every epoch: losses summed over the
-/// layers, the least of their accuracies, points for images.
-///
-/// *isometry* paper, section 3.4.
+/// What is shown and heard are the losses summed over the layers, and the least of their accuracies.
 ///
 /// # Errors
-/// A parameter out of its range, not as many labels as layers, labels that do not nest or are out
-/// of range, shapes that do not fit, a loss or weights that are no longer finite, or
-/// [`Error::Interrupted`]; the weights then keep the steps that were done, and
-/// [`Parameters::histories`] their records.
+/// A parameter out of its range, not as many levels as layers, levels of different points, labels
+/// that do not nest or are out of range, shapes that do not fit, a loss or weights that are no longer
+/// finite, or [`Error::Interrupted`]; the weights then keep the steps that were done, and
+/// [`Parameters::histories`](crate::models::Parameters::histories) their records.
+///
+/// *isometry* paper, section 3.4.
 pub fn train_stack(
-    stack: &LocallyIsometric,
-    parameters: &Parameters,
-    loss: &Lil,
-    points: &Tensor,
-    labels: &[Tensor],
+    stack: &Model<LocallyIsometric>,
+    levels: &[Dataset],
+    loss: &IsometricLoss,
     params: &StackParams,
-    progress: &mut dyn FnMut(&Progress),
+) -> Result<Vec<History>> {
+    let line = || Observer::line(&params.progress, "training");
+    let observer = params.observer.clone().unwrap_or_else(line);
+    train_stack_heard(stack, levels, loss, params, &mut *observer.begin())
+}
+
+/// [`train_stack`], of which `hear` hears instead of what the parameters name.
+pub(crate) fn train_stack_heard(
+    stack: &Model<LocallyIsometric>,
+    levels: &[Dataset],
+    loss: &IsometricLoss,
+    params: &StackParams,
+    hear: &mut dyn FnMut(&Status),
 ) -> Result<Vec<History>> {
     if params.epochs == 0 {
         return Err(Error::argument("epochs", "at least 1", 0));
     }
-    check_count(stack, labels)?;
-    check_nested(labels)?;
+    let points = check_levels(stack, levels)?.dim(0)?;
+    check_nested(levels)?;
+    let parameters = stack.parameters();
     let mut adam = Adam::new(parameters, params.adam)?;
     let mut histories = vec![History::default(); stack.len()];
     parameters.begin_histories(histories.clone());
@@ -72,32 +92,25 @@ pub fn train_stack(
     for epoch in 1..=params.epochs {
         interrupt::check()?;
         let epoch_begun = Instant::now();
-        let terms = step_stack(stack, loss, points, labels, |gradients| {
-            adam.step(gradients)
-        })?;
+        let terms = step_stack(stack, levels, loss, |gradients| adam.step(gradients))?;
         let elapsed = epoch_begun.elapsed();
-        for ((history, terms), labels) in histories.iter_mut().zip(&terms).zip(labels) {
+        for ((history, terms), level) in histories.iter_mut().zip(&terms).zip(levels) {
             let mut sums = Sums::default();
-            sums.add(terms, labels)?;
+            sums.add(terms, &level.labels)?;
             history.epochs.push(sums.means(elapsed)?);
         }
-        parameters.add_epoch(
-            histories
-                .iter()
-                .filter_map(|history| history.epochs.last().cloned()),
-        );
+        parameters.add_epoch(histories.iter().filter_map(|history| history.epochs.last().cloned()));
         let means = together(&histories);
         if !means.loss.is_finite() {
             let expected =
                 format!("finite numbers in epoch {epoch} (a smaller learning rate may help)");
             return Err(Error::argument("loss", expected, means.loss));
         }
-        let images_per_second = (epoch * points.dim(0)?) as f64 / begun.elapsed().as_secs_f64();
-        let seconds_left = ((params.epochs - epoch) * points.dim(0)?) as f64 / images_per_second;
-        let epochs = params.epochs;
-        progress(&Progress {
+        let images_per_second = (epoch * points) as f64 / begun.elapsed().as_secs_f64();
+        let seconds_left = ((params.epochs - epoch) * points) as f64 / images_per_second;
+        hear(&Status {
             epoch,
-            epochs,
+            epochs: params.epochs,
             batch: 1,
             batches: 1,
             means,
@@ -112,7 +125,7 @@ pub fn train_stack(
 /// One step of [`train_stack`]: L_k of every layer and the gradients of their sum, which `update`
 /// then follows.
 ///
-/// The terms, coarse to fine, are those before the step. Layers with [`Gradient::Cut`] share
+/// The terms, coarse to fine, are those before the step. Layers without each other's gradients share
 /// nothing but their inputs: as soon as a layer's outputs are there, its loss and gradients may be
 /// computed beside the next layer's outputs. The same numbers whatever the number of threads.
 ///
@@ -120,21 +133,19 @@ pub fn train_stack(
 /// As [`stack_terms`], and those of `update`.
 pub fn step_stack(
     stack: &LocallyIsometric,
-    loss: &Lil,
-    points: &Tensor,
-    labels: &[Tensor],
+    levels: &[Dataset],
+    loss: &IsometricLoss,
     update: impl FnOnce(&GradStore) -> Result<()> + Send,
-) -> Result<Vec<Terms>> {
-    check_count(stack, labels)?;
+) -> Result<Vec<LossTerms>> {
+    let points = check_levels(stack, levels)?;
     // On a thread of the pool, as `training::step`.
     rayon::scope(|_| {
-        let (terms, gradients) = match stack.gradient() {
-            Gradient::Cut => layer_by_layer(stack, loss, points, labels)?,
-            Gradient::Through => {
-                let terms = stack_terms(stack, loss, points, labels)?;
-                let gradients = total(&terms)?.backward()?;
-                (terms, gradients)
-            }
+        let (terms, gradients) = if stack.stops_gradient() {
+            layer_by_layer(stack, points, levels, loss)?
+        } else {
+            let terms = stack_terms(stack, levels, loss)?;
+            let gradients = total(&terms)?.backward()?;
+            (terms, gradients)
         };
         update(&gradients)?;
         Ok(terms)
@@ -144,22 +155,23 @@ pub fn step_stack(
 /// The terms and gradients of layers that do not reach one another.
 fn layer_by_layer(
     stack: &LocallyIsometric,
-    loss: &Lil,
     points: &Tensor,
-    labels: &[Tensor],
-) -> Result<(Vec<Terms>, GradStore)> {
-    let follow = |out: &LayerOutput, labels: &Tensor| -> Result<(Terms, GradStore)> {
+    levels: &[Dataset],
+    loss: &IsometricLoss,
+) -> Result<(Vec<LossTerms>, GradStore)> {
+    let follow = |out: &LayerOutput, labels: &Tensor| -> Result<(LossTerms, GradStore)> {
         let terms = terms_of(loss, out, labels)?;
         let gradients = terms.loss.backward()?;
         Ok((terms, gradients))
     };
-    let mut layers: Vec<Option<Result<(Terms, GradStore)>>> = labels.iter().map(|_| None).collect();
+    let mut layers: Vec<Option<Result<(LossTerms, GradStore)>>> =
+        levels.iter().map(|_| None).collect();
     rayon::scope(|scope| -> Result<()> {
         let mut before: Option<LayerOutput> = None;
-        for (index, (layer, labels)) in layers.iter_mut().zip(labels).enumerate() {
+        for (index, (layer, level)) in layers.iter_mut().zip(levels).enumerate() {
             let out = stack.output(index, points, before.as_ref())?;
             before = Some(out.clone());
-            scope.spawn(move |_| *layer = Some(follow(&out, labels)));
+            scope.spawn(move |_| *layer = Some(follow(&out, &level.labels)));
         }
         Ok(())
     })?;
@@ -172,60 +184,57 @@ fn layer_by_layer(
     Ok((terms, gradients))
 }
 
-/// L_k of every layer with its parts, coarse to fine; see [`train_stack`].
+/// L_k of every layer with its terms, coarse to fine; see [`train_stack`].
 ///
 /// # Errors
-/// Not as many labels as layers, labels out of range, or shapes that do not fit.
+/// Not as many levels as layers, labels out of range, or shapes that do not fit.
 pub fn stack_terms(
     stack: &LocallyIsometric,
-    loss: &Lil,
-    points: &Tensor,
-    labels: &[Tensor],
-) -> Result<Vec<Terms>> {
-    check_count(stack, labels)?;
-    let outputs = stack.outputs(points)?;
-    let pairs = outputs.iter().zip(labels);
-    pairs
-        .map(|(out, labels)| terms_of(loss, out, labels))
-        .collect()
+    levels: &[Dataset],
+    loss: &IsometricLoss,
+) -> Result<Vec<LossTerms>> {
+    let outputs = stack.outputs(check_levels(stack, levels)?)?;
+    let pairs = outputs.iter().zip(levels);
+    pairs.map(|(out, level)| terms_of(loss, out, &level.labels)).collect()
 }
 
-fn terms_of(loss: &Lil, out: &LayerOutput, labels: &Tensor) -> Result<Terms> {
+fn terms_of(loss: &IsometricLoss, out: &LayerOutput, labels: &Tensor) -> Result<LossTerms> {
     loss.terms_of(&out.input, &out.representation, &out.logits, labels)
 }
 
-fn check_count(stack: &LocallyIsometric, labels: &[Tensor]) -> Result<()> {
-    if labels.len() != stack.len() {
-        return Err(Error::argument(
-            "labels",
-            format!("{}, one for each layer", stack.len()),
-            labels.len(),
-        ));
+/// The points of a level for each layer, all the same.
+fn check_levels<'a>(stack: &LocallyIsometric, levels: &'a [Dataset]) -> Result<&'a Tensor> {
+    let Some(first) = levels.first().filter(|_| levels.len() == stack.len()) else {
+        let expected = format!("{}, one for each layer", stack.len());
+        return Err(Error::argument("levels", expected, levels.len()));
+    };
+    let points = &first.inputs;
+    match levels.iter().find(|level| level.inputs.dims() != points.dims()) {
+        Some(other) => {
+            let expected = format!("{:?}, the same points at every level", points.dims());
+            Err(Error::shape("train_stack", "inputs", expected, other.inputs.dims()))
+        }
+        None => Ok(points),
     }
-    Ok(())
 }
 
-/// Whether each finer class lies in one coarser class.
+/// Whether each finer class lies in one coarser class; levels coarse to fine.
 ///
 /// # Errors
 /// Two points that share a finer class and not the coarser one, or labels that are not (N,) of u32
 /// with one N.
-pub fn check_nested(labels: &[Tensor]) -> Result<()> {
-    let n = labels.first().map_or(0, Tensor::elem_count);
-    let levels = labels
-        .iter()
-        .map(|labels| labels_of(labels, n))
-        .collect::<Result<Vec<_>>>()?;
-    for (level, pair) in levels.windows(2).enumerate() {
+pub fn check_nested(levels: &[Dataset]) -> Result<()> {
+    let n = levels.first().map_or(0, Dataset::len);
+    let labels = |level: &Dataset| checks::labels("check_nested", &level.labels, n, None);
+    let labels = levels.iter().map(labels).collect::<Result<Vec<_>>>()?;
+    for (level, pair) in labels.windows(2).enumerate() {
         let mut parents = BTreeMap::new();
         for (coarse, fine) in pair[0].iter().zip(&pair[1]) {
             let parent = *parents.entry(fine).or_insert(coarse);
             if parent != coarse {
                 let expected = "labels that nest: each finer class inside one coarser class";
-                let got = format!(
-                    "class {fine} of level {} lies in both {parent} and {coarse}",
-                    level + 1
-                );
+                let got =
+                    format!("class {fine} of level {} lies in both {parent} and {coarse}", level + 1);
                 return Err(Error::argument("labels", expected, got));
             }
         }
@@ -234,7 +243,7 @@ pub fn check_nested(labels: &[Tensor]) -> Result<()> {
 }
 
 /// Σ_k L_k.
-fn total(terms: &[Terms]) -> Result<Tensor> {
+fn total(terms: &[LossTerms]) -> Result<Tensor> {
     let losses: Vec<Tensor> = terms.iter().map(|terms| terms.loss.clone()).collect();
     Ok(Tensor::stack(&losses, 0)?.sum_all()?)
 }

@@ -7,18 +7,19 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
-use crate::datasets::Augmentation;
-use crate::digest::{numbers, of_numbers};
+use crate::datasets::{Augmentation, Dataset};
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::losses::{Loss, Terms};
+use crate::io::digest::{numbers, of_numbers};
+use crate::losses::{Loss, LossTerms};
 use crate::metrics;
-use crate::models::{Network, Origin, Parameters};
+use crate::models::{Model, Network, Origin, Parameters};
+use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::training::average::Average;
 use crate::training::checkpoint::{self, Run};
 use crate::training::optimizer::State;
-use crate::training::{Epoch, History, Optimizer, Progress, Schedule};
+use crate::training::{Epoch, History, Observer, Optimizer, Schedule, Status};
 
 /// Between two reports inside an epoch.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -27,13 +28,15 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 const REFRESHING: usize = 100;
 
 /// The parameters of a run; the defaults are the *isometry* paper's for MNIST (section 2.2).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TrainParams {
     /// How often every image is seen; 5 by default.
     pub epochs: usize,
-    /// Images a step; 100 by default. The last batch of an epoch takes what is left. One batch of
-    /// all images keeps their order.
+    /// Inputs a step; 100 by default. One batch of all inputs keeps their order.
     pub batch_size: usize,
+    /// What becomes of the inputs that are left at the end of an epoch; they make a smaller batch
+    /// by default.
+    pub last_batch: LastBatch,
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub optimizer: Optimizer,
@@ -53,6 +56,20 @@ pub struct TrainParams {
     pub context: String,
     /// A file that is written after every epoch and taken up again if it is there; none by default.
     pub checkpoint: Option<PathBuf>,
+    /// Whether a moving line shows how far the training has come; it does by default.
+    pub progress: Progress,
+    /// What hears of the training in place of the moving line; nothing by default.
+    pub observer: Option<Observer>,
+}
+
+/// What becomes of the inputs that do not fill the last batch of an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LastBatch {
+    /// They make a smaller batch.
+    #[default]
+    Keep,
+    /// They are left out of this epoch; another epoch's order leaves out others.
+    Drop,
 }
 
 impl Default for TrainParams {
@@ -60,6 +77,7 @@ impl Default for TrainParams {
         Self {
             epochs: 5,
             batch_size: 100,
+            last_batch: LastBatch::default(),
             optimizer: Optimizer::default(),
             schedule: Schedule::default(),
             average: false,
@@ -67,6 +85,8 @@ impl Default for TrainParams {
             seed: 0,
             context: String::new(),
             checkpoint: None,
+            progress: Progress::default(),
+            observer: None,
         }
     }
 }
@@ -87,60 +107,107 @@ impl TrainParams {
     }
 }
 
-/// Trains `network`, whose weights are `parameters`, on `images` (N, …) and `labels` (N,) of u32 to
-/// make `loss` small.
+/// Trains `model` on `data` to make `loss` small, and gives its history.
 ///
-/// Every epoch goes through the images once, in an order of its own that depends on the seed and
-/// the epoch alone. The numbers are the same for the same seed, on any number of threads, and
-/// whether or not the run was interrupted: with [`TrainParams::checkpoint`] a run goes on after the
-/// last epoch that was finished, and one that is finished already only loads its weights. A
-/// checkpoint may be taken further with more `epochs` at a constant learning rate; one of another
-/// run (other hyper-parameters, data or initial weights) is refused.
-///
-/// `progress` is called after every epoch and at most ten times a second in between; see
-/// [`printer`](crate::training::printer).
+/// Every epoch goes through the inputs once, in an order of its own that depends on the seed and the
+/// epoch alone. The numbers are the same for the same seed, on any number of threads, and whether or
+/// not the run was interrupted: with [`TrainParams::checkpoint`] a run goes on after the last epoch
+/// that was finished, and one that is finished already only loads its weights. A checkpoint may be
+/// taken further with more `epochs` at a constant learning rate; one of another run (other
+/// hyper-parameters, data or initial weights) is refused.
 ///
 /// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the
-/// steps that were done, [`Parameters::history`] the epochs that were finished, and the checkpoint,
-/// if there is one, the last of them: the same call then goes on from there. (Before the end of the
-/// first epoch there is no file yet, and the same call begins with the weights as they are; a
-/// network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
-/// step, not yet their mean.
+/// steps that were done, [`Model::history`] the epochs that were finished, and the checkpoint, if
+/// there is one, the last of them: the same call then goes on from there. (Before the end of the
+/// first epoch there is no file yet, and the same call begins with the weights as they are; a network
+/// built anew begins anew.) With [`TrainParams::average`] the weights are those of the last step, not
+/// yet their mean.
+///
+/// # Shapes
+/// Inputs (N, …) as the network takes them, labels (N,) of u32 below its number of classes.
+///
+/// # Errors
+/// A parameter out of its range, shapes that do not fit, labels out of range, a last batch of one
+/// input that the network cannot be trained on, a checkpoint of another run, a file that cannot be
+/// written, a loss or weights that are no longer finite, or [`Error::Interrupted`].
 ///
 /// *isometry* paper, section 2.2: five epochs, batches of 100, Adam.
 ///
-/// # Errors
-/// A parameter out of its range, shapes that do not fit, labels out of range, a checkpoint of
-/// another run, a file that cannot be written, a loss or weights that are no longer finite, or
-/// [`Error::Interrupted`].
-pub fn train(
-    network: &dyn Network,
-    parameters: &Parameters,
+/// ```
+/// use isopath::prelude::*;
+///
+/// let rings = datasets::entangled_rings(&RingsParams { points: 40, ..RingsParams::default() })?.dataset()?;
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 20, 20, 2], Activation::Tanh, vb))?;
+/// let params = TrainParams { epochs: 2, ..TrainParams::default() };
+/// let history = train(&network, &rings, &IsometricLoss::new(1.), &params)?;
+/// assert_eq!(history.epochs.len(), 2);
+/// # Ok::<(), isopath::Error>(())
+/// ```
+pub fn train<N: Network + 'static>(
+    model: &Model<N>,
+    data: &Dataset,
     loss: &dyn Loss,
-    images: &Tensor,
-    labels: &Tensor,
     params: &TrainParams,
-    progress: &mut dyn FnMut(&Progress),
+) -> Result<History> {
+    let line = || Observer::line(&params.progress, "training");
+    let observer = params.observer.clone().unwrap_or_else(line);
+    train_heard(model, data, loss, params, &mut *observer.begin())
+}
+
+/// [`train`], of which `hear` hears instead of what the parameters name.
+pub(crate) fn train_heard<N: Network + 'static>(
+    model: &Model<N>,
+    data: &Dataset,
+    loss: &dyn Loss,
+    params: &TrainParams,
+    hear: &mut dyn FnMut(&Status),
 ) -> Result<History> {
     params.validate()?;
-    let n = match images.dims().first() {
-        Some(&n) if n > 0 => n,
-        _ => {
-            return Err(Error::shape(
-                "train",
-                "images",
-                "(N, …), N at least 1",
-                images.dims(),
-            ));
+    check_last_batch(model, data, loss, params)?;
+    run(model, model.parameters(), data, loss, params, hear)
+}
+
+/// # Errors
+/// The last batch would be one input, and the network, whose normalisations need more, refuses it: to
+/// be found out now and not at the end of the first epoch.
+fn check_last_batch<N: Network + 'static>(
+    model: &Model<N>,
+    data: &Dataset,
+    loss: &dyn Loss,
+    params: &TrainParams,
+) -> Result<()> {
+    let left = data.len() % params.batch_size;
+    if left != 1 || params.last_batch == LastBatch::Drop || !model.is_training() {
+        return Ok(());
+    }
+    // On copies, whose running statistics may move.
+    match loss.loss(&model.freeze()?, &data.first(1)?) {
+        Ok(_) => Ok(()),
+        Err(reason) => {
+            let size = params.batch_size;
+            let expected = format!(
+                "one that leaves no last batch of a single input of {} ({reason}); \
+                 `last_batch: LastBatch::Drop` leaves it out",
+                data.len()
+            );
+            Err(Error::argument("batch_size", expected, size))
         }
-    };
-    if labels.dims() != [n] {
-        return Err(Error::shape(
-            "train",
-            "labels",
-            format!("({n},), one for each image"),
-            labels.dims(),
-        ));
+    }
+}
+
+fn run(
+    network: &dyn Network,
+    parameters: &Parameters,
+    data: &Dataset,
+    loss: &dyn Loss,
+    params: &TrainParams,
+    hear: &mut dyn FnMut(&Status),
+) -> Result<History> {
+    let Dataset { inputs, labels, .. } = data;
+    let n = data.len();
+    if n == 0 || labels.dims() != [n] {
+        let expected = format!("({n},), one for each of at least one input");
+        return Err(Error::shape("train", "labels", expected, labels.dims()));
     }
     let mut state = State::new(parameters, params.optimizer)?;
     let average = if params.average {
@@ -152,7 +219,7 @@ pub fn train(
     let (mut checkpoint, mut _origin) = (None, None);
     if let Some(path) = &params.checkpoint {
         let begun = begun(parameters, path)?;
-        let run = describe(&begun, loss, images, labels, params)?;
+        let run = describe(&begun, loss, data, params)?;
         history = checkpoint::load(path, &run, parameters, &mut state, average.as_ref())?
             .unwrap_or_default();
         (checkpoint, _origin) = (
@@ -174,26 +241,32 @@ pub fn train(
     }
 
     parameters.begin_histories(vec![history.clone()]);
-    let batches = n.div_ceil(params.batch_size);
+    let batches = match params.last_batch {
+        LastBatch::Keep => n.div_ceil(params.batch_size),
+        LastBatch::Drop => (n / params.batch_size).max(1),
+    };
+    // Inputs of an epoch.
+    let all = n.min(batches * params.batch_size);
     let first = history.epochs.len();
     let begun = Instant::now();
     let rng = Rng::new(params.seed);
     for epoch in first..params.epochs {
-        let order = order(&rng, epoch, n, params, images.device())?;
+        let order = order(&rng, epoch, n, params, inputs.device())?;
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
         for batch in 0..batches {
             interrupt::check()?;
-            let (x, t) = take(images, labels, order.as_ref(), batch, params)?;
+            let drawn = take(data, order.as_ref(), batch, params)?;
             let mut draws = rng.stream(format!("augmentation of epoch {epoch}, batch {batch}"));
-            let x = params.augmentation.apply(&x, &mut draws)?;
+            let x = params.augmentation.apply(&drawn.inputs, &mut draws)?;
+            let drawn = data.part(x, drawn.labels);
             let factor = params
                 .schedule
                 .factor(epoch * batches + batch, params.epochs * batches);
-            let terms = step(network, loss, &x, &t, |gradients| {
+            let terms = step(network, loss, &drawn, |gradients| {
                 state.step(params.optimizer, factor, gradients)
             })?;
-            sums.add(&terms, &t)?;
+            sums.add(&terms, &drawn.labels)?;
             if let Some(average) = &average {
                 average.add(parameters, epoch * batches + batch + 1)?;
             }
@@ -219,12 +292,12 @@ pub fn train(
                     checkpoint::save(path, run, parameters, &state, average.as_ref(), &history)?;
                 }
             }
-            let seen = (epoch - first) * n + sums.images;
+            let seen = (epoch - first) * all + sums.images;
             let images_per_second = seen as f64 / begun.elapsed().as_secs_f64();
-            let left = (params.epochs - epoch) * n - sums.images;
+            let left = (params.epochs - epoch) * all - sums.images;
             let seconds_left = left as f64 / images_per_second;
             let (epoch, epochs, batch) = (epoch + 1, params.epochs, batch + 1);
-            progress(&Progress {
+            hear(&Status {
                 epoch,
                 epochs,
                 batch,
@@ -237,12 +310,12 @@ pub fn train(
     }
     if let Some(average) = &average {
         average.apply(parameters)?;
-        let order = order(&rng, params.epochs, n, params, images.device())?;
+        let order = order(&rng, params.epochs, n, params, inputs.device())?;
         for batch in 0..REFRESHING {
             interrupt::check()?;
-            let (x, _) = take(images, labels, order.as_ref(), batch % batches, params)?;
+            let drawn = take(data, order.as_ref(), batch % batches, params)?;
             let mut draws = rng.stream(format!("augmentation of refreshing batch {batch}"));
-            network.forward(&params.augmentation.apply(&x, &mut draws)?)?;
+            network.forward(&params.augmentation.apply(&drawn.inputs, &mut draws)?)?;
         }
     }
     Ok(history)
@@ -263,23 +336,18 @@ pub(super) fn check_finite(parameters: &Parameters, epochs: usize) -> Result<()>
     }
 }
 
-/// Images and labels of a batch.
+/// A batch of an epoch.
 fn take(
-    images: &Tensor,
-    labels: &Tensor,
+    data: &Dataset,
     order: Option<&Tensor>,
     batch: usize,
     params: &TrainParams,
-) -> Result<(Tensor, Tensor)> {
-    let Some(order) = order else {
-        return Ok((images.clone(), labels.clone()));
-    };
+) -> Result<Dataset> {
+    let Some(order) = order else { return Ok(data.clone()) };
     let start = batch * params.batch_size;
     let rows = order.narrow(0, start, params.batch_size.min(order.elem_count() - start))?;
-    Ok((
-        images.index_select(&rows, 0)?,
-        labels.index_select(&rows, 0)?,
-    ))
+    let picked = |tensor: &Tensor| tensor.index_select(&rows, 0);
+    Ok(data.part(picked(&data.inputs)?, picked(&data.labels)?))
 }
 
 /// The order of the images in an epoch; one batch of all images needs none.
@@ -304,21 +372,20 @@ fn order(
 /// One step: the loss of a batch and its gradients, which `update` then follows, as
 /// [`Adam::step`](super::Adam::step).
 ///
-/// `x`: (N, …); `labels`: (N,) of u32. The terms are those before the step.
+/// The terms are those before the step.
 ///
 /// # Errors
 /// As [`Loss::terms`], and those of `update`.
 pub fn step(
     network: &dyn Network,
     loss: &dyn Loss,
-    x: &Tensor,
-    labels: &Tensor,
+    batch: &Dataset,
     update: impl FnOnce(&GradStore) -> Result<()> + Send,
-) -> Result<Terms> {
+) -> Result<LossTerms> {
     // On a thread of the pool: a kernel that needs a second one then finds it awake, and waits for
     // no hand-over.
     rayon::scope(|_| {
-        let terms = loss.terms(network, x, labels)?;
+        let terms = loss.terms(network, batch)?;
         update(&terms.loss.backward()?)?;
         Ok(terms)
     })
@@ -365,12 +432,11 @@ impl Drop for KeepOrigin<'_> {
 fn describe(
     begun: &str,
     loss: &dyn Loss,
-    images: &Tensor,
-    labels: &Tensor,
+    data: &Dataset,
     params: &TrainParams,
 ) -> Result<Run> {
     // All labels, but only some of the images: enough to tell two data sets from one another.
-    let some = images.narrow(0, 0, images.dim(0)?.min(100))?;
+    let some = data.first(100)?.inputs;
     // Only a schedule depends on how long the run will be.
     let schedule = match params.schedule {
         Schedule::Constant => "constant".to_string(),
@@ -383,13 +449,16 @@ fn describe(
         "schedule": schedule,
         "augmentation": format!("{:?}", params.augmentation),
         "seed": params.seed,
-        "shape of the images": images.dims(),
+        "shape of the images": data.inputs.dims(),
         "digest of the images": of_numbers(numbers(&some)?),
-        "digest of the labels": of_numbers(numbers(labels)?),
+        "digest of the labels": of_numbers(numbers(&data.labels)?),
         "digest of the initial weights": begun,
     });
     if params.average {
         run["average"] = true.into();
+    }
+    if params.last_batch != LastBatch::default() {
+        run["last batch"] = format!("{:?}", params.last_batch).into();
     }
     if !params.context.is_empty() {
         run["context"] = params.context.as_str().into();
@@ -411,7 +480,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn add(&mut self, terms: &Terms, labels: &Tensor) -> Result<()> {
+    pub(super) fn add(&mut self, terms: &LossTerms, labels: &Tensor) -> Result<()> {
         let count = labels.elem_count();
         let add = |sum: &mut Option<Tensor>, mean: Option<&Tensor>| -> Result<()> {
             if let Some(mean) = mean {

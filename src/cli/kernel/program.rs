@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use isopath::digest::of_file;
-use isopath::files::write_whole;
+use isopath::io::digest::of_file;
+use isopath::io::files::write_whole;
 
 use super::super::command::{command, run};
 use super::super::files::{at, entries};

@@ -3,17 +3,17 @@
 use candle_core::Tensor;
 
 use super::{Pair, Settings, ends};
-use crate::attacks::{Goal, PgdParams, pgd};
+use crate::attacks::{Attack as _, Goal, Pgd};
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
-use crate::losses::CrossEntropy;
 use crate::models::Network;
 
 /// Images changed by an attack, and the pairs of them that the network gives one wrong class.
 #[derive(Clone, Debug)]
 pub struct Misled {
-    /// (2 · pairs, 3, H, W): both images of every pair, one after the other.
-    pub images: Tensor,
-    /// Their class is the wrong one; their indices count `images`.
+    /// Images (2 · pairs, 3, H, W), both of every pair one after the other, with their true labels.
+    pub data: Dataset,
+    /// Their class is the wrong one; their indices count `data`.
     pub pairs: Vec<Pair>,
     /// How many pairs were attacked.
     pub attacked: usize,
@@ -26,63 +26,50 @@ pub struct Misled {
 /// If those pairs are connected inside the wrong class as right ones are inside theirs, then a
 /// connection says nothing of what the images show.
 ///
-/// `images` (N, 3, H, W) are those that the pairs' indices count.
+/// `data` holds the images (N, 3, H, W) that the pairs' indices count.
 ///
 /// # Errors
 /// No pairs, an index or a class that there is not, images that the network does not take, or no
 /// pair that could be misled.
 pub fn mislead(
     network: &dyn Network,
-    images: &Tensor,
+    data: &Dataset,
     pairs: &[Pair],
-    classes: u32,
     settings: &Settings,
 ) -> Result<Misled> {
+    let classes = data.classes.len() as u32;
     let wrong = |pair: &Pair| (pair.class + classes / 2) % classes.max(1);
     let labels: Vec<u32> = pairs.iter().map(wrong).collect();
-    let labels = Tensor::from_vec(labels, pairs.len(), images.device())?;
-    let params = PgdParams {
-        goal: Goal::Targeted(labels.clone()),
+    let labels = Tensor::from_vec(labels, pairs.len(), data.inputs.device())?;
+    let attack = Pgd {
+        goal: Goal::Targeted(labels),
         alpha: settings.eps / 4.,
         steps: 20,
         batch_size: settings.batch_size,
-        ..PgdParams::default()
+        progress: settings.progress.clone(),
+        ..Pgd::default()
     };
-    let [starts, ends] = ends(images, pairs, settings)?;
-    let attacked = |images: &Tensor| {
-        pgd(
-            network,
-            &CrossEntropy,
-            images,
-            &labels,
-            settings.eps,
-            &params,
-        )
+    let truth = |end: usize| -> Result<Dataset> {
+        let rows: Vec<usize> = pairs.iter().map(|pair| pair.test_index[end]).collect();
+        let images = ends(data, pairs, settings)?[end].clone();
+        Ok(data.part(images, data.select(&rows)?.labels))
     };
-    let (starts, ends) = (attacked(&starts)?, attacked(&ends)?);
-    let reached =
-        |at: usize| starts.success.get(at) == Some(&true) && ends.success.get(at) == Some(&true);
+    let found = [0, 1].map(|end| attack.attack(network, &truth(end)?, settings.eps));
+    let [starts, ends] = found;
+    let (starts, ends) = (starts?, ends?);
+    let reached = |at: usize| starts.success[at] && ends.success[at];
     let (mut rows, mut misled) = (Vec::new(), Vec::new());
     for (at, pair) in pairs.iter().enumerate().filter(|(at, _)| reached(*at)) {
-        misled.push(Pair {
-            class: wrong(pair),
-            test_index: [2 * misled.len(), 2 * misled.len() + 1],
-        });
-        rows.extend([
-            starts.images.narrow(0, at, 1)?,
-            ends.images.narrow(0, at, 1)?,
-        ]);
+        let index = 2 * misled.len();
+        misled.push(Pair { class: wrong(pair), test_index: [index, index + 1] });
+        rows.extend([starts.data.range(at, 1)?, ends.data.range(at, 1)?]);
     }
     if rows.is_empty() {
-        return Err(Error::argument(
-            "eps",
-            "enough to mislead the network about one pair",
-            settings.eps,
-        ));
+        let expected = "large enough to mislead the network about at least one pair; increase it";
+        return Err(Error::argument("eps", expected, settings.eps));
     }
-    Ok(Misled {
-        images: Tensor::cat(&rows, 0)?,
-        pairs: misled,
-        attacked: pairs.len(),
-    })
+    let images: Vec<&Tensor> = rows.iter().map(|row| &row.inputs).collect();
+    let labels: Vec<&Tensor> = rows.iter().map(|row| &row.labels).collect();
+    let data = data.part(Tensor::cat(&images, 0)?, Tensor::cat(&labels, 0)?);
+    Ok(Misled { data, pairs: misled, attacked: pairs.len() })
 }

@@ -1,13 +1,12 @@
 //! Table 1 and beyond in numbers.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Serialize;
 
 use super::{Connection, Space};
 use crate::error::{Error, Result};
-use crate::experiments::median;
+use crate::statistics::{Proportion, median, phi};
 use crate::models::ResNetParams;
 use crate::paths::Verdict;
 use crate::scale::Scale;
@@ -139,74 +138,6 @@ fn by_space(connections: &[Connection]) -> BTreeMap<Space, Vec<&Connection>> {
     spaces
 }
 
-/// A share and what is known of it: Wilson's 95 % interval,
-/// (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n), z = 1.96.
-///
-/// Right at shares of 0 and 1 too, where the usual interval has no width: 25 of 25 leave 0.867 to
-/// 1.
-///
-/// Paper: Wilson, *J. Am. Stat. Assoc.* 22, 209 (1927).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Proportion {
-    /// How many.
-    pub count: usize,
-    /// Of how many.
-    pub of: usize,
-    /// count / of, in [0, 1]; 0 of none is NaN.
-    pub share: f64,
-    /// The lower end of the interval; 0 of none.
-    pub low: f64,
-    /// The upper end; 1 of none.
-    pub high: f64,
-}
-
-impl Proportion {
-    /// `count` of `of`.
-    pub fn new(count: usize, of: usize) -> Self {
-        const Z: f64 = 1.959_963_984_540_054;
-        let (share, n) = (count as f64 / of as f64, of as f64);
-        if of == 0 {
-            return Self {
-                count,
-                of,
-                share,
-                low: 0.,
-                high: 1.,
-            };
-        }
-        let (centre, scale) = (share + Z * Z / (2. * n), 1. + Z * Z / n);
-        let width = Z * (share * (1. - share) / n + Z * Z / (4. * n * n)).sqrt();
-        // Where the interval ends at 0 or 1, rounding would leave a little.
-        let low = if count == 0 {
-            0.
-        } else {
-            (centre - width) / scale
-        };
-        let high = if count == of {
-            1.
-        } else {
-            (centre + width) / scale
-        };
-        Self {
-            count,
-            of,
-            share,
-            low,
-            high,
-        }
-    }
-}
-
-/// `0.760 (0.566–0.885)`: share and interval.
-impl fmt::Display for Proportion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            share, low, high, ..
-        } = self;
-        write!(f, "{share:.3} ({low:.3}–{high:.3})")
-    }
-}
-
 /// Which pairs two networks connect by a straight line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Agreement {
@@ -264,11 +195,7 @@ impl Agreement {
     /// φ, the correlation of the two verdicts: 1 if they always agree, 0 if they have nothing in
     /// common; NaN where a network connects all pairs, or none.
     pub fn phi(&self) -> f64 {
-        let [first, second, all] = self.margins();
-        let product = |a: usize, b: usize| a as f64 * b as f64;
-        let difference =
-            product(self.both, self.neither) - product(self.only_first, self.only_second);
-        difference / (first * (all - first) * second * (all - second)).sqrt()
+        phi([[self.both, self.only_first], [self.only_second, self.neither]])
     }
 
     /// How many pairs the first connects, how many the second, how many there are.
@@ -368,7 +295,7 @@ impl SpaceSummary {
                 .filter(|found| found.verdict == Verdict::Nonlinear)
         };
         let over_bands =
-            |value: fn(&Connection) -> f64| median(bands().map(|found| value(found)).collect());
+            |value: fn(&Connection) -> f64| median(&bands().map(|found| value(found)).collect::<Vec<f64>>());
         let mut iterations = BTreeMap::new();
         for found in bands() {
             *iterations.entry(found.iterations).or_default() += 1;

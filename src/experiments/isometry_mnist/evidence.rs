@@ -1,15 +1,19 @@
 //! Robustness, or a gradient that leads the attacker astray? What a reader can check.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Tensor};
 use serde::Serialize;
 
-use super::{Curves, Settings, Trained};
-use crate::attacks::{PgdParams, gradient, gradient_cosine, pgd, transfer};
+use super::{Curves, Networks, Settings, Trained};
+use crate::attacks::{Attack as _, Pgd, gradient, gradient_cosine};
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
-use crate::experiments::median;
 use crate::interrupt;
-use crate::losses::{CrossEntropy, Loss};
-use crate::progress::Bar;
+use crate::losses::CrossEntropy;
+use crate::metrics::accuracy;
+use crate::progress::Progress;
+use crate::statistics::median;
 
 /// How the gradients of both losses compare, for one network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,52 +29,39 @@ pub struct Angle {
 }
 
 /// Compares ∇ₓ L_CE with the two parts of ∇ₓ L (*isometry*, section 3.2) for the first network of
-/// each β.
-///
-/// `x` (N, …) and `labels` (N,) of u32 are taken in batches of [`Settings::batch_size`].
+/// each β, in batches of [`Settings::batch_size`].
 ///
 /// # Errors
-/// As [`gradient`]; also no images.
+/// As [`gradient`].
 pub fn gradient_angles(
-    networks: &[Vec<Trained>],
+    networks: &Networks,
     settings: &Settings,
-    x: &Tensor,
-    labels: &Tensor,
+    data: &Dataset,
 ) -> Result<Vec<Angle>> {
-    networks
-        .iter()
-        .filter_map(|runs| runs.first())
-        .map(|trained| angle(trained, settings, x, labels))
-        .collect()
+    let first = networks.first_seed();
+    first.runs.iter().map(|run| angle(&run.result, settings, data)).collect()
 }
 
-fn angle(trained: &Trained, settings: &Settings, x: &Tensor, labels: &Tensor) -> Result<Angle> {
+fn angle(trained: &Trained, settings: &Settings, data: &Dataset) -> Result<Angle> {
     let loss = settings.loss(trained.beta);
+    let network = trained.network.freeze()?;
     let (mut cosines, mut cross_entropy, mut isometric) = (Vec::new(), Vec::new(), Vec::new());
-    let rows = x.dim(0)?;
-    for first in (0..rows).step_by(settings.batch_size.max(1)) {
+    for batch in data.batches(settings.batch_size)? {
         interrupt::check()?;
-        let size = settings.batch_size.max(1).min(rows - first);
-        let (x, labels) = (x.narrow(0, first, size)?, labels.narrow(0, first, size)?);
-        let cosine = gradient_cosine(&trained.network, &CrossEntropy, &loss, &x, &labels)?;
+        let cosine = gradient_cosine(&network, &CrossEntropy, &loss, &batch)?;
         cosines.extend(cosine.per_sample.into_iter().flatten());
-        let part = gradient(&trained.network, &CrossEntropy, &x, &labels)?;
-        let whole = gradient(&trained.network, &loss, &x, &labels)?;
+        let part = gradient(&network, &CrossEntropy, &batch)?;
+        let whole = gradient(&network, &loss, &batch)?;
         isometric.extend(norms(&(whole - &part)?)?);
         cross_entropy.extend(norms(&part)?);
     }
     if cosines.is_empty() {
-        return Err(Error::argument(
-            "images",
-            "at least one with a gradient",
-            rows,
-        ));
+        return Err(Error::argument("images", "at least one with a gradient", data.len()));
     }
-    let cosine = cosines.iter().sum::<f64>() / cosines.len() as f64;
-    let median = |values| median(values).unwrap_or(f64::NAN);
+    let median = |values: Vec<f64>| median(&values).unwrap_or(f64::NAN);
     Ok(Angle {
         beta: trained.beta,
-        cosine,
+        cosine: cosines.iter().sum::<f64>() / cosines.len() as f64,
         cross_entropy: median(cross_entropy),
         isometric: median(isometric),
     })
@@ -96,87 +87,61 @@ pub struct Strength {
     pub accuracy: Vec<f64>,
 }
 
-/// PGD of growing strength in the ball of radius `eps` along both losses, and images made on a β =
-/// 0 network.
+/// PGD of growing strength in the ball of radius `eps` along both losses, and images made on a β = 0
+/// network; from weak to strong.
 ///
 /// The steps are ε/5 long for ten steps and ε/10 for forty; the restarts start at random in the
 /// ball. The transferred images come from forty steps along the cross-entropy on the last β = 0
 /// network, which is another seed's than the attacked one where there are several seeds.
 ///
-/// `x` (N, …), `labels` (N,) of u32; `bar` counts the attacks.
-///
 /// # Errors
-/// As [`pgd`]; also no network.
+/// As [`Attack::attack`]; also no network with β = 0.
 pub fn attack_strength(
-    networks: &[Vec<Trained>],
+    networks: &Networks,
     settings: &Settings,
-    x: &Tensor,
-    labels: &Tensor,
+    data: &Dataset,
     eps: f64,
-    bar: &Bar,
 ) -> Result<Vec<Strength>> {
-    let batch_size = settings.batch_size;
-    let ten = PgdParams {
+    let source = networks.runs.iter().rfind(|run| run.parameter == 0.);
+    let source = source.ok_or_else(|| Error::argument("networks", "one with β = 0", "none"))?;
+    let ten = Pgd {
         alpha: eps / 5.,
-        batch_size,
-        ..PgdParams::default()
+        batch_size: settings.batch_size,
+        progress: Progress::Hidden,
+        ..Pgd::default()
     };
-    let forty = PgdParams {
-        alpha: eps / 10.,
-        steps: 40,
-        ..ten.clone()
-    };
-    let restarted = PgdParams {
-        random_start: true,
-        restarts: 5,
-        ..forty.clone()
-    };
-    let attacked = networks.iter().filter(|runs| !runs.is_empty()).count();
-    bar.begin(7, "attacks");
-    let mut found = Vec::new();
-    for (along, follows_training_loss) in [("L", true), ("L_CE", false)] {
-        for (name, params) in [
-            ("10 steps", &ten),
-            ("40 steps", &forty),
-            ("40 steps, 5 restarts", &restarted),
-        ] {
-            let (mut accuracy, mut part) = (Vec::new(), bar.part());
-            for trained in networks.iter().filter_map(|runs| runs.first()) {
-                let full = settings.loss(trained.beta);
-                let loss: &dyn Loss = if follows_training_loss {
-                    &full
-                } else {
-                    &CrossEntropy
-                };
-                accuracy
-                    .push(1. - pgd(&trained.network, loss, x, labels, eps, params)?.success_rate());
-                part.set(accuracy.len() as f64 / attacked as f64);
-            }
-            let attack = format!("{along}, {name}");
-            part.finish(attack.as_str());
-            found.push(Strength { attack, accuracy });
+    let forty = Pgd { alpha: eps / 10., steps: 40, ..ten.clone() };
+    let restarted = Pgd { random_start: true, restarts: 5, ..forty.clone() };
+    let first = networks.first_seed();
+    let bar = settings.progress.bar("attacking").of(7, "attacks");
+    let strength = |attack: String, accuracy: &dyn Fn(&Trained) -> Result<f64>| -> Result<Strength> {
+        let mut part = bar.part();
+        let mut left = Vec::new();
+        for run in &first.runs {
+            left.push(accuracy(&run.result)?);
+            part.set(left.len() as f64 / first.runs.len() as f64);
         }
-    }
-    let source = networks
-        .iter()
-        .flatten()
-        .rfind(|trained| trained.beta == 0.);
-    let Some(source) = source else {
-        return Err(Error::argument("networks", "one with β = 0", "none"));
+        part.finish(attack.as_str());
+        Ok(Strength { attack, accuracy: left })
     };
-    let part = bar.part();
-    let images = pgd(&source.network, &CrossEntropy, x, labels, eps, &forty)?;
-    let accuracy = networks.iter().filter_map(|runs| runs.first());
-    let accuracy = accuracy.map(|trained| transfer(&trained.network, &images, labels, batch_size));
-    // Between the attackers that see the network, so that the chart reads from weak to strong.
-    found.insert(
-        3,
-        Strength {
-            attack: "transferred from β = 0".into(),
-            accuracy: accuracy.collect::<Result<_>>()?,
-        },
-    );
-    part.finish("transferred from β = 0");
+    let plans = [("10 steps", &ten), ("40 steps", &forty), ("40 steps, 5 restarts", &restarted)];
+    let under = |pgd: Pgd, trained: &Trained| -> Result<f64> {
+        Ok(1. - pgd.attack(&trained.network, data, eps)?.success_rate())
+    };
+    let mut found = Vec::new();
+    for (name, pgd) in plans {
+        found.push(strength(format!("L, {name}"), &|trained| {
+            let loss = Arc::new(settings.loss(trained.beta));
+            under(Pgd { loss, ..pgd.clone() }, trained)
+        })?);
+    }
+    let foreign = forty.attack(&source.result.network, data, eps)?.data;
+    found.push(strength("transferred from β = 0".into(), &|trained| {
+        accuracy(&trained.network, &foreign)
+    })?);
+    for (name, pgd) in plans {
+        found.push(strength(format!("L_CE, {name}"), &|trained| under(pgd.clone(), trained))?);
+    }
     Ok(found)
 }
 

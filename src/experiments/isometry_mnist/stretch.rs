@@ -1,16 +1,15 @@
 //! How much the networks stretch, beside how robust they are: the paper's explanation in numbers.
 
-use candle_core::Tensor;
 use serde::Serialize;
 
-use super::{Settings, Trained};
+use super::{Networks, Settings, Trained};
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
-use crate::experiments::median;
+use crate::experiments::sweep::{Run, Sweep};
 use crate::lipschitz::{
-    Pairs, Ratio, Sides, cross_entropy_gradient, isometric_gradient, layer_norms, ratio,
+    GradientBound, Pairs, Ratio, cross_entropy_gradient, isometric_gradient, layer_norms, ratio,
 };
-use crate::losses::Lil;
-use crate::models::Network as _;
+use crate::statistics::median;
 use crate::training::in_parallel;
 
 /// Estimates of the Lipschitz constant of one network's Φ, and what follows for the gradients
@@ -36,91 +35,62 @@ pub struct Stretch {
     /// Their product, an upper bound.
     pub layer_product: f64,
     /// Both sides of inequality (6) for β = 1, one batch.
-    pub isometric_gradient: Sides,
+    pub isometric_gradient: GradientBound,
     /// The medians of both sides for the cross-entropy, over the images of `jacobian_norms`.
-    pub cross_entropy_gradient: Sides,
+    pub cross_entropy_gradient: GradientBound,
 }
 
-/// Measures every network, `[beta][seed]`, side by side: ratios on all of `x` (N, 784) with
-/// `labels` (N,) of u32, derivatives at its first `jacobians`, inequality (6) on its first
-/// [`Settings::batch_size`].
+/// Measures every network, side by side: ratios on all of `data`, derivatives at its first
+/// `jacobians`, inequality (6) on its first [`Settings::batch_size`].
 ///
 /// # Errors
-/// No image or `jacobians` 0; images of one class only; or what [`ratio`] and
-/// [`isometric_gradient`] refuse.
+/// `jacobians` 0; images of one class only; or what [`ratio`] and [`isometric_gradient`] refuse.
 pub fn stretch(
-    networks: &[Vec<Trained>],
+    networks: &Networks,
     settings: &Settings,
-    x: &Tensor,
-    labels: &Tensor,
+    data: &Dataset,
     jacobians: usize,
-) -> Result<Vec<Vec<Stretch>>> {
+) -> Result<Sweep<f64, Stretch>> {
     if jacobians == 0 {
         return Err(Error::argument("jacobians", "at least 1", jacobians));
     }
-    let measured = in_parallel(&networks.iter().flatten().collect::<Vec<_>>(), |trained| {
-        one(trained, settings, x, labels, jacobians)
+    let measured = in_parallel(&networks.runs, |run| {
+        let result = one(&run.result, settings, data, jacobians)?;
+        Ok(Run { parameter: run.parameter, seed: run.seed, result })
     })?;
-    let mut measured = measured.into_iter();
-    Ok(networks
-        .iter()
-        .map(|runs| measured.by_ref().take(runs.len()).collect())
-        .collect())
-}
-
-/// One number of every network, `[beta][seed]`, for
-/// [`BarSeries::over_runs`](crate::figures::BarSeries::over_runs).
-pub fn values(found: &[Vec<Stretch>], value: impl Fn(&Stretch) -> f64) -> Vec<Vec<f64>> {
-    found
-        .iter()
-        .map(|runs| runs.iter().map(&value).collect())
-        .collect()
+    Ok(Sweep { runs: measured })
 }
 
 fn one(
     trained: &Trained,
     settings: &Settings,
-    x: &Tensor,
-    labels: &Tensor,
+    data: &Dataset,
     jacobians: usize,
 ) -> Result<Stretch> {
-    let (network, representation) = (&trained.network, settings.representation);
-    let stage = representation.stage(network.stages())?;
-    let phi = network.forward_to(stage + 1, x)?;
-    let names = labels.to_vec1::<u32>()?;
-    let first = |count: usize| -> Result<(Tensor, Tensor)> {
-        let count = count.min(names.len());
-        Ok((x.narrow(0, 0, count)?, labels.narrow(0, 0, count)?))
-    };
-    let layer_norms = layer_norms(network, representation)?;
-    let (batch, batch_labels) = first(settings.batch_size)?;
-    let loss = Lil {
-        beta: 1.,
-        ..settings.loss(1.)
-    };
-    let isometric = isometric_gradient(network, &loss, &batch, &batch_labels)?;
-    let (few, few_labels) = first(jacobians)?;
-    let cross_entropy = cross_entropy_gradient(network, representation, &few, &few_labels)?;
-    let side = |side: fn(&Sides) -> f64| {
-        median(cross_entropy.sides.iter().map(side).collect()).unwrap_or(f64::NAN)
+    let representation = settings.representation;
+    let network = trained.network.freeze()?;
+    let phi = representation.of(&network, &data.inputs)?;
+    let layer_norms = layer_norms(&network, representation)?;
+    let batch = data.first(settings.batch_size)?;
+    let isometric = isometric_gradient(&network, &settings.loss(1.), &batch)?;
+    let cross_entropy = cross_entropy_gradient(&network, representation, &data.first(jacobians)?)?;
+    let middle = |side: fn(&GradientBound) -> f64| {
+        let values: Vec<f64> = cross_entropy.bounds.iter().map(side).collect();
+        median(&values).unwrap_or(f64::NAN)
     };
     Ok(Stretch {
         beta: trained.beta,
         seed: trained.seed,
-        within: ratio(x, &phi, Pairs::Within(&names))?,
-        between: ratio(x, &phi, Pairs::Between(&names))?,
-        jacobian_median: median(cross_entropy.jacobian_norms.clone()).unwrap_or(f64::NAN),
-        jacobian_largest: cross_entropy
-            .jacobian_norms
-            .iter()
-            .copied()
-            .fold(0., f64::max),
+        within: ratio(data, &phi, Pairs::Within)?,
+        between: ratio(data, &phi, Pairs::Between)?,
+        jacobian_median: median(&cross_entropy.jacobian_norms).unwrap_or(f64::NAN),
+        jacobian_largest: cross_entropy.jacobian_norms.iter().copied().fold(0., f64::max),
         layer_product: layer_norms.iter().product(),
         layer_norms,
-        isometric_gradient: isometric.together_sides,
-        cross_entropy_gradient: Sides {
-            gradient: side(|s| s.gradient),
-            bound: side(|s| s.bound),
+        isometric_gradient: isometric.together_bound,
+        cross_entropy_gradient: GradientBound {
+            gradient: middle(|bound| bound.gradient),
+            bound: middle(|bound| bound.bound),
         },
         jacobian_norms: cross_entropy.jacobian_norms,
     })

@@ -6,7 +6,7 @@ use candle_core::{DType, Tensor};
 
 use super::cells::Cells;
 use super::{check_cells, check_representations};
-use crate::distances::Metric;
+use crate::distances::Distance;
 use crate::error::{Error, Result};
 
 /// Distances computed by a matrix product, as PyTorch's `cdist` does, are symmetric and positive
@@ -73,7 +73,7 @@ impl Distances {
     /// # Errors
     /// No points, shapes that do not fit, a dtype other than f32 and f64, or distances that are not
     /// finite.
-    pub fn within_cells(x: &Tensor, cells: &[u32], metric: &dyn Metric) -> Result<Self> {
+    pub fn within_cells(x: &Tensor, cells: &[u32], metric: &dyn Distance) -> Result<Self> {
         if x.rank() != 2 || x.dim(0)? == 0 {
             return Err(Error::shape(
                 "distances",

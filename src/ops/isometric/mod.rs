@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 
-use crate::distances::{Euclidean, Metric};
+use crate::distances::{Euclidean, Distance};
 use crate::error::{Error, Result};
 use cells::Cells;
 use fused::Given;
@@ -40,7 +40,7 @@ const NAME: &str = "isometric";
 ///
 /// # Errors
 /// No points, or shapes or dtypes that do not fit.
-pub fn isometric(x: &Tensor, z: &Tensor, cells: &[u32], metric: &dyn Metric) -> Result<Tensor> {
+pub fn isometric(x: &Tensor, z: &Tensor, cells: &[u32], metric: &dyn Distance) -> Result<Tensor> {
     check_points(x, z, cells)?;
     if is_fused(z, metric) {
         fused::apply(Given::Points, x, z, Arc::new(Cells::new(cells)))
@@ -63,7 +63,7 @@ pub fn isometric_composite(
     x: &Tensor,
     z: &Tensor,
     cells: &[u32],
-    metric: &dyn Metric,
+    metric: &dyn Distance,
 ) -> Result<Tensor> {
     check_points(x, z, cells)?;
     composite(
@@ -85,7 +85,7 @@ pub fn isometric_to(
     distances: &Distances,
     z: &Tensor,
     cells: &[u32],
-    metric: &dyn Metric,
+    metric: &dyn Distance,
 ) -> Result<Tensor> {
     let partition = distances.check(z, cells)?;
     if is_fused(z, metric) {
@@ -108,13 +108,13 @@ pub fn isometric_to_composite(
     distances: &Distances,
     z: &Tensor,
     cells: &[u32],
-    metric: &dyn Metric,
+    metric: &dyn Distance,
 ) -> Result<Tensor> {
     let partition = distances.check(z, cells)?;
     composite(distances.squares(&partition), z, &partition, metric)
 }
 
-fn is_fused(z: &Tensor, metric: &dyn Metric) -> bool {
+fn is_fused(z: &Tensor, metric: &dyn Distance) -> bool {
     (metric as &dyn Any).is::<Euclidean>() && super::is_fused(z)
 }
 
@@ -123,7 +123,7 @@ fn composite(
     mut square: impl FnMut(&[u32]) -> Result<Tensor>,
     z: &Tensor,
     cells: &Cells,
-    metric: &dyn Metric,
+    metric: &dyn Distance,
 ) -> Result<Tensor> {
     let n = z.dim(0)? as f64;
     let mut sum = Tensor::zeros((), z.dtype(), z.device())?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::io::files;
 
 /// Writes `tensors` and `metadata` to `path` as safetensors.
 ///

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::io::files;
 
 /// `target/results` of the package, wherever the program runs: a notebook's kernel has a target
 /// folder of its own.

@@ -1,14 +1,16 @@
-//! The loss of locally isometric layers.
+//! The isometric loss, by which a network keeps distances.
 
 use std::fmt;
 use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use crate::distances::{Euclidean, Metric};
+use crate::checks;
+use crate::datasets::Dataset;
+use crate::distances::{Distance, Euclidean};
 use crate::error::{Error, Result};
-use crate::losses::{Loss, Terms, cross_entropy, labels_of};
-use crate::models::Network;
+use crate::losses::{Loss, LossTerms, cross_entropy};
+use crate::models::{Network, Representation};
 use crate::ops;
 
 /// Which pairs of a batch keep their distance: the matrix G of the *isometry* paper, section 2.
@@ -34,34 +36,6 @@ impl fmt::Display for Partition {
     }
 }
 
-/// Which output of the network is Φ, the representation that is kept isometric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Representation {
-    /// The output of the last hidden stage, which a linear layer classifies.
-    #[default]
-    LastHidden,
-    /// The output of the last stage.
-    Logits,
-    /// The output of the stage of this index, from 0.
-    Stage(usize),
-}
-
-impl Representation {
-    /// The index of the stage whose output it is, in a network of `stages`.
-    ///
-    /// # Errors
-    /// The network has no such stage.
-    pub fn stage(self, stages: usize) -> Result<usize> {
-        let stage = match self {
-            Self::LastHidden => stages.checked_sub(2),
-            Self::Logits => stages.checked_sub(1),
-            Self::Stage(index) => Some(index).filter(|&index| index < stages),
-        };
-        let expected = || format!("an output of a network of {stages} stages");
-        stage.ok_or_else(|| Error::argument("representation", expected(), format!("{self:?}")))
-    }
-}
-
 /// L = α·L_CE + β·L_ISO, L_ISO = (1/N²) ‖G ⊙ (D_M − D_Φ)‖²_F.
 ///
 /// D_M are the distances of the inputs, each flattened to a vector, D_Φ those of their
@@ -71,7 +45,7 @@ impl Representation {
 ///
 /// *isometry* paper, sections 2 and 2.1.
 #[derive(Clone, Debug)]
-pub struct Lil {
+pub struct IsometricLoss {
     /// α, the weight of the cross-entropy; 1 by default.
     pub alpha: f64,
     /// β, the weight of the isometric term; 0.1 by default. The paper takes 0 to 10 on MNIST, 100
@@ -82,22 +56,27 @@ pub struct Lil {
     /// Φ; [`Representation::LastHidden`] by default.
     pub representation: Representation,
     /// d, for inputs and representations alike; [`Euclidean`] by default.
-    pub metric: Arc<dyn Metric>,
+    pub distance: Arc<dyn Distance>,
 }
 
-impl Default for Lil {
+impl Default for IsometricLoss {
     fn default() -> Self {
         Self {
             alpha: 1.,
             beta: 0.1,
             partition: Partition::default(),
             representation: Representation::default(),
-            metric: Arc::new(Euclidean),
+            distance: Arc::new(Euclidean),
         }
     }
 }
 
-impl Lil {
+impl IsometricLoss {
+    /// L = L_CE + β·L_ISO inside the classes, on the last hidden representation.
+    pub fn new(beta: f64) -> Self {
+        Self { beta, ..Self::default() }
+    }
+
     /// Checks the weights of both terms.
     ///
     /// # Errors
@@ -118,12 +97,12 @@ impl Lil {
     /// Shapes that do not fit, or an empty batch.
     pub fn isometric(&self, x: &Tensor, phi: &Tensor, labels: &Tensor) -> Result<Tensor> {
         let cells = self.cells(labels, labels.elem_count())?;
-        ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.metric.as_ref())
+        ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.distance.as_ref())
     }
 
     /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two are equal.
     pub(crate) fn cells(&self, labels: &Tensor, n: usize) -> Result<Vec<u32>> {
-        let labels = labels_of(labels, n)?;
+        let labels = checks::labels("isometric loss", labels, n, None)?;
         Ok(match self.partition {
             Partition::Local => labels,
             Partition::Global => vec![0; n],
@@ -131,9 +110,9 @@ impl Lil {
         })
     }
 
-    /// L and its parts from a network's outputs: `x` (N, …) inputs, `phi` (N, …) their
-    /// representations, `logits` (N, classes), `labels` (N,) of u32. With β = 0 the isometric term
-    /// is given too, but not followed.
+    /// L and its terms from a network's outputs: `x` (N, …) inputs, `phi` (N, …) their
+    /// representations, `logits` (N, classes), `labels` (N,) of u32. With β = 0 the isometric term is
+    /// given too, but not followed.
     ///
     /// # Errors
     /// α or β out of its range, shapes that do not fit, labels out of range, or an empty batch.
@@ -143,63 +122,59 @@ impl Lil {
         phi: &Tensor,
         logits: &Tensor,
         labels: &Tensor,
-    ) -> Result<Terms> {
-        self.combine(x, phi, logits, labels, false)
+    ) -> Result<LossTerms> {
+        self.validate()?;
+        let isometric = match self.beta > 0. {
+            true => self.isometric(x, phi, labels)?,
+            false => self.isometric(&x.detach(), &phi.detach(), labels)?,
+        };
+        self.sum(cross_entropy(logits, labels)?, Some(isometric), logits)
     }
 
-    fn combine(
+    /// L of its terms; an isometric term with β = 0 is not followed.
+    fn sum(
         &self,
-        x: &Tensor,
-        phi: &Tensor,
+        cross_entropy: Tensor,
+        isometric: Option<Tensor>,
         logits: &Tensor,
-        labels: &Tensor,
-        followed_only: bool,
-    ) -> Result<Terms> {
-        self.validate()?;
-        let cross_entropy = cross_entropy(logits, labels)?;
+    ) -> Result<LossTerms> {
         let mut loss = times(&cross_entropy, self.alpha)?;
-        let isometric = if self.beta > 0. {
-            let isometric = self.isometric(x, phi, labels)?;
-            loss = (loss + times(&isometric, self.beta)?)?;
-            Some(isometric.detach())
-        } else if followed_only {
-            None
-        } else {
-            Some(self.isometric(&x.detach(), &phi.detach(), labels)?)
-        };
-        Ok(Terms {
+        if let Some(isometric) = isometric.as_ref().filter(|_| self.beta > 0.) {
+            loss = (loss + times(isometric, self.beta)?)?;
+        }
+        Ok(LossTerms {
             loss,
             logits: Some(logits.detach()),
             cross_entropy: Some(cross_entropy.detach()),
-            isometric,
+            isometric: isometric.map(|isometric| isometric.detach()),
         })
     }
 
-    fn evaluate(
-        &self,
-        network: &dyn Network,
-        x: &Tensor,
-        labels: &Tensor,
-        followed_only: bool,
-    ) -> Result<Terms> {
-        self.validate()?;
-        let outputs = network.representations(x)?;
-        let phi = &outputs[self.representation.stage(outputs.len())?];
-        let Some(logits) = outputs.last() else {
-            return Err(Error::argument("stages", "at least 1", 0));
-        };
-        self.combine(x, phi, logits, labels, followed_only)
+    /// Φ and the logits of a batch of inputs.
+    fn outputs(&self, network: &dyn Network, x: &Tensor) -> Result<[Tensor; 2]> {
+        let mut all = network.representations(x)?;
+        let phi = all[self.representation.index(network.stages())?].clone();
+        let logits = all.pop().ok_or_else(|| Error::argument("stages", "at least 1", 0))?;
+        Ok([phi, logits])
     }
 }
 
-impl Loss for Lil {
-    fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        Ok(self.evaluate(network, x, labels, true)?.loss)
+impl Loss for IsometricLoss {
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
+        self.validate()?;
+        let Dataset { inputs, labels, .. } = batch;
+        let [phi, logits] = self.outputs(network, inputs)?;
+        let isometric = match self.beta > 0. {
+            true => Some(self.isometric(inputs, &phi, labels)?),
+            false => None,
+        };
+        Ok(self.sum(cross_entropy(&logits, labels)?, isometric, &logits)?.loss)
     }
 
     /// With β = 0 the isometric term is given too, but not followed.
-    fn terms(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Terms> {
-        self.evaluate(network, x, labels, false)
+    fn terms(&self, network: &dyn Network, batch: &Dataset) -> Result<LossTerms> {
+        let [phi, logits] = self.outputs(network, &batch.inputs)?;
+        self.terms_of(&batch.inputs, &phi, &logits, &batch.labels)
     }
 
     fn describe(&self) -> String {
@@ -209,18 +184,10 @@ impl Loss for Lil {
 
 /// Without an operation where the factor is 1.
 fn times(t: &Tensor, factor: f64) -> Result<Tensor> {
-    Ok(if factor == 1. {
-        t.clone()
-    } else {
-        (t * factor)?
-    })
+    Ok(if factor == 1. { t.clone() } else { (t * factor)? })
 }
 
 /// A batch as a matrix, a row each.
 fn rows(t: &Tensor) -> Result<Tensor> {
-    Ok(if t.rank() > 2 {
-        t.flatten_from(1)?
-    } else {
-        t.clone()
-    })
+    Ok(if t.rank() > 2 { t.flatten_from(1)? } else { t.clone() })
 }

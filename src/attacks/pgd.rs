@@ -1,0 +1,174 @@
+//! Projected gradient descent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::adversarial::{self, Adversarial};
+use super::curve::{self, RobustAccuracy};
+use super::goal::{Goal, Norm};
+use super::{Attack, Bounds};
+use crate::datasets::Dataset;
+use crate::error::{Error, Result};
+use crate::losses::{CrossEntropy, Loss};
+use crate::models::Network;
+use crate::progress::Progress;
+
+/// Projected gradient descent in a ball around each image ([the loop](crate::attacks)): ten steps of
+/// 0.01 in L∞ along the cross-entropy, from the image itself, pixels in \[0, 1\], unless told otherwise.
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[4, 8, 2], Activation::Tanh, vb))?;
+/// let device = device::best();
+/// let images = Tensor::full(0.5f32, (3, 4), &device)?;
+/// let data = Dataset::new(images, Tensor::new(&[0u32, 1, 0], &device)?)?;
+/// let attacked = Pgd { steps: 40, ..Pgd::default() }.attack(&network, &data, 0.1)?;
+/// assert!(attacked.distance.iter().all(|distance| *distance <= 0.1 + 1e-6));
+/// # Ok::<(), isopath::Error>(())
+/// ```
+///
+/// Source: Madry et al. 2018 (arXiv 1706.06083); *isometry* paper, sections 2.2 and 3.3.
+#[derive(Clone)]
+pub struct Pgd {
+    /// The loss that the attacker follows. Default the cross-entropy.
+    pub loss: Arc<dyn Loss>,
+    /// The norm of the ball and of a step. Default L∞.
+    pub norm: Norm,
+    /// Default untargeted.
+    pub goal: Goal,
+    /// α > 0, the length of a step in `norm`, in pixel units. Default 0.01.
+    pub alpha: f64,
+    /// At least 1. Default 10, as in the *isometry* paper, section 2.2.
+    pub steps: usize,
+    /// Start uniformly in the ball (then clipped to the bounds), not at the image. Default false.
+    pub random_start: bool,
+    /// Attempts from different random starts, at least 1; of each image the first attempt that
+    /// succeeds is kept (the first of all when none does). More than one needs `random_start`.
+    /// Default 1.
+    pub restarts: usize,
+    /// Pixels stay inside; `None` leaves them unclipped. Default \[0, 1\].
+    pub bounds: Option<Bounds>,
+    /// Images attacked together, at least 1; matters when the loss couples the samples of a batch.
+    /// Default 100, the batch the *isometry* paper trains on.
+    pub batch_size: usize,
+    /// Decides the random starts. Default 0.
+    pub seed: u64,
+    /// Whether a moving line shows how far an attack of more than a second has come. Default shown.
+    pub progress: Progress,
+}
+
+impl Default for Pgd {
+    fn default() -> Self {
+        Self {
+            loss: Arc::new(CrossEntropy),
+            norm: Norm::default(),
+            goal: Goal::default(),
+            alpha: 0.01,
+            steps: 10,
+            random_start: false,
+            restarts: 1,
+            bounds: Some(Bounds::default()),
+            batch_size: 100,
+            seed: 0,
+            progress: Progress::default(),
+        }
+    }
+}
+
+impl Pgd {
+    /// The attack with all defaults that follows `loss`.
+    pub fn along(loss: impl Loss + 'static) -> Self {
+        Self { loss: Arc::new(loss), ..Self::default() }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// α not positive and finite, `steps`, `restarts` or `batch_size` 0, more than one restart
+    /// without a random start, or bounds that are not finite with min < max.
+    pub fn validate(&self) -> Result<()> {
+        if !(self.alpha.is_finite() && self.alpha > 0.) {
+            return Err(Error::argument("alpha", "a finite number > 0", self.alpha));
+        }
+        let counts = [
+            ("steps", self.steps),
+            ("restarts", self.restarts),
+            ("batch_size", self.batch_size),
+        ];
+        for (name, count) in counts {
+            if count == 0 {
+                return Err(Error::argument(name, "at least 1", count));
+            }
+        }
+        if self.restarts > 1 && !self.random_start {
+            let expected = "1 unless random_start is true";
+            return Err(Error::argument("restarts", expected, self.restarts));
+        }
+        self.bounds.map_or(Ok(()), |bounds| bounds.validate())
+    }
+
+    /// The accuracy under this attack in a ball of `eps` with each step size of `alphas` in place of
+    /// [`Pgd::alpha`] (*isometry* paper, figure 3B).
+    ///
+    /// The step sizes share start and first gradient; each point equals its own call of
+    /// [`Attack::attack`].
+    ///
+    /// # Errors
+    /// As [`Attack::attack`], or no `alphas` at all.
+    pub fn curve_over_alpha(
+        &self,
+        network: &dyn Network,
+        data: &Dataset,
+        eps: f64,
+        alphas: &[f64],
+    ) -> Result<RobustAccuracy> {
+        for alpha in alphas {
+            Self { alpha: *alpha, ..self.clone() }.validate()?;
+        }
+        let pairs: Vec<(f64, f64)> = alphas.iter().map(|alpha| (eps, *alpha)).collect();
+        curve::curve(self, self.to_string(), network, data, &pairs)
+    }
+}
+
+impl Attack for Pgd {
+    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
+        self.validate()?;
+        adversarial::attack(self, self.to_string(), network, data, (eps, self.alpha))
+    }
+
+    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
+        self.validate()?;
+        let pairs: Vec<(f64, f64)> = eps.iter().map(|eps| (*eps, self.alpha)).collect();
+        curve::curve(self, self.to_string(), network, data, &pairs)
+    }
+}
+
+/// `PGD, 10 steps`.
+impl fmt::Display for Pgd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = if self.steps == 1 { "step" } else { "steps" };
+        write!(f, "PGD, {} {steps}", self.steps)?;
+        match self.restarts {
+            1 => Ok(()),
+            restarts => write!(f, ", {restarts} restarts"),
+        }
+    }
+}
+
+impl fmt::Debug for Pgd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pgd")
+            .field("loss", &self.loss.describe())
+            .field("norm", &self.norm)
+            .field("goal", &self.goal)
+            .field("alpha", &self.alpha)
+            .field("steps", &self.steps)
+            .field("random_start", &self.random_start)
+            .field("restarts", &self.restarts)
+            .field("bounds", &self.bounds)
+            .field("batch_size", &self.batch_size)
+            .field("seed", &self.seed)
+            .finish()
+    }
+}

@@ -1,0 +1,146 @@
+//! One experiment at several values of a parameter, each with several seeds.
+
+use std::fmt::{Debug, Display};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::models::Model;
+use crate::progress::Progress;
+use crate::training::{Status, in_parallel};
+
+/// The results of an experiment by parameter and seed, in the order in which they were asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sweep<P, T> {
+    /// Parameter by parameter, and of each seed by seed.
+    pub runs: Vec<Run<P, T>>,
+}
+
+/// One run of an experiment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run<P, T> {
+    /// The parameter.
+    pub parameter: P,
+    /// The seed.
+    pub seed: u64,
+    /// What came of it.
+    pub result: T,
+}
+
+/// Every parameter with every seed.
+///
+/// # Errors
+/// No parameter, or no seed.
+pub fn cases<P: Clone>(parameters: &[P], seeds: &[u64]) -> Result<Vec<(P, u64)>> {
+    if parameters.is_empty() || seeds.is_empty() {
+        let got = format!("{} and {}", parameters.len(), seeds.len());
+        return Err(Error::argument("parameters and seeds", "at least one of each", got));
+    }
+    let of = |parameter: &P| {
+        let parameter = parameter.clone();
+        seeds.iter().map(move |seed| (parameter.clone(), *seed))
+    };
+    Ok(parameters.iter().flat_map(of).collect())
+}
+
+impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
+    /// Trains a network for every case, as many at once as there are processors; the same numbers
+    /// whatever their number.
+    ///
+    /// `train` gets parameter, seed and what is to hear of the training; `words` says of a result
+    /// what the moving line shows of it.
+    ///
+    /// # Errors
+    /// The first error in the order of the cases.
+    pub fn train(
+        cases: &[(P, u64)],
+        progress: &Progress,
+        words: impl Fn(&T) -> String + Sync,
+        train: impl Fn(&P, u64, &mut dyn FnMut(&Status)) -> Result<T> + Sync,
+    ) -> Result<Self>
+    where
+        P: Sync,
+        T: Send,
+    {
+        let bar = progress.bar("training").of(cases.len(), "networks");
+        let results = in_parallel(cases, |(parameter, seed)| {
+            let mut part = bar.part();
+            let result = train(parameter, *seed, &mut |status| part.set(status.share()))?;
+            part.finish(format!("{parameter}, seed {seed}: {}", words(&result)));
+            Ok(result)
+        })?;
+        let runs = cases.iter().zip(results);
+        let run = |((parameter, seed), result): (&(P, u64), T)| Run {
+            parameter: parameter.clone(),
+            seed: *seed,
+            result,
+        };
+        Ok(Self { runs: runs.map(run).collect() })
+    }
+
+    /// The parameters, each once.
+    pub fn parameters(&self) -> Vec<P> {
+        let mut parameters: Vec<P> = Vec::new();
+        for run in &self.runs {
+            if !parameters.contains(&run.parameter) {
+                parameters.push(run.parameter.clone());
+            }
+        }
+        parameters
+    }
+
+    /// The results at one parameter, seed by seed.
+    pub fn at(&self, parameter: &P) -> Vec<&T> {
+        let own = self.runs.iter().filter(|run| run.parameter == *parameter);
+        own.map(|run| &run.result).collect()
+    }
+
+    /// The result of one parameter and seed.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn get(&self, parameter: &P, seed: u64) -> Result<&T> {
+        let own = |run: &&Run<P, T>| run.parameter == *parameter && run.seed == seed;
+        let run = self.runs.iter().find(own);
+        run.map(|run| &run.result).ok_or_else(|| {
+            let all = self.runs.iter().map(|run| format!("{} with {}", run.parameter, run.seed));
+            let expected = format!("one of {}", all.collect::<Vec<_>>().join(", "));
+            Error::argument("parameter and seed", expected, format!("{parameter} with {seed}"))
+        })
+    }
+
+    /// The first seed's result of each parameter.
+    pub fn first_seed(&self) -> Self
+    where
+        T: Clone,
+    {
+        let first = |parameter: P| {
+            let run = self.runs.iter().find(|run| run.parameter == parameter);
+            run.cloned()
+        };
+        Self { runs: self.parameters().into_iter().filter_map(first).collect() }
+    }
+
+    /// One number of every result, parameter by parameter and of each seed by seed.
+    pub fn values(&self, value: impl Fn(&T) -> f64) -> Vec<Vec<f64>> {
+        let of = |parameter: &P| self.at(parameter).into_iter().map(&value).collect();
+        self.parameters().iter().map(of).collect()
+    }
+}
+
+impl<P: Debug, T> Sweep<P, T> {
+    /// Writes the weights of every run to `folder`, each file named by `name`.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn save<N>(
+        &self,
+        folder: &Path,
+        model: impl Fn(&T) -> &Model<N>,
+        name: impl Fn(&P, u64) -> String,
+    ) -> Result<()> {
+        self.runs.iter().try_for_each(|run| {
+            let file = format!("{}.safetensors", name(&run.parameter, run.seed));
+            model(&run.result).save(folder.join(file))
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! Losses of logit differences, whose gradient does not vanish where a network is sure.
+
+use candle_core::{D, DType, Tensor};
+
+use crate::checks;
+use crate::datasets::Dataset;
+use crate::error::{Error, Result};
+use crate::losses::Loss;
+use crate::models::Network;
+
+/// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i}), z the logits and t the labels: positive where the
+/// answer is wrong.
+///
+/// An attack that follows the cross-entropy stands still where a network is so sure that the gradient
+/// is 0 in f32, from margins of about 87 on; the gradient of this loss is as large there as anywhere.
+///
+/// Source: Carlini & Wagner 2017 (arXiv 1608.04644), the function f of their equation after (7)
+/// without the floor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogitDifference;
+
+/// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i}) / (z_{π1} − z_{π3}), z_{πk} the k-th largest logit
+/// of the image: the difference of logits ratio, which also does not change when all logits are
+/// multiplied by one number.
+///
+/// Needs three classes or more.
+///
+/// Source: Croce & Hein 2020 (arXiv 2003.01690), equation 6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RescaledLogitDifference;
+
+/// max_{j ≠ t} z_j − z_t of each row, (N,).
+fn differences(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let (n, classes) = match *logits.dims() {
+        [n, classes] if n > 0 && classes > 1 => (n, classes),
+        _ => {
+            let expected = "(N, classes), at least 2 classes";
+            return Err(Error::shape("logit difference", "logits", expected, logits.dims()));
+        }
+    };
+    checks::labels("logit difference", labels, n, Some(classes))?;
+    let own = Tensor::arange(0u32, classes as u32, logits.device())?;
+    let own = own.broadcast_as((n, classes))?.eq(&labels.unsqueeze(1)?.broadcast_as((n, classes))?)?;
+    let least = Tensor::full(f32::MIN, (n, classes), logits.device())?.to_dtype(logits.dtype())?;
+    let others = own.where_cond(&least, logits)?.max(D::Minus1)?;
+    let truth = logits.gather(&labels.unsqueeze(1)?, 1)?.squeeze(1)?;
+    Ok((others - truth)?)
+}
+
+impl Loss for LogitDifference {
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
+        mean(&differences(&network.forward(&batch.inputs)?, &batch.labels)?)
+    }
+
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Loss for RescaledLogitDifference {
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
+        let logits = network.forward(&batch.inputs)?;
+        let difference = differences(&logits, &batch.labels)?;
+        if logits.dim(1)? < 3 {
+            let expected = "(N, classes), at least 3 classes";
+            return Err(Error::shape("logit difference", "logits", expected, logits.dims()));
+        }
+        let (_, order) = logits.detach().contiguous()?.sort_last_dim(false)?;
+        let place = |k: usize| -> Result<Tensor> {
+            Ok(logits.gather(&order.narrow(1, k, 1)?.contiguous()?, 1)?.squeeze(1)?)
+        };
+        // The floor is auto-attack's.
+        let scale = ((place(0)? - place(2)?)? + 1e-12)?;
+        mean(&(difference / scale)?)
+    }
+
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+/// In f32 at least: a mean over thousands stalls in the half-precision types.
+fn mean(values: &Tensor) -> Result<Tensor> {
+    let dtype = values.dtype();
+    Ok(match dtype {
+        DType::F16 | DType::BF16 => values.to_dtype(DType::F32)?.mean_all()?.to_dtype(dtype)?,
+        _ => values.mean_all()?,
+    })
+}

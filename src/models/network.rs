@@ -1,0 +1,207 @@
+//! What a network is: a sequence of stages, and the representations between them.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// A classifier f = f_L ∘ … ∘ f_1, a sequence of L stages.
+///
+/// Representation l of an input x is what l stages make of it: representation 0 is x itself,
+/// representation L the logits. `f_{l:L}` of the *connectivity* paper, the network from
+/// representation l on, is [`Network::forward_from`]`(l)`.
+///
+/// A network of one's own needs the two methods without a default; [`Model`](super::Model) gives it
+/// its weights:
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// #[derive(Clone)]
+/// struct Net { hidden: nn::Linear, output: nn::Linear }
+///
+/// impl Net {
+///     fn new(vb: VarBuilder) -> candle::Result<Self> {
+///         let hidden = nn::linear(784, 32, vb.pp("hidden"))?;
+///         Ok(Self { hidden, output: nn::linear(32, 10, vb.pp("output"))? })
+///     }
+/// }
+///
+/// impl Network for Net {
+///     fn stages(&self) -> usize {
+///         2
+///     }
+///
+///     fn stage(&self, index: usize, x: &Tensor) -> isopath::Result<Tensor> {
+///         match index {
+///             0 => Ok(self.hidden.forward(x)?.relu()?),
+///             _ => Ok(self.output.forward(x)?),
+///         }
+///     }
+/// }
+///
+/// let network = Model::new(0, Net::new)?;
+/// assert_eq!(network.parameters().count(), 784 * 32 + 32 + 32 * 10 + 10);
+/// # Ok::<(), isopath::Error>(())
+/// ```
+pub trait Network: Shared + Send + Sync {
+    /// L, the number of stages.
+    fn stages(&self) -> usize;
+
+    /// What stage `index` (from 0) makes of a batch of representations `index`: representations
+    /// `index` + 1.
+    ///
+    /// # Errors
+    /// `index` is not below [`Network::stages`], or the shape does not fit.
+    fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor>;
+
+    /// Whether the network is in training mode: what it says to a point then depends on the others
+    /// of the batch, and every forward pass moves its running statistics. Never so for networks
+    /// that normalise nothing.
+    fn is_training(&self) -> bool {
+        false
+    }
+
+    /// The network for evaluation: as it is now, in evaluation mode, with plain tensors for weights,
+    /// so that gradients flow to the inputs alone.
+    ///
+    /// Procedures that only ask a network call this first. By default it is the network itself;
+    /// [`Model`](super::Model) gives the network with copies of its weights. A network that has a
+    /// training mode of its own gives the other mode here.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    fn frozen(&self) -> Result<Arc<dyn Network>> {
+        Ok(self.shared())
+    }
+
+    /// The logits (N, classes) of a batch of representations `index`.
+    ///
+    /// # Errors
+    /// `index` exceeds [`Network::stages`], or the shape does not fit.
+    fn forward_from(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        if index > self.stages() {
+            let expected = format!("at most {}, the number of stages", self.stages());
+            return Err(Error::argument("representation", expected, index));
+        }
+        (index..self.stages()).try_fold(x.clone(), |x, index| self.stage(index, &x))
+    }
+
+    /// Representations `index` of a batch of inputs: those themselves for 0, the logits for
+    /// [`Network::stages`]. Nothing after them is computed.
+    ///
+    /// # Errors
+    /// `index` exceeds [`Network::stages`], or the shape does not fit.
+    fn forward_to(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        (0..index).try_fold(x.clone(), |x, index| self.stage(index, &x))
+    }
+
+    /// The logits (N, classes) of a batch of inputs.
+    ///
+    /// # Errors
+    /// The shape does not fit.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_from(0, x)
+    }
+
+    /// All L + 1 representations of a batch of inputs, in order: those themselves first, the logits
+    /// last.
+    ///
+    /// # Errors
+    /// The shape does not fit.
+    fn representations(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        let mut all = vec![x.clone()];
+        for index in 0..self.stages() {
+            all.push(self.stage(index, &all[index])?);
+        }
+        Ok(all)
+    }
+}
+
+/// A network that can be kept by a result or an energy: every network that is [`Clone`].
+pub trait Shared {
+    /// The network behind a pointer of its own.
+    fn shared(&self) -> Arc<dyn Network>;
+}
+
+impl<N: Network + Clone + 'static> Shared for N {
+    fn shared(&self) -> Arc<dyn Network> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Network for Arc<dyn Network> {
+    fn stages(&self) -> usize {
+        (**self).stages()
+    }
+
+    fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        (**self).stage(index, x)
+    }
+
+    fn is_training(&self) -> bool {
+        (**self).is_training()
+    }
+
+    fn frozen(&self) -> Result<Arc<dyn Network>> {
+        (**self).frozen()
+    }
+}
+
+/// A network's evaluation mode.
+///
+/// # Errors
+/// A network in training mode that has no other ([`Network::frozen`] is not written).
+pub(crate) fn evaluation(network: &dyn Network) -> Result<Arc<dyn Network>> {
+    let frozen = network.frozen()?;
+    match frozen.is_training() {
+        true => Err(Error::argument(
+            "network",
+            "one in evaluation mode; give it a `frozen` that leaves training mode",
+            "in training mode",
+        )),
+        false => Ok(frozen),
+    }
+}
+
+/// One of a network's representations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Representation {
+    /// The input itself: representation 0.
+    Input,
+    /// Representation l, after l stages.
+    Stage(usize),
+    /// What the last stage reads the answer from: representation L − 1.
+    #[default]
+    LastHidden,
+    /// The logits: representation L.
+    Logits,
+}
+
+impl Representation {
+    /// l, the number of stages before it, in a network of `stages`.
+    ///
+    /// # Errors
+    /// The network has no such representation.
+    pub fn index(self, stages: usize) -> Result<usize> {
+        let index = match self {
+            Self::Input => Some(0),
+            Self::Stage(index) => Some(index).filter(|&index| index <= stages),
+            Self::LastHidden => stages.checked_sub(1),
+            Self::Logits => Some(stages),
+        };
+        let expected = || format!("a representation of a network of {stages} stages");
+        index.ok_or_else(|| Error::argument("representation", expected(), format!("{self:?}")))
+    }
+
+    /// The representations of a batch of inputs `x` (N, …).
+    ///
+    /// # Errors
+    /// The network has no such representation, or the shape does not fit.
+    pub fn of(self, network: &dyn Network, x: &Tensor) -> Result<Tensor> {
+        network.forward_to(self.index(network.stages())?, x)
+    }
+}

@@ -1,0 +1,171 @@
+//! Weights from a file, under any names.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor, pickle};
+
+use crate::error::{Error, Result};
+use crate::io::safetensors;
+
+/// Named tensors of a file, to be given to a [`Model`](super::Model).
+///
+/// Files of PyTorch often name their tensors otherwise than the network here. Prefixes can be
+/// dropped and names replaced:
+///
+/// ```no_run
+/// # use isopath::prelude::*;
+/// # let network = Model::new(0, |vb| Mlp::new(&[784, 100, 10], Activation::Tanh, vb))?;
+/// let weights = Weights::read("mine.pth")?.without_prefix("module.").renamed(&[("fc1", "layers.0"), ("fc2", "layers.1")])?;
+/// let network = network.with_weights(&weights)?;
+/// # Ok::<(), isopath::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// The tensors by name.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// The file they come from, for messages.
+    pub path: PathBuf,
+}
+
+impl Weights {
+    /// The tensors of a safetensors file, or of one that PyTorch's `torch.save` made of a module's
+    /// `state_dict()` (`.pt`, `.pth`, `.bin`; a dictionary with an entry `state_dict`, too).
+    ///
+    /// # Errors
+    /// The file cannot be read, is not whole, or holds no tensors.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let pickled = path.extension().is_some_and(|end| ["pt", "pth", "bin"].iter().any(|own| end == *own));
+        let tensors = if pickled { pickled_tensors(path)? } else { safetensors::read(path, &Device::Cpu)?.0 };
+        match tensors.is_empty() {
+            true => Err(Error::file(path, "named tensors", "none")),
+            false => Ok(Self { tensors, path: path.to_path_buf() }),
+        }
+    }
+
+    /// The same tensors, `prefix` taken off the names that begin with it: PyTorch's parallel modules
+    /// put `module.` before every name.
+    pub fn without_prefix(mut self, prefix: &str) -> Self {
+        let short = |name: String| name.strip_prefix(prefix).map(str::to_string).unwrap_or(name);
+        self.tensors = self.tensors.into_iter().map(|(name, tensor)| (short(name), tensor)).collect();
+        self
+    }
+
+    /// The same tensors under other names: of each pair, the first part of a name that is `from`, or
+    /// begins with `from.`, becomes `to`.
+    ///
+    /// # Errors
+    /// No name begins with a `from`, or two tensors would have one name.
+    pub fn renamed(mut self, pairs: &[(&str, &str)]) -> Result<Self> {
+        for (from, to) in pairs {
+            let rest = |name: &str| {
+                let rest = name.strip_prefix(from)?;
+                (rest.is_empty() || rest.starts_with('.')).then(|| rest.to_string())
+            };
+            let old = std::mem::take(&mut self.tensors);
+            let mut found = false;
+            for (name, tensor) in old {
+                let new = match rest(&name) {
+                    Some(rest) => {
+                        found = true;
+                        format!("{to}{rest}")
+                    }
+                    None => name,
+                };
+                if self.tensors.insert(new.clone(), tensor).is_some() {
+                    let got = format!("two tensors that would be named {new}");
+                    return Err(Error::file(&self.path, "different names after renaming", got));
+                }
+            }
+            if !found {
+                let near = nearest(from, self.tensors.keys().map(String::as_str));
+                let got = near.map_or(String::new(), |near| format!("; the nearest is {near}"));
+                let expected = format!("a name that begins with {from}");
+                return Err(Error::file(&self.path, expected, format!("no such name{got}")));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The same tensors without those whose names begin with `prefix`.
+    pub fn without(mut self, prefix: &str) -> Self {
+        self.tensors.retain(|name, _| !name.starts_with(prefix));
+        self
+    }
+}
+
+fn pickled_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let refused = |error: candle_core::Error| {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default().to_string();
+        Error::file(path, "a file of torch.save(module.state_dict(), …)", line)
+    };
+    std::fs::metadata(path).map_err(Error::io(path))?;
+    let plain = pickle::read_all(path).map_err(refused)?;
+    let all = if plain.is_empty() {
+        pickle::read_all_with_key(path, Some("state_dict")).map_err(refused)?
+    } else {
+        plain
+    };
+    Ok(all.into_iter().collect())
+}
+
+/// The name that differs least from `name`, if any is near.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.map(|other| (distance(name, other), other)).min_by_key(|(d, _)| *d)?;
+    (near.0 <= name.chars().count().max(4) / 2).then_some(near.1)
+}
+
+/// The number of characters to insert, delete or replace (Levenshtein 1966).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, a) in a.chars().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, b) in b.iter().enumerate() {
+            let replaced = before + usize::from(a != *b);
+            before = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(before + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::DType;
+
+    use super::*;
+
+    fn weights(names: &[&str]) -> Weights {
+        let zero = || Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+        let tensors = names.iter().map(|name| (name.to_string(), zero())).collect();
+        Weights { tensors, path: "mine".into() }
+    }
+
+    fn names(weights: Weights) -> Vec<String> {
+        weights.tensors.into_keys().collect()
+    }
+
+    #[test]
+    fn prefixes_are_dropped_and_names_replaced() {
+        let mine = weights(&["module.fc.weight", "module.fc.bias", "module.fc2.weight"]);
+        let short = mine.without_prefix("module.");
+        let renamed = short.clone().renamed(&[("fc", "layers.0"), ("fc2.weight", "w")]).unwrap();
+        assert_eq!(names(renamed), ["layers.0.bias", "layers.0.weight", "w"]);
+        assert_eq!(names(short.clone().without("fc.")), ["fc2.weight"]);
+        let missing = short.clone().renamed(&[("fc3", "a")]).unwrap_err().to_string();
+        assert_eq!(missing, "mine: no such name; the nearest is fc.bias; expected a name that begins with fc3");
+        let twice = short.renamed(&[("fc2", "fc")]).unwrap_err().to_string();
+        assert!(twice.starts_with("mine: two tensors that would be named fc.weight"), "{twice}");
+    }
+
+    #[test]
+    fn the_nearest_name_has_the_fewest_changes() {
+        assert_eq!([distance("kitten", "sitting"), distance("", "ab"), distance("a", "a")], [3, 2, 0]);
+        assert_eq!(nearest("layer.0.weight", ["layers.0.weight", "fc"].into_iter()), Some("layers.0.weight"));
+        assert_eq!(nearest("x", ["something else"].into_iter()), None);
+    }
+}

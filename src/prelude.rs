@@ -1,0 +1,40 @@
+//! What a notebook needs: `use isopath::prelude::*;`.
+//!
+//! ```
+//! use isopath::prelude::*;
+//!
+//! let rings = datasets::entangled_rings(&RingsParams { points: 40, ..RingsParams::default() })?.dataset()?;
+//! let network = Model::new(0, |vb| Mlp::new(&[3, 20, 20, 2], Activation::Tanh, vb))?;
+//! train(&network, &rings, &IsometricLoss::new(1.), &TrainParams::default())?;
+//! println!("accuracy {:.2}", accuracy(&network, &rings)?);
+//! # Ok::<(), isopath::Error>(())
+//! ```
+
+pub use candle_core::{self as candle, DType, Device, Module, Tensor};
+pub use candle_nn::{self as nn, VarBuilder};
+
+pub use crate::attacks::{self, Attack, Fgsm, Goal, Norm, Pgd};
+pub use crate::checks::Bounds;
+pub use crate::datasets::{self, Dataset, RingsParams, Split, TorusParams};
+pub use crate::device;
+pub use crate::display::display;
+pub use crate::experiments::Sweep;
+pub use crate::figures;
+pub use crate::io::results;
+pub use crate::lipschitz;
+pub use crate::losses::{
+    CrossEntropy, IsometricLoss, LabelSmoothing, LogitDifference, Loss, Partition,
+    RescaledLogitDifference,
+};
+pub use crate::metrics::{accuracy, predictions, probabilities};
+pub use crate::models::{
+    Activation, Enlarged, Mlp, Model, Network, Normalised, Representation, ResNet, ResNetParams,
+    Weights, pretrained,
+};
+pub use crate::paths::{self, NebParams};
+pub use crate::progress::Progress;
+pub use crate::rng::Rng;
+pub use crate::scale::Scale;
+pub use crate::training::{
+    self, AdamParams, LastBatch, Optimizer, Schedule, SgdParams, TrainParams, train,
+};
