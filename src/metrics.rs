@@ -99,6 +99,26 @@ pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
     Ok(correct / n as f64)
 }
 
+/// What a network says to one input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answer {
+    /// The class of the largest logit, the first of equals.
+    pub class: u32,
+    /// Its probability, the softmax of the logits, in \[0, 1\].
+    pub probability: f64,
+}
+
+impl Answer {
+    /// The answers behind logits (N, classes).
+    pub(crate) fn of(logits: &Tensor) -> Result<Vec<Self>> {
+        let classes = decided(logits)?.to_vec1::<u32>()?;
+        let probabilities = candle_nn::ops::softmax(&logits.to_dtype(DType::F64)?, D::Minus1)?;
+        let largest = probabilities.max(D::Minus1)?.to_vec1::<f64>()?;
+        let both = classes.into_iter().zip(largest);
+        Ok(both.map(|(class, probability)| Self { class, probability }).collect())
+    }
+}
+
 /// The probability of each class, the softmax of the logits: `inputs` (N, …) give (N, classes).
 ///
 /// # Errors

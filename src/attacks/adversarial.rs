@@ -6,11 +6,12 @@ use candle_core::Tensor;
 
 use super::Pgd;
 use super::ball::distances;
-use super::batches::{Batch, batches, in_parallel, predictions};
+use super::batches::{Batch, answers, batches, in_parallel};
 use super::descent::Descent;
 use super::goal::validate_eps;
 use crate::datasets::Dataset;
 use crate::error::Result;
+use crate::metrics::Answer;
 use crate::models::{Network, evaluation};
 
 /// What an attack found, one entry an image and in their order.
@@ -24,8 +25,10 @@ pub struct Adversarial {
     pub data: Dataset,
     /// The images before the attack, with their true labels.
     pub original: Dataset,
-    /// The network's label of each attacked image.
-    pub predictions: Vec<u32>,
+    /// The network's answer to each image before the attack.
+    pub before: Vec<Answer>,
+    /// The network's answer to each attacked image.
+    pub after: Vec<Answer>,
     /// Untargeted: the prediction is not the true label (also where it was not before the attack);
     /// targeted: it is the label to reach.
     pub success: Vec<bool>,
@@ -100,7 +103,8 @@ pub(super) fn attack(
         eps: pair.0,
         data: data.part(Tensor::cat(&images, 0)?, data.labels.clone()),
         original: data.clone(),
-        predictions: parts.iter().flat_map(|part| &part.predictions).copied().collect(),
+        before: parts.iter().flat_map(|part| &part.before).copied().collect(),
+        after: parts.iter().flat_map(|part| &part.after).copied().collect(),
         success: parts.iter().flat_map(|part| &part.success).copied().collect(),
         distance: parts.iter().flat_map(|part| &part.distance).copied().collect(),
         loss_before: mean(|part| part.loss_before),
@@ -113,7 +117,8 @@ pub(super) fn attack(
 /// What the attack found for one batch.
 struct Part {
     images: Tensor,
-    predictions: Vec<u32>,
+    before: Vec<Answer>,
+    after: Vec<Answer>,
     success: Vec<bool>,
     distance: Vec<f64>,
     loss_before: f64,
@@ -124,15 +129,15 @@ struct Part {
 fn attack_batch(descent: &Descent, batch: &Batch, pair: (f64, f64)) -> Result<Part> {
     let pgd = descent.pgd;
     let rows = batch.data.len();
-    let (mut attempts, mut labels) = (Vec::new(), Vec::new());
+    let (mut attempts, mut found) = (Vec::new(), Vec::new());
     let zero_gradients = descent.run(batch, &[pair], |_, images| {
-        labels.extend(predictions(descent.network, &images)?);
+        found.extend(answers(descent.network, &images)?);
         attempts.push(images);
         Ok(())
     })?;
     let aims = batch.aim_labels.iter().cycle();
     let success: Vec<bool> =
-        labels.iter().zip(aims).map(|(label, aim)| pgd.goal.is_met(*label, *aim)).collect();
+        found.iter().zip(aims).map(|(found, aim)| pgd.goal.is_met(found.class, *aim)).collect();
     // Row `restart · rows + row` is an image in one attempt: of each image the first that succeeds,
     // else the first.
     let first = |row: usize| (row..success.len()).step_by(rows).find(|at| success[*at]);
@@ -142,7 +147,8 @@ fn attack_batch(descent: &Descent, batch: &Batch, pair: (f64, f64)) -> Result<Pa
     let index = Tensor::new(index, before.device())?;
     let images = Tensor::cat(&attempts, 0)?.index_select(&index, 0)?;
     Ok(Part {
-        predictions: kept.iter().map(|at| labels[*at]).collect(),
+        before: answers(descent.network, before)?,
+        after: kept.iter().map(|at| found[*at]).collect(),
         success: kept.iter().map(|at| success[*at]).collect(),
         distance: distances(pgd.norm, &images, before)?,
         loss_before: descent.loss(before, batch)?,

@@ -9,7 +9,7 @@ use crate::checks;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::metrics::decided;
+use crate::metrics::{Answer, decided};
 use crate::models::Network;
 use crate::progress::{Bar, Progress};
 
@@ -96,6 +96,14 @@ pub(super) fn in_parallel<T: Send>(
 /// numbers.
 pub(super) fn predictions(network: &dyn Network, images: &Tensor) -> Result<Vec<u32>> {
     Ok(decided(&logits(network, images)?)?.to_vec1()?)
+}
+
+/// The answer to each image, of a network in evaluation mode.
+///
+/// # Errors
+/// As [`predictions`].
+pub(super) fn answers(network: &dyn Network, images: &Tensor) -> Result<Vec<Answer>> {
+    Answer::of(&logits(network, images)?)
 }
 
 fn logits(network: &dyn Network, images: &Tensor) -> Result<Tensor> {

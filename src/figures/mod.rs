@@ -20,6 +20,7 @@ mod arrange;
 mod axes;
 pub mod bars;
 mod canvas;
+mod drawn;
 pub mod filmstrip;
 pub mod histogram;
 pub mod images;

@@ -27,10 +27,10 @@ use crate::models::{Network, Representation, evaluation};
 /// Source: *connectivity* paper, section 3, the energy of its nudged elastic band.
 #[derive(Clone)]
 pub struct NetworkEnergy {
-    /// In evaluation mode.
-    network: Arc<dyn Network>,
-    /// l.
-    index: usize,
+    /// The network, in evaluation mode.
+    pub network: Arc<dyn Network>,
+    /// l, from 0 for the inputs to the number of stages.
+    pub index: usize,
     /// y of each pair.
     pub classes: Vec<u32>,
     /// Points that go through the network together, at least 1; such batches run in parallel. Their

@@ -1,0 +1,244 @@
+//! Results that draw themselves, as the last expression of a cell.
+
+use candle_core::Tensor;
+
+use super::{
+    AxisScale, Figure, ImageGrid, LineChart, Mark, Pixels, ScatterChart, Series, scatter,
+};
+use crate::attacks::{Adversarial, RobustAccuracy};
+use crate::datasets::Dataset;
+use crate::display::{self, Bundle, Show};
+use crate::error::{Error, Result};
+use crate::metrics::Answer;
+use crate::models::History;
+
+/// Shows each type by its `figure()`, or in words why there is none.
+macro_rules! drawn {
+    ($($type:ty),* $(,)?) => { $(
+        impl Show for $type {
+            fn bundle(&self) -> Bundle {
+                match self.figure() {
+                    Ok(figure) => figure.bundle(),
+                    Err(error) => Bundle::text(&format!("no figure: {error}")),
+                }
+            }
+        }
+
+        impl $type {
+            /// Shows the figure as the value of a cell.
+            pub fn evcxr_display(&self) {
+                display::value(self);
+            }
+        }
+    )* };
+}
+pub(crate) use drawn;
+
+drawn!(History, Dataset, Adversarial, RobustAccuracy);
+
+/// Images of a data set, or of an attack, that are shown.
+const SHOWN: usize = 10;
+/// Epochs that are drawn of a history.
+const POINTS: usize = 300;
+/// Histories longer than this are drawn over a logarithmic axis.
+const LONG: usize = 200;
+
+impl History {
+    /// The loss over the epochs, and its terms where it has any.
+    pub fn chart(&self) -> LineChart {
+        let sampled = self.sampled(POINTS);
+        let scale = if self.epochs.len() > LONG { AxisScale::Log } else { AxisScale::Linear };
+        let epochs: Vec<f64> = sampled.iter().map(|(number, _)| *number as f64).collect();
+        let mut series = Vec::new();
+        let terms = sampled.iter().map(|(_, epoch)| epoch);
+        let cross_entropy: Option<Vec<f64>> = terms.clone().map(|e| e.cross_entropy).collect();
+        let isometric: Option<Vec<f64>> = terms.clone().map(|e| e.isometric).collect();
+        if let Some(values) = &cross_entropy {
+            series.push(Series::line("L_CE", &epochs, values));
+        }
+        if let Some(values) = &isometric {
+            series.push(Series::line("L_ISO", &epochs, values));
+        }
+        if series.is_empty() {
+            let loss: Vec<f64> = terms.map(|epoch| epoch.loss).collect();
+            series.push(Series::line("loss", &epochs, &loss));
+        }
+        LineChart {
+            title: "Training".into(),
+            x_label: "epoch".into(),
+            y_label: "mean over the epoch".into(),
+            x_scale: scale,
+            y_scale: scale,
+            series,
+            ..LineChart::default()
+        }
+    }
+
+    /// [`History::chart`], drawn.
+    ///
+    /// # Errors
+    /// No epoch, or a loss that is not finite.
+    pub fn figure(&self) -> Result<Figure> {
+        self.chart().figure()
+    }
+}
+
+impl Dataset {
+    /// The first inputs with their labels: images as a grid; points of two or three coordinates,
+    /// all of them, as a cloud.
+    ///
+    /// Images are (N, C, H, W), or (N, side²) of grey pixels, as MNIST's.
+    ///
+    /// # Errors
+    /// Inputs that are neither.
+    pub fn figure(&self) -> Result<Figure> {
+        match *self.inputs.dims() {
+            [_, 2 | 3] => self.cloud().and_then(|chart| chart.figure()),
+            _ => self.grid(SHOWN).and_then(|grid| grid.figure()),
+        }
+    }
+
+    /// The first `count` inputs as images, their labels below.
+    ///
+    /// # Errors
+    /// Inputs that are no images, or `count` 0.
+    pub fn grid(&self, count: usize) -> Result<ImageGrid> {
+        let first = self.first(count)?;
+        let names = first.names()?.into_iter().map(|name| (name, Mark::None));
+        let captions: Vec<(String, Mark)> = names.collect();
+        let mut grid = ImageGrid {
+            title: format!("{} of {} images", first.len(), self.len()),
+            ..ImageGrid::default()
+        };
+        let size = image_size(&first.inputs)?;
+        grid.push("", &first.inputs, size, Pixels::Intensity, &captions)?;
+        Ok(grid)
+    }
+
+    /// All points (N, 2) or (N, 3), coloured by their labels.
+    ///
+    /// # Errors
+    /// Inputs that are no such points.
+    pub fn cloud(&self) -> Result<ScatterChart> {
+        let axes = match *self.inputs.dims() {
+            [_, count @ (2 | 3)] => ["x", "y", "z"][..count].iter().map(|axis| axis.to_string()),
+            _ => {
+                let dims = self.inputs.dims();
+                return Err(Error::shape("cloud", "inputs", "(N, 2) or (N, 3)", dims));
+            }
+        };
+        Ok(ScatterChart {
+            title: format!("{} points", self.len()),
+            points: scatter::points(&self.inputs)?,
+            labels: self.labels.to_vec1()?,
+            classes: self.classes.to_vec(),
+            axes: axes.collect(),
+            ..ScatterChart::default()
+        })
+    }
+
+    /// The name of each input's class.
+    fn names(&self) -> Result<Vec<String>> {
+        let labels = self.labels.to_vec1::<u32>()?;
+        Ok(labels.into_iter().map(|label| self.class_name(label)).collect())
+    }
+
+    /// The name of a class, its number where it has none.
+    fn class_name(&self, class: u32) -> String {
+        self.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
+    }
+}
+
+/// Height and width of images (N, C, H, W), or (N, side²).
+pub(crate) fn image_size(images: &Tensor) -> Result<(usize, usize)> {
+    match *images.dims() {
+        [_, _, height, width] => Ok((height, width)),
+        [_, pixels] if pixels.isqrt() * pixels.isqrt() == pixels && pixels > 1 => {
+            Ok((pixels.isqrt(), pixels.isqrt()))
+        }
+        _ => {
+            let expected = "images (N, C, H, W), or (N, side²) of grey pixels";
+            Err(Error::shape("figure", "inputs", expected, images.dims()))
+        }
+    }
+}
+
+impl Adversarial {
+    /// The first images before and after the attack, with the network's answers, and what the attack
+    /// changed.
+    ///
+    /// # Errors
+    /// Inputs that are no images.
+    pub fn grid(&self) -> Result<ImageGrid> {
+        let (before, after) = (self.original.first(SHOWN)?, self.data.first(SHOWN)?);
+        let size = image_size(&before.inputs)?;
+        let change = (&after.inputs - &before.inputs)?;
+        let labels = before.labels.to_vec1::<u32>()?;
+        let answers = |answers: &[Answer]| -> Vec<(String, bool)> {
+            let words = |(answer, label): (&Answer, &u32)| {
+                let name = before.class_name(answer.class);
+                let words = format!("{name} · {:.0} %", 100. * answer.probability);
+                (words, answer.class == *label)
+            };
+            answers.iter().zip(&labels).map(words).collect()
+        };
+        // What L∞ allows; the largest change of a pixel in another norm.
+        let limit = change.abs()?.flatten_all()?.max(0)?.to_dtype(candle_core::DType::F64)?;
+        let limit = limit.to_scalar::<f64>()?.max(f64::from(f32::MIN_POSITIVE));
+        let mut grid = ImageGrid {
+            title: format!("{}, ε = {}", self.attack, self.eps),
+            note: self.to_string(),
+            ..ImageGrid::default()
+        };
+        grid.push_answers("before", &before.inputs, size, &answers(&self.before))?;
+        let label = format!("change, blue −{limit:.2}, red +{limit:.2}");
+        grid.push_differences(label, &change, size, limit)?;
+        grid.push_answers("after", &after.inputs, size, &answers(&self.after))?;
+        Ok(grid)
+    }
+
+    /// [`Adversarial::grid`], drawn.
+    ///
+    /// # Errors
+    /// As [`Adversarial::grid`].
+    pub fn figure(&self) -> Result<Figure> {
+        self.grid()?.figure()
+    }
+}
+
+impl RobustAccuracy {
+    /// The accuracy over the step size.
+    pub fn chart(&self) -> LineChart {
+        let positive = self.step_size.iter().all(|step| *step > 0.);
+        let note = match self.zero_gradients {
+            0 => String::new(),
+            zero => format!(
+                "{zero} of {} images have a gradient of exactly 0: the attack knows nothing of them.",
+                self.images
+            ),
+        };
+        let same_steps = self.step_size.windows(2).all(|pair| pair[0] == pair[1]);
+        let (x_label, x) = match same_steps && self.eps.len() > 1 {
+            true => ("radius ε (pixel units)", &self.eps),
+            false => ("step size α (pixel units)", &self.step_size),
+        };
+        LineChart {
+            title: format!("Accuracy under {}", self.attack),
+            x_label: x_label.into(),
+            y_label: "accuracy".into(),
+            x_scale: if positive { AxisScale::Log } else { AxisScale::Linear },
+            y_range: Some((0., 1.)),
+            series: vec![Series::line(self.attack.as_str(), x, &self.accuracy)],
+            note,
+            ..LineChart::default()
+        }
+    }
+
+    /// [`RobustAccuracy::chart`], drawn.
+    ///
+    /// # Errors
+    /// Numbers that are not finite.
+    pub fn figure(&self) -> Result<Figure> {
+        self.chart().figure()
+    }
+}
