@@ -1,32 +1,37 @@
-//! Where a set may come from, and the one procedure that tries the sources in order.
+//! The one procedure that tries the sources in order.
 
 use std::path::{Path, PathBuf};
 
-use super::set::DataFile;
-use super::store::{self, Store};
+use super::by_hand::ByHand;
+use super::file::DataFile;
+use super::source::{Report, Source};
+use super::store::Store;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::progress::Bar;
 
-/// Receives a line of progress.
-pub type Report<'a> = &'a mut dyn FnMut(&str);
+/// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong, and that no
+/// archive in the folder holds. Uses no network.
+///
+/// # Errors
+/// A file is there and cannot be read, or the user asks to stop.
+pub fn missing(files: &[DataFile], folder: &Path) -> Result<Vec<DataFile>> {
+    let wrong: Vec<DataFile> = faults(files, folder)?
+        .into_iter()
+        .map(|(file, _)| file)
+        .collect();
+    match ByHand::find(&wrong, folder)? {
+        Some(by_hand) => by_hand.lacks(),
+        None => Ok(wrong),
+    }
+}
 
-/// Takes the name and the bytes of a file from a source.
-pub type Deliver<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<()>;
-
-/// A place that a set may come from.
-pub trait Source {
-    /// For the reader of the progress and of the errors.
-    fn name(&self) -> String;
-
-    /// Gives every file of the set to `deliver`, in any order.
-    ///
-    /// `scratch`: an empty folder for downloads, removed afterwards. The source stops at the first
-    /// error of `deliver` and passes it on.
-    ///
-    /// # Errors
-    /// The source is not there, or gives something else. The next source is tried.
-    fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()>;
+/// The files that are not in `folder` as they should be, each with what is wrong.
+fn faults(files: &[DataFile], folder: &Path) -> Result<Vec<(DataFile, String)>> {
+    let faults = files
+        .iter()
+        .map(|file| Ok(file.fault(folder)?.map(|fault| (*file, fault))));
+    faults.filter_map(Result::transpose).collect()
 }
 
 /// What [`fetch_from`] did.
@@ -55,11 +60,11 @@ pub fn fetch_from(
     sources: &[&dyn Source],
     report: Report<'_>,
 ) -> Result<Fetched> {
-    fetch_moving(set, files, folder, sources, &Bar::hidden(), report)
+    download(set, files, folder, sources, &Bar::hidden(), report)
 }
 
 /// [`fetch_from`]; `bar` counts the bytes.
-pub(super) fn fetch_moving(
+pub(crate) fn download(
     set: &'static str,
     files: &[DataFile],
     folder: &Path,
@@ -76,16 +81,14 @@ pub(super) fn fetch_moving(
         brought: Vec::new(),
     };
     // Without the lock first: a complete folder may be read-only.
-    if store::missing(files, folder)?.is_empty() {
+    if faults(files, folder)?.is_empty() {
         return Ok(fetched);
     }
     let store = Store::lock(folder, &mut report)?;
     let mut missing = Vec::new();
-    for file in files {
-        if let Some(fault) = store::fault(file, folder)? {
-            report(&format!("{set}: {}: {fault}", file.name));
-            missing.push(*file);
-        }
+    for (file, fault) in faults(files, folder)? {
+        report(&format!("{set}: {}: {fault}", file.name));
+        missing.push(file);
     }
     let bytes_of = |files: &[DataFile]| {
         files
@@ -117,7 +120,7 @@ pub(super) fn fetch_moving(
                 return Ok(());
             };
             let file = missing[index];
-            store::verify(&file, bytes)?;
+            file.verify(bytes)?;
             store
                 .write(file.name, bytes)
                 .inspect_err(|_| disk_failed = true)?;
@@ -157,6 +160,7 @@ fn first_line(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datasets::fetch::source::Deliver;
 
     struct Shelf;
 
@@ -182,7 +186,7 @@ mod tests {
             sha256,
         };
         let (bar, written) = Bar::in_memory("tiny");
-        fetch_moving("tiny", &[file], folder.path(), &[&Shelf], &bar, &mut |_| ())?;
+        download("tiny", &[file], folder.path(), &[&Shelf], &bar, &mut |_| ())?;
         drop(bar);
         let text = written.text();
         assert!(
@@ -192,7 +196,7 @@ mod tests {
         assert!(text.ends_with(" MB/s] a shelf\n"), "{text}");
         // A set that is complete has nothing to show.
         let (bar, written) = Bar::in_memory("tiny");
-        fetch_moving("tiny", &[file], folder.path(), &[], &bar, &mut |_| ())?;
+        download("tiny", &[file], folder.path(), &[], &bar, &mut |_| ())?;
         drop(bar);
         assert_eq!(written.text(), "");
         Ok(())
