@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageReader};
 
 use super::dataset::Dataset;
 use super::pixels::scaled;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, first_line};
 use crate::interrupt;
 
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -99,7 +99,8 @@ fn is_picture(path: &Path) -> bool {
 
 /// Channels, height and width of a picture, and its bytes in that order.
 fn decoded(path: &Path) -> Result<([usize; 3], Vec<u8>)> {
-    let broken = |error: image::ImageError| Error::file(path, "a whole PNG or JPEG", error);
+    let broken =
+        |error: image::ImageError| Error::file(path, "a whole PNG or JPEG", first_line(&error));
     // By its content: names lie.
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
     let picture = reader.map_err(Error::io(path))?.decode().map_err(broken)?;

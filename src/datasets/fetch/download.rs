@@ -6,7 +6,7 @@ use super::by_hand::ByHand;
 use super::file::DataFile;
 use super::source::{Report, Source};
 use super::store::Store;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, first_line};
 use crate::interrupt;
 use crate::progress::Bar;
 
@@ -43,8 +43,9 @@ pub struct Fetched {
     pub brought: Vec<(&'static str, String)>,
 }
 
-/// Makes `folder` hold `files`: keeps those whose SHA-256 is right, and asks `sources` in their
-/// order for the others.
+/// Makes `folder` hold `files`: keeps those whose SHA-256 is right, unpacks archives in the folder
+/// that hold others (`NAME.gz`; `.tar.gz` or `.tgz` with the file anywhere inside), and asks
+/// `sources` in their order for the rest.
 ///
 /// A file is taken from any source that has the right bytes, and appears whole or not at all. A
 /// wrong file stays until the right one replaces it.
@@ -101,7 +102,9 @@ pub(crate) fn download(
 
     bar.begin_bytes(bytes_of(&missing));
     let mut attempts = Vec::new();
-    for source in sources {
+    let by_hand = ByHand::find(&missing, folder)?;
+    let by_hand = by_hand.iter().map(|source| source as &dyn Source);
+    for source in by_hand.chain(sources.iter().copied()) {
         if missing.is_empty() {
             break;
         }
@@ -136,7 +139,7 @@ pub(crate) fn download(
         let reason = match result {
             // No other source would do better, or none is wanted.
             Err(error) if disk_failed || matches!(error, Error::Interrupted) => return Err(error),
-            Err(error) => first_line(&error.to_string()).to_string(),
+            Err(error) => first_line(&error),
             Ok(()) => "did not bring every file".to_string(),
         };
         if !missing.is_empty() {
@@ -150,11 +153,6 @@ pub(crate) fn download(
     } else {
         Err(Error::Fetch { set, attempts })
     }
-}
-
-/// An error of another library may carry a backtrace.
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 #[cfg(test)]

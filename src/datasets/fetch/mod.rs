@@ -11,8 +11,8 @@ mod store;
 
 pub(super) use archive::each_file;
 pub(super) use by_hand::ByHand;
-pub use download::{Fetched, fetch_from, missing};
 pub(super) use download::download;
+pub use download::{Fetched, fetch_from, missing};
 pub use file::DataFile;
 pub use hub::Hub;
 pub use npm::Npm;
