@@ -74,7 +74,11 @@ pub(crate) fn is_finite(tensor: &Tensor) -> Result<bool> {
 pub(crate) fn finite(name: &'static str, what: &str, tensor: &Tensor) -> Result<()> {
     match is_finite(tensor)? {
         true => Ok(()),
-        false => Err(Error::argument(name, format!("finite {what}"), "NaN or ∞ among them")),
+        false => Err(Error::argument(
+            name,
+            format!("finite {what}"),
+            "NaN or ∞ among them",
+        )),
     }
 }
 
@@ -93,7 +97,11 @@ pub(crate) fn labels(
         return Err(Error::shape(operation, "labels", expected, labels.dims()));
     }
     if labels.dtype() != DType::U32 {
-        return Err(Error::argument("dtype of labels", "U32", format!("{:?}", labels.dtype())));
+        return Err(Error::argument(
+            "dtype of labels",
+            "U32",
+            format!("{:?}", labels.dtype()),
+        ));
     }
     let labels = labels.to_vec1::<u32>()?;
     let classes = classes.unwrap_or(usize::MAX);

@@ -68,7 +68,12 @@ pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
         Some(&n) if n > 0 => n,
         _ => {
             let expected = "(N, …), N at least 1";
-            return Err(Error::shape("predictions", "inputs", expected, inputs.dims()));
+            return Err(Error::shape(
+                "predictions",
+                "inputs",
+                expected,
+                inputs.dims(),
+            ));
         }
     };
     let network = evaluation(network)?;
@@ -95,7 +100,11 @@ pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
         let expected = format!("({n},) of U32, one for each input");
         return Err(Error::shape("accuracy", "labels", expected, labels.dims()));
     }
-    let correct = answers.eq(labels)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()?;
+    let correct = answers
+        .eq(labels)?
+        .to_dtype(DType::F64)?
+        .sum_all()?
+        .to_scalar::<f64>()?;
     Ok(correct / n as f64)
 }
 
@@ -115,7 +124,9 @@ impl Answer {
         let probabilities = candle_nn::ops::softmax(&logits.to_dtype(DType::F64)?, D::Minus1)?;
         let largest = probabilities.max(D::Minus1)?.to_vec1::<f64>()?;
         let both = classes.into_iter().zip(largest);
-        Ok(both.map(|(class, probability)| Self { class, probability }).collect())
+        Ok(both
+            .map(|(class, probability)| Self { class, probability })
+            .collect())
     }
 }
 
@@ -138,7 +149,10 @@ pub fn probabilities_from(
 ) -> Result<Tensor> {
     let network = evaluation(network)?;
     let index = representation.index(network.stages())?;
-    Ok(candle_nn::ops::softmax(&network.forward_from(index, z)?, D::Minus1)?)
+    Ok(candle_nn::ops::softmax(
+        &network.forward_from(index, z)?,
+        D::Minus1,
+    )?)
 }
 
 /// How far the neighbours in `embedding` (N, E) are neighbours in `x` (N, D), too: in [0, 1], 1 if

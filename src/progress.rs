@@ -261,7 +261,8 @@ impl Bar {
 impl State {
     /// Whether it is too early to show anything.
     fn is_patient(&self) -> bool {
-        !self.patience.is_zero() && self.took.unwrap_or_else(|| self.begun.elapsed()) < self.patience
+        !self.patience.is_zero()
+            && self.took.unwrap_or_else(|| self.begun.elapsed()) < self.patience
     }
 
     fn text(&self) -> String {

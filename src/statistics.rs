@@ -36,7 +36,9 @@ pub fn quantiles(values: &[f64], count: usize) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
     let place = |step: usize| last * step / count.max(1);
-    (0..=count).filter_map(|step| values.get(place(step)).copied()).collect()
+    (0..=count)
+        .filter_map(|step| values.get(place(step)).copied())
+        .collect()
 }
 
 /// A share and what is known of it: Wilson's 95 % interval,
@@ -67,21 +69,43 @@ impl Proportion {
         const Z: f64 = 1.959_963_984_540_054;
         let (share, n) = (count as f64 / of as f64, of as f64);
         if of == 0 {
-            return Self { count, of, share, low: 0., high: 1. };
+            return Self {
+                count,
+                of,
+                share,
+                low: 0.,
+                high: 1.,
+            };
         }
         let (centre, scale) = (share + Z * Z / (2. * n), 1. + Z * Z / n);
         let width = Z * (share * (1. - share) / n + Z * Z / (4. * n * n)).sqrt();
         // Where the interval ends at 0 or 1, rounding would leave a little.
-        let low = if count == 0 { 0. } else { (centre - width) / scale };
-        let high = if count == of { 1. } else { (centre + width) / scale };
-        Self { count, of, share, low, high }
+        let low = if count == 0 {
+            0.
+        } else {
+            (centre - width) / scale
+        };
+        let high = if count == of {
+            1.
+        } else {
+            (centre + width) / scale
+        };
+        Self {
+            count,
+            of,
+            share,
+            low,
+            high,
+        }
     }
 }
 
 /// `0.760 (0.566–0.885)`: share and interval.
 impl fmt::Display for Proportion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { share, low, high, .. } = self;
+        let Self {
+            share, low, high, ..
+        } = self;
         write!(f, "{share:.3} ({low:.3}–{high:.3})")
     }
 }

@@ -62,10 +62,21 @@ impl Adversarial {
 /// `FGSM, eps = 0.1: 82 of 100 images misled, the largest change 0.1`.
 impl fmt::Display for Adversarial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { attack, eps, success, distance, zero_gradients, .. } = self;
+        let Self {
+            attack,
+            eps,
+            success,
+            distance,
+            zero_gradients,
+            ..
+        } = self;
         let count = success.iter().filter(|success| **success).count();
         let largest = distance.iter().copied().fold(0., f64::max);
-        write!(f, "{attack}, eps = {eps}: {count} of {} images misled, ", success.len())?;
+        write!(
+            f,
+            "{attack}, eps = {eps}: {count} of {} images misled, ",
+            success.len()
+        )?;
         write!(f, "the largest change {largest:.3}")?;
         match zero_gradients {
             0 => Ok(()),
@@ -88,14 +99,20 @@ pub(super) fn attack(
 ) -> Result<Adversarial> {
     validate_eps(pair.0)?;
     let network = evaluation(network)?;
-    let descent = Descent { network: network.as_ref(), pgd };
+    let descent = Descent {
+        network: network.as_ref(),
+        pgd,
+    };
     let batches = batches(network.as_ref(), data, pgd)?;
     let parts = in_parallel(&batches, &pgd.progress, &name, |batch| {
         attack_batch(&descent, batch, pair)
     })?;
     let rows = data.len() as f64;
     let mean = |value: fn(&Part) -> f64| {
-        parts.iter().map(|part| value(part) * part.success.len() as f64 / rows).sum::<f64>()
+        parts
+            .iter()
+            .map(|part| value(part) * part.success.len() as f64 / rows)
+            .sum::<f64>()
     };
     let images: Vec<&Tensor> = parts.iter().map(|part| &part.images).collect();
     Ok(Adversarial {
@@ -103,10 +120,22 @@ pub(super) fn attack(
         eps: pair.0,
         data: data.part(Tensor::cat(&images, 0)?, data.labels.clone()),
         original: data.clone(),
-        before: parts.iter().flat_map(|part| &part.before).copied().collect(),
+        before: parts
+            .iter()
+            .flat_map(|part| &part.before)
+            .copied()
+            .collect(),
         after: parts.iter().flat_map(|part| &part.after).copied().collect(),
-        success: parts.iter().flat_map(|part| &part.success).copied().collect(),
-        distance: parts.iter().flat_map(|part| &part.distance).copied().collect(),
+        success: parts
+            .iter()
+            .flat_map(|part| &part.success)
+            .copied()
+            .collect(),
+        distance: parts
+            .iter()
+            .flat_map(|part| &part.distance)
+            .copied()
+            .collect(),
         loss_before: mean(|part| part.loss_before),
         loss_after: mean(|part| part.loss_after),
         zero_gradients: parts.iter().map(|part| part.zero_gradients).sum(),
@@ -136,8 +165,11 @@ fn attack_batch(descent: &Descent, batch: &Batch, pair: (f64, f64)) -> Result<Pa
         Ok(())
     })?;
     let aims = batch.aim_labels.iter().cycle();
-    let success: Vec<bool> =
-        found.iter().zip(aims).map(|(found, aim)| pgd.goal.is_met(found.class, *aim)).collect();
+    let success: Vec<bool> = found
+        .iter()
+        .zip(aims)
+        .map(|(found, aim)| pgd.goal.is_met(found.class, *aim))
+        .collect();
     // Row `restart · rows + row` is an image in one attempt: of each image the first that succeeds,
     // else the first.
     let first = |row: usize| (row..success.len()).step_by(rows).find(|at| success[*at]);

@@ -50,7 +50,10 @@ pub(super) fn batches(network: &dyn Network, data: &Dataset, pgd: &Pgd) -> Resul
     let true_labels = checks::labels("attack", &data.labels, rows, classes)?;
     let (aim, aim_labels) = match &pgd.goal {
         Goal::Untargeted => (&data.labels, true_labels.clone()),
-        Goal::Targeted(aims) => (aims, checks::labels("attack's target", aims, rows, classes)?),
+        Goal::Targeted(aims) => (
+            aims,
+            checks::labels("attack's target", aims, rows, classes)?,
+        ),
     };
     let batch = |index: usize| -> Result<Batch> {
         let first = index * pgd.batch_size;
@@ -86,7 +89,12 @@ pub(super) fn in_parallel<T: Send>(
         bar.add(batch.data.len() as f64);
         Ok(found)
     };
-    batches.par_iter().map(f).collect::<Vec<Result<T>>>().into_iter().collect()
+    batches
+        .par_iter()
+        .map(f)
+        .collect::<Vec<Result<T>>>()
+        .into_iter()
+        .collect()
 }
 
 /// The label of the largest logit of each image.

@@ -42,18 +42,31 @@ pub(super) fn curve(
 ) -> Result<RobustAccuracy> {
     let begin = Instant::now();
     if pairs.is_empty() {
-        return Err(Error::argument("radii or step sizes", "at least one", "none"));
+        return Err(Error::argument(
+            "radii or step sizes",
+            "at least one",
+            "none",
+        ));
     }
     pairs.iter().try_for_each(|(eps, _)| validate_eps(*eps))?;
     let network = evaluation(network)?;
-    let descent = Descent { network: network.as_ref(), pgd };
+    let descent = Descent {
+        network: network.as_ref(),
+        pgd,
+    };
     let batches = batches(network.as_ref(), data, pgd)?;
     let counts = in_parallel(&batches, &pgd.progress, &attack, |batch| {
         let mut correct = vec![vec![true; batch.data.len()]; pairs.len()];
         let zero = descent.run(batch, pairs, |pair, images| {
             let found = predictions(network.as_ref(), &images)?;
-            let right = found.iter().zip(&batch.true_labels).map(|(found, label)| found == label);
-            correct[pair].iter_mut().zip(right).for_each(|(correct, right)| *correct &= right);
+            let right = found
+                .iter()
+                .zip(&batch.true_labels)
+                .map(|(found, label)| found == label);
+            correct[pair]
+                .iter_mut()
+                .zip(right)
+                .for_each(|(correct, right)| *correct &= right);
             Ok(())
         })?;
         let count = |rows: &Vec<bool>| rows.iter().filter(|correct| **correct).count();

@@ -32,8 +32,20 @@ impl Descent<'_> {
         pairs: &[(f64, f64)],
         mut found: impl FnMut(usize, Tensor) -> Result<()>,
     ) -> Result<usize> {
-        let Pgd { norm, steps, bounds, random_start, restarts, seed, .. } = *self.pgd;
-        let sign = if matches!(self.pgd.goal, Goal::Untargeted) { 1. } else { -1. };
+        let Pgd {
+            norm,
+            steps,
+            bounds,
+            random_start,
+            restarts,
+            seed,
+            ..
+        } = *self.pgd;
+        let sign = if matches!(self.pgd.goal, Goal::Untargeted) {
+            1.
+        } else {
+            -1.
+        };
         let images = &batch.data.inputs;
         let mut zero = None;
         for restart in 0..restarts {

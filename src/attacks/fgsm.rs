@@ -52,21 +52,55 @@ pub struct Fgsm {
 
 impl Default for Fgsm {
     fn default() -> Self {
-        let Pgd { loss, norm, goal, bounds, batch_size, progress, .. } = Pgd::default();
-        Self { loss, norm, goal, bounds, batch_size, progress }
+        let Pgd {
+            loss,
+            norm,
+            goal,
+            bounds,
+            batch_size,
+            progress,
+            ..
+        } = Pgd::default();
+        Self {
+            loss,
+            norm,
+            goal,
+            bounds,
+            batch_size,
+            progress,
+        }
     }
 }
 
 impl Fgsm {
     /// The attack with all defaults that follows `loss`.
     pub fn along(loss: impl Loss + 'static) -> Self {
-        Self { loss: Arc::new(loss), ..Self::default() }
+        Self {
+            loss: Arc::new(loss),
+            ..Self::default()
+        }
     }
 
     /// The same as PGD: one step. Its α is not read, since ε, the step of each attack, may be 0.
     fn one_step(&self) -> Result<Pgd> {
-        let Self { loss, norm, goal, bounds, batch_size, progress } = self.clone();
-        let pgd = Pgd { loss, norm, goal, bounds, batch_size, progress, steps: 1, ..Pgd::default() };
+        let Self {
+            loss,
+            norm,
+            goal,
+            bounds,
+            batch_size,
+            progress,
+        } = self.clone();
+        let pgd = Pgd {
+            loss,
+            norm,
+            goal,
+            bounds,
+            batch_size,
+            progress,
+            steps: 1,
+            ..Pgd::default()
+        };
         pgd.validate()?;
         Ok(pgd)
     }
@@ -74,7 +108,13 @@ impl Fgsm {
 
 impl Attack for Fgsm {
     fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
-        adversarial::attack(&self.one_step()?, self.to_string(), network, data, (eps, eps))
+        adversarial::attack(
+            &self.one_step()?,
+            self.to_string(),
+            network,
+            data,
+            (eps, eps),
+        )
     }
 
     /// Takes one gradient a batch, since all radii share it.

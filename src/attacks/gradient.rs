@@ -32,9 +32,17 @@ pub(super) fn gradient_of(
     batch: &Dataset,
 ) -> Result<Tensor> {
     let x = Var::from_tensor(&batch.inputs)?;
-    let value = loss.loss(network, &batch.part(x.as_tensor().clone(), batch.labels.clone()))?;
+    let value = loss.loss(
+        network,
+        &batch.part(x.as_tensor().clone(), batch.labels.clone()),
+    )?;
     if value.rank() != 0 {
-        return Err(Error::shape("gradient", "loss", "() (a scalar)", value.dims()));
+        return Err(Error::shape(
+            "gradient",
+            "loss",
+            "() (a scalar)",
+            value.dims(),
+        ));
     }
     let Some(gradient) = value.backward()?.remove(x.as_tensor()) else {
         let expected = "a loss that reaches the input by differentiable operations";
@@ -48,8 +56,16 @@ pub(super) fn gradient_of(
 
 /// How many rows of a gradient (N, …) are exactly 0.
 pub(super) fn zero_rows(gradient: &Tensor) -> Result<usize> {
-    let largest = gradient.flatten_from(1)?.abs()?.max(1)?.to_dtype(DType::F64)?;
-    Ok(largest.to_vec1::<f64>()?.iter().filter(|largest| **largest == 0.).count())
+    let largest = gradient
+        .flatten_from(1)?
+        .abs()?
+        .max(1)?
+        .to_dtype(DType::F64)?;
+    Ok(largest
+        .to_vec1::<f64>()?
+        .iter()
+        .filter(|largest| **largest == 0.)
+        .count())
 }
 
 /// How far two losses agree on the direction in which to attack.

@@ -79,7 +79,10 @@ impl Default for Pgd {
 impl Pgd {
     /// The attack with all defaults that follows `loss`.
     pub fn along(loss: impl Loss + 'static) -> Self {
-        Self { loss: Arc::new(loss), ..Self::default() }
+        Self {
+            loss: Arc::new(loss),
+            ..Self::default()
+        }
     }
 
     /// Checks every field.
@@ -124,7 +127,11 @@ impl Pgd {
         alphas: &[f64],
     ) -> Result<RobustAccuracy> {
         for alpha in alphas {
-            Self { alpha: *alpha, ..self.clone() }.validate()?;
+            Self {
+                alpha: *alpha,
+                ..self.clone()
+            }
+            .validate()?;
         }
         let pairs: Vec<(f64, f64)> = alphas.iter().map(|alpha| (eps, *alpha)).collect();
         curve::curve(self, self.to_string(), network, data, &pairs)

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use isopath::candle::DType;
 use isopath::datasets::{self, Images, Set};
+use isopath::device;
 use isopath::experiments::cifar10::{self, Initial, Method, Phase};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
+use isopath::io::{digest, files};
 use isopath::models::Parameters;
 use isopath::scale::Scale;
 use isopath::training::{self, History};
-use isopath::device;
-use isopath::io::{digest, files};
 use serde::Serialize;
 
 use super::{Failure, Result, data};

@@ -4,8 +4,8 @@ use std::f64::consts::TAU;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::datasets::Dataset;
-use crate::datasets::points::{check_noise, check_radius, with_noise};
+use super::dataset::Dataset;
+use super::points::{check_noise, check_radius, with_noise};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -74,10 +74,10 @@ pub struct Rings {
 }
 
 impl Rings {
-    /// The points with their rings as classes, `ring A` and `ring B`.
+    /// Points and rings as labelled data, with the classes `ring A` and `ring B`.
     ///
     /// # Errors
-    /// The device is out of memory.
+    /// The rings are yours, and there is not one label for each point.
     pub fn dataset(&self) -> Result<Dataset> {
         Dataset::new(self.points.clone(), self.labels.clone())?.with_classes(["ring A", "ring B"])
     }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
-use crate::distances::{Euclidean, Distance as _};
+use crate::distances::{Distance as _, Euclidean};
 use crate::error::{Error, Result};
 use crate::interrupt;
 

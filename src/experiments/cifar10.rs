@@ -265,7 +265,9 @@ pub fn build(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
         Initial::Imagenet => pretrained::imagenet(settings.depth)?,
         Initial::File(path) => path.clone(),
     };
-    network.parameters().set_weights_except(&Weights::read(path)?, "fc.")?;
+    network
+        .parameters()
+        .set_weights_except(&Weights::read(path)?, "fc.")?;
     Ok(network)
 }
 
@@ -279,7 +281,9 @@ pub fn load(settings: &Settings, weights: &Path) -> Result<Model<ResNet>> {
 
 fn fresh(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
     let params = settings.network()?;
-    Model::on(settings.seed, DType::F32, device, move |vb| ResNet::new(params.clone(), vb))
+    Model::on(settings.seed, DType::F32, device, move |vb| {
+        ResNet::new(params.clone(), vb)
+    })
 }
 
 /// The network before which the data set's images are enlarged to [`Settings::side`].
@@ -316,7 +320,9 @@ pub(crate) fn run_heard(
     let phases = phases(settings)?;
     let network = build(settings, data.train.inputs.device())?;
     let enlarged = on_images(&network, settings)?;
-    let loss = LabelSmoothing { smoothing: settings.label_smoothing };
+    let loss = LabelSmoothing {
+        smoothing: settings.label_smoothing,
+    };
     let epochs = settings.epochs();
     let mut history = History::default();
     for params in &phases {
@@ -324,13 +330,22 @@ pub(crate) fn run_heard(
         let mut whole = |part: &Status| {
             let later = (epochs - before - part.epochs) * data.train.len();
             let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
-            hear(&Status { epoch: before + part.epoch, epochs, seconds_left, ..part.clone() })
+            hear(&Status {
+                epoch: before + part.epoch,
+                epochs,
+                seconds_left,
+                ..part.clone()
+            })
         };
         let part = train_heard(&enlarged, &data.train, &loss, params, &mut whole)?;
         history.epochs.extend(part.epochs);
     }
     let test_accuracy = metrics::accuracy(&enlarged, &data.test)?;
-    Ok(Trained { network, history, test_accuracy })
+    Ok(Trained {
+        network,
+        history,
+        test_accuracy,
+    })
 }
 
 /// What [`train`] is told in each phase, all of it checked: a phase that cannot run is not found
@@ -360,7 +375,10 @@ fn phases(settings: &Settings) -> Result<Vec<TrainParams>> {
                 SIDE => String::new(),
                 side => format!("images enlarged to {side} pixels"),
             },
-            checkpoint: settings.checkpoint.as_deref().map(|path| checkpoint_of(index, path)),
+            checkpoint: settings
+                .checkpoint
+                .as_deref()
+                .map(|path| checkpoint_of(index, path)),
             ..TrainParams::default()
         };
         params.validate()?;

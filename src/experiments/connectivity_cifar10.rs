@@ -28,8 +28,7 @@ use crate::scale::Scale;
 pub use misled::{Misled, mislead};
 pub use pairs::{Pair, choose_misclassified_pairs, choose_pairs};
 pub use results::{
-    Agreement, Counts, Evidence, Normalisation, PairResult, Results, SpaceSummary,
-    Summary, counts,
+    Agreement, Counts, Evidence, Normalisation, PairResult, Results, SpaceSummary, Summary, counts,
 };
 
 /// Where a path runs: section 4's three spaces.

@@ -146,14 +146,26 @@ pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result
         }
         .into(),
         seed: settings.seed,
-        context: format!("decoder of a network with weights {}", network.freeze()?.freeze()?.digest()?),
+        context: format!(
+            "decoder of a network with weights {}",
+            network.freeze()?.freeze()?.digest()?
+        ),
         checkpoint: settings.checkpoint.clone(),
         progress: settings.progress.clone(),
         ..TrainParams::default()
     };
-    let history = train(&decoder, &data.train, &reconstruction(network, settings)?, &params)?;
+    let history = train(
+        &decoder,
+        &data.train,
+        &reconstruction(network, settings)?,
+        &params,
+    )?;
     let test_error = test_error(network, &decoder, settings, &data.test)?;
-    Ok(Trained { decoder, history, test_error })
+    Ok(Trained {
+        decoder,
+        history,
+        test_error,
+    })
 }
 
 /// The trained decoder of `settings` with the weights of a file.

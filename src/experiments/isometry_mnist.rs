@@ -91,7 +91,10 @@ impl Settings {
 
     /// The training loss L = L_CE + β·L_ISO with the partition by class.
     pub fn loss(&self, beta: f64) -> IsometricLoss {
-        IsometricLoss { representation: self.representation, ..IsometricLoss::new(beta) }
+        IsometricLoss {
+            representation: self.representation,
+            ..IsometricLoss::new(beta)
+        }
     }
 }
 
@@ -152,7 +155,15 @@ pub fn train_network(
     let test_accuracy = accuracy(&network, &test)?;
     let isometric_loss = isometric_loss(&network, settings, &test)?;
     let seconds = begin.elapsed().as_secs_f64();
-    Ok(Trained { beta, seed, network, history, test_accuracy, isometric_loss, seconds })
+    Ok(Trained {
+        beta,
+        seed,
+        network,
+        history,
+        test_accuracy,
+        isometric_loss,
+        seconds,
+    })
 }
 
 /// The mean of L_ISO over full batches.
@@ -163,7 +174,10 @@ fn isometric_loss(network: &Model<Mlp>, settings: &Settings, data: &Dataset) -> 
     let mut sum = 0.;
     for batch in 0..batches {
         interrupt::check()?;
-        let term = settings.loss(0.).terms(&network, &data.range(batch * size, size)?)?.isometric;
+        let term = settings
+            .loss(0.)
+            .terms(&network, &data.range(batch * size, size)?)?
+            .isometric;
         sum += term.map_or(Ok(0.), |term| term.to_dtype(DType::F64)?.to_scalar::<f64>())?;
     }
     Ok(sum / batches as f64)
@@ -277,13 +291,18 @@ pub fn attack_networks(
     let betas = networks.parameters();
     let seeds = betas.first().map_or(0, |beta| networks.at(beta).len());
     let shape = (betas.len(), seeds, settings.step_sizes.len());
-    let mut accuracy =
-        Accuracies { cross_entropy: Array3::zeros(shape), training_loss: Array3::zeros(shape) };
+    let mut accuracy = Accuracies {
+        cross_entropy: Array3::zeros(shape),
+        training_loss: Array3::zeros(shape),
+    };
     let label = match attack {
         Attack::Fgsm => "FGSM",
         Attack::Pgd => "PGD",
     };
-    let bar = settings.progress.bar(label).of(networks.runs.len(), "networks");
+    let bar = settings
+        .progress
+        .bar(label)
+        .of(networks.runs.len(), "networks");
     for (index, beta) in betas.iter().enumerate() {
         let runs = networks.at(beta);
         if runs.len() != seeds {
@@ -298,8 +317,14 @@ pub fn attack_networks(
                 true => first.clone(),
                 false => curve(trained, settings.loss(trained.beta), test, settings, attack)?,
             };
-            accuracy.cross_entropy.slice_mut(s![index, seed, ..]).assign(&first);
-            accuracy.training_loss.slice_mut(s![index, seed, ..]).assign(&second);
+            accuracy
+                .cross_entropy
+                .slice_mut(s![index, seed, ..])
+                .assign(&first);
+            accuracy
+                .training_loss
+                .slice_mut(s![index, seed, ..])
+                .assign(&second);
             part.finish(format!("β = {}, seed {}", trained.beta, trained.seed));
         }
     }
@@ -318,15 +343,33 @@ fn curve(
     settings: &Settings,
     attack: Attack,
 ) -> Result<Array1<f64>> {
-    let Settings { step_sizes, eps, steps, batch_size, bounds, .. } = settings.clone();
+    let Settings {
+        step_sizes,
+        eps,
+        steps,
+        batch_size,
+        bounds,
+        ..
+    } = settings.clone();
     let (network, progress) = (&trained.network, Progress::Hidden);
     let curve = match attack {
         Attack::Fgsm => {
-            let fgsm = Fgsm { bounds, batch_size, progress, ..Fgsm::along(loss) };
+            let fgsm = Fgsm {
+                bounds,
+                batch_size,
+                progress,
+                ..Fgsm::along(loss)
+            };
             fgsm.curve(network, &test.first(settings.test_images)?, &step_sizes)?
         }
         Attack::Pgd => {
-            let pgd = Pgd { bounds, steps, batch_size, progress, ..Pgd::along(loss) };
+            let pgd = Pgd {
+                bounds,
+                steps,
+                batch_size,
+                progress,
+                ..Pgd::along(loss)
+            };
             let test = test.first(settings.pgd_images)?;
             pgd.curve_over_alpha(network, &test, eps, &step_sizes)?
         }
@@ -399,7 +442,13 @@ impl Results {
         [fgsm, pgd]: [&Curves; 2],
         lipschitz: &Sweep<f64, Stretch>,
     ) -> Self {
-        let Settings { seeds, betas, eps, steps, .. } = settings.clone();
+        let Settings {
+            seeds,
+            betas,
+            eps,
+            steps,
+            ..
+        } = settings.clone();
         let seconds = Seconds {
             training: networks.runs.iter().map(|run| run.result.seconds).sum(),
             fgsm: fgsm.seconds,

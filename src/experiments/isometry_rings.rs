@@ -84,7 +84,10 @@ impl Settings {
     pub fn loss(&self, mapping: Partition) -> IsometricLoss {
         match mapping {
             Partition::None => IsometricLoss::new(0.),
-            partition => IsometricLoss { partition, ..IsometricLoss::new(self.beta) },
+            partition => IsometricLoss {
+                partition,
+                ..IsometricLoss::new(self.beta)
+            },
         }
     }
 
@@ -169,7 +172,10 @@ pub fn representation(network: &dyn Network, x: &Tensor) -> Result<Tensor> {
 pub fn ring_shapes(network: &dyn Network, rings: &Rings) -> Result<Vec<RingShape>> {
     let phi = representation(network, &rings.points)?;
     let shape = |index: &Tensor| {
-        let (x, phi) = (rings.points.index_select(index, 0)?, phi.index_select(index, 0)?);
+        let (x, phi) = (
+            rings.points.index_select(index, 0)?,
+            phi.index_select(index, 0)?,
+        );
         let (before, after) = (pair_distances(&x)?, pair_distances(&phi)?);
         let found = most_prominent_loop(&phi)?;
         Ok(RingShape {
@@ -181,7 +187,10 @@ pub fn ring_shapes(network: &dyn Network, rings: &Rings) -> Result<Vec<RingShape
             found_quantiles: quantiles(&after, 20),
         })
     };
-    members(&rings.points, &rings.labels)?.iter().map(shape).collect()
+    members(&rings.points, &rings.labels)?
+        .iter()
+        .map(shape)
+        .collect()
 }
 
 /// Trains one network; `hear` hears of it as a [`TrainParams::observer`] does.
@@ -204,11 +213,26 @@ pub fn train_network(
     let sizes = settings.sizes.clone();
     let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
     let network = Model::on(seed, DType::F32, data.inputs.device(), build)?;
-    let history = train_heard(&network, &data, &settings.loss(mapping), &settings.training(), hear)?;
+    let history = train_heard(
+        &network,
+        &data,
+        &settings.loss(mapping),
+        &settings.training(),
+        hear,
+    )?;
     let seconds = begin.elapsed().as_secs_f64();
     let accuracy = accuracy(&network, &data)?;
     let shape = ring_shapes(&network, &rings)?;
-    Ok(Trained { mapping, seed, rings, network, history, accuracy, shape, seconds })
+    Ok(Trained {
+        mapping,
+        seed,
+        rings,
+        network,
+        history,
+        accuracy,
+        shape,
+        seconds,
+    })
 }
 
 /// Trains every network, side by side.
@@ -225,7 +249,11 @@ pub fn train_networks(settings: &Settings) -> Result<Networks> {
 
 /// One number of every ring of every network, networks first.
 pub fn ring_values(networks: &[&Trained], value: impl Fn(&RingShape) -> f64) -> Vec<f64> {
-    networks.iter().flat_map(|trained| &trained.shape).map(value).collect()
+    networks
+        .iter()
+        .flat_map(|trained| &trained.shape)
+        .map(value)
+        .collect()
 }
 
 /// Writes each network's weights to `folder` as `local_seed_0.safetensors`.

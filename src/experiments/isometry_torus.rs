@@ -18,13 +18,13 @@ use crate::error::Result;
 use crate::experiments::Curve;
 use crate::experiments::sweep::{Sweep, cases};
 use crate::losses::{IsometricLoss, LossTerms};
-use crate::metrics::{accuracy, correlation, distances_within, members, most_prominent_loop, stress};
+use crate::metrics::{
+    accuracy, correlation, distances_within, members, most_prominent_loop, stress,
+};
 use crate::models::{Head, LayerOutput, LocallyIsometric, LocallyIsometricParams, Model};
 use crate::progress::Progress;
 use crate::scale::Scale;
-use crate::training::{
-    AdamParams, History, StackParams, Status, stack_terms, train_stack_heard,
-};
+use crate::training::{AdamParams, History, StackParams, Status, stack_terms, train_stack_heard};
 
 /// Points of a curve in the results.
 const CURVE: usize = 100;
@@ -126,8 +126,15 @@ impl Settings {
 
     /// How each stack is trained.
     pub fn training(&self) -> StackParams {
-        let adam = AdamParams { learning_rate: self.learning_rate, ..AdamParams::default() };
-        StackParams { epochs: self.epochs, adam, ..StackParams::default() }
+        let adam = AdamParams {
+            learning_rate: self.learning_rate,
+            ..AdamParams::default()
+        };
+        StackParams {
+            epochs: self.epochs,
+            adam,
+            ..StackParams::default()
+        }
     }
 }
 
@@ -198,7 +205,10 @@ pub fn level_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<Level
     let shape = |(index, (output, level)): (usize, (&LayerOutput, Dataset))| {
         let within = |points: &Tensor| distances_within(points, &level.labels);
         let before = within(&torus.points)?;
-        let (input, after) = (within(&output.input)?, within(&output.representation)?.concat());
+        let (input, after) = (
+            within(&output.input)?,
+            within(&output.representation)?.concat(),
+        );
         let kept = |circle: &Tensor| -> Result<bool> {
             Ok(most_prominent_loop(&output.representation.index_select(circle, 0)?)?.kept())
         };
@@ -214,7 +224,12 @@ pub fn level_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<Level
             loop_kept: kept.iter().filter(|kept| **kept).count() as f64 / kept.len() as f64,
         })
     };
-    outputs.iter().zip(torus.levels()?).enumerate().map(shape).collect()
+    outputs
+        .iter()
+        .zip(torus.levels()?)
+        .enumerate()
+        .map(shape)
+        .collect()
 }
 
 /// The stacks by gradient and seed.
@@ -263,7 +278,15 @@ pub fn train_one(
     let histories = train_stack_heard(&stack, &levels, &loss, &settings.training(), hear)?;
     let seconds = begin.elapsed().as_secs_f64();
     let levels = level_shapes(&stack.freeze()?, &torus)?;
-    Ok(Trained { gradient, seed, torus, stack, histories, levels, seconds })
+    Ok(Trained {
+        gradient,
+        seed,
+        torus,
+        stack,
+        histories,
+        levels,
+        seconds,
+    })
 }
 
 /// Trains a stack with the gradient stopped for each of [`Settings::seeds`], then one with the
@@ -273,9 +296,17 @@ pub fn train_one(
 /// No seed, or an error of [`train_one`].
 pub fn train_stacks(settings: &Settings) -> Result<Stacks> {
     let mut all = cases(&[Gradient::Stopped], &settings.seeds)?;
-    all.extend(settings.through_seeds.iter().map(|seed| (Gradient::Through, *seed)));
+    all.extend(
+        settings
+            .through_seeds
+            .iter()
+            .map(|seed| (Gradient::Through, *seed)),
+    );
     let words = |trained: &Trained| {
-        let accuracies = trained.levels.iter().map(|level| format!("{:.4}", level.accuracy));
+        let accuracies = trained
+            .levels
+            .iter()
+            .map(|level| format!("{:.4}", level.accuracy));
         format!("accuracies {}", accuracies.collect::<Vec<_>>().join(", "))
     };
     Sweep::train(&all, &settings.progress, words, |gradient, seed, hear| {
@@ -292,7 +323,11 @@ pub fn level_values(
     value: impl Fn(&LevelShape) -> f64,
 ) -> Vec<f64> {
     let stacks = stacks.at(&gradient);
-    stacks.into_iter().filter_map(|trained| trained.levels.get(level)).map(value).collect()
+    stacks
+        .into_iter()
+        .filter_map(|trained| trained.levels.get(level))
+        .map(value)
+        .collect()
 }
 
 /// Writes each stack's weights to `folder` as `cut_seed_0.safetensors`.
@@ -350,7 +385,10 @@ impl Results {
     pub fn new(scale: Scale, settings: &Settings, stacks: &Stacks) -> Result<Self> {
         let seed = settings.seeds.first().copied().unwrap_or(0);
         let norms = |gradient: Gradient| {
-            Ok((gradient.to_string(), gradient_norms(settings, gradient, seed)?))
+            Ok((
+                gradient.to_string(),
+                gradient_norms(settings, gradient, seed)?,
+            ))
         };
         let both = [Gradient::Stopped, Gradient::Through];
         let gradient_norms = both.into_iter().map(norms).collect::<Result<_>>()?;
@@ -358,7 +396,11 @@ impl Results {
             gradient: trained.gradient.to_string(),
             seed: trained.seed,
             levels: trained.levels.clone(),
-            curves: trained.histories.iter().map(|history| Curve::of(history, CURVE)).collect(),
+            curves: trained
+                .histories
+                .iter()
+                .map(|history| Curve::of(history, CURVE))
+                .collect(),
             seconds: trained.seconds,
         };
         Ok(Self {

@@ -33,7 +33,11 @@ pub struct Run<P, T> {
 pub fn cases<P: Clone>(parameters: &[P], seeds: &[u64]) -> Result<Vec<(P, u64)>> {
     if parameters.is_empty() || seeds.is_empty() {
         let got = format!("{} and {}", parameters.len(), seeds.len());
-        return Err(Error::argument("parameters and seeds", "at least one of each", got));
+        return Err(Error::argument(
+            "parameters and seeds",
+            "at least one of each",
+            got,
+        ));
     }
     let of = |parameter: &P| {
         let parameter = parameter.clone();
@@ -74,7 +78,9 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
             seed: *seed,
             result,
         };
-        Ok(Self { runs: runs.map(run).collect() })
+        Ok(Self {
+            runs: runs.map(run).collect(),
+        })
     }
 
     /// The parameters, each once.
@@ -102,9 +108,16 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
         let own = |run: &&Run<P, T>| run.parameter == *parameter && run.seed == seed;
         let run = self.runs.iter().find(own);
         run.map(|run| &run.result).ok_or_else(|| {
-            let all = self.runs.iter().map(|run| format!("{} with {}", run.parameter, run.seed));
+            let all = self
+                .runs
+                .iter()
+                .map(|run| format!("{} with {}", run.parameter, run.seed));
             let expected = format!("one of {}", all.collect::<Vec<_>>().join(", "));
-            Error::argument("parameter and seed", expected, format!("{parameter} with {seed}"))
+            Error::argument(
+                "parameter and seed",
+                expected,
+                format!("{parameter} with {seed}"),
+            )
         })
     }
 
@@ -117,7 +130,9 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
             let run = self.runs.iter().find(|run| run.parameter == parameter);
             run.cloned()
         };
-        Self { runs: self.parameters().into_iter().filter_map(first).collect() }
+        Self {
+            runs: self.parameters().into_iter().filter_map(first).collect(),
+        }
     }
 
     /// One number of every result, parameter by parameter and of each seed by seed.

@@ -2,9 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{
-    AxisScale, Figure, ImageGrid, LineChart, Mark, Pixels, ScatterChart, Series, scatter,
-};
+use super::{AxisScale, Figure, ImageGrid, LineChart, Mark, Pixels, ScatterChart, Series, scatter};
 use crate::attacks::{Adversarial, RobustAccuracy};
 use crate::datasets::Dataset;
 use crate::display::{self, Bundle, Show};
@@ -47,7 +45,11 @@ impl History {
     /// The loss over the epochs, and its terms where it has any.
     pub fn chart(&self) -> LineChart {
         let sampled = self.sampled(POINTS);
-        let scale = if self.epochs.len() > LONG { AxisScale::Log } else { AxisScale::Linear };
+        let scale = if self.epochs.len() > LONG {
+            AxisScale::Log
+        } else {
+            AxisScale::Linear
+        };
         let epochs: Vec<f64> = sampled.iter().map(|(number, _)| *number as f64).collect();
         let mut series = Vec::new();
         let terms = sampled.iter().map(|(_, epoch)| epoch);
@@ -140,12 +142,18 @@ impl Dataset {
     /// The name of each input's class.
     fn names(&self) -> Result<Vec<String>> {
         let labels = self.labels.to_vec1::<u32>()?;
-        Ok(labels.into_iter().map(|label| self.class_name(label)).collect())
+        Ok(labels
+            .into_iter()
+            .map(|label| self.class_name(label))
+            .collect())
     }
 
     /// The name of a class, its number where it has none.
     fn class_name(&self, class: u32) -> String {
-        self.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
+        self.classes
+            .get(class as usize)
+            .cloned()
+            .unwrap_or_else(|| class.to_string())
     }
 }
 
@@ -183,7 +191,11 @@ impl Adversarial {
             answers.iter().zip(&labels).map(words).collect()
         };
         // What L∞ allows; the largest change of a pixel in another norm.
-        let limit = change.abs()?.flatten_all()?.max(0)?.to_dtype(candle_core::DType::F64)?;
+        let limit = change
+            .abs()?
+            .flatten_all()?
+            .max(0)?
+            .to_dtype(candle_core::DType::F64)?;
         let limit = limit.to_scalar::<f64>()?.max(f64::from(f32::MIN_POSITIVE));
         let mut grid = ImageGrid {
             title: format!("{}, ε = {}", self.attack, self.eps),
@@ -226,7 +238,11 @@ impl RobustAccuracy {
             title: format!("Accuracy under {}", self.attack),
             x_label: x_label.into(),
             y_label: "accuracy".into(),
-            x_scale: if positive { AxisScale::Log } else { AxisScale::Linear },
+            x_scale: if positive {
+                AxisScale::Log
+            } else {
+                AxisScale::Linear
+            },
             y_range: Some((0., 1.)),
             series: vec![Series::line(self.attack.as_str(), x, &self.accuracy)],
             note,

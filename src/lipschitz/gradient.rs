@@ -89,7 +89,11 @@ pub fn isometric_gradient(
     let cells = loss.cells(&batch.labels, n)?;
     let phi = host_rows(
         "phi",
-        &represent(evaluation(network)?.as_ref(), loss.representation, &x.detach())?,
+        &represent(
+            evaluation(network)?.as_ref(),
+            loss.representation,
+            &x.detach(),
+        )?,
         2,
     )?;
     let jacobian = jacobian(network, loss.representation, x)?;
@@ -177,7 +181,9 @@ pub fn cross_entropy_gradient(
     representation: Representation,
     batch: &Dataset,
 ) -> Result<CrossEntropyGradient> {
-    let Dataset { inputs: x, labels, .. } = batch;
+    let Dataset {
+        inputs: x, labels, ..
+    } = batch;
     host_rows("x", x, 1)?;
     let network = evaluation(network)?;
     let above = representation.index(network.stages())?;

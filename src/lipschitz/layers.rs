@@ -28,9 +28,5 @@ pub fn spectral_norm(matrix: &Tensor) -> Result<f64> {
 pub fn layer_norms(network: &Mlp, representation: Representation) -> Result<Vec<f64>> {
     let weights = network.weights();
     let index = representation.index(weights.len())?;
-    weights
-        .into_iter()
-        .take(index)
-        .map(spectral_norm)
-        .collect()
+    weights.into_iter().take(index).map(spectral_norm).collect()
 }

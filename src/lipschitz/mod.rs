@@ -18,7 +18,8 @@ mod power;
 mod ratio;
 
 pub use gradient::{
-    CrossEntropyGradient, IsometricGradient, GradientBound, cross_entropy_gradient, isometric_gradient,
+    CrossEntropyGradient, GradientBound, IsometricGradient, cross_entropy_gradient,
+    isometric_gradient,
 };
 pub use jacobian::{jacobian, jacobian_norms};
 pub use layers::{layer_norms, spectral_norm};

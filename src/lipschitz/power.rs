@@ -46,7 +46,11 @@ pub fn largest_eigenvalue(matrix: &[f64], n: usize) -> Result<f64> {
         value = next;
     }
     let expected = format!("to settle within {STEPS} steps");
-    Err(Error::argument("largest eigenvalue", expected, format!("still moving at {value}")))
+    Err(Error::argument(
+        "largest eigenvalue",
+        expected,
+        format!("still moving at {value}"),
+    ))
 }
 
 /// ‖A‖₂ of each matrix of (N, rows, columns): the root of the largest eigenvalue of A·Aᵀ or Aᵀ·A,

@@ -21,7 +21,12 @@ impl Loss for CrossEntropy {
         let logits = network.forward(&batch.inputs)?;
         let loss = cross_entropy(&logits, &batch.labels)?;
         let cross_entropy = Some(loss.detach());
-        Ok(LossTerms { loss, logits: Some(logits.detach()), cross_entropy, isometric: None })
+        Ok(LossTerms {
+            loss,
+            logits: Some(logits.detach()),
+            cross_entropy,
+            isometric: None,
+        })
     }
 
     fn describe(&self) -> String {

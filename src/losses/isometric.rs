@@ -74,7 +74,10 @@ impl Default for IsometricLoss {
 impl IsometricLoss {
     /// L = L_CE + β·L_ISO inside the classes, on the last hidden representation.
     pub fn new(beta: f64) -> Self {
-        Self { beta, ..Self::default() }
+        Self {
+            beta,
+            ..Self::default()
+        }
     }
 
     /// Checks the weights of both terms.
@@ -154,7 +157,9 @@ impl IsometricLoss {
     fn outputs(&self, network: &dyn Network, x: &Tensor) -> Result<[Tensor; 2]> {
         let mut all = network.representations(x)?;
         let phi = all[self.representation.index(network.stages())?].clone();
-        let logits = all.pop().ok_or_else(|| Error::argument("stages", "at least 1", 0))?;
+        let logits = all
+            .pop()
+            .ok_or_else(|| Error::argument("stages", "at least 1", 0))?;
         Ok([phi, logits])
     }
 }
@@ -168,7 +173,9 @@ impl Loss for IsometricLoss {
             true => Some(self.isometric(inputs, &phi, labels)?),
             false => None,
         };
-        Ok(self.sum(cross_entropy(&logits, labels)?, isometric, &logits)?.loss)
+        Ok(self
+            .sum(cross_entropy(&logits, labels)?, isometric, &logits)?
+            .loss)
     }
 
     /// With β = 0 the isometric term is given too, but not followed.
@@ -184,10 +191,18 @@ impl Loss for IsometricLoss {
 
 /// Without an operation where the factor is 1.
 fn times(t: &Tensor, factor: f64) -> Result<Tensor> {
-    Ok(if factor == 1. { t.clone() } else { (t * factor)? })
+    Ok(if factor == 1. {
+        t.clone()
+    } else {
+        (t * factor)?
+    })
 }
 
 /// A batch as a matrix, a row each.
 fn rows(t: &Tensor) -> Result<Tensor> {
-    Ok(if t.rank() > 2 { t.flatten_from(1)? } else { t.clone() })
+    Ok(if t.rank() > 2 {
+        t.flatten_from(1)?
+    } else {
+        t.clone()
+    })
 }

@@ -27,7 +27,12 @@ impl Loss for LabelSmoothing {
         let loss = ops::cross_entropy(&logits, &batch.labels, self.smoothing)?;
         let logits = logits.detach();
         let own = cross_entropy(&logits, &batch.labels)?;
-        Ok(LossTerms { loss, logits: Some(logits), cross_entropy: Some(own), isometric: None })
+        Ok(LossTerms {
+            loss,
+            logits: Some(logits),
+            cross_entropy: Some(own),
+            isometric: None,
+        })
     }
 
     fn describe(&self) -> String {

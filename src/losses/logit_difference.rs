@@ -35,12 +35,19 @@ fn differences(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
         [n, classes] if n > 0 && classes > 1 => (n, classes),
         _ => {
             let expected = "(N, classes), at least 2 classes";
-            return Err(Error::shape("logit difference", "logits", expected, logits.dims()));
+            return Err(Error::shape(
+                "logit difference",
+                "logits",
+                expected,
+                logits.dims(),
+            ));
         }
     };
     checks::labels("logit difference", labels, n, Some(classes))?;
     let own = Tensor::arange(0u32, classes as u32, logits.device())?;
-    let own = own.broadcast_as((n, classes))?.eq(&labels.unsqueeze(1)?.broadcast_as((n, classes))?)?;
+    let own = own
+        .broadcast_as((n, classes))?
+        .eq(&labels.unsqueeze(1)?.broadcast_as((n, classes))?)?;
     let least = Tensor::full(f32::MIN, (n, classes), logits.device())?.to_dtype(logits.dtype())?;
     let others = own.where_cond(&least, logits)?.max(D::Minus1)?;
     let truth = logits.gather(&labels.unsqueeze(1)?, 1)?.squeeze(1)?;
@@ -49,7 +56,10 @@ fn differences(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
 
 impl Loss for LogitDifference {
     fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
-        mean(&differences(&network.forward(&batch.inputs)?, &batch.labels)?)
+        mean(&differences(
+            &network.forward(&batch.inputs)?,
+            &batch.labels,
+        )?)
     }
 
     fn describe(&self) -> String {
@@ -63,11 +73,18 @@ impl Loss for RescaledLogitDifference {
         let difference = differences(&logits, &batch.labels)?;
         if logits.dim(1)? < 3 {
             let expected = "(N, classes), at least 3 classes";
-            return Err(Error::shape("logit difference", "logits", expected, logits.dims()));
+            return Err(Error::shape(
+                "logit difference",
+                "logits",
+                expected,
+                logits.dims(),
+            ));
         }
         let (_, order) = logits.detach().contiguous()?.sort_last_dim(false)?;
         let place = |k: usize| -> Result<Tensor> {
-            Ok(logits.gather(&order.narrow(1, k, 1)?.contiguous()?, 1)?.squeeze(1)?)
+            Ok(logits
+                .gather(&order.narrow(1, k, 1)?.contiguous()?, 1)?
+                .squeeze(1)?)
         };
         // The floor is auto-attack's.
         let scale = ((place(0)? - place(2)?)? + 1e-12)?;

@@ -58,7 +58,12 @@ pub trait Loss: Send + Sync {
     /// As [`Loss::loss`].
     fn terms(&self, network: &dyn Network, batch: &Dataset) -> Result<LossTerms> {
         let loss = self.loss(network, batch)?;
-        Ok(LossTerms { loss, logits: None, cross_entropy: None, isometric: None })
+        Ok(LossTerms {
+            loss,
+            logits: None,
+            cross_entropy: None,
+            isometric: None,
+        })
     }
 
     /// The loss and its parameters in words. A checkpoint holds them, so that a run goes on with the

@@ -33,7 +33,10 @@ impl Reconstruction {
     /// The encoder has no such representation.
     pub fn new(encoder: &dyn Network, representation: Representation) -> Result<Self> {
         let index = representation.index(encoder.stages())?;
-        Ok(Self { encoder: evaluation(encoder)?, index })
+        Ok(Self {
+            encoder: evaluation(encoder)?,
+            index,
+        })
     }
 
     /// What the decoder makes of images (N, C, H, W).
@@ -55,7 +58,12 @@ impl Reconstruction {
         if x.dims() != decoded.dims() {
             let expected = format!("{:?}", x.dims());
             let name = "decoded images";
-            return Err(Error::shape("reconstruction", name, expected, decoded.dims()));
+            return Err(Error::shape(
+                "reconstruction",
+                name,
+                expected,
+                decoded.dims(),
+            ));
         }
         Ok((decoded - x)?.sqr()?.flatten_from(1)?.mean(1)?)
     }

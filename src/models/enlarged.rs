@@ -49,7 +49,10 @@ impl<N: Network + Clone + 'static> Network for Enlarged<N> {
     }
 
     fn frozen(&self) -> Result<Arc<dyn Network>> {
-        Ok(Arc::new(Enlarged { network: self.network.frozen()?, side: self.side }))
+        Ok(Arc::new(Enlarged {
+            network: self.network.frozen()?,
+            side: self.side,
+        }))
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {

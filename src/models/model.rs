@@ -80,8 +80,16 @@ impl<N> Model<N> {
         let parameters = Parameters::new();
         let build = move |vb| build(vb).map_err(Into::into);
         let network = build(parameters.builder(&Rng::new(seed), dtype, device))?;
-        let origin = Origin { build: Box::new(build), dtype, device: device.clone() };
-        Ok(Self { network: Arc::new(network), parameters, origin: Arc::new(origin) })
+        let origin = Origin {
+            build: Box::new(build),
+            dtype,
+            device: device.clone(),
+        };
+        Ok(Self {
+            network: Arc::new(network),
+            parameters,
+            origin: Arc::new(origin),
+        })
     }
 
     /// A network around this one, with the same weights: behind a [normalisation](super::Normalised),
@@ -109,8 +117,16 @@ impl<N> Model<N> {
         let build = move |vb| Ok(around((origin.build)(vb)?));
         // All weights are known: none is drawn.
         let network = build(parameters.builder(&Rng::new(0), dtype, &device))?;
-        let origin = Origin { build: Box::new(build), dtype, device };
-        Ok(Model { network: Arc::new(network), parameters, origin: Arc::new(origin) })
+        let origin = Origin {
+            build: Box::new(build),
+            dtype,
+            device,
+        };
+        Ok(Model {
+            network: Arc::new(network),
+            parameters,
+            origin: Arc::new(origin),
+        })
     }
 
     /// The weights by name.
@@ -131,7 +147,11 @@ impl<N> Model<N> {
     /// The device is out of memory.
     pub fn freeze(&self) -> Result<N> {
         let copies = self.parameters.copies()?;
-        let Origin { build, dtype, device } = self.origin.as_ref();
+        let Origin {
+            build,
+            dtype,
+            device,
+        } = self.origin.as_ref();
         build(VarBuilder::from_tensors(copies, *dtype, device))
     }
 
@@ -192,6 +212,11 @@ impl<N: Network + 'static> Network for Model<N> {
 
 impl<N: fmt::Debug> fmt::Debug for Model<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} with {} weights", self.network, self.parameters.count())
+        write!(
+            f,
+            "{:?} with {} weights",
+            self.network,
+            self.parameters.count()
+        )
     }
 }

@@ -10,8 +10,8 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{VarBuilder, init};
 
 use crate::checks::is_finite;
-use crate::io::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
+use crate::io::digest::{numbers, of_numbers};
 use crate::io::safetensors;
 use crate::models::weights::nearest;
 use crate::models::{Epoch, History, Weights};
@@ -221,7 +221,9 @@ impl Parameters {
         }
         if let Some((name, tensor)) = tensors.iter().find(|(name, _)| foreign(name)) {
             let near = nearest(name, vars.keys().map(String::as_str));
-            let near = near.map_or(String::new(), |near| format!("; the nearest weight is {near}"));
+            let near = near.map_or(String::new(), |near| {
+                format!("; the nearest weight is {near}")
+            });
             let got = format!("also a tensor {name} of shape {:?}{near}", tensor.dims());
             return Err(Error::file(path, "only the network's own weights", got));
         }

@@ -34,7 +34,11 @@ pub struct Normalised<N> {
 impl<N> Normalised<N> {
     /// `network` behind (x − `mean`) / `std`.
     pub fn new(network: N, mean: &[f64], std: &[f64]) -> Self {
-        Self { network, mean: mean.to_vec(), std: std.to_vec() }
+        Self {
+            network,
+            mean: mean.to_vec(),
+            std: std.to_vec(),
+        }
     }
 
     /// (x − mean) / std of inputs (N, C, …), or (N, …) with one number for all.
@@ -46,7 +50,11 @@ impl<N> Normalised<N> {
         let Self { mean, std, .. } = self;
         if mean.len() != std.len() || mean.is_empty() {
             let got = format!("{} and {}", mean.len(), std.len());
-            return Err(Error::argument("mean and std", "as many of both, at least one", got));
+            return Err(Error::argument(
+                "mean and std",
+                "as many of both, at least one",
+                got,
+            ));
         }
         if let Some(std) = std.iter().find(|std| !(**std > 0. && std.is_finite())) {
             return Err(Error::argument("std", "finite numbers > 0", std));
@@ -65,7 +73,8 @@ impl<N> Normalised<N> {
             let values = Tensor::new(values, x.device())?.to_dtype(x.dtype())?;
             Ok(values.reshape(shape.as_slice())?)
         };
-        Ok(x.broadcast_sub(&numbers(mean)?)?.broadcast_div(&numbers(std)?)?)
+        Ok(x.broadcast_sub(&numbers(mean)?)?
+            .broadcast_div(&numbers(std)?)?)
     }
 }
 
@@ -81,7 +90,11 @@ impl<N: Network + Clone + 'static> Network for Normalised<N> {
     fn frozen(&self) -> Result<Arc<dyn Network>> {
         let Self { network, mean, std } = self;
         let network = network.frozen()?;
-        Ok(Arc::new(Normalised { network, mean: mean.clone(), std: std.clone() }))
+        Ok(Arc::new(Normalised {
+            network,
+            mean: mean.clone(),
+            std: std.clone(),
+        }))
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
@@ -120,10 +133,19 @@ mod tests {
         let x = (Tensor::arange(0f32, 8., &Device::Cpu)? / 8.)?.reshape((1, 2, 2, 2))?;
         let network = Normalised::new(Identity, &[0.5, 0.25], &[0.5, 2.]);
         let found = network.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
-        assert_eq!(found, [-1., -0.75, -0.5, -0.25, 0.125, 0.1875, 0.25, 0.3125]);
-        let again = network.frozen()?.forward(&x)?.flatten_all()?.to_vec1::<f32>()?;
+        assert_eq!(
+            found,
+            [-1., -0.75, -0.5, -0.25, 0.125, 0.1875, 0.25, 0.3125]
+        );
+        let again = network
+            .frozen()?
+            .forward(&x)?
+            .flatten_all()?
+            .to_vec1::<f32>()?;
         assert_eq!(again, found);
-        let refused = Normalised::new(Identity, &[0.; 3], &[1.; 3]).forward(&x).unwrap_err();
+        let refused = Normalised::new(Identity, &[0.; 3], &[1.; 3])
+            .forward(&x)
+            .unwrap_err();
         assert_eq!(
             refused.to_string(),
             "normalise: x has shape [1, 2, 2, 2]; expected (N, 3, …), a channel for each mean"

@@ -12,8 +12,8 @@ use candle_core::{DType, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use self::layers::{Chain, Layers};
-use crate::io::digest::{numbers, of_numbers};
 use crate::error::{Error, Result};
+use crate::io::digest::{numbers, of_numbers};
 use crate::models::{Network, Representation};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 

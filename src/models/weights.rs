@@ -36,19 +36,36 @@ impl Weights {
     /// The file cannot be read, is not whole, or holds no tensors.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let pickled = path.extension().is_some_and(|end| ["pt", "pth", "bin"].iter().any(|own| end == *own));
-        let tensors = if pickled { pickled_tensors(path)? } else { safetensors::read(path, &Device::Cpu)?.0 };
+        let pickled = path
+            .extension()
+            .is_some_and(|end| ["pt", "pth", "bin"].iter().any(|own| end == *own));
+        let tensors = if pickled {
+            pickled_tensors(path)?
+        } else {
+            safetensors::read(path, &Device::Cpu)?.0
+        };
         match tensors.is_empty() {
             true => Err(Error::file(path, "named tensors", "none")),
-            false => Ok(Self { tensors, path: path.to_path_buf() }),
+            false => Ok(Self {
+                tensors,
+                path: path.to_path_buf(),
+            }),
         }
     }
 
     /// The same tensors, `prefix` taken off the names that begin with it: PyTorch's parallel modules
     /// put `module.` before every name.
     pub fn without_prefix(mut self, prefix: &str) -> Self {
-        let short = |name: String| name.strip_prefix(prefix).map(str::to_string).unwrap_or(name);
-        self.tensors = self.tensors.into_iter().map(|(name, tensor)| (short(name), tensor)).collect();
+        let short = |name: String| {
+            name.strip_prefix(prefix)
+                .map(str::to_string)
+                .unwrap_or(name)
+        };
+        self.tensors = self
+            .tensors
+            .into_iter()
+            .map(|(name, tensor)| (short(name), tensor))
+            .collect();
         self
     }
 
@@ -75,14 +92,22 @@ impl Weights {
                 };
                 if self.tensors.insert(new.clone(), tensor).is_some() {
                     let got = format!("two tensors that would be named {new}");
-                    return Err(Error::file(&self.path, "different names after renaming", got));
+                    return Err(Error::file(
+                        &self.path,
+                        "different names after renaming",
+                        got,
+                    ));
                 }
             }
             if !found {
                 let near = nearest(from, self.tensors.keys().map(String::as_str));
                 let got = near.map_or(String::new(), |near| format!("; the nearest is {near}"));
                 let expected = format!("a name that begins with {from}");
-                return Err(Error::file(&self.path, expected, format!("no such name{got}")));
+                return Err(Error::file(
+                    &self.path,
+                    expected,
+                    format!("no such name{got}"),
+                ));
             }
         }
         Ok(self)
@@ -113,7 +138,9 @@ fn pickled_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
 
 /// The name that differs least from `name`, if any is near.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = names.map(|other| (distance(name, other), other)).min_by_key(|(d, _)| *d)?;
+    let near = names
+        .map(|other| (distance(name, other), other))
+        .min_by_key(|(d, _)| *d)?;
     (near.0 <= name.chars().count().max(4) / 2).then_some(near.1)
 }
 
@@ -141,8 +168,14 @@ mod tests {
 
     fn weights(names: &[&str]) -> Weights {
         let zero = || Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
-        let tensors = names.iter().map(|name| (name.to_string(), zero())).collect();
-        Weights { tensors, path: "mine".into() }
+        let tensors = names
+            .iter()
+            .map(|name| (name.to_string(), zero()))
+            .collect();
+        Weights {
+            tensors,
+            path: "mine".into(),
+        }
     }
 
     fn names(weights: Weights) -> Vec<String> {
@@ -153,19 +186,42 @@ mod tests {
     fn prefixes_are_dropped_and_names_replaced() {
         let mine = weights(&["module.fc.weight", "module.fc.bias", "module.fc2.weight"]);
         let short = mine.without_prefix("module.");
-        let renamed = short.clone().renamed(&[("fc", "layers.0"), ("fc2.weight", "w")]).unwrap();
+        let renamed = short
+            .clone()
+            .renamed(&[("fc", "layers.0"), ("fc2.weight", "w")])
+            .unwrap();
         assert_eq!(names(renamed), ["layers.0.bias", "layers.0.weight", "w"]);
         assert_eq!(names(short.clone().without("fc.")), ["fc2.weight"]);
-        let missing = short.clone().renamed(&[("fc3", "a")]).unwrap_err().to_string();
-        assert_eq!(missing, "mine: no such name; the nearest is fc.bias; expected a name that begins with fc3");
+        let missing = short
+            .clone()
+            .renamed(&[("fc3", "a")])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            missing,
+            "mine: no such name; the nearest is fc.bias; expected a name that begins with fc3"
+        );
         let twice = short.renamed(&[("fc2", "fc")]).unwrap_err().to_string();
-        assert!(twice.starts_with("mine: two tensors that would be named fc.weight"), "{twice}");
+        assert!(
+            twice.starts_with("mine: two tensors that would be named fc.weight"),
+            "{twice}"
+        );
     }
 
     #[test]
     fn the_nearest_name_has_the_fewest_changes() {
-        assert_eq!([distance("kitten", "sitting"), distance("", "ab"), distance("a", "a")], [3, 2, 0]);
-        assert_eq!(nearest("layer.0.weight", ["layers.0.weight", "fc"].into_iter()), Some("layers.0.weight"));
+        assert_eq!(
+            [
+                distance("kitten", "sitting"),
+                distance("", "ab"),
+                distance("a", "a")
+            ],
+            [3, 2, 0]
+        );
+        assert_eq!(
+            nearest("layer.0.weight", ["layers.0.weight", "fc"].into_iter()),
+            Some("layers.0.weight")
+        );
         assert_eq!(nearest("x", ["something else"].into_iter()), None);
     }
 }

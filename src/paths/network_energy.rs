@@ -51,7 +51,12 @@ impl NetworkEnergy {
     ) -> Result<Self> {
         let index = representation.index(network.stages())?;
         let network = evaluation(network)?;
-        Ok(Self { network, index, classes: classes.to_vec(), batch_size: 16 })
+        Ok(Self {
+            network,
+            index,
+            classes: classes.to_vec(),
+            batch_size: 16,
+        })
     }
 
     /// `work` on every batch of points and their targets, in parallel; results in order.

@@ -16,7 +16,7 @@ pub use optimizer::{Optimizer, Schedule};
 pub use parallel::in_parallel;
 pub use progress::{Observer, Status};
 pub use sgd::{Sgd, SgdParams};
-pub use stack::{StackParams, check_nested, stack_terms, step_stack, train_stack};
 pub(crate) use stack::train_stack_heard;
+pub use stack::{StackParams, check_nested, stack_terms, step_stack, train_stack};
 pub(crate) use train::train_heard;
 pub use train::{LastBatch, TrainParams, step, train};

@@ -99,7 +99,11 @@ pub(crate) fn train_stack_heard(
             sums.add(terms, &level.labels)?;
             history.epochs.push(sums.means(elapsed)?);
         }
-        parameters.add_epoch(histories.iter().filter_map(|history| history.epochs.last().cloned()));
+        parameters.add_epoch(
+            histories
+                .iter()
+                .filter_map(|history| history.epochs.last().cloned()),
+        );
         let means = together(&histories);
         if !means.loss.is_finite() {
             let expected =
@@ -195,7 +199,9 @@ pub fn stack_terms(
 ) -> Result<Vec<LossTerms>> {
     let outputs = stack.outputs(check_levels(stack, levels)?)?;
     let pairs = outputs.iter().zip(levels);
-    pairs.map(|(out, level)| terms_of(loss, out, &level.labels)).collect()
+    pairs
+        .map(|(out, level)| terms_of(loss, out, &level.labels))
+        .collect()
 }
 
 fn terms_of(loss: &IsometricLoss, out: &LayerOutput, labels: &Tensor) -> Result<LossTerms> {
@@ -209,10 +215,18 @@ fn check_levels<'a>(stack: &LocallyIsometric, levels: &'a [Dataset]) -> Result<&
         return Err(Error::argument("levels", expected, levels.len()));
     };
     let points = &first.inputs;
-    match levels.iter().find(|level| level.inputs.dims() != points.dims()) {
+    match levels
+        .iter()
+        .find(|level| level.inputs.dims() != points.dims())
+    {
         Some(other) => {
             let expected = format!("{:?}, the same points at every level", points.dims());
-            Err(Error::shape("train_stack", "inputs", expected, other.inputs.dims()))
+            Err(Error::shape(
+                "train_stack",
+                "inputs",
+                expected,
+                other.inputs.dims(),
+            ))
         }
         None => Ok(points),
     }
@@ -233,8 +247,10 @@ pub fn check_nested(levels: &[Dataset]) -> Result<()> {
             let parent = *parents.entry(fine).or_insert(coarse);
             if parent != coarse {
                 let expected = "labels that nest: each finer class inside one coarser class";
-                let got =
-                    format!("class {fine} of level {} lies in both {parent} and {coarse}", level + 1);
+                let got = format!(
+                    "class {fine} of level {} lies in both {parent} and {coarse}",
+                    level + 1
+                );
                 return Err(Error::argument("labels", expected, got));
             }
         }

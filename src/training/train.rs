@@ -343,7 +343,9 @@ fn take(
     batch: usize,
     params: &TrainParams,
 ) -> Result<Dataset> {
-    let Some(order) = order else { return Ok(data.clone()) };
+    let Some(order) = order else {
+        return Ok(data.clone());
+    };
     let start = batch * params.batch_size;
     let rows = order.narrow(0, start, params.batch_size.min(order.elem_count() - start))?;
     let picked = |tensor: &Tensor| tensor.index_select(&rows, 0);
@@ -429,12 +431,7 @@ impl Drop for KeepOrigin<'_> {
 
 /// What decides the numbers of a run, but for the number of epochs; `begun` is the digest of its
 /// initial weights.
-fn describe(
-    begun: &str,
-    loss: &dyn Loss,
-    data: &Dataset,
-    params: &TrainParams,
-) -> Result<Run> {
+fn describe(begun: &str, loss: &dyn Loss, data: &Dataset, params: &TrainParams) -> Result<Run> {
     // All labels, but only some of the images: enough to tell two data sets from one another.
     let some = data.first(100)?.inputs;
     // Only a schedule depends on how long the run will be.

@@ -61,7 +61,10 @@ pub fn mislead(
     let (mut rows, mut misled) = (Vec::new(), Vec::new());
     for (at, pair) in pairs.iter().enumerate().filter(|(at, _)| reached(*at)) {
         let index = 2 * misled.len();
-        misled.push(Pair { class: wrong(pair), test_index: [index, index + 1] });
+        misled.push(Pair {
+            class: wrong(pair),
+            test_index: [index, index + 1],
+        });
         rows.extend([starts.data.range(at, 1)?, ends.data.range(at, 1)?]);
     }
     if rows.is_empty() {
@@ -71,5 +74,9 @@ pub fn mislead(
     let images: Vec<&Tensor> = rows.iter().map(|row| &row.inputs).collect();
     let labels: Vec<&Tensor> = rows.iter().map(|row| &row.labels).collect();
     let data = data.part(Tensor::cat(&images, 0)?, Tensor::cat(&labels, 0)?);
-    Ok(Misled { data, pairs: misled, attacked: pairs.len() })
+    Ok(Misled {
+        data,
+        pairs: misled,
+        attacked: pairs.len(),
+    })
 }

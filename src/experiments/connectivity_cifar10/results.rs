@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::{Connection, Space};
 use crate::error::{Error, Result};
-use crate::statistics::{Proportion, median, phi};
 use crate::models::ResNetParams;
 use crate::paths::Verdict;
 use crate::scale::Scale;
+use crate::statistics::{Proportion, median, phi};
 
 /// How many pairs have which verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -195,7 +195,10 @@ impl Agreement {
     /// φ, the correlation of the two verdicts: 1 if they always agree, 0 if they have nothing in
     /// common; NaN where a network connects all pairs, or none.
     pub fn phi(&self) -> f64 {
-        phi([[self.both, self.only_first], [self.only_second, self.neither]])
+        phi([
+            [self.both, self.only_first],
+            [self.only_second, self.neither],
+        ])
     }
 
     /// How many pairs the first connects, how many the second, how many there are.
@@ -294,8 +297,9 @@ impl SpaceSummary {
                 .iter()
                 .filter(|found| found.verdict == Verdict::Nonlinear)
         };
-        let over_bands =
-            |value: fn(&Connection) -> f64| median(&bands().map(|found| value(found)).collect::<Vec<f64>>());
+        let over_bands = |value: fn(&Connection) -> f64| {
+            median(&bands().map(|found| value(found)).collect::<Vec<f64>>())
+        };
         let mut iterations = BTreeMap::new();
         for found in bands() {
             *iterations.entry(found.iterations).or_default() += 1;

@@ -39,7 +39,11 @@ pub fn gradient_angles(
     data: &Dataset,
 ) -> Result<Vec<Angle>> {
     let first = networks.first_seed();
-    first.runs.iter().map(|run| angle(&run.result, settings, data)).collect()
+    first
+        .runs
+        .iter()
+        .map(|run| angle(&run.result, settings, data))
+        .collect()
 }
 
 fn angle(trained: &Trained, settings: &Settings, data: &Dataset) -> Result<Angle> {
@@ -56,7 +60,11 @@ fn angle(trained: &Trained, settings: &Settings, data: &Dataset) -> Result<Angle
         cross_entropy.extend(norms(&part)?);
     }
     if cosines.is_empty() {
-        return Err(Error::argument("images", "at least one with a gradient", data.len()));
+        return Err(Error::argument(
+            "images",
+            "at least one with a gradient",
+            data.len(),
+        ));
     }
     let median = |values: Vec<f64>| median(&values).unwrap_or(f64::NAN);
     Ok(Angle {
@@ -110,21 +118,37 @@ pub fn attack_strength(
         progress: Progress::Hidden,
         ..Pgd::default()
     };
-    let forty = Pgd { alpha: eps / 10., steps: 40, ..ten.clone() };
-    let restarted = Pgd { random_start: true, restarts: 5, ..forty.clone() };
+    let forty = Pgd {
+        alpha: eps / 10.,
+        steps: 40,
+        ..ten.clone()
+    };
+    let restarted = Pgd {
+        random_start: true,
+        restarts: 5,
+        ..forty.clone()
+    };
     let first = networks.first_seed();
     let bar = settings.progress.bar("attacking").of(7, "attacks");
-    let strength = |attack: String, accuracy: &dyn Fn(&Trained) -> Result<f64>| -> Result<Strength> {
-        let mut part = bar.part();
-        let mut left = Vec::new();
-        for run in &first.runs {
-            left.push(accuracy(&run.result)?);
-            part.set(left.len() as f64 / first.runs.len() as f64);
-        }
-        part.finish(attack.as_str());
-        Ok(Strength { attack, accuracy: left })
-    };
-    let plans = [("10 steps", &ten), ("40 steps", &forty), ("40 steps, 5 restarts", &restarted)];
+    let strength =
+        |attack: String, accuracy: &dyn Fn(&Trained) -> Result<f64>| -> Result<Strength> {
+            let mut part = bar.part();
+            let mut left = Vec::new();
+            for run in &first.runs {
+                left.push(accuracy(&run.result)?);
+                part.set(left.len() as f64 / first.runs.len() as f64);
+            }
+            part.finish(attack.as_str());
+            Ok(Strength {
+                attack,
+                accuracy: left,
+            })
+        };
+    let plans = [
+        ("10 steps", &ten),
+        ("40 steps", &forty),
+        ("40 steps, 5 restarts", &restarted),
+    ];
     let under = |pgd: Pgd, trained: &Trained| -> Result<f64> {
         Ok(1. - pgd.attack(&trained.network, data, eps)?.success_rate())
     };
@@ -132,7 +156,13 @@ pub fn attack_strength(
     for (name, pgd) in plans {
         found.push(strength(format!("L, {name}"), &|trained| {
             let loss = Arc::new(settings.loss(trained.beta));
-            under(Pgd { loss, ..pgd.clone() }, trained)
+            under(
+                Pgd {
+                    loss,
+                    ..pgd.clone()
+                },
+                trained,
+            )
         })?);
     }
     let foreign = forty.attack(&source.result.network, data, eps)?.data;
@@ -140,7 +170,9 @@ pub fn attack_strength(
         accuracy(&trained.network, &foreign)
     })?);
     for (name, pgd) in plans {
-        found.push(strength(format!("L_CE, {name}"), &|trained| under(pgd.clone(), trained))?);
+        found.push(strength(format!("L_CE, {name}"), &|trained| {
+            under(pgd.clone(), trained)
+        })?);
     }
     Ok(found)
 }

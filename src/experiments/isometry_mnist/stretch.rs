@@ -56,7 +56,11 @@ pub fn stretch(
     }
     let measured = in_parallel(&networks.runs, |run| {
         let result = one(&run.result, settings, data, jacobians)?;
-        Ok(Run { parameter: run.parameter, seed: run.seed, result })
+        Ok(Run {
+            parameter: run.parameter,
+            seed: run.seed,
+            result,
+        })
     })?;
     Ok(Sweep { runs: measured })
 }
@@ -84,7 +88,11 @@ fn one(
         within: ratio(data, &phi, Pairs::Within)?,
         between: ratio(data, &phi, Pairs::Between)?,
         jacobian_median: median(&cross_entropy.jacobian_norms).unwrap_or(f64::NAN),
-        jacobian_largest: cross_entropy.jacobian_norms.iter().copied().fold(0., f64::max),
+        jacobian_largest: cross_entropy
+            .jacobian_norms
+            .iter()
+            .copied()
+            .fold(0., f64::max),
         layer_product: layer_norms.iter().product(),
         layer_norms,
         isometric_gradient: isometric.together_bound,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 
-use crate::distances::{Euclidean, Distance};
+use crate::distances::{Distance, Euclidean};
 use crate::error::{Error, Result};
 use cells::Cells;
 use fused::Given;
