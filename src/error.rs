@@ -73,7 +73,8 @@ pub enum Error {
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-fn first_line(error: &candle_core::Error) -> String {
+/// The first line of an error of another library, which may carry a backtrace.
+pub(crate) fn first_line(error: &impl fmt::Display) -> String {
     error
         .to_string()
         .lines()

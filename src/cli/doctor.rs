@@ -70,7 +70,7 @@ pub fn doctor(project: &Project) -> Result<()> {
     for (name, finding) in &checks {
         missing += usize::from(!report(name, finding));
     }
-    for set in Set::ALL {
+    for set in Set::OF_NOTEBOOKS {
         report("data", &data(set));
     }
     if missing == 0 {

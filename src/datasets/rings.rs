@@ -4,7 +4,8 @@ use std::f64::consts::TAU;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::datasets::points::{check_noise, check_radius, with_noise};
+use super::dataset::Dataset;
+use super::points::{check_noise, check_radius, with_noise};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -70,6 +71,16 @@ pub struct Rings {
     pub labels: Tensor,
     /// The angle φ in [0, 2π) of each point along its ring.
     pub angles: Vec<f64>,
+}
+
+impl Rings {
+    /// Points and rings as labelled data, with the classes `ring 0` and `ring 1`.
+    ///
+    /// # Errors
+    /// The rings are yours, and there is not one label for each point.
+    pub fn dataset(&self) -> Result<Dataset> {
+        Dataset::new(self.points.clone(), self.labels.clone())?.with_classes(["ring 0", "ring 1"])
+    }
 }
 
 /// Two rings that no motion in three dimensions can take apart, and a class each:

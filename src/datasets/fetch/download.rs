@@ -1,32 +1,37 @@
-//! Where a set may come from, and the one procedure that tries the sources in order.
+//! The one procedure that tries the sources in order.
 
 use std::path::{Path, PathBuf};
 
-use super::set::DataFile;
-use super::store::{self, Store};
-use crate::error::{Error, Result};
+use super::by_hand::ByHand;
+use super::file::DataFile;
+use super::source::{Report, Source};
+use super::store::Store;
+use crate::error::{Error, Result, first_line};
 use crate::interrupt;
 use crate::progress::Bar;
 
-/// Receives a line of progress.
-pub type Report<'a> = &'a mut dyn FnMut(&str);
+/// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong, and that no
+/// archive in the folder holds. Uses no network.
+///
+/// # Errors
+/// A file is there and cannot be read, or the user asks to stop.
+pub fn missing(files: &[DataFile], folder: &Path) -> Result<Vec<DataFile>> {
+    let wrong: Vec<DataFile> = faults(files, folder)?
+        .into_iter()
+        .map(|(file, _)| file)
+        .collect();
+    match ByHand::find(&wrong, folder)? {
+        Some(by_hand) => by_hand.lacks(),
+        None => Ok(wrong),
+    }
+}
 
-/// Takes the name and the bytes of a file from a source.
-pub type Deliver<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<()>;
-
-/// A place that a set may come from.
-pub trait Source {
-    /// For the reader of the progress and of the errors.
-    fn name(&self) -> String;
-
-    /// Gives every file of the set to `deliver`, in any order.
-    ///
-    /// `scratch`: an empty folder for downloads, removed afterwards. The source stops at the first
-    /// error of `deliver` and passes it on.
-    ///
-    /// # Errors
-    /// The source is not there, or gives something else. The next source is tried.
-    fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()>;
+/// The files that are not in `folder` as they should be, each with what is wrong.
+fn faults(files: &[DataFile], folder: &Path) -> Result<Vec<(DataFile, String)>> {
+    let faults = files
+        .iter()
+        .map(|file| Ok(file.fault(folder)?.map(|fault| (*file, fault))));
+    faults.filter_map(Result::transpose).collect()
 }
 
 /// What [`fetch_from`] did.
@@ -38,8 +43,9 @@ pub struct Fetched {
     pub brought: Vec<(&'static str, String)>,
 }
 
-/// Makes `folder` hold `files`: keeps those whose SHA-256 is right, and asks `sources` in their
-/// order for the others.
+/// Makes `folder` hold `files`: keeps those whose SHA-256 is right, unpacks archives in the folder
+/// that hold others (`NAME.gz`; `.tar.gz` or `.tgz` with the file anywhere inside), and asks
+/// `sources` in their order for the rest.
 ///
 /// A file is taken from any source that has the right bytes, and appears whole or not at all. A
 /// wrong file stays until the right one replaces it.
@@ -55,11 +61,11 @@ pub fn fetch_from(
     sources: &[&dyn Source],
     report: Report<'_>,
 ) -> Result<Fetched> {
-    fetch_moving(set, files, folder, sources, &Bar::hidden(), report)
+    download(set, files, folder, sources, &Bar::hidden(), report)
 }
 
 /// [`fetch_from`]; `bar` counts the bytes.
-pub(super) fn fetch_moving(
+pub(crate) fn download(
     set: &'static str,
     files: &[DataFile],
     folder: &Path,
@@ -76,16 +82,14 @@ pub(super) fn fetch_moving(
         brought: Vec::new(),
     };
     // Without the lock first: a complete folder may be read-only.
-    if store::missing(files, folder)?.is_empty() {
+    if faults(files, folder)?.is_empty() {
         return Ok(fetched);
     }
     let store = Store::lock(folder, &mut report)?;
     let mut missing = Vec::new();
-    for file in files {
-        if let Some(fault) = store::fault(file, folder)? {
-            report(&format!("{set}: {}: {fault}", file.name));
-            missing.push(*file);
-        }
+    for (file, fault) in faults(files, folder)? {
+        report(&format!("{set}: {}: {fault}", file.name));
+        missing.push(file);
     }
     let bytes_of = |files: &[DataFile]| {
         files
@@ -98,7 +102,9 @@ pub(super) fn fetch_moving(
 
     bar.begin_bytes(bytes_of(&missing));
     let mut attempts = Vec::new();
-    for source in sources {
+    let by_hand = ByHand::find(&missing, folder)?;
+    let by_hand = by_hand.iter().map(|source| source as &dyn Source);
+    for source in by_hand.chain(sources.iter().copied()) {
         if missing.is_empty() {
             break;
         }
@@ -117,7 +123,7 @@ pub(super) fn fetch_moving(
                 return Ok(());
             };
             let file = missing[index];
-            store::verify(&file, bytes)?;
+            file.verify(bytes)?;
             store
                 .write(file.name, bytes)
                 .inspect_err(|_| disk_failed = true)?;
@@ -133,7 +139,7 @@ pub(super) fn fetch_moving(
         let reason = match result {
             // No other source would do better, or none is wanted.
             Err(error) if disk_failed || matches!(error, Error::Interrupted) => return Err(error),
-            Err(error) => first_line(&error.to_string()).to_string(),
+            Err(error) => first_line(&error),
             Ok(()) => "did not bring every file".to_string(),
         };
         if !missing.is_empty() {
@@ -149,14 +155,10 @@ pub(super) fn fetch_moving(
     }
 }
 
-/// An error of another library may carry a backtrace.
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datasets::fetch::source::Deliver;
 
     struct Shelf;
 
@@ -182,7 +184,7 @@ mod tests {
             sha256,
         };
         let (bar, written) = Bar::in_memory("tiny");
-        fetch_moving("tiny", &[file], folder.path(), &[&Shelf], &bar, &mut |_| ())?;
+        download("tiny", &[file], folder.path(), &[&Shelf], &bar, &mut |_| ())?;
         drop(bar);
         let text = written.text();
         assert!(
@@ -192,7 +194,7 @@ mod tests {
         assert!(text.ends_with(" MB/s] a shelf\n"), "{text}");
         // A set that is complete has nothing to show.
         let (bar, written) = Bar::in_memory("tiny");
-        fetch_moving("tiny", &[file], folder.path(), &[], &bar, &mut |_| ())?;
+        download("tiny", &[file], folder.path(), &[], &bar, &mut |_| ())?;
         drop(bar);
         assert_eq!(written.text(), "");
         Ok(())

