@@ -11,7 +11,16 @@ use syn::visit::{self, Visit};
 /// earlier one.
 const FLOORS: [&[&str]; 10] = [
     &["error", "interrupt"],
-    &["device", "scale", "statistics", "io", "rng", "checks", "display", "progress"],
+    &[
+        "device",
+        "scale",
+        "statistics",
+        "io",
+        "rng",
+        "checks",
+        "display",
+        "progress",
+    ],
     &["distances", "datasets", "ops"],
     &["optimizers", "embedding"],
     &["models"],
@@ -37,13 +46,20 @@ type Modules = BTreeMap<Vec<String>, Module>;
 fn read_module(path: Vec<String>, file: &Path, all: &mut Modules) {
     let source = std::fs::read_to_string(file).unwrap();
     let parsed = syn::parse_file(&source).unwrap();
-    let mut module = Module { file: file.to_path_buf(), ..Module::default() };
+    let mut module = Module {
+        file: file.to_path_buf(),
+        ..Module::default()
+    };
     let folder = match file.file_stem().and_then(|stem| stem.to_str()) {
         Some("lib" | "mod") => file.parent().unwrap().to_path_buf(),
         Some(stem) => file.parent().unwrap().join(stem),
         None => unreachable!("a file without a name"),
     };
-    let mut names = Names { module: &path, inside: Vec::new(), uses: Vec::new() };
+    let mut names = Names {
+        module: &path,
+        inside: Vec::new(),
+        uses: Vec::new(),
+    };
     for item in &parsed.items {
         match item {
             syn::Item::Mod(child) if child.content.is_none() => {
@@ -78,7 +94,9 @@ fn is_test(item: &syn::Item) -> bool {
         _ => return false,
     };
     attributes.iter().any(|attribute| {
-        let syn::Meta::List(list) = &attribute.meta else { return false };
+        let syn::Meta::List(list) = &attribute.meta else {
+            return false;
+        };
         list.path.is_ident("cfg") && list.tokens.to_string().contains("test")
     })
 }
@@ -90,7 +108,11 @@ fn use_paths(tree: &syn::UseTree) -> Vec<(Vec<String>, String)> {
             let name = part.ident.to_string();
             let rest = use_paths(&part.tree).into_iter();
             rest.map(|(path, as_name)| {
-                let as_name = if path.is_empty() { name.clone() } else { as_name };
+                let as_name = if path.is_empty() {
+                    name.clone()
+                } else {
+                    as_name
+                };
                 ([vec![name.clone()], path].concat(), as_name)
             })
             .collect()
@@ -156,7 +178,11 @@ impl<'ast> Visit<'ast> for Names<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names: Vec<String> = path.segments.iter().map(|part| part.ident.to_string()).collect();
+        let names: Vec<String> = path
+            .segments
+            .iter()
+            .map(|part| part.ident.to_string())
+            .collect();
         if names.len() > 1 {
             self.add(&names);
         }
@@ -191,7 +217,9 @@ fn edges(all: &Modules) -> BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> {
         let own = targets.filter(|target| *target != path);
         own.collect::<BTreeSet<_>>()
     };
-    all.iter().map(|(path, module)| (path, of((path, module)))).collect()
+    all.iter()
+        .map(|(path, module)| (path, of((path, module))))
+        .collect()
 }
 
 /// A circle, if there is one: the files in the order in which they use each other.
@@ -211,12 +239,16 @@ fn circle<'m>(edges: &BTreeMap<&'m Vec<String>, BTreeSet<&'m Vec<String>>>) -> O
             return None;
         }
         trail.push(at);
-        let found = edges[at].iter().find_map(|next| walk(next, edges, trail, done));
+        let found = edges[at]
+            .iter()
+            .find_map(|next| walk(next, edges, trail, done));
         trail.pop();
         done.insert(at);
         found
     }
-    edges.keys().find_map(|start| walk(start, edges, &mut Vec::new(), &mut done))
+    edges
+        .keys()
+        .find_map(|start| walk(start, edges, &mut Vec::new(), &mut done))
 }
 
 fn modules(root: &Path) -> Modules {
@@ -234,16 +266,28 @@ fn files_form_no_circle() {
     let all = of_crate();
     let edges = edges(&all);
     let count: usize = edges.values().map(BTreeSet::len).sum();
-    assert!(all.len() > 100 && count > 300, "{} files, {count} uses: not all were read", all.len());
+    assert!(
+        all.len() > 100 && count > 300,
+        "{} files, {count} uses: not all were read",
+        all.len()
+    );
     assert_eq!(circle(&edges), None);
     let lines = |file: &Path| std::fs::read_to_string(file).unwrap().lines().count();
-    let mut sizes: Vec<(usize, &Path)> =
-        all.values().map(|module| (lines(&module.file), module.file.as_path())).collect();
+    let mut sizes: Vec<(usize, &Path)> = all
+        .values()
+        .map(|module| (lines(&module.file), module.file.as_path()))
+        .collect();
     sizes.sort();
-    println!("{} files, {count} uses between them; the largest:", all.len());
+    println!(
+        "{} files, {count} uses between them; the largest:",
+        all.len()
+    );
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (lines, file) in sizes.iter().rev().take(12) {
-        println!("{lines:5} lines  {}", file.strip_prefix(root).unwrap().display());
+        println!(
+            "{lines:5} lines  {}",
+            file.strip_prefix(root).unwrap().display()
+        );
     }
 }
 
@@ -251,14 +295,19 @@ fn files_form_no_circle() {
 fn each_floor_uses_only_lower_ones() {
     let all = of_crate();
     let floor = |path: &Vec<String>| {
-        let place = FLOORS.iter().position(|floor| floor.contains(&path[0].as_str()));
+        let place = FLOORS
+            .iter()
+            .position(|floor| floor.contains(&path[0].as_str()));
         place.unwrap_or_else(|| panic!("{} stands on no floor of tests/house.rs", path[0]))
     };
     for (path, targets) in edges(&all).into_iter().filter(|(path, _)| !path.is_empty()) {
         for target in targets {
             let (from, to) = (path.join("::"), target.join("::"));
             let same = path[0] == target[0];
-            assert!(same || floor(target) <= floor(path), "{from} uses {to}, a floor above it");
+            assert!(
+                same || floor(target) <= floor(path),
+                "{from} uses {to}, a floor above it"
+            );
         }
     }
 }
@@ -267,7 +316,10 @@ fn each_floor_uses_only_lower_ones() {
 fn a_circle_is_found_through_what_a_module_exports() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("lib.rs", "mod a; mod b; pub use b::B; use a::A; fn f() -> A { todo!() }");
+    write(
+        "lib.rs",
+        "mod a; mod b; pub use b::B; use a::A; fn f() -> A { todo!() }",
+    );
     write("a.rs", "pub struct A; fn g() { let _ = crate::B; }");
     write("b.rs", "pub struct B;");
     let root = folder.path().join("lib.rs");
@@ -276,6 +328,9 @@ fn a_circle_is_found_through_what_a_module_exports() {
     let found = circle(&edges(&modules(&root))).unwrap();
     assert_eq!(found, ["a", "b", "a"]);
     // What only tests use does not count.
-    write("b.rs", "pub struct B; #[cfg(test)] mod tests { use crate::a::A; }");
+    write(
+        "b.rs",
+        "pub struct B; #[cfg(test)] mod tests { use crate::a::A; }",
+    );
     assert_eq!(circle(&edges(&modules(&root))), None);
 }
