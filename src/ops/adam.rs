@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor, Var, bail};
 
 use super::dtype::{WithFloat, is_fused, with_float};
 use super::memory::memory;
 use super::operation::Operation;
 use super::simd::{self, Float};
+use crate::error::Error;
 
 /// The numbers of one step; β₁, β₂, ε as in Kingma & Ba 2015.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,8 @@ pub struct AdamStep {
 /// [`adam_composite`], whose order of operations is that of PyTorch's `Adam`.
 ///
 /// # Errors
-/// Shapes or dtypes that do not fit, or two tensors that share their memory.
+/// Numbers other than f32 and f64; shapes or dtypes that do not fit, or two tensors that share their
+/// memory. (PyTorch takes f16 and bf16, where a moment no longer moves: 0.999 v rounds to v.)
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
     if !is_fused(theta) {
         return adam_composite(theta, m, v, gradient, step);
@@ -54,6 +56,13 @@ pub fn adam_composite(
     gradient: &Tensor,
     step: AdamStep,
 ) -> crate::Result<()> {
+    if !matches!(theta.dtype(), DType::F32 | DType::F64) {
+        return Err(Error::argument(
+            "the dtype of a weight that Adam is to move",
+            "F32 or F64, in which small steps add up: convert the weights with to_dtype(DType::F32)",
+            format!("{:?}", theta.dtype()),
+        ));
+    }
     let (theta_now, gradient) = (theta.as_detached_tensor(), gradient.detach());
     let m_now = m.as_detached_tensor();
     let m_next = (&m_now + ((&gradient - &m_now)? * (1. - step.beta1))?)?;
@@ -95,7 +104,7 @@ impl WithFloat for Step<'_> {
 
     fn run<T: Float>(self) -> Result<()> {
         let Self(step, [theta, m, v, gradient]) = self;
-        let gradient = memory(gradient);
+        let gradient = memory(OPERATION, gradient);
         let gradient = gradient.numbers::<T>()?;
         in_place(theta, |theta| {
             in_place(m, |m| in_place(v, |v| step.run([theta, m, v], gradient)))

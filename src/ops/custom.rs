@@ -153,7 +153,7 @@ impl<'a, K: Kernel<N>, const N: usize> WithFloat for Forward<'a, K, N> {
                 numbers: if K::STRIDED {
                     numbers
                 } else {
-                    contiguous(numbers, layout)?
+                    contiguous(operation, numbers, layout)?
                 },
                 layout,
                 storage,

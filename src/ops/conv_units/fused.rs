@@ -17,6 +17,8 @@ use crate::ops::operation::Operation;
 use crate::ops::planes::{self, CHUNK, rectify};
 use crate::ops::simd::{self, Float};
 
+const OPERATION: Operation = Operation::ConvUnits;
+
 pub(super) fn run(
     x: &Tensor,
     units: &[ConvUnit],
@@ -105,7 +107,7 @@ struct Units {
 
 impl Kernel<1> for Units {
     fn operation(&self) -> Operation {
-        Operation::ConvUnits
+        OPERATION
     }
 
     fn forward<T: Float>(&self, [x]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
@@ -119,7 +121,7 @@ impl Kernel<1> for Units {
 
 impl Kernel<2> for Units {
     fn operation(&self) -> Operation {
-        Operation::ConvUnits
+        OPERATION
     }
 
     fn forward<T: Float>(&self, [x, _]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
@@ -152,11 +154,11 @@ impl Units {
             let (Some(input), residual) = (read(unit.input), unit.residual.and_then(read)) else {
                 bail!("conv_units: result {} is gone", unit.input)
             };
-            let weight = memory(&unit.weight);
+            let weight = memory(OPERATION, &unit.weight);
             let (mut convolved, mut moments) = (None, Vec::new());
             let result = match &unit.norm {
                 UnitNorm::Bias(bias) => {
-                    let bias = memory(bias);
+                    let bias = memory(OPERATION, bias);
                     let relu = unit.relu && residual.is_none();
                     let mut y =
                         forward(shape, input, weight.numbers()?, Some(bias.numbers()?), relu)?;
@@ -166,7 +168,7 @@ impl Units {
                     y
                 }
                 UnitNorm::Batch { gamma, beta } => {
-                    let (gamma, beta) = (memory(gamma), memory(beta));
+                    let (gamma, beta) = (memory(OPERATION, gamma), memory(OPERATION, beta));
                     let z = forward(shape, input, weight.numbers()?, None, false)?;
                     let then = Then {
                         residual,
@@ -248,7 +250,7 @@ impl Units {
             y,
             gradient,
         };
-        let (of_x, of_flat) = with_float(Operation::ConvUnits, x.dtype(), code)?;
+        let (of_x, of_flat) = with_float(OPERATION, x.dtype(), code)?;
         Ok((of_x, flat.and(of_flat)))
     }
 }
@@ -277,11 +279,11 @@ impl WithFloat for Gradients<'_> {
             bail!("conv_units: gradients are asked for before the results")
         };
         let mut gradients: Vec<Option<Vec<T>>> = vec![None; of.units.len()];
-        gradients.push(Some(memory(gradient).numbers::<T>()?.to_vec()));
+        gradients.push(Some(memory(OPERATION, gradient).numbers::<T>()?.to_vec()));
         // The last unit's first; turned round at the end.
         let mut of_flat: Vec<Vec<T>> = Vec::new();
         for (index, (unit, &shape)) in of.units.iter().zip(&of.shapes).enumerate().rev() {
-            let result = memory(kept[index].result.as_ref().unwrap_or(y));
+            let result = memory(OPERATION, kept[index].result.as_ref().unwrap_or(y));
             let mut g = match gradients[index + 1].take() {
                 Some(g) => g,
                 // Nobody reads this unit's result.
@@ -302,8 +304,8 @@ impl WithFloat for Gradients<'_> {
                         rectify(&mut g, relu)?;
                     }
                     let relu = relu.filter(|_| of_residual.is_none());
-                    let convolved = memory(convolved);
-                    let gamma: Vec<f64> = memory(gamma)
+                    let convolved = memory(OPERATION, convolved);
+                    let gamma: Vec<f64> = memory(OPERATION, gamma)
                         .numbers::<T>()?
                         .iter()
                         .map(|&gamma| gamma.into())
@@ -342,16 +344,24 @@ impl WithFloat for Gradients<'_> {
                 }
             }
             if of_parameters {
-                let input = memory(match unit.input {
-                    0 => x,
-                    number => kept[number - 1].result.as_ref().unwrap_or(y),
-                });
+                let input = memory(
+                    OPERATION,
+                    match unit.input {
+                        0 => x,
+                        number => kept[number - 1].result.as_ref().unwrap_or(y),
+                    },
+                );
                 of_flat.extend(of_norm.into_iter().rev());
                 of_flat.push(weight_gradient(shape, input.numbers()?, &g)?);
             }
             if of_input {
-                let of_input =
-                    input_gradient(shape, &g, memory(&unit.weight).numbers()?, None, false)?;
+                let of_input = input_gradient(
+                    shape,
+                    &g,
+                    memory(OPERATION, &unit.weight).numbers()?,
+                    None,
+                    false,
+                )?;
                 give(&mut gradients, unit.input, Give::Own(of_input))?;
             }
             if let (Some(number), UnitNorm::Bias(_)) = (of_residual, &unit.norm) {
