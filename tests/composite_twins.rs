@@ -200,7 +200,8 @@ fn each_batch(test: impl Fn(&Var, &Tensor, &[&Var]) -> Result<()>) -> Result<()>
         let logits = random("logits", &[rows, classes])?;
         let labels = Tensor::from_iter((0..rows).map(|i| (i * 7 % classes) as u32), CPU)?;
         // The cross-entropy of one class is 0.
-        test(&logits, &labels, if classes > 1 { &[&logits] } else { &[] })?;
+        let variables = [&logits];
+        test(&logits, &labels, &variables[usize::from(classes == 1)..])?;
     }
     Ok(())
 }

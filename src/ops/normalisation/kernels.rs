@@ -110,10 +110,9 @@ pub(in crate::ops) struct Gradient<'a, T> {
 }
 
 impl<T: Float> Gradient<'_, T> {
-    /// With x̂ = (x − mean)/√(variance + eps) and M = N·H·W, the gradient of x is gamma/√(variance
-    /// + eps) · (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the
-    /// channel, and only the first term with given ones. `g` is left alone where the gradient of x
-    /// is not wanted.
+    /// With s = √(variance + eps), x̂ = (x − mean)/s and M = N·H·W, the gradient of x is gamma/s ·
+    /// (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the channel, and only
+    /// the first term with given ones. `g` is left alone where the gradient of x is not wanted.
     pub fn run(&self, g: &mut [T]) -> Result<Vec<Sums>> {
         let arch = simd::arch()?;
         let planes = self.images.split_mut(g).into_par_iter().enumerate();
