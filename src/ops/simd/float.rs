@@ -1,60 +1,14 @@
-//! Vectors as wide as the processor has, chosen while running.
+//! The two kinds of number that the kernels run in.
 
-use std::sync::OnceLock;
-
-use candle_core::{CpuStorage, Result, WithDType, bail};
-use pulp::{Arch, Simd};
+use candle_core::{CpuStorage, WithDType};
+use pulp::Simd;
 
 use super::exp::exp;
-
-/// The widest vectors of this processor: AVX-512, AVX2 with FMA, those of other kinds of processor
-/// that pulp knows, or plain code. On x86 the environment variable `ISOPATH_SIMD` chooses `avx512`,
-/// `avx2` or `scalar`.
-pub(super) fn arch() -> Result<Arch> {
-    static ARCH: OnceLock<std::result::Result<Arch, String>> = OnceLock::new();
-    match ARCH.get_or_init(|| choose(std::env::var("ISOPATH_SIMD").ok().as_deref())) {
-        Ok(arch) => Ok(*arch),
-        Err(message) => bail!("{message}"),
-    }
-}
-
-/// [`arch`], or AVX2 instead of AVX-512 where half a vector would be left empty at the end of
-/// `length` numbers.
-pub(super) fn narrowest<T: Float>(length: usize) -> Result<Arch> {
-    let widest = arch()?;
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    if let Arch::V4(_) = widest {
-        let lanes = 64 / size_of::<T>();
-        let rest = length % lanes;
-        if rest > 0 && rest <= lanes / 2 {
-            return Ok(pulp::x86::V3::try_new().map_or(widest, Arch::V3));
-        }
-    }
-    Ok(widest)
-}
-
-fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {
-    let found = match name {
-        None | Some("") => Some(Arch::new()),
-        Some("scalar") => Some(Arch::Scalar),
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Some("avx2") => pulp::x86::V3::try_new().map(Arch::V3),
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Some("avx512") => pulp::x86::V4::try_new().map(Arch::V4),
-        Some(_) => None,
-    };
-    let expected = "scalar, or one of avx2 and avx512 that the processor has";
-    found.ok_or_else(|| {
-        format!(
-            "ISOPATH_SIMD is {}; expected {expected}",
-            name.unwrap_or_default()
-        )
-    })
-}
+use super::tanh::tanh;
 
 /// f32 or f64, one at a time and in vectors. `mul_add` rounds once where the processor can, twice
 /// elsewhere.
-pub(super) trait Float: WithDType + Into<f64> {
+pub(in crate::ops) trait Float: WithDType + Into<f64> {
     type Vector<S: Simd>: Copy;
 
     /// The numbers of a storage of this type.
@@ -63,6 +17,7 @@ pub(super) trait Float: WithDType + Into<f64> {
     fn log(self) -> Self;
     /// eˣ of x ≤ 0.
     fn exp_to_one(self) -> Self;
+    fn hyperbolic_tangent(self) -> Self;
     /// The numbers of a vector.
     fn lanes<S: Simd>() -> usize;
     /// `values` in vectors, without a last incomplete one.
@@ -92,7 +47,7 @@ pub(super) trait Float: WithDType + Into<f64> {
 
 macro_rules! float {
     ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-     $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident, $exp:path, $storage:ident) => {
+     $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident, $exp:path, $tanh:path, $storage:ident) => {
         impl Float for $t {
             type Vector<S: Simd> = S::$vector;
 
@@ -113,6 +68,10 @@ macro_rules! float {
             #[inline(always)]
             fn exp_to_one(self) -> Self {
                 $exp(self)
+            }
+            #[inline(always)]
+            fn hyperbolic_tangent(self) -> Self {
+                $tanh(self)
             }
             #[inline(always)]
             fn lanes<S: Simd>() -> usize {
@@ -201,6 +160,7 @@ float!(
     select_f32s,
     reduce_sum_f32s,
     exp_to_one,
+    tanh,
     F32
 );
 float!(
@@ -220,31 +180,6 @@ float!(
     select_f64s,
     reduce_sum_f64s,
     f64::exp,
+    f64::tanh,
     F64
 );
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_that_is_not_there_is_refused() {
-        assert!(matches!(choose(Some("scalar")), Ok(Arch::Scalar)));
-        assert!(choose(None).is_ok() && choose(Some("")).is_ok());
-        assert_eq!(
-            choose(Some("avx3")).unwrap_err(),
-            "ISOPATH_SIMD is avx3; expected scalar, or one of avx2 and avx512 that the processor has"
-        );
-    }
-
-    /// Without pulp's features `x86-v3` and `x86-v4` it would find plain code only.
-    #[cfg(target_arch = "x86_64")]
-    #[test]
-    fn the_widest_vectors_are_taken() {
-        if std::is_x86_feature_detected!("avx512f") {
-            assert!(matches!(choose(None), Ok(Arch::V4(_))));
-        } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            assert!(matches!(choose(None), Ok(Arch::V3(_))));
-        }
-    }
-}

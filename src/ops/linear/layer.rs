@@ -5,15 +5,16 @@
 //! for inputs that are data. Here bias and tanh are one vectorised pass over the product, and a
 //! gradient is computed only for the arguments that take part in one.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor};
 use candle_nn::Module;
 
-use super::product::{self, product};
-use super::simd::Float;
-use super::tanh::{add_bias, add_bias_and_tanh, times_derivative};
-use super::{contiguous, is_fused, simd};
+use super::product::{self, Matrix, by_rows, product};
 use crate::error::Error;
+use crate::ops::activation::tanh::{add_bias_and_tanh, times_derivative};
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::dtype::{is_fused, widened};
+use crate::ops::operation::Operation;
+use crate::ops::simd::{self, Float};
 
 /// y = x·Wᵀ + b, differentiable in all three.
 ///
@@ -37,7 +38,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tenso
 /// Shapes that do not fit.
 pub fn linear_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
-    Ok(candle_nn::Linear::new(weight.clone(), Some(bias.clone())).forward(x)?)
+    Ok(wide(x, weight, bias)?.to_dtype(x.dtype())?)
 }
 
 /// y = tanh(x·Wᵀ + b), differentiable in all three.
@@ -62,12 +63,18 @@ pub fn linear_tanh(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<
 /// # Errors
 /// Shapes that do not fit.
 pub fn linear_tanh_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
-    Ok(linear_composite(x, weight, bias)?.tanh()?)
+    check(x, weight, bias)?;
+    Ok(wide(x, weight, bias)?.tanh()?.to_dtype(x.dtype())?)
 }
 
 fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, op: Fused) -> crate::Result<Tensor> {
-    Ok(x.contiguous()?
-        .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?)
+    Ok([x, weight, bias].apply(op)?)
+}
+
+/// x·Wᵀ + b, not rounded to the dtype of `x` yet.
+fn wide(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
+    let (weight, bias) = (widened("weight", weight)?, widened("bias", bias)?);
+    Ok(candle_nn::Linear::new(weight, Some(bias)).forward(&widened("x", x)?)?)
 }
 
 fn check(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<()> {
@@ -104,83 +111,58 @@ enum Fused {
     LinearTanh,
 }
 
-impl CustomOp3 for Fused {
-    fn name(&self) -> &'static str {
+impl Kernel<3> for Fused {
+    fn operation(&self) -> Operation {
         match self {
-            Self::Linear => "linear",
-            Self::LinearTanh => "linear_tanh",
+            Self::Linear => Operation::Linear,
+            Self::LinearTanh => Operation::LinearTanh,
         }
     }
 
-    fn cpu_fwd(
+    fn forward<T: Float>(
         &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (rows, _) = x_layout.shape().dims2()?;
-        let (outputs, _) = weight_layout.shape().dims2()?;
-        let arch = simd::arch()?;
-        let activate = |y: &mut CpuStorage| {
-            match (y, bias) {
-                (CpuStorage::F32(y), CpuStorage::F32(bias)) => match self {
-                    Self::Linear => add_bias(y, contiguous(bias, bias_layout)?),
-                    Self::LinearTanh => add_bias_and_tanh(arch, y, contiguous(bias, bias_layout)?),
-                },
-                (CpuStorage::F64(y), CpuStorage::F64(bias)) => {
-                    add_bias(y, contiguous(bias, bias_layout)?);
-                    if *self == Self::LinearTanh {
-                        y.iter_mut().for_each(|y| *y = y.tanh());
-                    }
-                }
-                (_, bias) => bail!(
-                    "{}: expected f32 or f64 throughout, the bias is {:?}",
-                    self.name(),
-                    bias.dtype()
-                ),
-            }
-            Ok(())
+        [x, weight, bias]: [Argument<'_, T>; 3],
+    ) -> Result<(Vec<T>, Shape)> {
+        let (rows, _) = x.layout.shape().dims2()?;
+        let (outputs, _) = weight.layout.shape().dims2()?;
+        let (arch, bias) = (simd::arch()?, bias.numbers);
+        let activate = |y: &mut [T]| match self {
+            Self::Linear => add_bias(y, bias),
+            Self::LinearTanh => add_bias_and_tanh(arch, y, bias),
         };
-        let y = product::of_storage(
-            x,
-            x_layout,
-            weight,
-            &weight_layout.transpose(0, 1)?,
-            &activate,
-        )?;
+        let y = by_rows(Matrix::new(x), Matrix::new(weight).transposed()?, &activate)?;
         Ok((y, Shape::from((rows, outputs))))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
+        [x, weight, bias]: [&Tensor; 3],
         y: &Tensor,
         gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Result<[Option<Tensor>; 3]> {
         let delta = match self {
-            Self::Linear => gradient.contiguous()?,
+            Self::Linear => gradient.clone(),
             Self::LinearTanh => times_derivative(y, gradient)?,
         };
-        let (weight_data, x_data, across) = (weight.detach(), x.detach(), delta.t()?);
+        let across = delta.t()?;
         let (of_x, of_weight) = match (x.track_op(), weight.track_op()) {
             (true, true) => {
-                let (of_x, of_weight) = product::both(&delta, &weight_data, &across, &x_data)?;
+                let (of_x, of_weight) = product::both(&delta, weight, &across, x)?;
                 (Some(of_x), Some(of_weight))
             }
-            (true, false) => (Some(product(&delta, &weight_data)?), None),
-            (false, true) => (None, Some(product(&across, &x_data)?)),
+            (true, false) => (Some(product(&delta, weight)?), None),
+            (false, true) => (None, Some(product(&across, x)?)),
             (false, false) => (None, None),
         };
-        let of_bias = bias
-            .track_op()
-            .then(|| delta.apply_op1_no_bwd(&SumOfRows))
-            .transpose()?;
-        Ok((of_x, of_weight, of_bias))
+        let of_bias = bias.track_op().then(|| [&delta].apply_detached(SumOfRows));
+        Ok([of_x, of_weight, of_bias.transpose()?])
+    }
+}
+
+/// y = y + bias for every row of `y`.
+fn add_bias<T: Float>(y: &mut [T], bias: &[T]) {
+    for row in y.chunks_mut(bias.len().max(1)) {
+        row.iter_mut().zip(bias).for_each(|(y, bias)| *y += *bias);
     }
 }
 
@@ -207,19 +189,14 @@ impl SumOfRows {
     }
 }
 
-impl CustomOp1 for SumOfRows {
-    fn name(&self) -> &'static str {
-        "sum_of_rows"
+impl Kernel<1> for SumOfRows {
+    fn operation(&self) -> Operation {
+        Operation::Linear
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (_, columns) = layout.shape().dims2()?;
-        let sums = match x {
-            CpuStorage::F32(x) => CpuStorage::F32(Self::run(contiguous(x, layout)?, columns)?),
-            CpuStorage::F64(x) => CpuStorage::F64(Self::run(contiguous(x, layout)?, columns)?),
-            _ => bail!("sum_of_rows: expected f32 or f64, got {:?}", x.dtype()),
-        };
-        Ok((sums, Shape::from(columns)))
+    fn forward<T: Float>(&self, [x]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let (_, columns) = x.layout.shape().dims2()?;
+        Ok((Self::run(x.numbers, columns)?, Shape::from(columns)))
     }
 }
 

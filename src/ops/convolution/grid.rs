@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// What a convolution is given: sizes alone.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Geometry {
+pub(in crate::ops) struct Geometry {
     pub images: usize,
     pub groups: usize,
     /// Channels of the input and of the output, of one group.
@@ -42,7 +42,7 @@ impl Geometry {
     }
 
     /// From the input to the output.
-    pub fn forward(&self) -> Grid {
+    pub(super) fn forward(&self) -> Grid {
         let axis = |axis: usize| {
             let stride = self.stride as isize;
             let taps = (0..self.kernel[axis]).map(|index| {
@@ -67,7 +67,7 @@ impl Geometry {
 
     /// From the gradient of the output to that of the input: the grids of all remainders that have
     /// taps. Those of one size that follow one another have one layout.
-    pub fn backward(&self) -> Vec<Grid> {
+    pub(super) fn backward(&self) -> Vec<Grid> {
         let axes = |axis: usize| {
             let axes = (0..self.stride.min(self.input[axis])).filter_map(|first| {
                 let stride = self.stride as isize;

@@ -2,11 +2,11 @@
 
 use candle_core::Tensor;
 
-use super::conv2d::{at_least_one, check_bias, check_dtypes, not_huge, with_bias};
-use super::conv2d_grid::Geometry;
-use super::conv2d_layer::Layer;
-use super::is_fused;
+use super::checks::{at_least_one, check_bias, check_dtypes, not_huge, with_bias};
+use super::grid::Geometry;
+use super::layer::Layer;
 use crate::error::{Error, Result};
+use crate::ops::dtype::{is_fused, widened};
 
 /// The convolution whose input gradient it is, and how much larger the image becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,12 +86,11 @@ pub fn conv_transpose2d_composite(
         dilation,
         groups,
     } = params;
+    let (dtype, x, weight) = (x.dtype(), widened("x", x)?, widened("weight", weight)?);
     if shape.images == 0 {
         let (channels, [height, width]) = (groups * shape.inputs, shape.input);
-        return with_bias(
-            Tensor::zeros((0, channels, height, width), x.dtype(), x.device())?,
-            bias,
-        );
+        let none = Tensor::zeros((0, channels, height, width), x.dtype(), x.device())?;
+        return Ok(with_bias(none, bias)?.to_dtype(dtype)?);
     }
     let (x, weight) = (x.chunk(groups, 1)?, weight.chunk(groups, 0)?);
     let groups = x.iter().zip(&weight).map(|(x, weight)| {
@@ -107,10 +106,10 @@ pub fn conv_transpose2d_composite(
             shape.input[axis],
         )?;
     }
-    with_bias(y, bias)
+    Ok(with_bias(y, bias)?.to_dtype(dtype)?)
 }
 
-/// Of the convolution from the result to `x`.
+/// The sizes of the convolution from the result to `x`.
 fn geometry(
     x: &Tensor,
     weight: &Tensor,

@@ -7,7 +7,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-pub(super) use super::simd::Float as Real;
+use crate::ops::simd::Float;
 
 /// Positions of a result, image by image and row by row, and where each lies in a buffer.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ pub(super) struct Left<T> {
     blocks: Vec<T>,
 }
 
-impl<T: Real> Left<T> {
+impl<T: Float> Left<T> {
     /// `fill(first, rows, block)` writes the numbers of the rows from `first` on, so many of each
     /// term side by side.
     pub fn new(
@@ -165,7 +165,7 @@ const TILES: usize = 9;
 /// Numbers of the largest vector, and so of the largest piece that is copied at a time.
 const LANES: usize = 16;
 
-impl<T: Real> WithSimd for Product<'_, '_, T> {
+impl<T: Float> WithSimd for Product<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -188,7 +188,7 @@ struct Tile {
     panel: usize,
 }
 
-impl<T: Real> Product<'_, '_, T> {
+impl<T: Float> Product<'_, '_, T> {
     #[inline(always)]
     fn run<S: Simd, const M: usize, const HALF: usize>(mut self, simd: S) {
         let lanes = T::lanes::<S>();
@@ -376,7 +376,7 @@ impl<T: Real> Product<'_, '_, T> {
 
 /// A tile of the product: M rows of A with N vectors of each row of B.
 #[inline(always)]
-fn multiply<T: Real, S: Simd, const M: usize, const N: usize>(
+fn multiply<T: Float, S: Simd, const M: usize, const N: usize>(
     simd: S,
     a: &[T],
     b: impl Iterator<Item = [T::Vector<S>; N]>,
@@ -414,7 +414,7 @@ pub(super) fn outer_tile(outputs: usize) -> usize {
 /// Positions at a time: their X and Y stay in the second cache.
 const POSITIONS: usize = 512;
 
-impl<T: Real> WithSimd for Outer<'_, T> {
+impl<T: Float> WithSimd for Outer<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -427,7 +427,7 @@ impl<T: Real> WithSimd for Outer<'_, T> {
     }
 }
 
-impl<T: Real> Outer<'_, T> {
+impl<T: Float> Outer<'_, T> {
     #[inline(always)]
     fn run<S: Simd, const M: usize>(self, simd: S) {
         let lanes = T::lanes::<S>();
@@ -474,7 +474,7 @@ struct Part<'a, T, const M: usize> {
     first: usize,
 }
 
-impl<T: Real, const M: usize> Part<'_, T, M> {
+impl<T: Float, const M: usize> Part<'_, T, M> {
     /// To rows of `width` numbers, from number `at` on.
     #[inline(always)]
     fn add<S: Simd, const N: usize>(self, simd: S, (out, at, width): (&mut [T], usize, usize)) {

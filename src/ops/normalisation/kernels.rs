@@ -1,29 +1,29 @@
 //! Batch normalisation on slices: a channel is read twice, the second time while it is still in the
 //! cache.
 
-use candle_core::{Result, Shape};
+use candle_core::{DType, Device, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::planes::{self, Float, sum, sum_and_product};
-use super::simd;
+use crate::ops::planes::{self, sum, sum_and_product};
+use crate::ops::simd::{self, Float};
 
 /// A channel's mean and biased variance.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moments {
+pub(in crate::ops) struct Moments {
     pub mean: f64,
     pub variance: f64,
 }
 
 /// Σ g · (x − mean)/√(variance + eps) and Σ g of a channel.
 #[derive(Clone, Copy)]
-pub(super) struct Sums {
+pub(in crate::ops) struct Sums {
     pub of_gamma: f64,
     pub of_beta: f64,
 }
 
 /// What is done to x̂·gamma + beta in the same pass.
 #[derive(Clone, Copy)]
-pub(super) struct Then<'a, T> {
+pub(in crate::ops) struct Then<'a, T> {
     /// Added.
     pub residual: Option<&'a [T]>,
     /// Whether what is below 0 then becomes 0.
@@ -39,7 +39,7 @@ impl<T> Then<'_, T> {
 
 /// (x − mean)/√(variance + eps) · gamma + beta and what follows, with the statistics `given`, or
 /// with those of x.
-pub(super) fn normalise<T: Float>(
+pub(in crate::ops) fn normalise<T: Float>(
     x: &[T],
     images: Images,
     [gamma, beta]: [&[T]; 2],
@@ -95,7 +95,7 @@ pub(super) fn normalise<T: Float>(
 
 /// The gradient of [`normalise`]: on the way in `g` is that of its result, on the way out that of
 /// x.
-pub(super) struct Gradient<'a, T> {
+pub(in crate::ops) struct Gradient<'a, T> {
     pub x: &'a [T],
     pub images: Images,
     pub gamma: &'a [f64],
@@ -110,10 +110,9 @@ pub(super) struct Gradient<'a, T> {
 }
 
 impl<T: Float> Gradient<'_, T> {
-    /// With x̂ = (x − mean)/√(variance + eps) and M = N·H·W, the gradient of x is gamma/√(variance
-    /// + eps) · (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the
-    /// channel, and only the first term with given ones. `g` is left alone where the gradient of x
-    /// is not wanted.
+    /// With s = √(variance + eps), x̂ = (x − mean)/s and M = N·H·W, the gradient of x is gamma/s ·
+    /// (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the channel, and only
+    /// the first term with given ones. `g` is left alone where the gradient of x is not wanted.
     pub fn run(&self, g: &mut [T]) -> Result<Vec<Sums>> {
         let arch = simd::arch()?;
         let planes = self.images.split_mut(g).into_par_iter().enumerate();
@@ -213,9 +212,27 @@ fn moments<T: Float>(x: &[T], images: Images, channel: usize) -> Moments {
     }
 }
 
+/// The mean and the unbiased variance of the channels of images (N, C, H, W).
+pub(in crate::ops) fn statistics(
+    moments: &[Moments],
+    images: &Shape,
+    dtype: DType,
+) -> Result<(Tensor, Tensor)> {
+    let (n, channels, height, width) = images.dims4()?;
+    let count = (n * height * width) as f64;
+    let vector = |of: fn(&Moments) -> f64, factor: f64| {
+        let values: Vec<f64> = moments.iter().map(|moments| of(moments) * factor).collect();
+        Tensor::from_vec(values, channels, &Device::Cpu)?.to_dtype(dtype)
+    };
+    Ok((
+        vector(|m| m.mean, 1.)?,
+        vector(|m| m.variance, count / (count - 1.))?,
+    ))
+}
+
 /// Where the planes of (N, C, H, W) lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Images {
+pub(in crate::ops) struct Images {
     pub count: usize,
     pub channels: usize,
     pub plane: usize,

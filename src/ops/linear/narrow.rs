@@ -7,7 +7,7 @@
 use candle_core::{Layout, Result};
 use pulp::{Simd, WithSimd};
 
-use super::simd::{self, Float};
+use crate::ops::simd::{self, Float};
 
 /// Terms of a sum, or rows of the product, up to which this is the faster way.
 const FEW: usize = 128;

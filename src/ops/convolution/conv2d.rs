@@ -2,10 +2,11 @@
 
 use candle_core::{DType, Tensor};
 
-use super::conv2d_grid::Geometry;
-use super::conv2d_layer::Layer;
-use super::is_fused;
+use super::checks::{at_least_one, check_bias, check_dtypes, not_huge, with_bias};
+use super::grid::Geometry;
+use super::layer::Layer;
 use crate::error::{Error, Result};
+use crate::ops::dtype::{is_fused, widened};
 
 /// Where a kernel is laid on the image; the same in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,7 @@ pub fn conv2d_composite(
     params: &Conv2dParams,
 ) -> Result<Tensor> {
     let shape = geometry(x.dims(), x.dtype(), weight, bias, params)?;
+    let (dtype, x, weight) = (x.dtype(), widened("x", x)?, widened("weight", weight)?);
     let &Conv2dParams {
         stride,
         padding,
@@ -118,9 +120,9 @@ pub fn conv2d_composite(
         let (channels, [height, width]) = (groups * shape.outputs, shape.output);
         Tensor::zeros((0, channels, height, width), x.dtype(), x.device())?
     } else {
-        used.conv2d(weight, 0, stride, dilation, groups)?
+        used.conv2d(&weight, 0, stride, dilation, groups)?
     };
-    with_bias(y, bias)
+    Ok(with_bias(y, bias)?.to_dtype(dtype)?)
 }
 
 /// [`conv2d_relu`] in plain candle operations, for every device.
@@ -136,15 +138,11 @@ pub fn conv2d_relu_composite(
     Ok(conv2d_composite(x, weight, bias, params)?.relu()?)
 }
 
-pub(super) fn with_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    match bias {
-        Some(bias) => Ok(y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?),
-        None => Ok(y),
-    }
-}
-
-/// Of images of shape `x`, in `dtype`.
-pub(super) fn geometry(
+/// The sizes of a convolution of images of shape `x`, in `dtype`.
+///
+/// # Errors
+/// As [`conv2d`].
+pub(in crate::ops) fn geometry(
     x: &[usize],
     dtype: DType,
     weight: &Tensor,
@@ -218,56 +216,4 @@ pub(super) fn geometry(
         padding,
         dilation,
     })
-}
-
-/// No image is as large; sizes that follow from larger numbers would overflow.
-const LARGEST: usize = 65_536;
-
-pub(super) fn at_least_one(arguments: &[(&'static str, usize)]) -> Result<()> {
-    match arguments.iter().find(|(_, value)| *value == 0) {
-        Some((name, value)) => Err(Error::argument(name, "at least 1", value)),
-        None => not_huge(arguments),
-    }
-}
-
-pub(super) fn not_huge(arguments: &[(&'static str, usize)]) -> Result<()> {
-    match arguments.iter().find(|(_, value)| *value > LARGEST) {
-        Some((name, value)) => Err(Error::argument(name, format!("at most {LARGEST}"), value)),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn check_bias(
-    operation: &'static str,
-    bias: Option<&Tensor>,
-    channels: usize,
-) -> Result<()> {
-    match bias {
-        Some(bias) if bias.dims() != [channels] => Err(Error::shape(
-            operation,
-            "bias",
-            format!("({channels},)"),
-            bias.dims(),
-        )),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn check_dtypes(dtype: DType, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
-    let expected = || format!("{dtype:?}, that of x");
-    if weight.dtype() != dtype {
-        return Err(Error::argument(
-            "dtype of weight",
-            expected(),
-            format!("{:?}", weight.dtype()),
-        ));
-    }
-    match bias {
-        Some(bias) if bias.dtype() != dtype => Err(Error::argument(
-            "dtype of bias",
-            expected(),
-            format!("{:?}", bias.dtype()),
-        )),
-        _ => Ok(()),
-    }
 }

@@ -7,9 +7,12 @@
 use std::sync::Once;
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, Layout, Result, Shape, Tensor};
 
 use super::narrow;
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::operation::Operation;
+use crate::ops::simd::Float;
 
 /// Multiplications from which a product is worth two threads.
 const WORTH_HALVING: usize = 300_000;
@@ -23,7 +26,7 @@ const TERMS: usize = 256;
 /// a·b, (M, K)·(K, N), of any strides; not differentiable. The same numbers on any number of
 /// threads.
 pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    a.apply_op2_no_bwd(b, &Product { halve: true })
+    [a, b].apply_detached(Product { halve: true })
 }
 
 /// a·b and c·d as [`product`]s, one beside the other if that is worth it: then none of the two is
@@ -33,11 +36,8 @@ pub(super) fn both(a: &Tensor, b: &Tensor, c: &Tensor, d: &Tensor) -> Result<(Te
     if work < WORTH_BESIDE {
         return Ok((product(a, b)?, product(c, d)?));
     }
-    let whole = Product { halve: false };
-    let (first, second) = rayon::join(
-        || a.apply_op2_no_bwd(b, &whole),
-        || c.apply_op2_no_bwd(d, &whole),
-    );
+    let whole = |a: &Tensor, b: &Tensor| [a, b].apply_detached(Product { halve: false });
+    let (first, second) = rayon::join(|| whole(a, b), || whole(c, d));
     Ok((first?, second?))
 }
 
@@ -45,58 +45,79 @@ struct Product {
     halve: bool,
 }
 
-impl CustomOp2 for Product {
-    fn name(&self) -> &'static str {
-        "product"
+impl Kernel<2> for Product {
+    const STRIDED: bool = true;
+
+    fn operation(&self) -> Operation {
+        Operation::Linear
     }
 
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        la: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let ((rows, _), (_, columns)) = (la.shape().dims2()?, lb.shape().dims2()?);
+    fn forward<T: Float>(&self, [a, b]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        let (a, b) = (Matrix::new(a), Matrix::new(b));
+        let ((rows, _), (_, columns)) = (a.dims()?, b.dims()?);
         let product = if self.halve {
-            of_storage(a, la, b, lb, &|_| Ok(()))?
+            by_rows(a, b, &|_: &mut [T]| ())?
         } else {
-            whole(a, la, b, lb)?
+            whole(a, b)?
         };
         Ok((product, Shape::from((rows, columns))))
     }
 }
 
+/// A factor, of any strides.
+#[derive(Clone)]
+pub(super) struct Matrix<'a> {
+    storage: &'a CpuStorage,
+    layout: Layout,
+}
+
+impl<'a> Matrix<'a> {
+    pub(super) fn new<T>(argument: Argument<'a, T>) -> Self {
+        Self {
+            storage: argument.storage,
+            layout: argument.layout.clone(),
+        }
+    }
+
+    pub(super) fn transposed(self) -> Result<Self> {
+        let layout = self.layout.transpose(0, 1)?;
+        Ok(Self { layout, ..self })
+    }
+
+    fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        let layout = self.layout.narrow(0, first, count)?;
+        Ok(Self { layout, ..*self })
+    }
+
+    fn dims(&self) -> Result<(usize, usize)> {
+        self.layout.shape().dims2()
+    }
+}
+
 /// a·b on one thread, unless `gemm` takes more.
-fn whole(a: &CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> Result<CpuStorage> {
+fn whole<T: Float>(a: Matrix, b: Matrix) -> Result<Vec<T>> {
     static THRESHOLD: Once = Once::new();
     THRESHOLD.call_once(|| gemm::set_threading_threshold(WORTH_THREADS));
 
-    let narrow = match (a, b) {
-        (CpuStorage::F32(a), CpuStorage::F32(b)) => {
-            narrow::product(a, la, b, lb)?.map(CpuStorage::F32)
-        }
-        (CpuStorage::F64(a), CpuStorage::F64(b)) => {
-            narrow::product(a, la, b, lb)?.map(CpuStorage::F64)
-        }
-        _ => None,
-    };
-    let ((rows, terms), (_, columns)) = (la.shape().dims2()?, lb.shape().dims2()?);
-    narrow.map_or_else(|| a.matmul(b, (1, rows, columns, terms), la, lb), Ok)
+    let (of_a, of_b) = (a.storage.as_slice::<T>()?, b.storage.as_slice::<T>()?);
+    if let Some(product) = narrow::product(of_a, &a.layout, of_b, &b.layout)? {
+        return Ok(product);
+    }
+    let ((rows, terms), (_, columns)) = (a.dims()?, b.dims()?);
+    let sizes = (1, rows, columns, terms);
+    T::cpu_storage_data(a.storage.matmul(b.storage, sizes, &a.layout, &b.layout)?)
 }
 
 /// a·b by rows; `finish` is applied to each piece of some whole rows, on its thread.
-pub(super) fn of_storage(
-    a: &CpuStorage,
-    la: &Layout,
-    b: &CpuStorage,
-    lb: &Layout,
-    finish: &(impl Fn(&mut CpuStorage) -> Result<()> + Sync),
-) -> Result<CpuStorage> {
-    let ((rows, terms), (_, columns)) = (la.shape().dims2()?, lb.shape().dims2()?);
+pub(super) fn by_rows<T: Float>(
+    a: Matrix,
+    b: Matrix,
+    finish: &(impl Fn(&mut [T]) + Sync),
+) -> Result<Vec<T>> {
+    let ((rows, terms), (_, columns)) = (a.dims()?, b.dims()?);
     let piece = |first: usize, rows: usize| {
-        let mut piece = whole(a, &la.narrow(0, first, rows)?, b, lb)?;
-        finish(&mut piece)?;
+        let mut piece = whole(a.rows(first, rows)?, b.clone())?;
+        finish(&mut piece);
         Ok(piece)
     };
     let by_gemm = rows * terms.min(TERMS) * columns >= WORTH_THREADS;
@@ -105,17 +126,9 @@ pub(super) fn of_storage(
     }
     let middle = rows / 2;
     let (first, second) = rayon::join(|| piece(0, middle), || piece(middle, rows - middle));
-    match (first?, second?) {
-        (CpuStorage::F32(mut first), CpuStorage::F32(second)) => {
-            first.extend_from_slice(&second);
-            Ok(CpuStorage::F32(first))
-        }
-        (CpuStorage::F64(mut first), CpuStorage::F64(second)) => {
-            first.extend_from_slice(&second);
-            Ok(CpuStorage::F64(first))
-        }
-        (first, _) => bail!("product: expected f32 or f64, got {:?}", first.dtype()),
-    }
+    let mut product = first?;
+    product.extend_from_slice(&second?);
+    Ok(product)
 }
 
 #[cfg(test)]

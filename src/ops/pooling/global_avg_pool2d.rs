@@ -1,12 +1,14 @@
 //! The mean of every plane.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::planes::{planes_per_task, sum};
-use super::simd::{self, Float};
-use super::{contiguous, is_fused};
 use crate::error::Error;
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::dtype::{is_fused, widened};
+use crate::ops::operation::Operation;
+use crate::ops::planes::{planes_per_task, sum};
+use crate::ops::simd::{self, Float};
 
 /// y_nc = 1/(H·W) Σ_hw x_nchw.
 ///
@@ -18,7 +20,7 @@ use crate::error::Error;
 pub fn global_avg_pool2d(x: &Tensor) -> crate::Result<Tensor> {
     check(x)?;
     if is_fused(x) {
-        Ok(x.contiguous()?.apply_op1(Mean)?)
+        Ok([x].apply(Mean)?)
     } else {
         global_avg_pool2d_composite(x)
     }
@@ -30,7 +32,8 @@ pub fn global_avg_pool2d(x: &Tensor) -> crate::Result<Tensor> {
 /// As [`global_avg_pool2d`].
 pub fn global_avg_pool2d_composite(x: &Tensor) -> crate::Result<Tensor> {
     check(x)?;
-    Ok(x.flatten_from(2)?.mean(2)?)
+    let mean = widened("x", x)?.flatten_from(2)?.mean(2)?;
+    Ok(mean.to_dtype(x.dtype())?)
 }
 
 fn check(x: &Tensor) -> crate::Result<()> {
@@ -47,31 +50,22 @@ fn check(x: &Tensor) -> crate::Result<()> {
 
 struct Mean;
 
-impl CustomOp1 for Mean {
-    fn name(&self) -> &'static str {
-        "global_avg_pool2d"
+impl Kernel<1> for Mean {
+    fn operation(&self) -> Operation {
+        Operation::GlobalAvgPool2d
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (n, c, height, width) = layout.shape().dims4()?;
-        let means = match x {
-            CpuStorage::F32(x) => CpuStorage::F32(means(contiguous(x, layout)?, height * width)?),
-            CpuStorage::F64(x) => CpuStorage::F64(means(contiguous(x, layout)?, height * width)?),
-            _ => bail!("global_avg_pool2d: expected f32 or f64"),
-        };
-        Ok((means, Shape::from((n, c))))
+    fn forward<T: Float>(&self, [x]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let (n, c, height, width) = x.layout.shape().dims4()?;
+        Ok((means(x.numbers, height * width)?, Shape::from((n, c))))
     }
 
-    fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [x]: [&Tensor; 1], _: &Tensor, g: &Tensor) -> Result<[Option<Tensor>; 1]> {
         if !x.track_op() {
-            return Ok(None);
+            return Ok([None]);
         }
         let (_, _, height, width) = x.dims4()?;
-        Ok(Some(
-            gradient
-                .contiguous()?
-                .apply_op1_no_bwd(&Spread { height, width })?,
-        ))
+        Ok([Some([g].apply_detached(Spread { height, width })?)])
     }
 }
 
@@ -90,19 +84,14 @@ struct Spread {
     width: usize,
 }
 
-impl CustomOp1 for Spread {
-    fn name(&self) -> &'static str {
-        "global_avg_pool2d-gradient"
+impl Kernel<1> for Spread {
+    fn operation(&self) -> Operation {
+        Operation::GlobalAvgPool2d
     }
 
-    fn cpu_fwd(&self, gradient: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (n, c) = layout.shape().dims2()?;
-        let plane = self.height * self.width;
-        let spread = match gradient {
-            CpuStorage::F32(g) => CpuStorage::F32(spread(contiguous(g, layout)?, plane)),
-            CpuStorage::F64(g) => CpuStorage::F64(spread(contiguous(g, layout)?, plane)),
-            _ => bail!("global_avg_pool2d: expected f32 or f64"),
-        };
+    fn forward<T: Float>(&self, [g]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let (n, c) = g.layout.shape().dims2()?;
+        let spread = spread(g.numbers, self.height * self.width);
         Ok((spread, Shape::from((n, c, self.height, self.width))))
     }
 }

@@ -2,13 +2,15 @@
 
 use std::sync::OnceLock;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, ToUsize2, bail};
+use candle_core::{Result, Shape, Tensor, ToUsize2};
 use rayon::prelude::*;
 
-use super::planes::planes_per_task;
-use super::simd::{self, Float};
-use super::{contiguous, is_fused};
 use crate::error::Error;
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::dtype::{is_fused, widened};
+use crate::ops::operation::Operation;
+use crate::ops::planes::planes_per_task;
+use crate::ops::simd::{self, Float};
 
 /// y_nchw = max of x_nc over the window of `kernel` rows and columns that starts at row `stride`·h
 /// − `padding`, and at the column likewise.
@@ -44,7 +46,7 @@ pub fn max_pool2d(
             keep: x.track_op(),
             positions: OnceLock::new(),
         };
-        Ok(x.contiguous()?.apply_op1(op)?)
+        Ok([x].apply(op)?)
     } else {
         windows.composite(x)
     }
@@ -219,7 +221,9 @@ impl Windows {
             // candle slices past the end of nothing.
             return Ok(x.reshape((0, x.dim(1)?, self.rows.outputs, self.columns.outputs))?);
         }
-        Ok(self.rows.composite(&self.columns.composite(x, 3)?, 2)?)
+        let wide = widened("x", x)?;
+        let rows = self.columns.composite(&wide, 3)?;
+        Ok(self.rows.composite(&rows, 2)?.to_dtype(x.dtype())?)
     }
 }
 
@@ -231,40 +235,27 @@ struct MaxPool {
     positions: OnceLock<Vec<u32>>,
 }
 
-impl CustomOp1 for MaxPool {
-    fn name(&self) -> &'static str {
-        "max_pool2d"
+impl Kernel<1> for MaxPool {
+    fn operation(&self) -> Operation {
+        Operation::MaxPool2d
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (n, c, _, _) = layout.shape().dims4()?;
-        let y = match x {
-            CpuStorage::F32(x) => CpuStorage::F32(self.run(contiguous(x, layout)?, n * c)?),
-            CpuStorage::F64(x) => CpuStorage::F64(self.run(contiguous(x, layout)?, n * c)?),
-            _ => bail!("max_pool2d: expected f32 or f64"),
+    fn forward<T: Float>(&self, [x]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let (n, c, _, _) = x.layout.shape().dims4()?;
+        let Windows { rows, columns } = self.windows;
+        let shape = Shape::from((n, c, rows.outputs, columns.outputs));
+        Ok((self.run(x.numbers, n * c)?, shape))
+    }
+
+    fn backward(&self, [x]: [&Tensor; 1], _: &Tensor, g: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        let (Some(positions), true) = (self.positions.get(), x.track_op()) else {
+            return Ok([None]);
         };
-        Ok((
-            y,
-            Shape::from((
-                n,
-                c,
-                self.windows.rows.outputs,
-                self.windows.columns.outputs,
-            )),
-        ))
-    }
-
-    fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        match self.positions.get() {
-            Some(positions) if x.track_op() => {
-                let scatter = Scatter {
-                    positions,
-                    windows: self.windows,
-                };
-                Ok(Some(gradient.contiguous()?.apply_op1_no_bwd(&scatter)?))
-            }
-            _ => Ok(None),
-        }
+        let scatter = Scatter {
+            positions,
+            windows: self.windows,
+        };
+        Ok([Some([g].apply_detached(scatter)?)])
     }
 }
 
@@ -483,22 +474,16 @@ struct Scatter<'a> {
     windows: Windows,
 }
 
-impl CustomOp1 for Scatter<'_> {
-    fn name(&self) -> &'static str {
-        "max_pool2d-gradient"
+impl Kernel<1> for Scatter<'_> {
+    fn operation(&self) -> Operation {
+        Operation::MaxPool2d
     }
 
-    fn cpu_fwd(&self, gradient: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (n, c, _, _) = layout.shape().dims4()?;
-        let sums = match gradient {
-            CpuStorage::F32(g) => CpuStorage::F32(self.run(contiguous(g, layout)?, n * c)),
-            CpuStorage::F64(g) => CpuStorage::F64(self.run(contiguous(g, layout)?, n * c)),
-            _ => bail!("max_pool2d: expected f32 or f64"),
-        };
-        Ok((
-            sums,
-            Shape::from((n, c, self.windows.rows.size, self.windows.columns.size)),
-        ))
+    fn forward<T: Float>(&self, [g]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let (n, c, _, _) = g.layout.shape().dims4()?;
+        let Windows { rows, columns } = self.windows;
+        let shape = Shape::from((n, c, rows.size, columns.size));
+        Ok((self.run(g.numbers, n * c), shape))
     }
 }
 
