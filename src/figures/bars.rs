@@ -1,15 +1,16 @@
 //! Groups of bars or dots with error bars.
 
-use super::Figure;
-use super::axes::{
-    Axis, AxisScale, BELOW, Key, LABEL, MARGIN, NOTE, Paragraph, Plot, REFERENCE, TICK, TITLE,
-    left_room, legend, legend_width, number,
-};
-use super::canvas::{Anchor, Canvas, Dash, Rect, draw, wrap};
+use plotters::element::Rectangle;
+
+use super::arrange::{Arrangement, Key, Legend, headed};
+use super::axes::{Axis, AxisScale, number};
+use super::canvas::{Anchor, Canvas, Rect, fill};
+use super::figure::{Figure, with_note};
 use super::palette::{Colors, INK, Style};
+use super::plane::{BELOW, Names, Plane, left_room};
+use super::text::{Paragraph, TICK, cut, text_width};
 use crate::error::{Error, Result};
 
-const WIDTH: f64 = 900.;
 const PLOT_HEIGHT: f64 = 260.;
 
 /// How a value is drawn.
@@ -96,102 +97,52 @@ pub struct BarChart {
 }
 
 impl BarChart {
-    /// Draws the chart, its legend on the right.
+    /// Draws the chart, its legend on the right or, where its names are many or long, below.
     ///
     /// # Errors
     /// No group, no series, a series that has not one value a group, a number that is not finite,
-    /// or one ≤ 0 on a logarithmic axis.
+    /// or one ≤ 0 on a logarithmic axis; an error bar that reaches below one is cut there.
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
-        let zero = (self.style == BarStyle::Bars).then_some(0.);
-        let values = self
-            .series
-            .iter()
-            .flat_map(|s| s.values.iter().chain(&s.low).chain(&s.high).copied());
-        let values = values
-            .chain(self.reference.iter().map(|(_, value)| *value))
-            .chain(zero);
-        let y = Axis::spanning("value", self.y_scale, values, self.y_range)?;
-
-        let names: Vec<&str> = self
-            .series
-            .iter()
-            .map(|series| series.name.as_str())
-            .collect();
-        let styles: Vec<Style> = (0..names.len())
-            .map(|i| self.colors.style(i, names.len()))
-            .collect();
-        let with_legend = names.len() > 1 || !self.legend.is_empty() || self.reference.is_some();
+        let y = Axis::spanning("value", self.y_scale, self.y_values(), self.y_range)?;
+        let count = self.series.len();
+        let styles: Vec<Style> = (0..count).map(|i| self.colors.style(i, count)).collect();
+        let names = self.series.iter().map(|series| series.name.as_str());
+        let named = names.zip(styles.iter().copied());
         let key = if self.style == BarStyle::Bars {
             Key::Block
         } else {
             Key::Dot
         };
-        let mut entries: Vec<_> = names
-            .iter()
-            .zip(&styles)
-            .map(|(name, style)| (*name, *style, key))
-            .collect();
-        entries.extend(
+        let arrangement = Arrangement {
+            title: &self.title,
+            note: &self.note,
+            columns: 1,
+            panel_titles: vec![""],
+            widest: f64::INFINITY,
+            left: left_room(&y),
+            gap: 0.,
+            legend: Legend::new(&self.legend, named, key, self.reference.as_ref()),
+        };
+        let size = |width| (PLOT_HEIGHT, BELOW - TICK.size + self.labels(width).height);
+        arrangement.draw(self.words(), size, |canvas, _, rect| {
+            let labels = self.labels(rect.width());
+            labels.draw(canvas, rect)?;
+            let axes = [Axis::places(self.groups.len()), y.clone()];
+            let below = BELOW - TICK.size + labels.height;
+            let names = Names {
+                x: &self.x_label,
+                y: Some(&self.y_label),
+                below,
+            };
+            let mut plane = Plane::new(canvas, rect, axes, Some(names))?;
+            let pixel = self.groups.len() as f64 / rect.width();
+            for (index, (series, style)) in self.series.iter().zip(&styles).enumerate() {
+                self.paint(&mut plane, index, series, *style, pixel)?;
+            }
             self.reference
                 .iter()
-                .map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)),
-        );
-        let legend_room = if with_legend {
-            legend_width(&self.legend, entries.iter().map(|(name, ..)| *name)).min(WIDTH / 3.) + 18.
-        } else {
-            0.
-        };
-        let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
-        let note = Paragraph::new(&self.note, NOTE, WIDTH - 2. * MARGIN);
-        let left = MARGIN + left_room(&y);
-        let right = WIDTH - MARGIN - legend_room;
-        let group_width = (right - left) / self.groups.len() as f64;
-        let labels: Vec<Vec<String>> = self
-            .groups
-            .iter()
-            .map(|name| wrap(name, TICK.size, group_width - 8.))
-            .collect();
-        let label_lines = labels.iter().map(Vec::len).max().unwrap_or(1).max(1) as f64;
-        let top = MARGIN + title.height() + 10.;
-        let bottom = top + PLOT_HEIGHT;
-        let below = BELOW + (label_lines - 1.) * 15.;
-        let height = bottom + below + note.height() + MARGIN;
-
-        draw((WIDTH, height), self.words(), |canvas| {
-            title.draw(canvas, (MARGIN, MARGIN))?;
-            let plot = Plot {
-                rect: Rect {
-                    left,
-                    top,
-                    right,
-                    bottom,
-                },
-                x: None,
-                y: &y,
-            };
-            plot.axes(canvas, "", &self.y_label, true)?;
-            for (group, lines) in labels.iter().enumerate() {
-                let start = left + group as f64 * group_width;
-                for (line, text) in lines.iter().enumerate() {
-                    let at = (start + group_width / 2., bottom + 15. + line as f64 * 15.);
-                    canvas.text(at, text, TICK, Anchor::Middle)?;
-                }
-                self.group(canvas, &plot, &styles, group, (start, group_width))?;
-            }
-            if let Some((_, value)) = &self.reference {
-                plot.reference(canvas, *value)?;
-            }
-            canvas.text(
-                ((left + right) / 2., bottom + below - 10.),
-                &self.x_label,
-                LABEL,
-                Anchor::Middle,
-            )?;
-            if with_legend {
-                legend(canvas, (right + 18., top), &self.legend, &entries)?;
-            }
-            note.draw(canvas, (MARGIN, height - MARGIN - note.height()))
+                .try_for_each(|(_, value)| plane.reference(*value))
         })
     }
 
@@ -218,74 +169,138 @@ impl BarChart {
         Ok(())
     }
 
-    /// The bars or dots of one group, which takes the pixels from `start` on.
-    fn group(
+    /// What the y axis must reach.
+    fn y_values(&self) -> impl Iterator<Item = f64> {
+        let zero = (self.style == BarStyle::Bars).then_some(0.);
+        let spread = self.series.iter().flat_map(|s| {
+            let edges = [&s.low, &s.high].map(|edge| s.values.iter().zip(edge));
+            edges.into_iter().flatten()
+        });
+        let spread = spread.map(|(value, edge)| self.y_scale.reach(*value, *edge));
+        let values = self.series.iter().flat_map(|s| s.values.iter().copied());
+        let reference = self.reference.iter().map(|(_, value)| *value);
+        values.chain(spread).chain(reference).chain(zero)
+    }
+
+    /// The bars or dots of one series, its error bars on them; `pixel` is one on the x axis.
+    fn paint(
         &self,
-        canvas: &mut Canvas,
-        plot: &Plot,
-        styles: &[Style],
-        group: usize,
-        (start, width): (f64, f64),
+        plane: &mut Plane,
+        index: usize,
+        series: &BarSeries,
+        style: Style,
+        pixel: f64,
     ) -> Result<()> {
-        let slot = (0.76 * width / self.series.len() as f64).min(64.);
-        let first = start + (width - slot * self.series.len() as f64) / 2.;
-        for (index, (series, style)) in self.series.iter().zip(styles).enumerate() {
-            let Some(value) = series.values.get(group) else {
-                continue;
+        let slot = (0.76 / self.series.len() as f64).min(64. * pixel);
+        let first = 0.5 - slot * self.series.len() as f64 / 2.;
+        let middle = |group: usize| group as f64 + first + slot * (index as f64 + 0.5);
+        if self.style == BarStyle::Bars {
+            plane.draw(series.values.iter().enumerate().map(|(group, value)| {
+                let [left, right] = [-0.44, 0.44].map(|share| middle(group) + share * slot);
+                Rectangle::new(
+                    [(left, value.max(0.)), (right, value.min(0.))],
+                    fill(style.color, 1.),
+                )
+            }))?;
+        }
+        let cap = (0.2 * slot).min(5. * pixel);
+        for (group, (low, high)) in series.low.iter().zip(&series.high).enumerate() {
+            let x = middle(group);
+            let end = |y: f64| [(x - cap, y), (x + cap, y), (x, y)];
+            // No cap where the axis cuts the bar.
+            let below = if plane.y_axis().cuts(*low) {
+                vec![(x, *low)]
+            } else {
+                end(*low).to_vec()
             };
-            let (left, right) = (
-                first + slot * index as f64 + 0.06 * slot,
-                first + slot * (index + 1) as f64 - 0.06 * slot,
-            );
-            let middle = (left + right) / 2.;
-            let y = plot.at(0., *value).1;
-            if self.style == BarStyle::Bars {
-                let zero = plot.at(0., 0.).1;
-                canvas.rect(
-                    Rect {
-                        left,
-                        top: y.min(zero),
-                        right,
-                        bottom: y.max(zero),
-                    },
-                    style.color,
-                )?;
-            }
-            if let (Some(low), Some(high)) = (series.low.get(group), series.high.get(group)) {
-                let (low, high) = (plot.at(0., *low).1, plot.at(0., *high).1);
-                let cap = (0.2 * slot).min(5.);
-                for line in [
-                    [(middle, low), (middle, high)],
-                    [(middle - cap, low), (middle + cap, low)],
-                    [(middle - cap, high), (middle + cap, high)],
-                ] {
-                    canvas.path(&line, INK, 1.2, Dash::Solid)?;
-                }
-            }
-            if self.style == BarStyle::Dots {
-                canvas.marker((middle, y), style.marker, 4.5, style.color)?;
-            }
+            let line = below
+                .into_iter()
+                .chain(end(*high).into_iter().rev())
+                .collect();
+            plane.line(line, Style::plain(INK), 1.2)?;
+        }
+        if self.style == BarStyle::Dots {
+            let dots = series
+                .values
+                .iter()
+                .enumerate()
+                .map(|(group, value)| (middle(group), *value));
+            plane.marks(dots, style, [4.5, 1.2])?;
         }
         Ok(())
     }
 
+    fn labels(&self, width: f64) -> GroupLabels {
+        GroupLabels::new(&self.groups, width / self.groups.len() as f64)
+    }
+
     /// The chart in words: every value.
     fn words(&self) -> String {
-        let mut words = if self.title.is_empty() {
-            format!("{}.", self.y_label)
-        } else {
-            format!("{}: {}.", self.title, self.y_label)
-        };
+        let mut words = headed(&self.title, &self.y_label);
         for series in &self.series {
-            let values: Vec<String> = self
-                .groups
-                .iter()
-                .zip(&series.values)
-                .map(|(group, value)| format!("{group} {}", number(*value)))
-                .collect();
-            words.push_str(&format!("\n  {}: {}", series.name, values.join(", ")));
+            let values = self.groups.iter().zip(&series.values);
+            let values = values.map(|(group, value)| format!("{group} {}", number(*value)));
+            let values = values.collect::<Vec<_>>().join(", ");
+            words.push_str(&format!("\n  {}: {values}", series.name));
         }
-        super::with_note(words, &self.note)
+        with_note(words, &self.note)
+    }
+}
+
+/// The groups' names below the x axis, broken into lines, or turned where a word is too wide.
+///
+/// plotters' own labels have one line.
+struct GroupLabels {
+    labels: Vec<Paragraph>,
+    turned: bool,
+    height: f64,
+}
+
+impl GroupLabels {
+    /// The longest turned name in pixels.
+    const LONGEST: f64 = 120.;
+
+    fn new(groups: &[String], width: f64) -> Self {
+        let room = width - 8.;
+        let mut words = groups.iter().flat_map(|name| name.split_whitespace());
+        let turned = words.any(|word| text_width(word, TICK.size) > room);
+        let labels = groups.iter().map(|name| match turned {
+            true => Paragraph {
+                lines: vec![cut(name, TICK.size, Self::LONGEST)],
+                font: TICK,
+            },
+            false => Paragraph::new(name, TICK, room),
+        });
+        let labels: Vec<Paragraph> = labels.collect();
+        let extent = |label: &Paragraph| {
+            if turned {
+                label.width()
+            } else {
+                label.height()
+            }
+        };
+        let height = labels.iter().map(extent).fold(0., f64::max);
+        Self {
+            labels,
+            turned,
+            height,
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas, rect: Rect) -> Result<()> {
+        let width = rect.width() / self.labels.len() as f64;
+        for (group, label) in self.labels.iter().enumerate() {
+            let x = rect.left + (group as f64 + 0.5) * width;
+            for (index, line) in label.lines.iter().enumerate() {
+                if self.turned {
+                    canvas.text_upwards((x, rect.bottom + 7.), line, TICK)?;
+                } else {
+                    let y = rect.bottom + 6. + (index as f64 + 0.5) * label.line();
+                    canvas.text((x, y), line, TICK, Anchor::Middle)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,13 +1,13 @@
 //! Images along paths, what a network says to each below it.
 
-use super::Figure;
-use super::axes::{LABEL, MARGIN, NOTE, Paragraph, TITLE};
-use super::canvas::{Anchor, Canvas, Dash, Font, Rect, draw};
+use super::arrange::{MARGIN, WIDTH};
+use super::canvas::{Anchor, Canvas, Rect, draw};
+use super::figure::{Figure, with_note};
 use super::images::Image;
-use super::palette::{self, Color};
+use super::palette::{self, Color, Style};
+use super::text::{Font, LABEL, NOTE, Paragraph, TITLE};
 use crate::error::{Error, Result};
 
-const WIDTH: f64 = 900.;
 const LABEL_WIDTH: f64 = 110.;
 const GAP: f64 = 8.;
 /// The largest side of an image.
@@ -138,26 +138,21 @@ impl Filmstrip {
             (WIDTH, top + rows + note.height() + MARGIN),
             self.words(),
             |canvas| {
-                title.draw(canvas, (MARGIN, MARGIN))?;
+                canvas.paragraph((MARGIN, MARGIN), &title)?;
                 let mut y = top;
                 for (strip, height) in self.strips.iter().zip(&heights) {
                     let label = Paragraph::new(&strip.label, LABEL, LABEL_WIDTH - 10.);
-                    label.draw(canvas, (MARGIN, y + (height - label.height()) / 2.))?;
+                    canvas.paragraph((MARGIN, y + (height - label.height()) / 2.), &label)?;
                     for (at, (image, probabilities)) in
                         strip.images.iter().zip(&strip.probabilities).enumerate()
                     {
                         let left = left + at as f64 * pitch;
-                        let rect = Rect {
-                            left,
-                            top: y,
-                            right: left + side,
-                            bottom: y + height,
-                        };
+                        let rect = Rect::new((left, y), side, *height);
                         self.frame(canvas, rect, image, probabilities, strip.target)?;
                     }
                     y += height + BARS + CAPTION_ROOM + ROW_GAP;
                 }
-                note.draw(canvas, (MARGIN, y))
+                canvas.paragraph((MARGIN, y), &note)
             },
         )
     }
@@ -172,9 +167,9 @@ impl Filmstrip {
     ) -> Result<()> {
         let Rect {
             left,
-            top,
             right,
             bottom,
+            ..
         } = rect;
         let answer = Strip::answer(probabilities);
         let (reach, width, edge) = if answer == target {
@@ -182,13 +177,7 @@ impl Filmstrip {
         } else {
             (2., 2.5, palette::WRONG)
         };
-        let outer = Rect {
-            left: left - reach,
-            top: top - reach,
-            right: right + reach,
-            bottom: bottom + reach,
-        };
-        canvas.frame(outer, edge, width)?;
+        canvas.frame(rect.grown([reach; 4]), edge, width)?;
         canvas.image(rect, &image.png()?);
         let slot = (right - left) / probabilities.len() as f64;
         let foot = bottom + 4. + BARS;
@@ -201,20 +190,14 @@ impl Filmstrip {
             };
             let height = (BARS - 2.) * p.min(1.);
             canvas.rect(
-                Rect {
-                    left: left + 0.1 * slot,
-                    top: foot - height,
-                    right: left + 0.9 * slot,
-                    bottom: foot,
-                },
+                Rect::new((left + 0.1 * slot, foot - height), 0.8 * slot, height),
                 fill,
             )?;
         }
         canvas.path(
             &[(left, foot), (right, foot)],
-            palette::INK,
+            Style::plain(palette::INK),
             0.8,
-            Dash::Solid,
         )?;
         if answer != target {
             let text = format!("✗ {}", self.classes[answer]);
@@ -256,7 +239,7 @@ impl Filmstrip {
                 said.collect::<Vec<_>>().join(", ")
             ));
         }
-        super::with_note(words, &self.note)
+        with_note(words, &self.note)
     }
 }
 

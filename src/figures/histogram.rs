@@ -1,10 +1,13 @@
 //! How numbers are distributed.
 
-use super::Figure;
-use super::arrange::{Arrangement, Legend, shared_names, words};
-use super::axes::{Axis, AxisScale, BELOW, Key, MARGIN, Plot, left_room, number};
-use super::canvas::{Canvas, Dash, Point, Rect};
+use plotters::series::AreaSeries;
+
+use super::arrange::{Arrangement, Key, Legend, MARGIN, headed, shared_names, words};
+use super::axes::{Axis, AxisScale, number};
+use super::canvas::{Point, fill};
+use super::figure::Figure;
 use super::palette::{Colors, Style};
+use super::plane::{BELOW, Names, Plane, left_room};
 use crate::error::{Error, Result};
 
 const PLOT_HEIGHT: f64 = 220.;
@@ -92,7 +95,7 @@ impl Default for HistogramChart {
 }
 
 impl HistogramChart {
-    /// Draws the chart, its legend on the right.
+    /// Draws the chart, its legend on the right or, where its names are many or long, below.
     ///
     /// # Errors
     /// No sample, an empty one, a number that is not finite or, on a logarithmic x axis, not
@@ -131,24 +134,28 @@ impl HistogramChart {
     }
 
     fn x_axis(&self) -> Result<Axis> {
-        let values = || {
-            self.samples
-                .iter()
-                .flat_map(|sample| sample.values.iter().copied())
-        };
+        let values = self
+            .samples
+            .iter()
+            .flat_map(|sample| sample.values.iter().copied());
         // From the least to the largest number and no farther, as the bins.
-        let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-            (l.min(v), h.max(v))
-        });
-        let (from, to) = self.x_range.unwrap_or((low, high));
-        Axis::spanning("values", self.x_scale, values(), Some((from, to)))
+        let ends = (f64::INFINITY, f64::NEG_INFINITY);
+        let ends = values
+            .clone()
+            .fold(ends, |(low, high), v| (low.min(v), high.max(v)));
+        Axis::spanning(
+            "values",
+            self.x_scale,
+            values,
+            Some(self.x_range.unwrap_or(ends)),
+        )
     }
 
     /// The share of the sample in each bin; together 1.
     fn shares(&self, sample: &Sample, x: &Axis) -> Vec<f64> {
         let mut shares = vec![0.; self.bins];
         for value in &sample.values {
-            let bin = (x.share(*value) * self.bins as f64).max(0.) as usize;
+            let bin = (x.share(*value) * self.bins as f64) as usize;
             shares[bin.min(self.bins - 1)] += 1. / sample.values.len() as f64;
         }
         shares
@@ -166,57 +173,41 @@ impl HistogramChart {
         Axis::spanning("share", self.y_scale, [], Some(range))
     }
 
-    fn paint(
-        &self,
-        canvas: &mut Canvas,
-        plot: &Plot,
-        shares: &[Vec<f64>],
-        styles: &[Style],
-    ) -> Result<()> {
-        let Rect {
-            left,
-            right,
-            bottom,
-            ..
-        } = plot.rect;
-        let edge = |bin: usize| left + (right - left) * bin as f64 / self.bins as f64;
-        let outlines: Vec<Vec<Point>> = shares
-            .iter()
-            .map(|shares| {
-                let height = |share: f64| {
-                    if share > 0. {
-                        plot.at(0., share).1.min(bottom)
-                    } else {
-                        bottom
-                    }
-                };
-                let steps = shares.iter().enumerate();
-                let steps = steps.flat_map(|(bin, share)| {
-                    [edge(bin), edge(bin + 1)].map(|x| (x, height(*share)))
-                });
-                std::iter::once((left, bottom))
-                    .chain(steps)
-                    .chain([(right, bottom)])
-                    .collect()
-            })
-            .collect();
-        for (outline, style) in outlines.iter().zip(styles) {
-            canvas.polygon(outline, style.color, 0.3)?;
+    fn styles(&self) -> Vec<Style> {
+        let count = self.samples.len();
+        (0..count)
+            .map(|index| self.colors.style(index, count))
+            .collect()
+    }
+
+    /// Draws the outline of each sample's bins.
+    ///
+    /// plotters' `Histogram` gives bars in the order of a hash map, another one each time.
+    fn paint(&self, plane: &mut Plane, x: &Axis, shares: &[Vec<f64>]) -> Result<()> {
+        let edge = |bin: usize| x.at(bin as f64 / self.bins as f64);
+        let outlines = shares.iter().map(|shares| {
+            let steps = shares.iter().enumerate();
+            let steps = steps.flat_map(|(bin, share)| [bin, bin + 1].map(|at| (edge(at), *share)));
+            let (start, end) = ((edge(0), 0.), (edge(self.bins), 0.));
+            std::iter::once(start).chain(steps).chain([end]).collect()
+        });
+        let outlines: Vec<Vec<Point>> = outlines.collect();
+        let styled = || outlines.iter().zip(self.styles());
+        for (outline, style) in styled() {
+            plane.draw(AreaSeries::new(outline.clone(), 0., fill(style.color, 0.3)))?;
         }
-        for (outline, style) in outlines.iter().zip(styles) {
-            canvas.path(outline, style.color, 1.4, Dash::Solid)?;
+        for (outline, style) in styled() {
+            plane.line(outline.clone(), Style::plain(style.color), 1.4)?;
         }
         Ok(())
     }
 
     /// The chart in words: each sample's size, extremes and median.
     fn words(&self) -> String {
-        let title = if self.title.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", self.title)
-        };
-        let mut words = format!("{title}{} of {}.", self.y_label, self.x_label);
+        let mut words = headed(
+            &self.title,
+            &format!("{} of {}", self.y_label, self.x_label),
+        );
         for sample in &self.samples {
             let mut values = sample.values.clone();
             values.sort_by(f64::total_cmp);
@@ -247,67 +238,36 @@ pub struct HistogramPanels {
 }
 
 impl HistogramPanels {
-    /// Draws the charts; the legend, which the first chart gives, stands on the right.
+    /// Draws the charts with the legend of the first, on the right or, where its names are many or
+    /// long, below.
     ///
     /// # Errors
     /// No chart, `columns` 0, charts whose samples' names differ, or an error of
     /// [`HistogramChart::figure`].
     pub fn figure(&self) -> Result<Figure> {
-        let names = |chart: &HistogramChart| -> Result<Axis> {
-            chart.check()?;
-            chart.x_axis()
+        let Some(first) = self.charts.first() else {
+            return Err(Error::argument("charts", "at least one chart", "empty"));
         };
-        let x = self
-            .charts
-            .iter()
-            .map(names)
-            .collect::<Result<Vec<Axis>>>()?;
-        let names = self.charts.iter().map(|chart| {
-            (
-                chart.title.as_str(),
-                chart
-                    .samples
-                    .iter()
-                    .map(|sample| sample.name.as_str())
-                    .collect(),
-            )
+        let panels = self.charts.iter().map(|chart| {
+            chart.check()?;
+            let x = chart.x_axis()?;
+            let shares = chart.samples.iter().map(|sample| chart.shares(sample, &x));
+            let shares: Vec<Vec<f64>> = shares.collect();
+            let y = chart.y_axis(&shares)?;
+            Ok((chart, [x, y], shares))
         });
-        let names = shared_names(names, "samples")?;
-        let (colors, heading) = self
-            .charts
-            .first()
-            .map_or((Colors::default(), ""), |chart| {
-                (chart.colors, chart.legend.as_str())
-            });
-        let styles: Vec<Style> = (0..names.len())
-            .map(|index| colors.style(index, names.len()))
-            .collect();
-        let shares: Vec<Vec<Vec<f64>>> = self
-            .charts
+        let panels = panels.collect::<Result<Vec<_>>>()?;
+        let names = self.charts.iter().map(|chart| {
+            let names = chart.samples.iter().map(|sample| sample.name.as_str());
+            (chart.title.as_str(), names.collect())
+        });
+        let named = shared_names(names, "samples")?
+            .into_iter()
+            .zip(first.styles());
+        let left = panels
             .iter()
-            .zip(&x)
-            .map(|(chart, x)| {
-                chart
-                    .samples
-                    .iter()
-                    .map(|sample| chart.shares(sample, x))
-                    .collect()
-            })
-            .collect();
-        let y = self
-            .charts
-            .iter()
-            .zip(&shares)
-            .map(|(chart, shares)| chart.y_axis(shares));
-        let y = y.collect::<Result<Vec<Axis>>>()?;
-        // One sample with a title of its own needs no legend.
-        let with_legend = names.len() > 1 || !heading.is_empty();
-        let entries = names
-            .iter()
-            .zip(&styles)
-            .map(|(name, style)| (*name, *style, Key::Block))
-            .collect();
-        let left = y.iter().map(left_room).fold(0., f64::max);
+            .map(|(_, [_, y], _)| left_room(y))
+            .fold(0., f64::max);
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
@@ -320,11 +280,7 @@ impl HistogramPanels {
             widest: f64::INFINITY,
             left,
             gap: MARGIN + left,
-            below: BELOW,
-            legend: with_legend.then_some(Legend {
-                title: heading,
-                entries,
-            }),
+            legend: Legend::new(&first.legend, named, Key::Block, None),
         };
         let alt = words(
             &self.title,
@@ -333,24 +289,18 @@ impl HistogramPanels {
         );
         arrangement.draw(
             alt,
-            |_| PLOT_HEIGHT,
+            |_| (PLOT_HEIGHT, BELOW),
             |canvas, index, rect| {
-                let panel = (
-                    self.charts.get(index),
-                    x.get(index),
-                    y.get(index),
-                    shares.get(index),
-                );
-                let (Some(chart), Some(x), Some(y), Some(shares)) = panel else {
+                let Some((chart, axes, shares)) = panels.get(index) else {
                     return Ok(());
                 };
-                let plot = Plot {
-                    rect,
-                    x: Some(x),
-                    y,
+                let names = Names {
+                    x: &chart.x_label,
+                    y: Some(&chart.y_label),
+                    below: BELOW,
                 };
-                plot.axes(canvas, &chart.x_label, &chart.y_label, true)?;
-                chart.paint(canvas, &plot, shares, &styles)
+                let mut plane = Plane::new(canvas, rect, axes.clone(), Some(names))?;
+                chart.paint(&mut plane, &axes[0], shares)
             },
         )
     }

@@ -2,14 +2,13 @@
 
 use candle_core::{DType, Tensor};
 
-use super::Figure;
-use super::axes::{LABEL, MARGIN, NOTE, Paragraph, TITLE};
-use super::canvas::{Anchor, Canvas, Font, Rect, draw, text_width};
+use super::arrange::{MARGIN, WIDTH};
+use super::canvas::{Anchor, Canvas, Rect, draw};
+use super::figure::{Figure, with_note};
 use super::palette::{self, Color};
+use super::text::{Font, LABEL, NOTE, Paragraph, TITLE, text_width};
 use crate::error::{Error, Result};
 
-/// The widest figure in pixels.
-const WIDTH: f64 = 900.;
 const CAPTION: Font = Font {
     size: 11.,
     color: palette::INK,
@@ -321,11 +320,7 @@ impl ImageGrid {
             .iter()
             .map(|label| Paragraph::new(label, LABEL, 110.))
             .collect();
-        let widest = row_labels
-            .iter()
-            .flat_map(|p| &p.lines)
-            .map(|line| text_width(line, LABEL.size))
-            .fold(0., f64::max);
+        let widest = row_labels.iter().map(Paragraph::width).fold(0., f64::max);
         let left = MARGIN + if widest > 0. { widest + GAP } else { 0. };
         let fit = (WIDTH - left - MARGIN) / columns as f64 - GAP;
         let side = fit.clamp(24., 96.);
@@ -355,7 +350,7 @@ impl ImageGrid {
         let height = top + heights.iter().sum::<f64>() + note.height() + MARGIN;
 
         draw((width, height), self.words(), |canvas| {
-            title.draw(canvas, (MARGIN, MARGIN))?;
+            canvas.paragraph((MARGIN, MARGIN), &title)?;
             let center = |column: usize| left + column as f64 * pitch + pitch / 2.;
             for (column, label) in self.column_labels.iter().enumerate() {
                 canvas.text((center(column), top - 12.), label, LABEL, Anchor::Middle)?;
@@ -364,24 +359,19 @@ impl ImageGrid {
             for (row, tiles) in self.rows.iter().enumerate() {
                 let image_height = row_side(tiles, side);
                 if let Some(label) = row_labels.get(row) {
-                    label.draw(canvas, (MARGIN, y + (image_height - label.height()) / 2.))?;
+                    canvas.paragraph((MARGIN, y + (image_height - label.height()) / 2.), label)?;
                 }
                 for (column, tile) in tiles.iter().enumerate() {
                     let left = center(column) - side / 2.;
                     paint(
                         canvas,
                         tile,
-                        Rect {
-                            left,
-                            top: y,
-                            right: left + side,
-                            bottom: y + tile_height(tile, side),
-                        },
+                        Rect::new((left, y), side, tile_height(tile, side)),
                     )?;
                 }
                 y += heights.get(row).copied().unwrap_or_default();
             }
-            note.draw(canvas, (MARGIN, height - MARGIN - note.height()))
+            canvas.paragraph((MARGIN, height - MARGIN - note.height()), &note)
         })
     }
 
@@ -403,7 +393,7 @@ impl ImageGrid {
                 .map_or_else(|| format!("row {}", row + 1), Clone::clone);
             words.push_str(&format!("\n  {label}: {}", captions.join(", ")));
         }
-        super::with_note(words, &self.note)
+        with_note(words, &self.note)
     }
 }
 
@@ -429,12 +419,6 @@ fn row_side(tiles: &[Tile], side: f64) -> f64 {
 
 fn paint(canvas: &mut Canvas, tile: &Tile, rect: Rect) -> Result<()> {
     let (sign, color) = tile.mark.sign();
-    let Rect {
-        left,
-        top,
-        right,
-        bottom,
-    } = rect;
     // The frame lies outside the image; without a mark it is a hairline, since images may be white
     // at the edge.
     let (reach, width, edge) = if tile.mark == Mark::Wrong {
@@ -442,21 +426,11 @@ fn paint(canvas: &mut Canvas, tile: &Tile, rect: Rect) -> Result<()> {
     } else {
         (0.5, 1., palette::MUTED)
     };
-    canvas.frame(
-        Rect {
-            left: left - reach,
-            top: top - reach,
-            right: right + reach,
-            bottom: bottom + reach,
-        },
-        edge,
-        width,
-    )?;
+    canvas.frame(rect.grown([reach; 4]), edge, width)?;
     canvas.image(rect, &tile.image.png()?);
-    let middle = (left + right) / 2.;
     let text = format!("{sign}{}", tile.caption);
     canvas.text(
-        (middle, bottom + 14.),
+        (rect.middle().0, rect.bottom + 14.),
         &text,
         Font {
             color,

@@ -2,12 +2,13 @@
 
 use ndarray::{Array3, ArrayView2};
 
-use super::Figure;
-use super::arrange::{Arrangement, Legend, shared_names, words};
+use super::arrange::{Arrangement, Key, Legend, MARGIN, headed, shared_names, words};
 pub use super::axes::AxisScale;
-use super::axes::{Axis, BELOW, Key, MARGIN, Plot, REFERENCE, left_room, number};
-use super::canvas::{Canvas, Point};
+use super::axes::{Axis, number};
+use super::canvas::Point;
+use super::figure::Figure;
 use super::palette::{Colors, Style};
+use super::plane::{BELOW, Names, Plane, left_room};
 use crate::error::{Error, Result};
 
 /// The least height of a panel's plot.
@@ -186,7 +187,7 @@ pub struct LineChart {
 }
 
 impl LineChart {
-    /// Draws the chart, its legend on the right.
+    /// Draws the chart, its legend on the right or, where its names are many or long, below.
     ///
     /// # Errors
     /// No series, a series whose lengths differ, a number that is not finite, or one ≤ 0 on a
@@ -221,12 +222,24 @@ impl LineChart {
         Axis::spanning("x", self.x_scale, values, None)
     }
 
+    /// What the y axis must reach.
     fn y_values(&self) -> impl Iterator<Item = f64> {
-        let series = self
-            .series
-            .iter()
-            .flat_map(|s| s.mean.iter().chain(&s.low).chain(&s.high).copied());
-        series.chain(self.reference.iter().map(|(_, value)| *value))
+        let spread = self.series.iter().flat_map(|s| {
+            let edges = [&s.low, &s.high].map(|edge| s.mean.iter().zip(edge));
+            edges.into_iter().flatten()
+        });
+        let spread = spread.map(|(mean, edge)| self.y_scale.reach(*mean, *edge));
+        let means = self.series.iter().flat_map(|s| s.mean.iter().copied());
+        means
+            .chain(spread)
+            .chain(self.reference.iter().map(|(_, value)| *value))
+    }
+
+    fn styles(&self) -> Vec<Style> {
+        let count = self.series.len();
+        (0..count)
+            .map(|index| self.colors.style(index, count))
+            .collect()
     }
 
     /// The chart in words: axes, and each curve's first, last and extreme values.
@@ -236,70 +249,42 @@ impl LineChart {
         } else {
             ""
         };
-        let mut words = format!(
-            "{}{}{} against {}{scale}.",
-            self.title,
-            colon(&self.title),
-            self.y_label,
-            self.x_label
-        );
+        let what = format!("{} against {}{scale}", self.y_label, self.x_label);
+        let mut words = headed(&self.title, &what);
         for series in &self.series {
-            if let (Some(x0), Some(x1), Some(y0), Some(y1)) = (
-                series.x.first(),
-                series.x.last(),
-                series.mean.first(),
-                series.mean.last(),
-            ) {
-                let [x0, x1, y0, y1] = [x0, x1, y0, y1].map(|value| number(*value));
+            let ends = |values: &[f64]| Some((number(*values.first()?), number(*values.last()?)));
+            if let (Some((x0, x1)), Some((y0, y1))) = (ends(&series.x), ends(&series.mean)) {
                 words.push_str(&format!("\n  {}: {y0} at {x0}, {y1} at {x1}", series.name));
             }
         }
         words
     }
 
-    fn paint(&self, canvas: &mut Canvas, plot: &Plot) -> Result<()> {
+    fn paint(&self, plane: &mut Plane) -> Result<()> {
         if let Some((_, value)) = &self.reference {
-            plot.reference(canvas, *value)?;
+            plane.reference(*value)?;
         }
-        let styles: Vec<Style> = (0..self.series.len())
-            .map(|i| self.colors.style(i, self.series.len()))
-            .collect();
-        let points = |x: &[f64], y: &[f64]| -> Vec<Point> {
-            x.iter().zip(y).map(|(x, y)| plot.at(*x, *y)).collect()
-        };
+        let styles = self.styles();
+        let points = |x: &[f64], y: &[f64]| x.iter().copied().zip(y.iter().copied()).collect();
         // All shadings first, so that none hides a curve.
         for (series, style) in self.series.iter().zip(&styles) {
             if !series.low.is_empty() {
-                let mut edge = points(&series.x, &series.low);
-                edge.extend(points(&series.x, &series.high).into_iter().rev());
-                canvas.polygon(&edge, style.color, 0.18)?;
+                let [low, high] = [&series.low, &series.high].map(|y| points(&series.x, y));
+                plane.band(low, high, style.color)?;
             }
         }
         for (series, style) in self.series.iter().zip(&styles) {
-            canvas.path(
-                &points(&series.x, &series.mean),
-                style.color,
-                2.,
-                style.dash,
-            )?;
+            plane.line(points(&series.x, &series.mean), *style, 2.)?;
         }
         for (index, (series, style)) in self.series.iter().zip(&styles).enumerate() {
             let every = series.x.len().div_ceil(MARKERS);
             // Staggered, so that curves on top of each other show more than the last one's markers.
-            for point in points(&series.x, &series.mean)
-                .into_iter()
-                .skip(index % every)
-                .step_by(every)
-            {
-                canvas.marker(point, style.marker, 3.2, style.color)?;
-            }
+            let points: Vec<Point> = points(&series.x, &series.mean);
+            let points = points.into_iter().skip(index % every).step_by(every);
+            plane.marks(points, *style, [3.2, 1.2])?;
         }
         Ok(())
     }
-}
-
-fn colon(title: &str) -> &'static str {
-    if title.is_empty() { "" } else { ": " }
 }
 
 /// Several charts in rows and columns with one legend and, when their y labels agree, one y axis.
@@ -316,7 +301,8 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// Draws the charts; the legend, which the first chart gives, stands on the right.
+    /// Draws the charts with the legend of the first, on the right or, where its names are many or
+    /// long, below.
     ///
     /// # Errors
     /// No chart, `columns` 0, charts whose series' names differ, or an error of
@@ -327,41 +313,20 @@ impl Panels {
         };
         self.charts.iter().try_for_each(LineChart::check)?;
         let names = self.charts.iter().map(|chart| {
-            (
-                chart.title.as_str(),
-                chart.series.iter().map(|s| s.name.as_str()).collect(),
-            )
+            let names = chart.series.iter().map(|s| s.name.as_str());
+            (chart.title.as_str(), names.collect())
         });
         let names = shared_names(names, "series")?;
-        let shared = self
+        let alike = |c: &LineChart| c.y_label == first.y_label && c.y_scale == first.y_scale;
+        let shared = self.charts.iter().all(alike);
+        let axes = self
             .charts
             .iter()
-            .all(|chart| chart.y_label == first.y_label && chart.y_scale == first.y_scale);
-        let x: Vec<Axis> = self
-            .charts
-            .iter()
-            .map(LineChart::x_axis)
-            .collect::<Result<_>>()?;
-        let y: Vec<Axis> = self
-            .charts
-            .iter()
-            .map(|chart| self.y_axis(chart, shared))
-            .collect::<Result<_>>()?;
+            .map(|c| Ok([c.x_axis()?, self.y_axis(c, shared)?]));
+        let axes = axes.collect::<Result<Vec<_>>>()?;
 
-        // One curve with a title of its own needs no legend.
-        let with_legend = names.len() > 1 || !first.legend.is_empty() || first.reference.is_some();
-        let mut entries: Vec<_> = names
-            .iter()
-            .enumerate()
-            .map(|(i, name)| (*name, first.colors.style(i, names.len()), Key::Line))
-            .collect();
-        entries.extend(
-            first
-                .reference
-                .iter()
-                .map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)),
-        );
-        let left = y.iter().map(left_room).fold(0., f64::max);
+        let named = names.into_iter().zip(first.styles());
+        let left = axes.iter().map(|[_, y]| left_room(y)).fold(0., f64::max);
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
@@ -374,34 +339,29 @@ impl Panels {
             widest: f64::INFINITY,
             left,
             gap: if shared { 30. } else { MARGIN + left },
-            below: BELOW,
-            legend: with_legend.then_some(Legend {
-                title: &first.legend,
-                entries,
-            }),
+            legend: Legend::new(&first.legend, named, Key::Line, first.reference.as_ref()),
         };
         let columns = self.columns.min(self.charts.len());
+        let alt = words(
+            &self.title,
+            self.charts.iter().map(LineChart::words),
+            &self.note,
+        );
         arrangement.draw(
-            self.words(),
-            |_| PLOT_HEIGHT,
+            alt,
+            |_| (PLOT_HEIGHT, BELOW),
             |canvas, index, rect| {
-                let (Some(chart), Some(x), Some(y)) =
-                    (self.charts.get(index), x.get(index), y.get(index))
-                else {
+                let (Some(chart), Some(axes)) = (self.charts.get(index), axes.get(index)) else {
                     return Ok(());
                 };
-                let plot = Plot {
-                    rect,
-                    x: Some(x),
+                let with_y = index % columns == 0 || !shared;
+                let y = with_y.then_some(chart.y_label.as_str());
+                let names = Names {
+                    x: &chart.x_label,
                     y,
+                    below: BELOW,
                 };
-                plot.axes(
-                    canvas,
-                    &chart.x_label,
-                    &chart.y_label,
-                    index % columns == 0 || !shared,
-                )?;
-                chart.paint(canvas, &plot)
+                chart.paint(&mut Plane::new(canvas, rect, axes.clone(), Some(names))?)
             },
         )
     }
@@ -413,20 +373,8 @@ impl Panels {
         }
         let ranges = self.charts.iter().filter_map(|chart| chart.y_range);
         let range = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        Axis::spanning(
-            "y",
-            chart.y_scale,
-            self.charts.iter().flat_map(LineChart::y_values),
-            range,
-        )
-    }
-
-    fn words(&self) -> String {
-        words(
-            &self.title,
-            self.charts.iter().map(LineChart::words),
-            &self.note,
-        )
+        let values = self.charts.iter().flat_map(LineChart::y_values);
+        Axis::spanning("y", chart.y_scale, values, range)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::escape;
+use super::figure::escape;
 use super::lines::mean_std;
 use crate::display::{self, Bundle, Show};
 

@@ -1,0 +1,144 @@
+//! A chart in the plane: plotters' [`ChartContext`] on two axes, with its mesh and its series.
+//!
+//! plotters lays out labels to the left and below without measuring them. It has no fonts here, so
+//! what needs a text's width is ours: how wide the label areas are, and the legend.
+
+use std::ops::Range;
+
+use plotters::backend::SVGBackend;
+use plotters::chart::{ChartBuilder, ChartContext, LabelAreaPosition};
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::element::{Drawable, PointCollection, Polygon};
+use plotters::series::{DashedLineSeries, LineSeries};
+use plotters::style::TRANSPARENT;
+
+use super::axes::Axis;
+use super::canvas::{
+    Canvas, Point, Rect, clean, dashes, figure_error, fill, mark, stroke, text_style, units,
+};
+use super::palette::{Color, GRID, MUTED, REFERENCE, Style};
+use super::text::{LABEL, TICK, cut};
+use crate::error::Result;
+
+/// Pixels below a plot for the x axis' labels.
+pub const BELOW: f64 = 46.;
+/// Pixels from the bottom of a plot to that of the x axis' name.
+const NAME_BELOW: f64 = 43.;
+/// Pixels that a tick's label may reach over the end of the x axis.
+const BEYOND: f64 = 20.;
+/// Grid lines between those that carry a number.
+const FAINT: Color = Color::hex(0xf3f4f6);
+
+/// Pixels left of a plot for the y axis' labels.
+pub fn left_room(y: &Axis) -> f64 {
+    y.label_width() + 8. + 16. + LABEL.size
+}
+
+/// The names of two axes; none for the y axis where another chart's stands for it, without numbers.
+pub struct Names<'n> {
+    pub x: &'n str,
+    pub y: Option<&'n str>,
+    /// Pixels below the plot, [`BELOW`] unless the ticks' labels need more.
+    pub below: f64,
+}
+
+pub struct Plane<'a>(ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>);
+
+impl<'a> Plane<'a> {
+    /// A chart that fills `rect`, its labels around it; without labels and grid if there are no
+    /// names.
+    pub fn new(
+        canvas: &Canvas<'a>,
+        rect: Rect,
+        [mut x, y]: [Axis; 2],
+        names: Option<Names>,
+    ) -> Result<Self> {
+        let with_y = names.as_ref().is_some_and(|names| names.y.is_some());
+        let left = if with_y { left_room(&y) } else { 0. };
+        let below = names
+            .as_ref()
+            .map_or(0., |names| names.below - BELOW + NAME_BELOW);
+        x.thin(rect.width(), BEYOND);
+        let mut chart = ChartBuilder::on(&canvas.part(rect.grown([left, 0., 0., below])))
+            .set_label_area_size(LabelAreaPosition::Left, units(left))
+            .set_label_area_size(LabelAreaPosition::Bottom, units(below))
+            .build_cartesian_2d(x, y)
+            .map_err(figure_error)?;
+        let Some(names) = names else {
+            return Ok(Self(chart));
+        };
+        let name = |name: &str, room: f64| clean(&cut(name, LABEL.size, room + 2. * BEYOND));
+        // A mesh for each axis, since only the x axis is drawn as a line, with ticks.
+        for horizontal in [false, true] {
+            let mut mesh = chart.configure_mesh();
+            mesh.label_style(text_style(TICK))
+                .axis_desc_style(text_style(LABEL));
+            mesh.bold_line_style(stroke(GRID, 1.))
+                .light_line_style(stroke(FAINT, 1.));
+            if horizontal {
+                mesh.disable_y_mesh()
+                    .disable_y_axis()
+                    .axis_style(stroke(MUTED, 1.));
+                mesh.set_all_tick_mark_size(units(5.))
+                    .x_desc(name(names.x, rect.width()));
+            } else {
+                mesh.disable_x_mesh()
+                    .disable_x_axis()
+                    .axis_style(TRANSPARENT);
+                mesh.set_all_tick_mark_size(units(4.));
+                if let Some(y) = names.y {
+                    mesh.y_desc(name(y, rect.height()));
+                }
+            }
+            mesh.draw().map_err(figure_error)?;
+        }
+        Ok(Self(chart))
+    }
+
+    pub fn y_axis(&self) -> &Axis {
+        self.0.as_coord_spec().y_spec()
+    }
+
+    /// Draws any of plotters' series.
+    pub fn draw<E>(&mut self, series: impl IntoIterator<Item = E>) -> Result<()>
+    where
+        for<'b> &'b E: PointCollection<'b, Point>,
+        E: Drawable<SVGBackend<'a>>,
+    {
+        self.0.draw_series(series).map(drop).map_err(figure_error)
+    }
+
+    /// A line through points, dashed as `style` says.
+    pub fn line(&mut self, points: Vec<Point>, style: Style, width: f64) -> Result<()> {
+        let line = stroke(style.color, width);
+        match dashes(style.dash) {
+            None => self.draw(LineSeries::new(points, line)),
+            Some((on, off)) => self.draw(DashedLineSeries::new(points, on, off, line)),
+        }
+    }
+
+    /// Markers of about `2 × radius` pixels with a white rim.
+    pub fn marks(
+        &mut self,
+        points: impl IntoIterator<Item = Point>,
+        style: Style,
+        size: [f64; 2],
+    ) -> Result<()> {
+        let area = self.0.plotting_area();
+        points
+            .into_iter()
+            .try_for_each(|at| mark(area, &at, style, size))
+    }
+
+    /// The region between two edges that share their x.
+    pub fn band(&mut self, low: Vec<Point>, high: Vec<Point>, color: Color) -> Result<()> {
+        let edge: Vec<Point> = low.into_iter().chain(high.into_iter().rev()).collect();
+        self.draw([Polygon::new(edge, fill(color, 0.18))])
+    }
+
+    /// A dashed horizontal line, named in the legend.
+    pub fn reference(&mut self, value: f64) -> Result<()> {
+        let Range { start, end } = self.0.as_coord_spec().get_x_range();
+        self.line(vec![(start, value), (end, value)], REFERENCE, 1.2)
+    }
+}
