@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use super::text::{TICK, text_width};
+use super::text::{TICK, largest, text_width};
 use crate::error::{Error, Result};
 
 /// How numbers are spread along an axis.
@@ -180,11 +180,11 @@ impl Axis {
 
     /// The width of the widest tick label in pixels.
     pub fn label_width(&self) -> f64 {
-        let widths = self
-            .ticks
-            .iter()
-            .map(|tick| text_width(&tick.label, TICK.size));
-        widths.fold(0., f64::max)
+        largest(
+            self.ticks
+                .iter()
+                .map(|tick| text_width(&tick.label, TICK.size)),
+        )
     }
 
     /// Takes the labels away that would meet the one before on an axis of `length` pixels, or reach
@@ -315,6 +315,14 @@ fn labels(values: &[f64], unit: i32) -> Vec<String> {
         .into_iter()
         .map(|label| label.replace('-', "−"))
         .collect()
+}
+
+/// The least and the largest of some numbers.
+pub fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let none = (f64::INFINITY, f64::NEG_INFINITY);
+    values
+        .into_iter()
+        .fold(none, |(low, high), v| (low.min(v), high.max(v)))
 }
 
 /// A number in words: four significant digits, without trailing zeros.

@@ -2,13 +2,15 @@
 
 use plotters::element::Rectangle;
 
-use super::arrange::{Arrangement, Key, Legend, headed};
+use super::arrange::{Arrangement, Panel, headed};
 use super::axes::{Axis, AxisScale, number};
 use super::canvas::{Anchor, Canvas, Rect, fill};
-use super::figure::{Figure, with_note};
+use super::figure::Figure;
+use super::legend::{Key, Legend};
 use super::palette::{Colors, INK, Style};
-use super::plane::{BELOW, Names, Plane, left_room};
-use super::text::{Paragraph, TICK, cut, text_width};
+use super::plane::{BELOW, Plane, left_room};
+use super::spread::Spread;
+use super::text::{LABEL, Paragraph, TICK, cut, largest, text_width};
 use crate::error::{Error, Result};
 
 const PLOT_HEIGHT: f64 = 260.;
@@ -65,6 +67,17 @@ impl BarSeries {
         }
         Ok(series)
     }
+
+    fn spread(&self) -> Spread<'_> {
+        let (name, owner, values) = ("values", &self.name, &self.values);
+        Spread {
+            name,
+            owner,
+            values,
+            low: &self.low,
+            high: &self.high,
+        }
+    }
 }
 
 /// A chart of groups, each with a bar or dot for every series.
@@ -105,10 +118,8 @@ impl BarChart {
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
         let y = Axis::spanning("value", self.y_scale, self.y_values(), self.y_range)?;
-        let count = self.series.len();
-        let styles: Vec<Style> = (0..count).map(|i| self.colors.style(i, count)).collect();
-        let names = self.series.iter().map(|series| series.name.as_str());
-        let named = names.zip(styles.iter().copied());
+        let styles = self.colors.styles(self.series.len());
+        let named = self.names().into_iter().zip(styles.iter().copied());
         let key = if self.style == BarStyle::Bars {
             Key::Block
         } else {
@@ -118,32 +129,32 @@ impl BarChart {
             title: &self.title,
             note: &self.note,
             columns: 1,
-            panel_titles: vec![""],
-            widest: f64::INFINITY,
             left: left_room(&y),
+            panels: vec![(self, y)],
+            widest: f64::INFINITY,
             gap: 0.,
             legend: Legend::new(&self.legend, named, key, self.reference.as_ref()),
         };
-        let size = |width| (PLOT_HEIGHT, BELOW - TICK.size + self.labels(width).height);
-        arrangement.draw(self.words(), size, |canvas, _, rect| {
-            let labels = self.labels(rect.width());
-            labels.draw(canvas, rect)?;
-            let axes = [Axis::places(self.groups.len()), y.clone()];
-            let below = BELOW - TICK.size + labels.height;
-            let names = Names {
-                x: &self.x_label,
-                y: Some(&self.y_label),
-                below,
-            };
-            let mut plane = Plane::new(canvas, rect, axes, Some(names))?;
-            let pixel = self.groups.len() as f64 / rect.width();
-            for (index, (series, style)) in self.series.iter().zip(&styles).enumerate() {
-                self.paint(&mut plane, index, series, *style, pixel)?;
-            }
-            self.reference
-                .iter()
-                .try_for_each(|(_, value)| plane.reference(*value))
-        })
+        let labels = |width: f64| GroupLabels::new(&self.groups, width);
+        arrangement.draw(
+            |width| (PLOT_HEIGHT, BELOW - TICK.size + labels(width).height),
+            |canvas, (_, y), _, rect| {
+                let labels = labels(rect.width());
+                labels.draw(canvas, rect)?;
+                let (x, bottom) = (rect.middle().0, rect.bottom + 24. + labels.height);
+                canvas.text((x, bottom), &self.x_label, LABEL, Anchor::Middle)?;
+                let axes = [Axis::places(self.groups.len()), y.clone()];
+                let mut plane = Plane::new(canvas, rect, axes)?;
+                plane.mesh("", Some(&self.y_label))?;
+                let pixel = self.groups.len() as f64 / rect.width();
+                for (index, style) in styles.iter().enumerate() {
+                    self.paint(&mut plane, index, *style, pixel)?;
+                }
+                self.reference
+                    .iter()
+                    .try_for_each(|(_, value)| plane.reference(*value))
+            },
+        )
     }
 
     fn check(&self) -> Result<()> {
@@ -154,53 +165,36 @@ impl BarChart {
             return Err(Error::argument("series", "at least one series", "empty"));
         }
         let n = self.groups.len();
-        for series in &self.series {
-            for (name, values, may_be_empty) in [
-                ("values", &series.values, false),
-                ("low", &series.low, true),
-                ("high", &series.high, true),
-            ] {
-                if values.len() != n && !(may_be_empty && values.is_empty()) {
-                    let expected = format!("{n} numbers in {:?}, one a group", series.name);
-                    return Err(Error::argument(name, expected, values.len()));
-                }
-            }
-        }
-        Ok(())
+        self.series.iter().try_for_each(|series| {
+            series.spread().check(n, || {
+                format!("{n} numbers in {:?}, one a group", series.name)
+            })
+        })
     }
 
     /// What the y axis must reach.
     fn y_values(&self) -> impl Iterator<Item = f64> {
         let zero = (self.style == BarStyle::Bars).then_some(0.);
-        let spread = self.series.iter().flat_map(|s| {
-            let edges = [&s.low, &s.high].map(|edge| s.values.iter().zip(edge));
-            edges.into_iter().flatten()
-        });
-        let spread = spread.map(|(value, edge)| self.y_scale.reach(*value, *edge));
-        let values = self.series.iter().flat_map(|s| s.values.iter().copied());
-        let reference = self.reference.iter().map(|(_, value)| *value);
-        values.chain(spread).chain(reference).chain(zero)
+        let values = self
+            .series
+            .iter()
+            .flat_map(|series| series.spread().reach(self.y_scale));
+        values
+            .chain(self.reference.iter().map(|(_, value)| *value))
+            .chain(zero)
     }
 
     /// The bars or dots of one series, its error bars on them; `pixel` is one on the x axis.
-    fn paint(
-        &self,
-        plane: &mut Plane,
-        index: usize,
-        series: &BarSeries,
-        style: Style,
-        pixel: f64,
-    ) -> Result<()> {
+    fn paint(&self, plane: &mut Plane, index: usize, style: Style, pixel: f64) -> Result<()> {
+        let series = &self.series[index];
         let slot = (0.76 / self.series.len() as f64).min(64. * pixel);
         let first = 0.5 - slot * self.series.len() as f64 / 2.;
         let middle = |group: usize| group as f64 + first + slot * (index as f64 + 0.5);
         if self.style == BarStyle::Bars {
             plane.draw(series.values.iter().enumerate().map(|(group, value)| {
                 let [left, right] = [-0.44, 0.44].map(|share| middle(group) + share * slot);
-                Rectangle::new(
-                    [(left, value.max(0.)), (right, value.min(0.))],
-                    fill(style.color, 1.),
-                )
+                let corners = [(left, value.max(0.)), (right, value.min(0.))];
+                Rectangle::new(corners, fill(style.color, 1.))
             }))?;
         }
         let cap = (0.2 * slot).min(5. * pixel);
@@ -208,42 +202,44 @@ impl BarChart {
             let x = middle(group);
             let end = |y: f64| [(x - cap, y), (x + cap, y), (x, y)];
             // No cap where the axis cuts the bar.
-            let below = if plane.y_axis().cuts(*low) {
-                vec![(x, *low)]
-            } else {
-                end(*low).to_vec()
-            };
-            let line = below
+            let below = if plane.y_axis().cuts(*low) { 2 } else { 0 };
+            let ends = end(*low)
                 .into_iter()
-                .chain(end(*high).into_iter().rev())
-                .collect();
-            plane.line(line, Style::plain(INK), 1.2)?;
+                .skip(below)
+                .chain(end(*high).into_iter().rev());
+            plane.line(ends.collect(), Style::plain(INK), 1.2)?;
         }
         if self.style == BarStyle::Dots {
-            let dots = series
-                .values
-                .iter()
-                .enumerate()
-                .map(|(group, value)| (middle(group), *value));
+            let dots = series.values.iter().enumerate();
+            let dots = dots.map(|(group, value)| (middle(group), *value));
             plane.marks(dots, style, [4.5, 1.2])?;
         }
         Ok(())
     }
+}
 
-    fn labels(&self, width: f64) -> GroupLabels {
-        GroupLabels::new(&self.groups, width / self.groups.len() as f64)
+impl Panel for BarChart {
+    fn title(&self) -> &str {
+        ""
     }
 
-    /// The chart in words: every value.
+    fn names(&self) -> Vec<&str> {
+        self.series
+            .iter()
+            .map(|series| series.name.as_str())
+            .collect()
+    }
+
+    /// Every value.
     fn words(&self) -> String {
-        let mut words = headed(&self.title, &self.y_label);
+        let mut words = headed("", &self.y_label);
         for series in &self.series {
             let values = self.groups.iter().zip(&series.values);
             let values = values.map(|(group, value)| format!("{group} {}", number(*value)));
             let values = values.collect::<Vec<_>>().join(", ");
             words.push_str(&format!("\n  {}: {values}", series.name));
         }
-        with_note(words, &self.note)
+        words
     }
 }
 
@@ -261,25 +257,30 @@ impl GroupLabels {
     const LONGEST: f64 = 120.;
 
     fn new(groups: &[String], width: f64) -> Self {
-        let room = width - 8.;
+        let room = width / groups.len() as f64 - 8.;
         let mut words = groups.iter().flat_map(|name| name.split_whitespace());
         let turned = words.any(|word| text_width(word, TICK.size) > room);
-        let labels = groups.iter().map(|name| match turned {
-            true => Paragraph {
-                lines: vec![cut(name, TICK.size, Self::LONGEST)],
-                font: TICK,
-            },
-            false => Paragraph::new(name, TICK, room),
-        });
-        let labels: Vec<Paragraph> = labels.collect();
-        let extent = |label: &Paragraph| {
-            if turned {
-                label.width()
-            } else {
-                label.height()
-            }
+        let labels: Vec<Paragraph> = if turned {
+            let line = |name: &String| vec![cut(name, TICK.size, Self::LONGEST)];
+            groups
+                .iter()
+                .map(|name| Paragraph {
+                    lines: line(name),
+                    font: TICK,
+                })
+                .collect()
+        } else {
+            groups
+                .iter()
+                .map(|name| Paragraph::new(name, TICK, room))
+                .collect()
         };
-        let height = labels.iter().map(extent).fold(0., f64::max);
+        let extent = if turned {
+            Paragraph::width
+        } else {
+            Paragraph::height
+        };
+        let height = largest(labels.iter().map(extent));
         Self {
             labels,
             turned,

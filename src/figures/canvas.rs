@@ -16,7 +16,7 @@ use plotters::style::{
 };
 
 use super::figure::{Figure, escape};
-use super::palette::{Color, Dash, Marker, Style, WHITE};
+use super::palette::{Color, Dash, MUTED, Marker, Style, WHITE, WRONG};
 use super::text::{Font, Paragraph};
 use crate::error::{Error, Result};
 
@@ -203,30 +203,21 @@ pub fn mark<T: CoordTranslate>(
 
 /// The corners of a marker of radius 1.
 fn corners(marker: Marker) -> &'static [Point] {
-    const A: f64 = 0.35;
-    const B: f64 = 1.1;
     match marker {
         Marker::Circle => &[],
         Marker::Square => &[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)],
         Marker::Triangle => &[(0., -1.15), (1.1, 0.8), (-1.1, 0.8)],
         Marker::Diamond => &[(0., -1.25), (1.25, 0.), (0., 1.25), (-1.25, 0.)],
         Marker::TriangleDown => &[(0., 1.15), (1.1, -0.8), (-1.1, -0.8)],
-        Marker::Cross => &[
-            (-A, -B),
-            (A, -B),
-            (A, -A),
-            (B, -A),
-            (B, A),
-            (A, A),
-            (A, B),
-            (-A, B),
-            (-A, A),
-            (-B, A),
-            (-B, -A),
-            (-A, -A),
-        ],
+        Marker::Cross => &CROSS,
     }
 }
+
+#[rustfmt::skip]
+const CROSS: [Point; 12] = [
+    (-0.35, -1.1), (0.35, -1.1), (0.35, -0.35), (1.1, -0.35), (1.1, 0.35), (0.35, 0.35),
+    (0.35, 1.1), (-0.35, 1.1), (-0.35, 0.35), (-1.1, 0.35), (-1.1, -0.35), (-0.35, -0.35),
+];
 
 impl<'a> Canvas<'a> {
     fn put<'b, E>(&self, element: &'b E) -> Result<()>
@@ -311,8 +302,21 @@ impl<'a> Canvas<'a> {
         Ok(())
     }
 
+    /// A PNG file with a frame around it: a hairline, since images may be white at the edge, or a
+    /// thick one in the colour of wrong answers.
+    pub fn framed(&mut self, rect: Rect, png: &[u8], wrong: bool) -> Result<()> {
+        let (reach, width, edge) = if wrong {
+            (2., 2.5, WRONG)
+        } else {
+            (0.5, 1., MUTED)
+        };
+        self.frame(rect.grown([reach; 4]), edge, width)?;
+        self.image(rect, png);
+        Ok(())
+    }
+
     /// A PNG file, scaled to `rect` without smoothing.
-    pub fn image(&mut self, rect: Rect, png: &[u8]) {
+    fn image(&mut self, rect: Rect, png: &[u8]) {
         use std::fmt::Write as _;
         let (x, y) = place((rect.left, rect.top));
         let (right, bottom) = place((rect.right, rect.bottom));

@@ -1,13 +1,18 @@
 //! How numbers are distributed.
 
+use std::mem::take;
+
 use plotters::series::AreaSeries;
 
-use super::arrange::{Arrangement, Key, Legend, MARGIN, headed, shared_names, words};
-use super::axes::{Axis, AxisScale, number};
+use super::arrange::{Arrangement, Panel, headed, shared_names};
+use super::axes::{Axis, AxisScale, ends, number};
 use super::canvas::{Point, fill};
 use super::figure::Figure;
+use super::legend::{Key, Legend};
 use super::palette::{Colors, Style};
-use super::plane::{BELOW, Names, Plane, left_room};
+use super::plane::{BELOW, Plane, left_room};
+use super::sheet::MARGIN;
+use super::text::largest;
 use crate::error::{Error, Result};
 
 const PLOT_HEIGHT: f64 = 220.;
@@ -101,16 +106,13 @@ impl HistogramChart {
     /// No sample, an empty one, a number that is not finite or, on a logarithmic x axis, not
     /// positive; no bin.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self {
-            title: String::new(),
-            note: String::new(),
-            ..self.clone()
-        };
-        let (title, note) = (self.title.clone(), self.note.clone());
+        let mut chart = self.clone();
+        let (title, note) = (take(&mut chart.title), take(&mut chart.note));
+        let charts = vec![chart];
         HistogramPanels {
             title,
             columns: 1,
-            charts: vec![chart],
+            charts,
             note,
         }
         .figure()
@@ -139,16 +141,8 @@ impl HistogramChart {
             .iter()
             .flat_map(|sample| sample.values.iter().copied());
         // From the least to the largest number and no farther, as the bins.
-        let ends = (f64::INFINITY, f64::NEG_INFINITY);
-        let ends = values
-            .clone()
-            .fold(ends, |(low, high), v| (low.min(v), high.max(v)));
-        Axis::spanning(
-            "values",
-            self.x_scale,
-            values,
-            Some(self.x_range.unwrap_or(ends)),
-        )
+        let range = self.x_range.unwrap_or_else(|| ends(values.clone()));
+        Axis::spanning("values", self.x_scale, values, Some(range))
     }
 
     /// The share of the sample in each bin; together 1.
@@ -162,22 +156,12 @@ impl HistogramChart {
     }
 
     fn y_axis(&self, shares: &[Vec<f64>]) -> Result<Axis> {
-        let filled = shares.iter().flatten().copied().filter(|share| *share > 0.);
-        let (low, high) = filled.fold((1., 0.), |(low, high): (f64, f64), share| {
-            (low.min(share), high.max(share))
-        });
+        let (low, high) = ends(shares.iter().flatten().copied().filter(|share| *share > 0.));
         let range = match self.y_scale {
             AxisScale::Linear => (0., 1.05 * high),
             AxisScale::Log => (low / 2., 1.5 * high),
         };
         Axis::spanning("share", self.y_scale, [], Some(range))
-    }
-
-    fn styles(&self) -> Vec<Style> {
-        let count = self.samples.len();
-        (0..count)
-            .map(|index| self.colors.style(index, count))
-            .collect()
     }
 
     /// Draws the outline of each sample's bins.
@@ -192,7 +176,7 @@ impl HistogramChart {
             std::iter::once(start).chain(steps).chain([end]).collect()
         });
         let outlines: Vec<Vec<Point>> = outlines.collect();
-        let styled = || outlines.iter().zip(self.styles());
+        let styled = || outlines.iter().zip(self.colors.styles(shares.len()));
         for (outline, style) in styled() {
             plane.draw(AreaSeries::new(outline.clone(), 0., fill(style.color, 0.3)))?;
         }
@@ -201,8 +185,21 @@ impl HistogramChart {
         }
         Ok(())
     }
+}
 
-    /// The chart in words: each sample's size, extremes and median.
+impl Panel for HistogramChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.samples
+            .iter()
+            .map(|sample| sample.name.as_str())
+            .collect()
+    }
+
+    /// Each sample's size, extremes and median.
     fn words(&self) -> String {
         let mut words = headed(
             &self.title,
@@ -248,58 +245,34 @@ impl HistogramPanels {
         let Some(first) = self.charts.first() else {
             return Err(Error::argument("charts", "at least one chart", "empty"));
         };
-        let panels = self.charts.iter().map(|chart| {
-            chart.check()?;
+        let panel = |chart| {
+            HistogramChart::check(chart)?;
             let x = chart.x_axis()?;
             let shares = chart.samples.iter().map(|sample| chart.shares(sample, &x));
             let shares: Vec<Vec<f64>> = shares.collect();
             let y = chart.y_axis(&shares)?;
-            Ok((chart, [x, y], shares))
-        });
-        let panels = panels.collect::<Result<Vec<_>>>()?;
-        let names = self.charts.iter().map(|chart| {
-            let names = chart.samples.iter().map(|sample| sample.name.as_str());
-            (chart.title.as_str(), names.collect())
-        });
-        let named = shared_names(names, "samples")?
-            .into_iter()
-            .zip(first.styles());
-        let left = panels
-            .iter()
-            .map(|(_, [_, y], _)| left_room(y))
-            .fold(0., f64::max);
+            Ok((chart, ([x, y], shares)))
+        };
+        let panels = self.charts.iter().map(panel).collect::<Result<Vec<_>>>()?;
+        let names = shared_names(&self.charts, "samples")?;
+        let styles = first.colors.styles(names.len());
+        let left = largest(panels.iter().map(|(_, ([_, y], _))| left_room(y)));
+        let named = names.into_iter().zip(styles);
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self
-                .charts
-                .iter()
-                .map(|chart| chart.title.as_str())
-                .collect(),
+            panels,
             widest: f64::INFINITY,
             left,
             gap: MARGIN + left,
             legend: Legend::new(&first.legend, named, Key::Block, None),
         };
-        let alt = words(
-            &self.title,
-            self.charts.iter().map(HistogramChart::words),
-            &self.note,
-        );
         arrangement.draw(
-            alt,
             |_| (PLOT_HEIGHT, BELOW),
-            |canvas, index, rect| {
-                let Some((chart, axes, shares)) = panels.get(index) else {
-                    return Ok(());
-                };
-                let names = Names {
-                    x: &chart.x_label,
-                    y: Some(&chart.y_label),
-                    below: BELOW,
-                };
-                let mut plane = Plane::new(canvas, rect, axes.clone(), Some(names))?;
+            |canvas, (chart, (axes, shares)), _, rect| {
+                let mut plane = Plane::new(canvas, rect, axes.clone())?;
+                plane.mesh(&chart.x_label, Some(&chart.y_label))?;
                 chart.paint(&mut plane, &axes[0], shares)
             },
         )

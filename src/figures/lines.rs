@@ -1,14 +1,20 @@
 //! Curves of one or several series, alone or in panels side by side.
 
+use std::mem::take;
+
 use ndarray::{Array3, ArrayView2};
 
-use super::arrange::{Arrangement, Key, Legend, MARGIN, headed, shared_names, words};
+use super::arrange::{Arrangement, Panel, headed, shared_names};
 pub use super::axes::AxisScale;
 use super::axes::{Axis, number};
 use super::canvas::Point;
 use super::figure::Figure;
-use super::palette::{Colors, Style};
-use super::plane::{BELOW, Names, Plane, left_room};
+use super::legend::{Key, Legend};
+use super::palette::Colors;
+use super::plane::{BELOW, Plane, left_room};
+use super::sheet::MARGIN;
+use super::spread::Spread;
+use super::text::largest;
 use crate::error::{Error, Result};
 
 /// The least height of a panel's plot.
@@ -90,33 +96,23 @@ impl Series {
     fn check(&self) -> Result<()> {
         let n = self.x.len();
         if n == 0 {
-            return Err(Error::argument(
-                "series",
-                "at least one point",
-                format!("{:?} without a point", self.name),
-            ));
+            let got = format!("{:?} without a point", self.name);
+            return Err(Error::argument("series", "at least one point", got));
         }
-        for (name, values, may_be_empty) in [
-            ("mean", &self.mean, false),
-            ("low", &self.low, true),
-            ("high", &self.high, true),
-        ] {
-            if values.len() != n && !(may_be_empty && values.is_empty()) {
-                return Err(Error::argument(
-                    name,
-                    format!("{n} numbers, as many as x of {:?}", self.name),
-                    values.len(),
-                ));
-            }
+        self.spread().check(n, || {
+            format!("{n} numbers, as many as x of {:?}", self.name)
+        })
+    }
+
+    fn spread(&self) -> Spread<'_> {
+        let (name, owner, values) = ("mean", &self.name, &self.mean);
+        Spread {
+            name,
+            owner,
+            values,
+            low: &self.low,
+            high: &self.high,
         }
-        if self.low.len() != self.high.len() {
-            return Err(Error::argument(
-                "low",
-                "both edges of the spread or neither",
-                format!("one in {:?}", self.name),
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -193,16 +189,14 @@ impl LineChart {
     /// No series, a series whose lengths differ, a number that is not finite, or one ≤ 0 on a
     /// logarithmic axis.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self {
-            title: String::new(),
-            note: String::new(),
-            ..self.clone()
-        };
+        let mut chart = self.clone();
+        let (title, note) = (take(&mut chart.title), take(&mut chart.note));
+        let charts = vec![chart];
         Panels {
-            title: self.title.clone(),
+            title,
             columns: 1,
-            charts: vec![chart],
-            note: self.note.clone(),
+            charts,
+            note,
         }
         .figure()
     }
@@ -224,47 +218,18 @@ impl LineChart {
 
     /// What the y axis must reach.
     fn y_values(&self) -> impl Iterator<Item = f64> {
-        let spread = self.series.iter().flat_map(|s| {
-            let edges = [&s.low, &s.high].map(|edge| s.mean.iter().zip(edge));
-            edges.into_iter().flatten()
-        });
-        let spread = spread.map(|(mean, edge)| self.y_scale.reach(*mean, *edge));
-        let means = self.series.iter().flat_map(|s| s.mean.iter().copied());
-        means
-            .chain(spread)
-            .chain(self.reference.iter().map(|(_, value)| *value))
-    }
-
-    fn styles(&self) -> Vec<Style> {
-        let count = self.series.len();
-        (0..count)
-            .map(|index| self.colors.style(index, count))
-            .collect()
-    }
-
-    /// The chart in words: axes, and each curve's first, last and extreme values.
-    fn words(&self) -> String {
-        let scale = if self.x_scale == AxisScale::Log {
-            " (logarithmic)"
-        } else {
-            ""
-        };
-        let what = format!("{} against {}{scale}", self.y_label, self.x_label);
-        let mut words = headed(&self.title, &what);
-        for series in &self.series {
-            let ends = |values: &[f64]| Some((number(*values.first()?), number(*values.last()?)));
-            if let (Some((x0, x1)), Some((y0, y1))) = (ends(&series.x), ends(&series.mean)) {
-                words.push_str(&format!("\n  {}: {y0} at {x0}, {y1} at {x1}", series.name));
-            }
-        }
-        words
+        let values = self
+            .series
+            .iter()
+            .flat_map(|series| series.spread().reach(self.y_scale));
+        values.chain(self.reference.iter().map(|(_, value)| *value))
     }
 
     fn paint(&self, plane: &mut Plane) -> Result<()> {
         if let Some((_, value)) = &self.reference {
             plane.reference(*value)?;
         }
-        let styles = self.styles();
+        let styles = self.colors.styles(self.series.len());
         let points = |x: &[f64], y: &[f64]| x.iter().copied().zip(y.iter().copied()).collect();
         // All shadings first, so that none hides a curve.
         for (series, style) in self.series.iter().zip(&styles) {
@@ -284,6 +249,37 @@ impl LineChart {
             plane.marks(points, *style, [3.2, 1.2])?;
         }
         Ok(())
+    }
+}
+
+impl Panel for LineChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.series
+            .iter()
+            .map(|series| series.name.as_str())
+            .collect()
+    }
+
+    /// Axes, and each curve's first, last and extreme values.
+    fn words(&self) -> String {
+        let scale = if self.x_scale == AxisScale::Log {
+            " (logarithmic)"
+        } else {
+            ""
+        };
+        let what = format!("{} against {}{scale}", self.y_label, self.x_label);
+        let mut words = headed(&self.title, &what);
+        for series in &self.series {
+            let ends = |values: &[f64]| Some((number(*values.first()?), number(*values.last()?)));
+            if let (Some((x0, x1)), Some((y0, y1))) = (ends(&series.x), ends(&series.mean)) {
+                words.push_str(&format!("\n  {}: {y0} at {x0}, {y1} at {x1}", series.name));
+            }
+        }
+        words
     }
 }
 
@@ -312,56 +308,36 @@ impl Panels {
             return Err(Error::argument("charts", "at least one chart", "empty"));
         };
         self.charts.iter().try_for_each(LineChart::check)?;
-        let names = self.charts.iter().map(|chart| {
-            let names = chart.series.iter().map(|s| s.name.as_str());
-            (chart.title.as_str(), names.collect())
-        });
-        let names = shared_names(names, "series")?;
+        let names = shared_names(&self.charts, "series")?;
+        let styles = first.colors.styles(names.len());
+        let named = names.into_iter().zip(styles);
         let alike = |c: &LineChart| c.y_label == first.y_label && c.y_scale == first.y_scale;
         let shared = self.charts.iter().all(alike);
-        let axes = self
-            .charts
-            .iter()
-            .map(|c| Ok([c.x_axis()?, self.y_axis(c, shared)?]));
-        let axes = axes.collect::<Result<Vec<_>>>()?;
-
-        let named = names.into_iter().zip(first.styles());
-        let left = axes.iter().map(|[_, y]| left_room(y)).fold(0., f64::max);
+        let panel = |chart| {
+            Ok((
+                chart,
+                [LineChart::x_axis(chart)?, self.y_axis(chart, shared)?],
+            ))
+        };
+        let panels = self.charts.iter().map(panel).collect::<Result<Vec<_>>>()?;
+        let left = largest(panels.iter().map(|(_, [_, y])| left_room(y)));
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self
-                .charts
-                .iter()
-                .map(|chart| chart.title.as_str())
-                .collect(),
+            panels,
             widest: f64::INFINITY,
             left,
             gap: if shared { 30. } else { MARGIN + left },
             legend: Legend::new(&first.legend, named, Key::Line, first.reference.as_ref()),
         };
-        let columns = self.columns.min(self.charts.len());
-        let alt = words(
-            &self.title,
-            self.charts.iter().map(LineChart::words),
-            &self.note,
-        );
         arrangement.draw(
-            alt,
             |_| (PLOT_HEIGHT, BELOW),
-            |canvas, index, rect| {
-                let (Some(chart), Some(axes)) = (self.charts.get(index), axes.get(index)) else {
-                    return Ok(());
-                };
-                let with_y = index % columns == 0 || !shared;
-                let y = with_y.then_some(chart.y_label.as_str());
-                let names = Names {
-                    x: &chart.x_label,
-                    y,
-                    below: BELOW,
-                };
-                chart.paint(&mut Plane::new(canvas, rect, axes.clone(), Some(names))?)
+            |canvas, (chart, axes), column, rect| {
+                let mut plane = Plane::new(canvas, rect, axes.clone())?;
+                let with_y = column == 0 || !shared;
+                plane.mesh(&chart.x_label, with_y.then_some(&chart.y_label))?;
+                chart.paint(&mut plane)
             },
         )
     }

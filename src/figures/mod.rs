@@ -25,13 +25,16 @@ mod figure;
 pub mod filmstrip;
 pub mod histogram;
 pub mod images;
+mod legend;
 pub mod lines;
 mod live;
 pub mod palette;
 mod plane;
 pub mod results;
 pub mod scatter;
+mod sheet;
 mod space;
+mod spread;
 pub mod table;
 mod text;
 

@@ -187,6 +187,11 @@ pub(super) const REFERENCE: Style = Style {
 };
 
 impl Colors {
+    /// The styles of so many series.
+    pub(super) fn styles(self, count: usize) -> Vec<Style> {
+        (0..count).map(|index| self.style(index, count)).collect()
+    }
+
     /// The style of series `index` of `count`: colour, marker and dashes all vary.
     pub(super) fn style(self, index: usize, count: usize) -> Style {
         let color = match self {

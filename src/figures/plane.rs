@@ -14,7 +14,7 @@ use plotters::style::TRANSPARENT;
 
 use super::axes::Axis;
 use super::canvas::{
-    Canvas, Point, Rect, clean, dashes, figure_error, fill, mark, stroke, text_style, units,
+    Canvas, Point, Rect, UNITS, clean, dashes, figure_error, fill, mark, stroke, text_style, units,
 };
 use super::palette::{Color, GRID, MUTED, REFERENCE, Style};
 use super::text::{LABEL, TICK, cut};
@@ -34,43 +34,31 @@ pub fn left_room(y: &Axis) -> f64 {
     y.label_width() + 8. + 16. + LABEL.size
 }
 
-/// The names of two axes; none for the y axis where another chart's stands for it, without numbers.
-pub struct Names<'n> {
-    pub x: &'n str,
-    pub y: Option<&'n str>,
-    /// Pixels below the plot, [`BELOW`] unless the ticks' labels need more.
-    pub below: f64,
-}
-
 pub struct Plane<'a>(ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>);
 
 impl<'a> Plane<'a> {
-    /// A chart that fills `rect`, its labels around it; without labels and grid if there are no
-    /// names.
-    pub fn new(
-        canvas: &Canvas<'a>,
-        rect: Rect,
-        [mut x, y]: [Axis; 2],
-        names: Option<Names>,
-    ) -> Result<Self> {
-        let with_y = names.as_ref().is_some_and(|names| names.y.is_some());
-        let left = if with_y { left_room(&y) } else { 0. };
-        let below = names
-            .as_ref()
-            .map_or(0., |names| names.below - BELOW + NAME_BELOW);
+    /// A chart that fills `rect`.
+    pub fn new(canvas: &Canvas<'a>, rect: Rect, [mut x, y]: [Axis; 2]) -> Result<Self> {
+        let (left, below) = (left_room(&y), NAME_BELOW);
         x.thin(rect.width(), BEYOND);
-        let mut chart = ChartBuilder::on(&canvas.part(rect.grown([left, 0., 0., below])))
+        ChartBuilder::on(&canvas.part(rect.grown([left, 0., 0., below])))
             .set_label_area_size(LabelAreaPosition::Left, units(left))
             .set_label_area_size(LabelAreaPosition::Bottom, units(below))
             .build_cartesian_2d(x, y)
-            .map_err(figure_error)?;
-        let Some(names) = names else {
-            return Ok(Self(chart));
+            .map(Self)
+            .map_err(figure_error)
+    }
+
+    /// Grid, numbers and names of the axes; none of the y axis where another chart's stands for it.
+    pub fn mesh(&mut self, x_name: &str, y_name: Option<&str>) -> Result<()> {
+        let (width, height) = self.0.plotting_area().dim_in_pixel();
+        let name = |name: &str, room: u32| {
+            let room = f64::from(room) / UNITS + 2. * BEYOND;
+            clean(&cut(name, LABEL.size, room))
         };
-        let name = |name: &str, room: f64| clean(&cut(name, LABEL.size, room + 2. * BEYOND));
         // A mesh for each axis, since only the x axis is drawn as a line, with ticks.
         for horizontal in [false, true] {
-            let mut mesh = chart.configure_mesh();
+            let mut mesh = self.0.configure_mesh();
             mesh.label_style(text_style(TICK))
                 .axis_desc_style(text_style(LABEL));
             mesh.bold_line_style(stroke(GRID, 1.))
@@ -80,19 +68,20 @@ impl<'a> Plane<'a> {
                     .disable_y_axis()
                     .axis_style(stroke(MUTED, 1.));
                 mesh.set_all_tick_mark_size(units(5.))
-                    .x_desc(name(names.x, rect.width()));
+                    .x_desc(name(x_name, width));
             } else {
                 mesh.disable_x_mesh()
                     .disable_x_axis()
                     .axis_style(TRANSPARENT);
                 mesh.set_all_tick_mark_size(units(4.));
-                if let Some(y) = names.y {
-                    mesh.y_desc(name(y, rect.height()));
-                }
+                match y_name {
+                    Some(y_name) => mesh.y_desc(name(y_name, height)),
+                    None => mesh.disable_y_axis(),
+                };
             }
             mesh.draw().map_err(figure_error)?;
         }
-        Ok(Self(chart))
+        Ok(())
     }
 
     pub fn y_axis(&self) -> &Axis {

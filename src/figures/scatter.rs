@@ -1,17 +1,21 @@
 //! Points coloured by class, in the plane or in space.
 
+use std::mem::take;
+
 use candle_core::{DType, Tensor};
 use ndarray::Array2;
 
-use super::arrange::{Arrangement, Key, Legend, MARGIN, headed, words};
-use super::axes::{Axis, AxisScale};
+use super::arrange::{Arrangement, Panel, headed};
+use super::axes::{Axis, AxisScale, ends};
 use super::canvas::{Canvas, Rect};
 use super::figure::Figure;
+use super::legend::{Key, Legend};
 use super::palette::{MUTED, Style, WHITE, class_mark};
-use super::plane::{BELOW, Names, Plane, left_room};
+use super::plane::{BELOW, Plane, left_room};
+use super::sheet::MARGIN;
 use super::space::Space;
 pub use super::space::View;
-use super::text::LABEL;
+use super::text::{LABEL, largest};
 use crate::error::{Error, Result};
 
 /// The most that a panel takes of the figure's width.
@@ -88,16 +92,13 @@ impl ScatterChart {
     /// not as many labels as points, a label that `classes` does not name, or not as many axes as
     /// coordinates.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self {
-            title: String::new(),
-            note: String::new(),
-            ..self.clone()
-        };
-        let (title, note) = (self.title.clone(), self.note.clone());
+        let mut chart = self.clone();
+        let (title, note) = (take(&mut chart.title), take(&mut chart.note));
+        let charts = vec![chart];
         ScatterPanels {
             title,
             columns: 1,
-            charts: vec![chart],
+            charts,
             note,
         }
         .figure()
@@ -106,64 +107,39 @@ impl ScatterChart {
     fn check(&self) -> Result<()> {
         let (n, coordinates) = self.points.dim();
         if n == 0 || !(2..=3).contains(&coordinates) {
-            let expected = "(N, 2) or (N, 3), N at least 1";
-            return Err(Error::shape(
-                "scatter",
-                "points",
-                expected,
-                self.points.shape(),
-            ));
+            let (expected, shape) = ("(N, 2) or (N, 3), N at least 1", self.points.shape());
+            return Err(Error::shape("scatter", "points", expected, shape));
         }
         if let Some(number) = self.points.iter().find(|number| !number.is_finite()) {
             return Err(Error::argument("points", "finite coordinates", number));
         }
         if self.labels.len() != n {
-            return Err(Error::argument(
-                "labels",
-                format!("{n}, one a point"),
-                self.labels.len(),
-            ));
+            let expected = format!("{n}, one a point");
+            return Err(Error::argument("labels", expected, self.labels.len()));
         }
         let named = self.classes.len();
-        if let Some(label) = self
-            .labels
-            .iter()
-            .find(|&&label| named > 0 && label as usize >= named)
-        {
-            return Err(Error::argument(
-                "label",
-                format!("below {named}, the number of classes"),
-                label,
-            ));
+        let unnamed = |label: &&u32| named > 0 && **label as usize >= named;
+        if let Some(label) = self.labels.iter().find(unnamed) {
+            let expected = format!("below {named}, the number of classes");
+            return Err(Error::argument("label", expected, label));
         }
         if !self.axes.is_empty() && self.axes.len() != coordinates {
-            return Err(Error::argument(
-                "axes",
-                format!("{coordinates} names or none"),
-                self.axes.len(),
-            ));
+            let expected = format!("{coordinates} names or none");
+            return Err(Error::argument("axes", expected, self.axes.len()));
         }
         Ok(())
     }
 
     /// Each coordinate's lowest and highest value, a little apart even where they agree.
     fn ranges(&self) -> Vec<(f64, f64)> {
-        let ends = (f64::INFINITY, f64::NEG_INFINITY);
-        let range = |column: ndarray::ArrayView1<f64>| {
-            column
-                .iter()
-                .fold(ends, |(low, high), v| (low.min(*v), high.max(*v)))
-        };
-        let ranges: Vec<_> = self.points.columns().into_iter().map(range).collect();
-        let widest = ranges
-            .iter()
-            .map(|(low, high)| high - low)
-            .fold(0., f64::max);
+        let columns = self.points.columns().into_iter();
+        let ranges: Vec<_> = columns.map(|column| ends(column.iter().copied())).collect();
+        let widest = largest(ranges.iter().map(|(low, high)| high - low));
         let pad = if widest > 0. { 0.04 * widest } else { 0.5 };
-        ranges
+        let padded = ranges
             .into_iter()
-            .map(|(low, high)| (low - pad, high + pad))
-            .collect()
+            .map(|(low, high)| (low - pad, high + pad));
+        padded.collect()
     }
 
     /// A point's radius in pixels where the plot is `side` pixels wide: smaller where there are
@@ -175,11 +151,8 @@ impl ScatterChart {
     /// The axes of points in the plane, which fill `room` pixels with one unit for both.
     fn plane(&self, room: [f64; 2]) -> Result<[Axis; 2]> {
         let ranges = self.ranges();
-        let units = ranges
-            .iter()
-            .zip(room)
-            .map(|((low, high), room)| (high - low) / room);
-        let unit = units.fold(0., f64::max);
+        let units = ranges.iter().zip(room);
+        let unit = largest(units.map(|((low, high), room)| (high - low) / room));
         let axis = |index: usize| {
             let (low, high) = ranges.get(index).copied().unwrap_or((0., 1.));
             let (middle, half) = ((low + high) / 2., unit * room[index] / 2.);
@@ -194,29 +167,20 @@ impl ScatterChart {
         if self.points.ncols() == 3 {
             return self.paint_space(canvas, rect, radius);
         }
-        let names = match self.axes.as_slice() {
-            [x, y] => Some(Names {
-                x,
-                y: Some(y),
-                below: BELOW,
-            }),
-            _ => None,
-        };
-        if names.is_none() {
-            canvas.frame(rect, MUTED, 0.8)?;
-        }
         let axes = self.plane([rect.width(), rect.height()])?;
-        let mut plane = Plane::new(canvas, rect, axes, names)?;
-        self.points
-            .outer_iter()
-            .zip(&self.labels)
-            .try_for_each(|(point, label)| {
-                plane.marks(
-                    [(point[0], point[1])],
-                    class_mark(*label as usize),
-                    [radius, 0.],
-                )
-            })
+        let mut plane = Plane::new(canvas, rect, axes)?;
+        match self.axes.as_slice() {
+            [x, y] => plane.mesh(x, Some(y))?,
+            _ => canvas.frame(rect, MUTED, 0.8)?,
+        }
+        for (point, label) in self.points.outer_iter().zip(&self.labels) {
+            plane.marks(
+                [(point[0], point[1])],
+                class_mark(*label as usize),
+                [radius, 0.],
+            )?;
+        }
+        Ok(())
     }
 
     fn paint_space(&self, canvas: &mut Canvas, rect: Rect, radius: f64) -> Result<()> {
@@ -244,27 +208,36 @@ impl ScatterChart {
         }
         Ok(())
     }
+}
 
-    /// The chart in words: how many points each class has.
+impl Panel for ScatterChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.classes.iter().map(String::as_str).collect()
+    }
+
+    /// How many points each class has.
     fn words(&self) -> String {
         let mut counts = std::collections::BTreeMap::<u32, usize>::new();
-        self.labels
-            .iter()
-            .for_each(|label| *counts.entry(*label).or_default() += 1);
-        let counts: Vec<String> = counts
-            .into_iter()
-            .map(|(label, count)| match self.classes.get(label as usize) {
-                Some(name) => format!("{name} {count}"),
-                None => format!("class {label} {count}"),
-            })
-            .collect();
-        let place = if self.points.ncols() == 3 {
-            "space"
-        } else {
-            "the plane"
-        };
-        let (count, counts) = (self.points.nrows(), counts.join(", "));
-        headed(&self.title, &format!("{count} points in {place}; {counts}"))
+        for label in &self.labels {
+            *counts.entry(*label).or_default() += 1;
+        }
+        let counts = counts.into_iter().map(|(label, count)| {
+            let name = self.classes.get(label as usize).cloned();
+            format!(
+                "{} {count}",
+                name.unwrap_or_else(|| format!("class {label}"))
+            )
+        });
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        let place = ["the plane", "space"][usize::from(self.points.ncols() == 3)];
+        headed(
+            &self.title,
+            &format!("{} points in {place}; {counts}", self.points.nrows()),
+        )
     }
 }
 
@@ -299,59 +272,49 @@ impl ScatterPanels {
             .iter()
             .rev()
             .max_by_key(|chart| chart.classes.len());
-        let (classes, heading) =
-            named.map_or((&[][..], ""), |chart| (&chart.classes, &chart.legend));
+        let Some(named) = named else {
+            return Err(Error::argument("charts", "at least one chart", "empty"));
+        };
         for chart in &self.charts {
-            let mut pairs = chart.classes.iter().zip(classes);
+            let mut pairs = chart.classes.iter().zip(&named.classes);
             if let Some((other, name)) = pairs.find(|(other, name)| other != name) {
                 let got = format!("{other:?} in panel {:?}", chart.title);
                 let expected = format!("{name:?} as in another panel");
                 return Err(Error::argument("classes", expected, got));
             }
         }
-        let entries = classes.iter().enumerate();
-        let entries = entries
-            .map(|(i, name)| (name.as_str(), class_mark(i), Key::Dot))
+        let names = named.names().into_iter().enumerate();
+        let entries = names
+            .map(|(i, name)| (name, class_mark(i), Key::Dot))
             .collect();
-        let plane = |chart: &&ScatterChart| chart.points.ncols() == 2 && !chart.axes.is_empty();
-        let with_axes = self.charts.iter().any(|chart| plane(&chart));
+        let planes = self
+            .charts
+            .iter()
+            .filter(|c| c.points.ncols() == 2 && !c.axes.is_empty());
         // The labels' room is known only once the plot's size is: a guess of the widest.
-        let planes = self.charts.iter().filter(plane);
         let rooms = planes.map(|chart| Ok(left_room(&chart.plane([WIDEST; 2])?[1])));
-        let left = rooms
-            .collect::<Result<Vec<f64>>>()?
-            .into_iter()
-            .fold(0., f64::max);
+        let left = largest(rooms.collect::<Result<Vec<f64>>>()?.into_iter());
+        let (gap, below) = if left > 0. {
+            (MARGIN + left, BELOW)
+        } else {
+            (18., LABEL.size)
+        };
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self
-                .charts
-                .iter()
-                .map(|chart| chart.title.as_str())
-                .collect(),
+            panels: self.charts.iter().map(|chart| (chart, ())).collect(),
             widest: WIDEST,
             left,
-            gap: if with_axes { MARGIN + left } else { 18. },
+            gap,
             legend: Legend {
-                title: heading,
+                title: &named.legend,
                 entries,
             },
         };
-        let alt = words(
-            &self.title,
-            self.charts.iter().map(ScatterChart::words),
-            &self.note,
-        );
-        let below = if with_axes { BELOW } else { LABEL.size };
         arrangement.draw(
-            alt,
             |width| (width, below),
-            |canvas, index, rect| match self.charts.get(index) {
-                Some(chart) => chart.paint(canvas, rect),
-                None => Ok(()),
-            },
+            |canvas, (chart, ()), _, rect| chart.paint(canvas, rect),
         )
     }
 }

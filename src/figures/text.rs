@@ -10,16 +10,18 @@ pub struct Font {
     pub bold: bool,
 }
 
-const fn font(size: f64, color: Color, bold: bool) -> Font {
-    Font { size, color, bold }
+impl Font {
+    pub const fn new(size: f64, color: Color, bold: bool) -> Self {
+        Self { size, color, bold }
+    }
 }
 
-pub const TITLE: Font = font(15., INK, true);
-pub const PANEL_TITLE: Font = font(13., INK, true);
-pub const LABEL: Font = font(12.5, INK, false);
-pub const HEADING: Font = font(12.5, INK, true);
-pub const TICK: Font = font(11.5, MUTED, false);
-pub const NOTE: Font = font(11., MUTED, false);
+pub const TITLE: Font = Font::new(15., INK, true);
+pub const PANEL_TITLE: Font = Font::new(13., INK, true);
+pub const LABEL: Font = Font::new(12.5, INK, false);
+pub const HEADING: Font = Font::new(12.5, INK, true);
+pub const TICK: Font = Font::new(11.5, MUTED, false);
+pub const NOTE: Font = Font::new(11., MUTED, false);
 
 /// The height of a line of text per font size.
 const LINE: f64 = 1.45;
@@ -88,6 +90,11 @@ pub fn cut(text: &str, size: f64, width: f64) -> String {
     cut
 }
 
+/// The largest of lengths; 0 of none.
+pub fn largest(lengths: impl Iterator<Item = f64>) -> f64 {
+    lengths.fold(0., f64::max)
+}
+
 /// Lines of text and the height they take; none for an empty text.
 #[derive(Clone, Debug)]
 pub struct Paragraph {
@@ -113,11 +120,11 @@ impl Paragraph {
 
     /// The width of the widest line in pixels.
     pub fn width(&self) -> f64 {
-        let widths = self
-            .lines
-            .iter()
-            .map(|line| text_width(line, self.font.size));
-        widths.fold(0., f64::max)
+        largest(
+            self.lines
+                .iter()
+                .map(|line| text_width(line, self.font.size)),
+        )
     }
 }
 
