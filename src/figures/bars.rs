@@ -442,4 +442,58 @@ mod tests {
             "value is 0; expected numbers > 0 on a logarithmic axis"
         );
     }
+
+    #[test]
+    fn an_error_bar_that_reaches_zero_is_cut_at_a_logarithmic_axis() {
+        let chart = BarChart {
+            groups: vec!["a".into(), "b".into()],
+            series: vec![BarSeries {
+                name: "0.05 ± 0.07".into(),
+                values: vec![0.05, 0.05],
+                low: vec![-0.02, 0.02],
+                high: vec![0.12, 0.08],
+            }],
+            style: BarStyle::Dots,
+            y_scale: AxisScale::Log,
+            ..BarChart::default()
+        };
+        let figure = chart.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("cut_bars", &figure);
+        // Both ends have a cap, or none at the axis: six points, or four.
+        let bars = figure
+            .svg
+            .split("<polyline")
+            .filter(|tag| tag.contains("stroke-width=\"12\""));
+        let points = bars.map(|tag| tag.split_once("points=\"").unwrap().1.matches(',').count());
+        assert_eq!(points.collect::<Vec<_>>(), [4, 6]);
+    }
+
+    #[test]
+    fn names_of_groups_are_broken_or_turned() {
+        let with = |groups: Vec<String>| BarChart {
+            series: vec![BarSeries {
+                values: vec![1.; groups.len()],
+                ..BarSeries::default()
+            }],
+            groups,
+            x_label: "groups".into(),
+            ..BarChart::default()
+        };
+        let turned = |figure: &Figure| figure.svg.matches("rotate(270").count();
+        let broken = with(vec![
+            "a name of many words that has to be broken into lines"
+                .into();
+            4
+        ]);
+        let broken = broken.figure().unwrap();
+        assert_well_formed(&broken);
+        assert_eq!(turned(&broken), 0);
+        sample("groups_broken", &broken);
+        let many = with((0..30).map(|at| format!("transferred {at}")).collect());
+        let many = many.figure().unwrap();
+        assert_well_formed(&many);
+        assert_eq!(turned(&many), 30);
+        sample("groups_turned", &many);
+    }
 }

@@ -356,7 +356,7 @@ impl Panels {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{assert_well_formed, sample};
+    use super::super::testing::{assert_well_formed, sample, texts};
     use super::*;
 
     fn chart() -> LineChart {
@@ -547,5 +547,76 @@ mod tests {
         assert!(
             (series.mean[0] - mean).abs() < 1e-15 && (series.high[0] - mean - std).abs() < 1e-15
         );
+    }
+
+    #[test]
+    fn a_spread_that_reaches_zero_is_cut_at_a_logarithmic_axis() {
+        let series = Series {
+            low: vec![-0.02, 0.01, 0.],
+            high: vec![0.12, 0.03, 0.2],
+            ..Series::line("0.05 ± 0.07", &[1., 2., 3.], &[0.05, 0.02, 0.1])
+        };
+        let chart = LineChart {
+            y_scale: AxisScale::Log,
+            y_label: "loss".into(),
+            series: vec![series],
+            ..LineChart::default()
+        };
+        let figure = chart.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("cut_band", &figure);
+        let texts: Vec<String> = texts(&figure)
+            .into_iter()
+            .map(|placed| placed.text)
+            .collect();
+        assert!(
+            texts.contains(&"0.01".into()) && texts.contains(&"0.1".into()),
+            "{texts:?}"
+        );
+        // The band's lower edge lies on the axis: in the picture, below every other point of it.
+        let band = figure.svg.split("<polygon").nth(1).unwrap();
+        let points = band
+            .split_once("points=\"")
+            .unwrap()
+            .1
+            .split_once('"')
+            .unwrap()
+            .0;
+        let heights: Vec<i32> = points
+            .split_whitespace()
+            .map(|point| point.split_once(',').unwrap().1.parse().unwrap())
+            .collect();
+        assert_eq!((heights.len(), heights[0]), (6, heights[2]), "{heights:?}");
+        assert!(
+            heights[3..]
+                .iter()
+                .chain(&heights[1..2])
+                .all(|y| *y < heights[0]),
+            "{heights:?}"
+        );
+        // Values themselves, and edges that are no numbers, are refused as before.
+        for change in [
+            |s: &mut Series| s.mean[1] = 0.,
+            |s: &mut Series| s.low[0] = f64::NEG_INFINITY,
+        ] {
+            let mut chart = chart.clone();
+            change(&mut chart.series[0]);
+            assert!(chart.figure().is_err());
+        }
+    }
+
+    #[test]
+    fn every_logarithmic_axis_has_numbers() {
+        for values in [&[0.62, 0.95][..], &[6., 7., 9.], &[0.03]] {
+            let chart = LineChart {
+                x_scale: AxisScale::Log,
+                y_scale: AxisScale::Log,
+                series: vec![Series::line("a", values, values)],
+                ..LineChart::default()
+            };
+            let texts = texts(&chart.figure().unwrap());
+            // On both axes at least two.
+            assert!(texts.len() >= 4, "{values:?}: {}", texts.len());
+        }
     }
 }

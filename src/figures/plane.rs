@@ -52,10 +52,14 @@ impl<'a> Plane<'a> {
     /// Grid, numbers and names of the axes; none of the y axis where another chart's stands for it.
     pub fn mesh(&mut self, x_name: &str, y_name: Option<&str>) -> Result<()> {
         let (width, height) = self.0.plotting_area().dim_in_pixel();
-        let name = |name: &str, room: u32| {
-            let room = f64::from(room) / UNITS + 2. * BEYOND;
+        let name = |name: &str, length: u32| {
+            let room = f64::from(length) / UNITS + 2. * BEYOND;
             clean(&cut(name, LABEL.size, room))
         };
+        let (x_name, y_text) = (
+            name(x_name, width),
+            name(y_name.unwrap_or_default(), height),
+        );
         // A mesh for each axis, since only the x axis is drawn as a line, with ticks.
         for horizontal in [false, true] {
             let mut mesh = self.0.configure_mesh();
@@ -67,17 +71,20 @@ impl<'a> Plane<'a> {
                 mesh.disable_y_mesh()
                     .disable_y_axis()
                     .axis_style(stroke(MUTED, 1.));
-                mesh.set_all_tick_mark_size(units(5.))
-                    .x_desc(name(x_name, width));
+                mesh.set_all_tick_mark_size(units(5.));
+                if !x_name.is_empty() {
+                    mesh.x_desc(&x_name);
+                }
             } else {
                 mesh.disable_x_mesh()
                     .disable_x_axis()
                     .axis_style(TRANSPARENT);
                 mesh.set_all_tick_mark_size(units(4.));
-                match y_name {
-                    Some(y_name) => mesh.y_desc(name(y_name, height)),
-                    None => mesh.disable_y_axis(),
-                };
+                if y_name.is_none() {
+                    mesh.disable_y_axis();
+                } else if !y_text.is_empty() {
+                    mesh.y_desc(&y_text);
+                }
             }
             mesh.draw().map_err(figure_error)?;
         }
