@@ -84,7 +84,7 @@ impl<C: Panel, X> Arrangement<'_, C, X> {
         };
         let mut layout = self.layout(columns, room, &size);
         let mut height = rows * layout.row - ROW_GAP;
-        let aside = legend.width <= WIDTH / 3. && legend.height() <= height;
+        let aside = legend.width <= WIDTH / 3. && layout.above + legend.height() <= height;
         let mut corner = (layout.total - MARGIN - legend.width, layout.above);
         if with_legend && !aside {
             layout = self.layout(columns, 0., &size);
@@ -103,7 +103,10 @@ impl<C: Panel, X> Arrangement<'_, C, X> {
                 let rect = Rect::new((left, top), layout.width, layout.height);
                 paint(canvas, panel, column, rect)?;
             }
-            legend.draw(canvas, (corner.0, top + corner.1))
+            if with_legend {
+                legend.draw(canvas, (corner.0, top + corner.1))?;
+            }
+            Ok(())
         })
     }
 

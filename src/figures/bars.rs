@@ -120,10 +120,9 @@ impl BarChart {
         let y = Axis::spanning("value", self.y_scale, self.y_values(), self.y_range)?;
         let styles = self.colors.styles(self.series.len());
         let named = self.names().into_iter().zip(styles.iter().copied());
-        let key = if self.style == BarStyle::Bars {
-            Key::Block
-        } else {
-            Key::Dot
+        let key = match self.style {
+            BarStyle::Bars => Key::Block,
+            BarStyle::Dots => Key::Dot,
         };
         let arrangement = Arrangement {
             title: &self.title,
@@ -142,7 +141,7 @@ impl BarChart {
                 let labels = labels(rect.width());
                 labels.draw(canvas, rect)?;
                 let (x, bottom) = (rect.middle().0, rect.bottom + 24. + labels.height);
-                canvas.text((x, bottom), &self.x_label, LABEL, Anchor::Middle)?;
+                canvas.text((x, bottom), &self.x_label, LABEL, Anchor::Center)?;
                 let axes = [Axis::places(self.groups.len()), y.clone()];
                 let mut plane = Plane::new(canvas, rect, axes)?;
                 plane.mesh("", Some(&self.y_label))?;
@@ -150,9 +149,8 @@ impl BarChart {
                 for (index, style) in styles.iter().enumerate() {
                     self.paint(&mut plane, index, *style, pixel)?;
                 }
-                self.reference
-                    .iter()
-                    .try_for_each(|(_, value)| plane.reference(*value))
+                let mut rule = self.reference.iter();
+                rule.try_for_each(|(_, value)| plane.reference(*value))
             },
         )
     }
@@ -166,25 +164,23 @@ impl BarChart {
         }
         let n = self.groups.len();
         self.series.iter().try_for_each(|series| {
-            series.spread().check(n, || {
-                format!("{n} numbers in {:?}, one a group", series.name)
-            })
+            let expected = || format!("{n} numbers in {:?}, one a group", series.name);
+            series.spread().check(n, expected)
         })
     }
 
     /// What the y axis must reach.
     fn y_values(&self) -> impl Iterator<Item = f64> {
         let zero = (self.style == BarStyle::Bars).then_some(0.);
-        let values = self
-            .series
-            .iter()
-            .flat_map(|series| series.spread().reach(self.y_scale));
-        values
-            .chain(self.reference.iter().map(|(_, value)| *value))
-            .chain(zero)
+        let spreads = self.series.iter().map(BarSeries::spread);
+        let values = spreads.flat_map(|spread| spread.reach(self.y_scale));
+        let reference = self.reference.iter().map(|(_, value)| *value);
+        values.chain(reference).chain(zero)
     }
 
     /// The bars or dots of one series, its error bars on them; `pixel` is one on the x axis.
+    ///
+    /// plotters' `ErrorBar` draws a circle at the value, and a cap where the axis cuts the bar.
     fn paint(&self, plane: &mut Plane, index: usize, style: Style, pixel: f64) -> Result<()> {
         let series = &self.series[index];
         let slot = (0.76 / self.series.len() as f64).min(64. * pixel);
@@ -202,12 +198,10 @@ impl BarChart {
             let x = middle(group);
             let end = |y: f64| [(x - cap, y), (x + cap, y), (x, y)];
             // No cap where the axis cuts the bar.
-            let below = if plane.y_axis().cuts(*low) { 2 } else { 0 };
-            let ends = end(*low)
-                .into_iter()
-                .skip(below)
-                .chain(end(*high).into_iter().rev());
-            plane.line(ends.collect(), Style::plain(INK), 1.2)?;
+            let below = if self.y_scale.cuts(*low) { 2 } else { 0 };
+            let (low, high) = (end(*low), end(*high));
+            let bar = low[below..].iter().chain(high.iter().rev());
+            plane.line(bar.copied().collect(), Style::plain(INK), 1.2)?;
         }
         if self.style == BarStyle::Dots {
             let dots = series.values.iter().enumerate();
@@ -224,10 +218,7 @@ impl Panel for BarChart {
     }
 
     fn names(&self) -> Vec<&str> {
-        self.series
-            .iter()
-            .map(|series| series.name.as_str())
-            .collect()
+        self.series.iter().map(|s| s.name.as_str()).collect()
     }
 
     /// Every value.
@@ -260,21 +251,11 @@ impl GroupLabels {
         let room = width / groups.len() as f64 - 8.;
         let mut words = groups.iter().flat_map(|name| name.split_whitespace());
         let turned = words.any(|word| text_width(word, TICK.size) > room);
-        let labels: Vec<Paragraph> = if turned {
-            let line = |name: &String| vec![cut(name, TICK.size, Self::LONGEST)];
-            groups
-                .iter()
-                .map(|name| Paragraph {
-                    lines: line(name),
-                    font: TICK,
-                })
-                .collect()
-        } else {
-            groups
-                .iter()
-                .map(|name| Paragraph::new(name, TICK, room))
-                .collect()
-        };
+        let labels = groups.iter().map(|name| match turned {
+            true => Paragraph::new(&cut(name, TICK.size, Self::LONGEST), TICK, f64::INFINITY),
+            false => Paragraph::new(name, TICK, room),
+        });
+        let labels: Vec<Paragraph> = labels.collect();
         let extent = if turned {
             Paragraph::width
         } else {
@@ -297,7 +278,7 @@ impl GroupLabels {
                     canvas.text_upwards((x, rect.bottom + 7.), line, TICK)?;
                 } else {
                     let y = rect.bottom + 6. + (index as f64 + 0.5) * label.line();
-                    canvas.text((x, y), line, TICK, Anchor::Middle)?;
+                    canvas.text((x, y), line, TICK, Anchor::Center)?;
                 }
             }
         }

@@ -9,7 +9,9 @@ use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{
     Circle, DashedPathElement, Drawable, PathElement, PointCollection, Polygon, Rectangle, Text,
 };
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+/// Where a text stands relative to its point.
+pub use plotters::style::text_anchor::HPos as Anchor;
+use plotters::style::text_anchor::{Pos, VPos};
 use plotters::style::{
     Color as _, FontDesc, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle,
     TextStyle,
@@ -73,14 +75,6 @@ impl Rect {
             bottom: self.bottom + below,
         }
     }
-}
-
-/// Where a text stands relative to its point.
-#[derive(Clone, Copy, Debug)]
-pub enum Anchor {
-    Start,
-    Middle,
-    End,
 }
 
 /// A white drawing area.
@@ -277,19 +271,14 @@ impl<'a> Canvas<'a> {
     /// A line of text that reads upwards, its end at the point.
     pub fn text_upwards(&mut self, at: Point, text: &str, font: Font) -> Result<()> {
         let style = text_style(font).transform(FontTransform::Rotate270);
-        self.write(at, text, style, Anchor::End)
+        self.write(at, text, style, Anchor::Right)
     }
 
     fn write(&mut self, at: Point, text: &str, style: TextStyle, anchor: Anchor) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
-        let horizontal = match anchor {
-            Anchor::Start => HPos::Left,
-            Anchor::Middle => HPos::Center,
-            Anchor::End => HPos::Right,
-        };
-        let style = style.pos(Pos::new(horizontal, VPos::Center));
+        let style = style.pos(Pos::new(anchor, VPos::Center));
         self.put(&Text::new(clean(text), place(at), style))
     }
 
@@ -297,7 +286,7 @@ impl<'a> Canvas<'a> {
     pub fn paragraph(&mut self, at: Point, paragraph: &Paragraph) -> Result<()> {
         for (index, line) in paragraph.lines.iter().enumerate() {
             let y = at.1 + (index as f64 + 0.5) * paragraph.line();
-            self.text((at.0, y), line, paragraph.font, Anchor::Start)?;
+            self.text((at.0, y), line, paragraph.font, Anchor::Left)?;
         }
         Ok(())
     }

@@ -144,7 +144,7 @@ impl Filmstrip {
                 (rect.middle().0, foot + 9.),
                 format!("✗ {}", self.classes[answer]),
             );
-            canvas.text(below, &text, CAPTION, Anchor::Middle)?;
+            canvas.text(below, &text, CAPTION, Anchor::Center)?;
         }
         Ok(())
     }

@@ -123,11 +123,8 @@ impl HistogramChart {
             return Err(Error::argument("samples", "at least one sample", "empty"));
         }
         if let Some(empty) = self.samples.iter().find(|sample| sample.values.is_empty()) {
-            return Err(Error::argument(
-                "values",
-                "at least one number",
-                format!("none in {:?}", empty.name),
-            ));
+            let got = format!("none in {:?}", empty.name);
+            return Err(Error::argument("values", "at least one number", got));
         }
         if self.bins == 0 {
             return Err(Error::argument("bins", "at least 1", 0));
@@ -136,10 +133,8 @@ impl HistogramChart {
     }
 
     fn x_axis(&self) -> Result<Axis> {
-        let values = self
-            .samples
-            .iter()
-            .flat_map(|sample| sample.values.iter().copied());
+        let samples = self.samples.iter();
+        let values = samples.flat_map(|sample| sample.values.iter().copied());
         // From the least to the largest number and no farther, as the bins.
         let range = self.x_range.unwrap_or_else(|| ends(values.clone()));
         Axis::spanning("values", self.x_scale, values, Some(range))
@@ -193,10 +188,7 @@ impl Panel for HistogramChart {
     }
 
     fn names(&self) -> Vec<&str> {
-        self.samples
-            .iter()
-            .map(|sample| sample.name.as_str())
-            .collect()
+        self.samples.iter().map(|s| s.name.as_str()).collect()
     }
 
     /// Each sample's size, extremes and median.

@@ -82,14 +82,11 @@ impl Image {
         if rows.iter().flatten().any(|value| value.is_nan()) {
             return Err(Error::argument("images", "numbers", "NaN"));
         }
-        Ok(rows
-            .into_iter()
-            .map(|row| Self {
-                width,
-                height,
-                rgb: colors(&row, area, pixels),
-            })
-            .collect())
+        let images = rows.iter().map(|row| {
+            let rgb = colors(row, area, pixels);
+            Self { width, height, rgb }
+        });
+        Ok(images.collect())
     }
 
     /// The image as a PNG file, in grey where it has no colour.
@@ -249,10 +246,9 @@ impl ImageGrid {
         size: (usize, usize),
         answers: &[(String, bool)],
     ) -> Result<()> {
-        let captions: Vec<_> = answers
-            .iter()
-            .map(|(caption, right)| (caption.clone(), Mark::of(*right)))
-            .collect();
+        let captions = answers.iter();
+        let captions = captions.map(|(caption, right)| (caption.clone(), Mark::of(*right)));
+        let captions: Vec<_> = captions.collect();
         self.push(label, images, size, Pixels::Intensity, &captions)
     }
 
@@ -300,11 +296,8 @@ impl ImageGrid {
         };
         let caption_width = largest(self.rows.iter().flatten().map(width));
         // Long row labels are broken, so that the images stay large.
-        let row_labels = self
-            .row_labels
-            .iter()
-            .map(|label| Paragraph::new(label, LABEL, 110.));
-        let row_labels: Vec<Paragraph> = row_labels.collect();
+        let label = |label: &String| Paragraph::new(label, LABEL, 110.);
+        let row_labels: Vec<Paragraph> = self.row_labels.iter().map(label).collect();
         let widest = largest(row_labels.iter().map(Paragraph::width));
         let left = MARGIN + if widest > 0. { widest + GAP } else { 0. };
         let side = ((WIDTH - left - MARGIN) / columns as f64 - GAP).clamp(24., 96.);
@@ -325,7 +318,7 @@ impl ImageGrid {
             let center = |column: usize| left + (column as f64 + 0.5) * pitch;
             let mut y = top + above;
             for (column, label) in self.column_labels.iter().enumerate() {
-                canvas.text((center(column), y - 12.), label, LABEL, Anchor::Middle)?;
+                canvas.text((center(column), y - 12.), label, LABEL, Anchor::Center)?;
             }
             for (row, (tiles, height)) in self.rows.iter().zip(&heights).enumerate() {
                 if let Some(label) = row_labels.get(row) {
@@ -400,7 +393,7 @@ fn paint(canvas: &mut Canvas, tile: &Tile, rect: Rect) -> Result<()> {
             bold,
             ..CAPTION
         },
-        Anchor::Middle,
+        Anchor::Center,
     )
 }
 

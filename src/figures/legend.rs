@@ -59,18 +59,12 @@ impl Block {
     /// As many columns as `room` has place for, at most `most`.
     pub fn new(legend: &Legend, room: f64, most: usize) -> Self {
         let width = |text: &str| Paragraph::new(text, LABEL, f64::INFINITY).width();
-        let names = legend
-            .entries
-            .iter()
-            .map(|(name, ..)| Self::KEY + 6. + width(name));
-        let column = largest(names).min(room);
+        let names = legend.entries.iter().map(|(name, ..)| width(name));
+        let column = (Self::KEY + 6. + largest(names)).min(room);
         let count = ((room / column.max(1.)) as usize).clamp(1, most.max(1));
         let entries = legend.entries.iter().map(|(name, style, key)| {
-            (
-                Paragraph::new(name, LABEL, column - Self::KEY - 4.),
-                *style,
-                *key,
-            )
+            let name = Paragraph::new(name, LABEL, column - Self::KEY - 4.);
+            (name, *style, *key)
         });
         let entries: Vec<_> = entries.collect();
         let rows = entries.len().div_ceil(count).max(1);
@@ -90,11 +84,8 @@ impl Block {
     }
 
     pub fn height(&self) -> f64 {
-        let columns = self
-            .columns
-            .iter()
-            .map(|column| column.iter().map(Self::entry_height).sum());
-        self.heading.height() + largest(columns)
+        let height = |column: &Vec<_>| column.iter().map(Self::entry_height).sum();
+        self.heading.height() + largest(self.columns.iter().map(height))
     }
 
     /// Draws the legend from `at`, its upper left corner.

@@ -55,11 +55,8 @@ impl Series {
     /// No run, or runs that are not as long as `x`.
     pub fn over_runs(name: impl Into<String>, x: &[f64], runs: ArrayView2<f64>) -> Result<Self> {
         if runs.ncols() != x.len() {
-            return Err(Error::argument(
-                "runs",
-                format!("{} points, as many as x", x.len()),
-                runs.ncols(),
-            ));
+            let expected = format!("{} points, as many as x", x.len());
+            return Err(Error::argument("runs", expected, runs.ncols()));
         }
         let mean = runs
             .mean_axis(ndarray::Axis(0))
@@ -79,16 +76,13 @@ impl Series {
     /// # Errors
     /// Not as many names as values, or an error of [`Series::over_runs`].
     pub fn family(names: &[String], x: &[f64], runs: &Array3<f64>) -> Result<Vec<Self>> {
-        if names.len() != runs.len_of(ndarray::Axis(0)) {
-            return Err(Error::argument(
-                "names",
-                format!("{}, one a curve", runs.len_of(ndarray::Axis(0))),
-                names.len(),
-            ));
+        let curves = runs.outer_iter();
+        if names.len() != curves.len() {
+            let expected = format!("{}, one a curve", curves.len());
+            return Err(Error::argument("names", expected, names.len()));
         }
-        names
-            .iter()
-            .zip(runs.outer_iter())
+        let curves = names.iter().zip(curves);
+        curves
             .map(|(name, runs)| Self::over_runs(name, x, runs))
             .collect()
     }
@@ -125,15 +119,8 @@ pub fn mean_std(values: &[f64]) -> (f64, f64) {
     if values.len() < 2 {
         return (mean, 0.);
     }
-    (
-        mean,
-        (values
-            .iter()
-            .map(|value| (value - mean).powi(2))
-            .sum::<f64>()
-            / (n - 1.))
-            .sqrt(),
-    )
+    let squares = values.iter().map(|value| (value - mean).powi(2));
+    (mean, (squares.sum::<f64>() / (n - 1.)).sqrt())
 }
 
 /// A chart of curves.
@@ -187,7 +174,7 @@ impl LineChart {
     ///
     /// # Errors
     /// No series, a series whose lengths differ, a number that is not finite, or one ≤ 0 on a
-    /// logarithmic axis.
+    /// logarithmic axis; a spread that reaches below one is cut there.
     pub fn figure(&self) -> Result<Figure> {
         let mut chart = self.clone();
         let (title, note) = (take(&mut chart.title), take(&mut chart.note));
@@ -209,19 +196,15 @@ impl LineChart {
     }
 
     fn x_axis(&self) -> Result<Axis> {
-        let values = self
-            .series
-            .iter()
-            .flat_map(|series| series.x.iter().copied());
+        let series = self.series.iter();
+        let values = series.flat_map(|series| series.x.iter().copied());
         Axis::spanning("x", self.x_scale, values, None)
     }
 
     /// What the y axis must reach.
     fn y_values(&self) -> impl Iterator<Item = f64> {
-        let values = self
-            .series
-            .iter()
-            .flat_map(|series| series.spread().reach(self.y_scale));
+        let spreads = self.series.iter().map(Series::spread);
+        let values = spreads.flat_map(|spread| spread.reach(self.y_scale));
         values.chain(self.reference.iter().map(|(_, value)| *value))
     }
 
@@ -258,18 +241,14 @@ impl Panel for LineChart {
     }
 
     fn names(&self) -> Vec<&str> {
-        self.series
-            .iter()
-            .map(|series| series.name.as_str())
-            .collect()
+        self.series.iter().map(|s| s.name.as_str()).collect()
     }
 
-    /// Axes, and each curve's first, last and extreme values.
+    /// Axes, and each curve's first and last values.
     fn words(&self) -> String {
-        let scale = if self.x_scale == AxisScale::Log {
-            " (logarithmic)"
-        } else {
-            ""
+        let scale = match self.x_scale {
+            AxisScale::Linear => "",
+            AxisScale::Log => " (logarithmic)",
         };
         let what = format!("{} against {}{scale}", self.y_label, self.x_label);
         let mut words = headed(&self.title, &what);
@@ -313,12 +292,10 @@ impl Panels {
         let named = names.into_iter().zip(styles);
         let alike = |c: &LineChart| c.y_label == first.y_label && c.y_scale == first.y_scale;
         let shared = self.charts.iter().all(alike);
-        let panel = |chart| {
-            Ok((
-                chart,
-                [LineChart::x_axis(chart)?, self.y_axis(chart, shared)?],
-            ))
+        let axes = |chart: &LineChart| -> Result<[Axis; 2]> {
+            Ok([chart.x_axis()?, self.y_axis(chart, shared)?])
         };
+        let panel = |chart| Ok((chart, axes(chart)?));
         let panels = self.charts.iter().map(panel).collect::<Result<Vec<_>>>()?;
         let left = largest(panels.iter().map(|(_, [_, y])| left_room(y)));
         let arrangement = Arrangement {

@@ -34,6 +34,7 @@ pub fn left_room(y: &Axis) -> f64 {
     y.label_width() + 8. + 16. + LABEL.size
 }
 
+/// A chart in the plane.
 pub struct Plane<'a>(ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>);
 
 impl<'a> Plane<'a> {
@@ -56,43 +57,35 @@ impl<'a> Plane<'a> {
             let room = f64::from(length) / UNITS + 2. * BEYOND;
             clean(&cut(name, LABEL.size, room))
         };
-        let (x_name, y_text) = (
-            name(x_name, width),
-            name(y_name.unwrap_or_default(), height),
-        );
+        let x_name = name(x_name, width);
+        let y_name = y_name.map(|y_name| name(y_name, height));
         // A mesh for each axis, since only the x axis is drawn as a line, with ticks.
         for horizontal in [false, true] {
             let mut mesh = self.0.configure_mesh();
-            mesh.label_style(text_style(TICK))
-                .axis_desc_style(text_style(LABEL));
-            mesh.bold_line_style(stroke(GRID, 1.))
-                .light_line_style(stroke(FAINT, 1.));
+            mesh.label_style(text_style(TICK));
+            mesh.axis_desc_style(text_style(LABEL));
+            mesh.bold_line_style(stroke(GRID, 1.));
+            mesh.light_line_style(stroke(FAINT, 1.));
             if horizontal {
-                mesh.disable_y_mesh()
-                    .disable_y_axis()
-                    .axis_style(stroke(MUTED, 1.));
+                mesh.disable_y_mesh().disable_y_axis();
+                mesh.axis_style(stroke(MUTED, 1.));
                 mesh.set_all_tick_mark_size(units(5.));
                 if !x_name.is_empty() {
                     mesh.x_desc(&x_name);
                 }
             } else {
-                mesh.disable_x_mesh()
-                    .disable_x_axis()
-                    .axis_style(TRANSPARENT);
+                mesh.disable_x_mesh().disable_x_axis();
+                mesh.axis_style(TRANSPARENT);
                 mesh.set_all_tick_mark_size(units(4.));
-                if y_name.is_none() {
-                    mesh.disable_y_axis();
-                } else if !y_text.is_empty() {
-                    mesh.y_desc(&y_text);
+                match y_name.as_deref() {
+                    None => _ = mesh.disable_y_axis(),
+                    Some("") => {}
+                    Some(y_name) => _ = mesh.y_desc(y_name),
                 }
             }
             mesh.draw().map_err(figure_error)?;
         }
         Ok(())
-    }
-
-    pub fn y_axis(&self) -> &Axis {
-        self.0.as_coord_spec().y_spec()
     }
 
     /// Draws any of plotters' series.
@@ -121,9 +114,8 @@ impl<'a> Plane<'a> {
         size: [f64; 2],
     ) -> Result<()> {
         let area = self.0.plotting_area();
-        points
-            .into_iter()
-            .try_for_each(|at| mark(area, &at, style, size))
+        let mut points = points.into_iter();
+        points.try_for_each(|at| mark(area, &at, style, size))
     }
 
     /// The region between two edges that share their x.

@@ -136,10 +136,8 @@ impl ScatterChart {
         let ranges: Vec<_> = columns.map(|column| ends(column.iter().copied())).collect();
         let widest = largest(ranges.iter().map(|(low, high)| high - low));
         let pad = if widest > 0. { 0.04 * widest } else { 0.5 };
-        let padded = ranges
-            .into_iter()
-            .map(|(low, high)| (low - pad, high + pad));
-        padded.collect()
+        let ranges = ranges.into_iter();
+        ranges.map(|(low, high)| (low - pad, high + pad)).collect()
     }
 
     /// A point's radius in pixels where the plot is `side` pixels wide: smaller where there are
@@ -267,11 +265,7 @@ impl ScatterPanels {
     pub fn figure(&self) -> Result<Figure> {
         self.charts.iter().try_for_each(ScatterChart::check)?;
         // The first of those with most classes.
-        let named = self
-            .charts
-            .iter()
-            .rev()
-            .max_by_key(|chart| chart.classes.len());
+        let named = self.charts.iter().rev().max_by_key(|c| c.classes.len());
         let Some(named) = named else {
             return Err(Error::argument("charts", "at least one chart", "empty"));
         };
@@ -284,13 +278,9 @@ impl ScatterPanels {
             }
         }
         let names = named.names().into_iter().enumerate();
-        let entries = names
-            .map(|(i, name)| (name, class_mark(i), Key::Dot))
-            .collect();
-        let planes = self
-            .charts
-            .iter()
-            .filter(|c| c.points.ncols() == 2 && !c.axes.is_empty());
+        let entries = names.map(|(at, name)| (name, class_mark(at), Key::Dot));
+        let plane = |chart: &&ScatterChart| chart.points.ncols() == 2 && !chart.axes.is_empty();
+        let planes = self.charts.iter().filter(plane);
         // The labels' room is known only once the plot's size is: a guess of the widest.
         let rooms = planes.map(|chart| Ok(left_room(&chart.plane([WIDEST; 2])?[1])));
         let left = largest(rooms.collect::<Result<Vec<f64>>>()?.into_iter());
@@ -309,7 +299,7 @@ impl ScatterPanels {
             gap,
             legend: Legend {
                 title: &named.legend,
-                entries,
+                entries: entries.collect(),
             },
         };
         arrangement.draw(
@@ -454,6 +444,16 @@ mod tests {
         let (across, up) = ((x.end - x.start) / 300., (y.end - y.start) / 200.);
         assert!((across / up - 1.).abs() < 1e-12, "{across} {up}");
         assert!(x.start < 0. && x.end > 10. && y.start < 0. && y.end > 1.);
+    }
+
+    #[test]
+    fn a_chart_without_classes_has_no_legend() {
+        let chart = ScatterChart {
+            classes: Vec::new(),
+            legend: "heading".into(),
+            ..plane()
+        };
+        assert!(!chart.figure().unwrap().svg.contains("heading"));
     }
 
     #[test]

@@ -64,9 +64,8 @@ impl<'a> Space<'a> {
         let (sin_e, cos_e) = elevation.to_radians().sin_cos();
         let extent = |direction: [f64; 3]| -> f64 {
             let sides = direction.iter().zip(ranges);
-            sides
-                .map(|(along, (low, high))| along.abs() * (high - low))
-                .sum()
+            let lengths = sides.map(|(along, (low, high))| along.abs() * (high - low));
+            lengths.sum()
         };
         let width = extent([sin_a, cos_a, 0.]);
         let height = extent([sin_e * cos_a, sin_e * sin_a, cos_e]);
@@ -91,9 +90,8 @@ impl<'a> Space<'a> {
             });
         let mut walls = chart.configure_axes();
         walls.axis_panel_style(TRANSPARENT);
-        walls
-            .bold_grid_style(stroke(MUTED, 0.8))
-            .light_grid_style(stroke(GRID, 0.8));
+        walls.bold_grid_style(stroke(MUTED, 0.8));
+        walls.light_grid_style(stroke(GRID, 0.8));
         walls.draw().map_err(figure_error)?;
         Ok(Self {
             chart,
@@ -131,22 +129,24 @@ impl<'a> Space<'a> {
             let (dx, dy) = (to.0 - from.0, to.1 - from.1);
             let length = dx.hypot(dy);
             // Away from the box, across the edge.
-            let (dx, dy) = if length > 0. {
-                (dx / length, dy / length)
-            } else {
-                (0., 1.)
+            let (dx, dy) = match length > 0. {
+                true => (dx / length, dy / length),
+                false => (0., 1.),
             };
             let mut write = |at: [f64; 3], distance: f64, text: &str, font| {
                 let (x, y) = self.place(at);
-                canvas.text(
-                    (x + distance * dx, y + distance * dy),
-                    text,
-                    font,
-                    Anchor::Middle,
-                )
+                let beside = (x + distance * dx, y + distance * dy);
+                canvas.text(beside, text, font, Anchor::Center)
             };
+            let mut last = (f64::NEG_INFINITY, 0.);
             for tick in ticks {
-                write(with(edge, axis, tick.value), 13., &tick.label, TICK)?;
+                let at = with(edge, axis, tick.value);
+                let (x, y) = self.place(at);
+                // Where the axis is short, numbers that would meet are left out.
+                if (x - last.0).hypot(y - last.1) > 22. {
+                    write(at, 13., &tick.label, TICK)?;
+                    last = (x, y);
+                }
             }
             write(edge, 31., name, LABEL)?;
         }
@@ -156,25 +156,17 @@ impl<'a> Space<'a> {
     /// The middle of the edge that carries the ticks of an axis: on the outline, at the bottom or,
     /// for the upright axis, at the left.
     fn edge(&self, axis: usize, middle: [f64; 3]) -> [f64; 3] {
-        // Of each pair of walls plotters draws the farther one.
-        let walls: [(f64, f64); 3] = std::array::from_fn(|k| {
-            let (low, high) = self.ranges[k];
-            let depth = |end: f64| {
-                let mut point = middle;
-                point[k] = end;
-                self.depth(point)
-            };
-            if depth(low) >= depth(high) {
-                (low, high)
-            } else {
-                (high, low)
-            }
-        });
+        // Of each pair of walls plotters draws the farther one, of equals that at the low end.
+        let end = |axis: usize, high: usize| [self.ranges[axis].0, self.ranges[axis].1][high];
+        let corner = |bits: usize| [0, 1, 2].map(|axis| end(axis, bits >> axis & 1));
+        let corners = (0..8).rev().map(corner);
+        let far = corners.max_by_key(|c| self.depth(*c)).unwrap_or(middle);
+        let near = [0, 1, 2].map(|axis| 2. * middle[axis] - far[axis]);
         // Edges between a far and a near wall are on the outline.
         let [a, b] = [(axis + 1) % 3, (axis + 2) % 3];
         let [first, second] = [(a, b), (b, a)].map(|(to_near, to_far)| {
             let mut edge = middle;
-            (edge[to_near], edge[to_far]) = (walls[to_near].1, walls[to_far].0);
+            (edge[to_near], edge[to_far]) = (near[to_near], far[to_far]);
             edge
         });
         let rank = |edge| {

@@ -41,9 +41,7 @@ impl<'s> Spread<'s> {
     pub fn reach(self, scale: AxisScale) -> impl Iterator<Item = f64> + 's {
         let edges = [self.low, self.high].map(|edge| self.values.iter().zip(edge));
         let edges = edges.into_iter().flatten();
-        self.values
-            .iter()
-            .copied()
-            .chain(edges.map(move |(v, edge)| scale.reach(*v, *edge)))
+        let edges = edges.map(move |(value, edge)| scale.reach(*value, *edge));
+        self.values.iter().copied().chain(edges)
     }
 }

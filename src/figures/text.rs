@@ -48,46 +48,39 @@ pub fn text_width(text: &str, size: f64) -> f64 {
 /// than a line.
 fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
+    let fits = |line: &str| text_width(line, size) <= width;
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
-                line.push(' ');
-                line.push_str(word);
-                continue;
-            }
-            _ => lines.push(String::new()),
-        }
-        let mut line = String::new();
-        for character in word.chars() {
-            line.push(character);
-            if line.chars().nth(1).is_some() && text_width(&line, size) > width {
-                line.pop();
-                lines.pop();
-                lines.push(std::mem::take(&mut line));
-                lines.push(String::new());
-                line.push(character);
+            Some(line) if fits(&format!("{line} {word}")) => *line = format!("{line} {word}"),
+            _ if fits(word) => lines.push(word.to_string()),
+            _ => {
+                let mut line = String::new();
+                for character in word.chars() {
+                    if !line.is_empty() && !fits(&format!("{line}{character}")) {
+                        lines.push(std::mem::take(&mut line));
+                    }
+                    line.push(character);
+                }
+                lines.push(line);
             }
         }
-        lines.pop();
-        lines.push(line);
     }
     lines
 }
 
 /// `text`, cut off with "…" where it is wider than `width` pixels.
 pub fn cut(text: &str, size: f64, width: f64) -> String {
-    let mut cut = text.to_string();
-    while !cut.is_empty() && text_width(&cut, size) > width {
-        let kept = cut.trim_end_matches('…').trim_end();
-        cut = kept
-            .char_indices()
-            .next_back()
-            .map_or(String::new(), |(last, _)| format!("{}…", &kept[..last]));
-        if cut == "…" {
+    if text_width(text, size) <= width {
+        return text.to_string();
+    }
+    let mut kept = String::new();
+    for character in text.chars() {
+        if text_width(&format!("{kept}{character}…"), size) > width {
             break;
         }
+        kept.push(character);
     }
-    cut
+    format!("{}…", kept.trim_end())
 }
 
 /// The largest of lengths; 0 of none.
@@ -120,11 +113,8 @@ impl Paragraph {
 
     /// The width of the widest line in pixels.
     pub fn width(&self) -> f64 {
-        largest(
-            self.lines
-                .iter()
-                .map(|line| text_width(line, self.font.size)),
-        )
+        let width = |line: &String| text_width(line, self.font.size);
+        largest(self.lines.iter().map(width))
     }
 }
 
