@@ -42,78 +42,19 @@
 //! for each form a line `EVCXR_BEGIN_CONTENT <MIME type>`, the content, and a line
 //! `EVCXR_END_CONTENT`.
 
+mod bundle;
 mod screen;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use bundle::PLAIN;
+pub use bundle::{Bundle, Show};
+pub use screen::VARIABLE;
 #[cfg(test)]
 pub(crate) use screen::testing::Written;
 pub(crate) use screen::{Kind, Screen};
-use serde_json::{Map, Value};
-
-/// The variable of the environment by which a kernel says that it listens: 1 if so.
-pub const VARIABLE: &str = "ISOPATH_KERNEL";
-
-const PLAIN: &str = "text/plain";
-
-/// What can be shown in a notebook.
-pub trait Show {
-    /// The content in all its forms.
-    fn bundle(&self) -> Bundle;
-}
-
-/// One content in several forms, by their MIME types.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Bundle {
-    /// The forms: MIME type and content, the richest first.
-    pub data: Vec<(String, String)>,
-    /// What Jupyter is told about them, by MIME type; empty as a rule.
-    pub metadata: Map<String, Value>,
-}
-
-impl Bundle {
-    /// Of these forms; one should be `text/plain`, which every program can show.
-    pub fn new<'a>(data: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let owned = |(mime, content): (&str, &str)| (mime.to_owned(), content.to_owned());
-        Self {
-            data: data.into_iter().map(owned).collect(),
-            metadata: Map::new(),
-        }
-    }
-
-    /// Of text alone.
-    pub fn text(text: &str) -> Self {
-        Self::new([(PLAIN, text)])
-    }
-
-    /// The form of a MIME type, if there is one.
-    pub fn get(&self, mime: &str) -> Option<&str> {
-        self.data
-            .iter()
-            .find(|(own, _)| own == mime)
-            .map(|(_, content)| content.as_str())
-    }
-}
-
-impl Show for str {
-    fn bundle(&self) -> Bundle {
-        Bundle::text(self)
-    }
-}
-
-impl Show for String {
-    fn bundle(&self) -> Bundle {
-        Bundle::text(self)
-    }
-}
-
-impl<T: Show + ?Sized> Show for &T {
-    fn bundle(&self) -> Bundle {
-        (**self).bundle()
-    }
-}
 
 /// HTML, shown as it is; its source where HTML cannot be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,6 +179,8 @@ impl fmt::Debug for Handle {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

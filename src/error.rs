@@ -51,12 +51,18 @@ pub enum Error {
         source: std::io::Error,
     },
     /// No source could bring a data set; `attempts` has one line a source.
-    #[error("{set} could not be fetched:\n  {}", attempts.join("\n  "))]
+    #[error(
+        "{set} could not be fetched:\n  {}\n  you can put its files, packed or not, into {}",
+        attempts.join("\n  "),
+        folder.display()
+    )]
     Fetch {
         /// The data set.
         set: &'static str,
         /// One line a source that was tried, with its reason.
         attempts: Vec<String>,
+        /// The data set's folder.
+        folder: PathBuf,
     },
     /// A tensor operation failed. Shown without candle's backtrace, which a notebook's kernel
     /// always asks for.

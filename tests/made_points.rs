@@ -60,6 +60,21 @@ fn linking_number(first: &[[f64; 3]], second: &[[f64; 3]]) -> f64 {
 }
 
 #[test]
+fn the_rings_are_labelled_data() -> Result<()> {
+    let mut rings = entangled_rings(&RingsParams {
+        points: 5,
+        ..RingsParams::default()
+    })?;
+    let data = rings.dataset()?;
+    assert_eq!(values(&data.inputs), values(&rings.points));
+    assert_eq!(data.of_class("ring A")?.len(), 3);
+    assert_eq!(data.of_class("ring 1")?.len(), 2);
+    rings.labels = rings.labels.narrow(0, 0, 4)?;
+    assert!(rings.dataset().is_err());
+    Ok(())
+}
+
+#[test]
 fn the_rings_are_linked_once() -> Result<()> {
     for (radii, noise, seed) in [
         ([1., 1.], 0.02, 0),

@@ -3,8 +3,8 @@
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::Pgd;
 use super::goal::Goal;
+use super::pgd::Pgd;
 use crate::checks;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};

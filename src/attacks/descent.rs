@@ -2,11 +2,11 @@
 
 use candle_core::{DType, Tensor};
 
-use super::Pgd;
 use super::ball::{Ball, unit_noise};
 use super::batches::Batch;
 use super::goal::Goal;
 use super::gradient::{gradient_of, zero_rows};
+use super::pgd::Pgd;
 use crate::error::Result;
 use crate::interrupt;
 use crate::models::Network;

@@ -3,14 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::adversarial::{self, Adversarial};
-use super::curve::{self, RobustAccuracy};
 use super::goal::{Goal, Norm};
-use super::{Attack, Bounds, Pgd};
-use crate::datasets::Dataset;
+use super::pgd::Pgd;
+use crate::checks::Bounds;
 use crate::error::Result;
 use crate::losses::Loss;
-use crate::models::Network;
 use crate::progress::Progress;
 
 /// The fast gradient sign method: [`Pgd`] with one full step of ε from the image,
@@ -82,7 +79,7 @@ impl Fgsm {
     }
 
     /// The same as PGD: one step. Its α is not read, since ε, the step of each attack, may be 0.
-    fn one_step(&self) -> Result<Pgd> {
+    pub(super) fn one_step(&self) -> Result<Pgd> {
         let Self {
             loss,
             norm,
@@ -103,24 +100,6 @@ impl Fgsm {
         };
         pgd.validate()?;
         Ok(pgd)
-    }
-}
-
-impl Attack for Fgsm {
-    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
-        adversarial::attack(
-            &self.one_step()?,
-            self.to_string(),
-            network,
-            data,
-            (eps, eps),
-        )
-    }
-
-    /// Takes one gradient a batch, since all radii share it.
-    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
-        let pairs: Vec<(f64, f64)> = eps.iter().map(|eps| (*eps, *eps)).collect();
-        curve::curve(&self.one_step()?, self.to_string(), network, data, &pairs)
     }
 }
 

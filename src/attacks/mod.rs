@@ -32,6 +32,7 @@
 //! threads that wait in a spin lock, behind one mutex.
 
 mod adversarial;
+mod attack;
 mod ball;
 mod batches;
 mod curve;
@@ -40,8 +41,10 @@ mod fgsm;
 mod goal;
 mod gradient;
 mod pgd;
+mod run;
 
 pub use adversarial::Adversarial;
+pub use attack::Attack;
 pub use curve::RobustAccuracy;
 pub use fgsm::Fgsm;
 pub use goal::{Goal, Norm};
@@ -49,34 +52,3 @@ pub use gradient::{GradientCosine, gradient, gradient_cosine};
 pub use pgd::Pgd;
 
 pub use crate::checks::Bounds;
-use crate::datasets::Dataset;
-use crate::error::Result;
-use crate::models::Network;
-
-/// An adversarial attack.
-pub trait Attack: Send + Sync {
-    /// Changes each image of `data` by at most `eps` to mislead the network, which is asked in
-    /// [evaluation mode](Network::frozen).
-    ///
-    /// # Shapes
-    /// Inputs (N, …) of floating-point numbers, as the network takes them; labels (N,) of u32, the
-    /// true ones.
-    ///
-    /// # Range
-    /// `eps` ≥ 0 in pixel units. Images must lie inside the attack's bounds; so does every iterate,
-    /// exactly. In the ball it is to the rounding of its arithmetic: half an ulp of x ± ε a pixel, in
-    /// L2 also d/2 ulps of ‖δ‖₂ for d pixels.
-    ///
-    /// # Errors
-    /// `eps` negative or not finite, a field of the attack out of its range, images or labels that do
-    /// not fit (empty batch, shapes, types, pixels outside the bounds, labels out of range), a
-    /// gradient that is missing or not finite.
-    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial>;
-
-    /// The accuracy under the attack in each ball of `eps`. Each point equals its own call of
-    /// [`Attack::attack`].
-    ///
-    /// # Errors
-    /// As [`Attack::attack`], or no `eps` at all.
-    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy>;
-}

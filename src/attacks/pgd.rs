@@ -3,14 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::adversarial::{self, Adversarial};
-use super::curve::{self, RobustAccuracy};
 use super::goal::{Goal, Norm};
-use super::{Attack, Bounds};
-use crate::datasets::Dataset;
+use crate::checks::Bounds;
 use crate::error::{Error, Result};
 use crate::losses::{CrossEntropy, Loss};
-use crate::models::Network;
 use crate::progress::Progress;
 
 /// Projected gradient descent in a ball around each image ([the loop](crate::attacks)): ten steps of
@@ -109,45 +105,6 @@ impl Pgd {
             return Err(Error::argument("restarts", expected, self.restarts));
         }
         self.bounds.map_or(Ok(()), |bounds| bounds.validate())
-    }
-
-    /// The accuracy under this attack in a ball of `eps` with each step size of `alphas` in place of
-    /// [`Pgd::alpha`] (*isometry* paper, figure 3B).
-    ///
-    /// The step sizes share start and first gradient; each point equals its own call of
-    /// [`Attack::attack`].
-    ///
-    /// # Errors
-    /// As [`Attack::attack`], or no `alphas` at all.
-    pub fn curve_over_alpha(
-        &self,
-        network: &dyn Network,
-        data: &Dataset,
-        eps: f64,
-        alphas: &[f64],
-    ) -> Result<RobustAccuracy> {
-        for alpha in alphas {
-            Self {
-                alpha: *alpha,
-                ..self.clone()
-            }
-            .validate()?;
-        }
-        let pairs: Vec<(f64, f64)> = alphas.iter().map(|alpha| (eps, *alpha)).collect();
-        curve::curve(self, self.to_string(), network, data, &pairs)
-    }
-}
-
-impl Attack for Pgd {
-    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
-        self.validate()?;
-        adversarial::attack(self, self.to_string(), network, data, (eps, self.alpha))
-    }
-
-    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
-        self.validate()?;
-        let pairs: Vec<(f64, f64)> = eps.iter().map(|eps| (*eps, self.alpha)).collect();
-        curve::curve(self, self.to_string(), network, data, &pairs)
     }
 }
 

@@ -18,14 +18,14 @@ use crate::error::{Error, Result};
 const PIXELS: usize = 32 * 32;
 const RECORD: usize = 1 + 3 * PIXELS;
 const RECORDS: usize = 10_000;
-const TRAIN: [&str; 5] = [
+pub(super) const TRAIN: [&str; 5] = [
     "data_batch_1.bin",
     "data_batch_2.bin",
     "data_batch_3.bin",
     "data_batch_4.bin",
     "data_batch_5.bin",
 ];
-const TEST: [&str; 1] = ["test_batch.bin"];
+pub(super) const TEST: [&str; 1] = ["test_batch.bin"];
 
 /// The pixels and the labels of a set's half: any number of batches, with labels below `classes`.
 pub(super) fn read(

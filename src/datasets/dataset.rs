@@ -68,18 +68,19 @@ impl Dataset {
                 got,
             ));
         }
-        let wide = labels.to_dtype(DType::I64)?;
+        // On the CPU, since not every device has every kernel for integers.
+        let wide = labels.to_device(&Device::Cpu)?.to_dtype(DType::I64)?;
         let least = wide.min_all()?.to_scalar::<i64>()?;
         let largest = wide.max_all()?.to_scalar::<i64>()?;
         if least < 0 || largest > LARGEST_LABEL {
             let wrong = if least < 0 { least } else { largest };
-            return Err(Error::argument(
-                "labels",
-                format!("from 0 to {LARGEST_LABEL}"),
-                wrong,
-            ));
+            let expected = format!("from 0 to {LARGEST_LABEL}");
+            return Err(Error::argument("labels", expected, wrong));
         }
-        let labels = wide.to_dtype(DType::U32)?;
+        let labels = match labels.dtype() {
+            DType::U32 => labels,
+            _ => wide.to_dtype(DType::U32)?.to_device(labels.device())?,
+        };
         let classes = largest + 1;
         let names = (0..classes).map(|class| class.to_string()).collect();
         Ok(Self {

@@ -80,32 +80,14 @@ const MNIST: Row = Row {
 
 const CIFAR10: Row = Row {
     name: "cifar10",
-    files: &[
-        batch(
-            "data_batch_1.bin",
-            "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
-        ),
-        batch(
-            "data_batch_2.bin",
-            "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
-        ),
-        batch(
-            "data_batch_3.bin",
-            "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
-        ),
-        batch(
-            "data_batch_4.bin",
-            "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
-        ),
-        batch(
-            "data_batch_5.bin",
-            "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
-        ),
-        batch(
-            "test_batch.bin",
-            "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
-        ),
-    ],
+    files: &batch_files([
+        "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+        "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+        "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+        "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+        "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+        "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+    ]),
     train_files: 5,
     image: [3, 32, 32],
     shape: &[3, 32, 32],
@@ -169,8 +151,18 @@ const fn idx_files(sha256: [&'static str; 4]) -> [DataFile; 4] {
     ]
 }
 
-const fn batch(name: &'static str, sha256: &'static str) -> DataFile {
-    file(name, 30_730_000, sha256)
+/// The six files of CIFAR-10, with their SHA-256.
+const fn batch_files(sha256: [&'static str; 6]) -> [DataFile; 6] {
+    let ([a, b, c, d, e], [test]) = (cifar::TRAIN, cifar::TEST);
+    let bytes = 30_730_000;
+    [
+        file(a, bytes, sha256[0]),
+        file(b, bytes, sha256[1]),
+        file(c, bytes, sha256[2]),
+        file(d, bytes, sha256[3]),
+        file(e, bytes, sha256[4]),
+        file(test, bytes, sha256[5]),
+    ]
 }
 
 const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> DataFile {

@@ -6,7 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Bundle, PLAIN, VARIABLE};
+use super::bundle::{Bundle, PLAIN};
+
+/// The variable of the environment by which a kernel says that it listens: 1 if so.
+pub const VARIABLE: &str = "ISOPATH_KERNEL";
 
 /// What a line of the protocol does.
 #[derive(Clone, Copy, Serialize)]

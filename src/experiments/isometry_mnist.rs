@@ -15,7 +15,8 @@ use candle_core::DType;
 use ndarray::{Array1, Array3, s};
 use serde::{Serialize, Serializer};
 
-use crate::attacks::{Attack as _, Bounds, Fgsm, Pgd};
+use crate::attacks::{Attack as _, Fgsm, Pgd};
+use crate::checks::Bounds;
 use crate::datasets::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::experiments::sweep::{Sweep, cases};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use serde_json::json;
 
-use crate::datasets::{Augmentation, Dataset};
+use crate::datasets::{Augmentation, Batches, Dataset};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::io::digest::{numbers, of_numbers};
@@ -203,8 +203,7 @@ fn run(
     params: &TrainParams,
     hear: &mut dyn FnMut(&Status),
 ) -> Result<History> {
-    let Dataset { inputs, labels, .. } = data;
-    let n = data.len();
+    let (n, labels) = (data.len(), &data.labels);
     if n == 0 || labels.dims() != [n] {
         let expected = format!("({n},), one for each of at least one input");
         return Err(Error::shape("train", "labels", expected, labels.dims()));
@@ -241,22 +240,27 @@ fn run(
     }
 
     parameters.begin_histories(vec![history.clone()]);
-    let batches = match params.last_batch {
-        LastBatch::Keep => n.div_ceil(params.batch_size),
-        LastBatch::Drop => (n / params.batch_size).max(1),
+    let rng = Rng::new(params.seed);
+    // One batch of all inputs keeps their order; else the order of an epoch is its own.
+    let shuffled = |epoch: usize| -> Result<Batches> {
+        let order = rng.stream(format!("epoch {epoch}"));
+        let batches = data.shuffled_batches(params.batch_size, order)?;
+        Ok(match params.last_batch {
+            LastBatch::Drop if n > params.batch_size => batches.drop_last(),
+            _ => batches,
+        })
     };
+    let batches = shuffled(0)?.len();
     // Inputs of an epoch.
     let all = n.min(batches * params.batch_size);
     let first = history.epochs.len();
     let begun = Instant::now();
-    let rng = Rng::new(params.seed);
     for epoch in first..params.epochs {
-        let order = order(&rng, epoch, n, params, inputs.device())?;
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
-        for batch in 0..batches {
+        for (batch, drawn) in shuffled(epoch)?.enumerate() {
             interrupt::check()?;
-            let drawn = take(data, order.as_ref(), batch, params)?;
+            let drawn = drawn?;
             let mut draws = rng.stream(format!("augmentation of epoch {epoch}, batch {batch}"));
             let x = params.augmentation.apply(&drawn.inputs, &mut draws)?;
             let drawn = data.part(x, drawn.labels);
@@ -310,10 +314,13 @@ fn run(
     }
     if let Some(average) = &average {
         average.apply(parameters)?;
-        let order = order(&rng, params.epochs, n, params, inputs.device())?;
-        for batch in 0..REFRESHING {
+        for (batch, drawn) in shuffled(params.epochs)?
+            .cycle()
+            .take(REFRESHING)
+            .enumerate()
+        {
             interrupt::check()?;
-            let drawn = take(data, order.as_ref(), batch % batches, params)?;
+            let drawn = drawn?;
             let mut draws = rng.stream(format!("augmentation of refreshing batch {batch}"));
             network.forward(&params.augmentation.apply(&drawn.inputs, &mut draws)?)?;
         }
@@ -334,41 +341,6 @@ pub(super) fn check_finite(parameters: &Parameters, epochs: usize) -> Result<()>
             Err(Error::argument("weights", expected, "NaN or ∞"))
         }
     }
-}
-
-/// A batch of an epoch.
-fn take(
-    data: &Dataset,
-    order: Option<&Tensor>,
-    batch: usize,
-    params: &TrainParams,
-) -> Result<Dataset> {
-    let Some(order) = order else {
-        return Ok(data.clone());
-    };
-    let start = batch * params.batch_size;
-    let rows = order.narrow(0, start, params.batch_size.min(order.elem_count() - start))?;
-    let picked = |tensor: &Tensor| tensor.index_select(&rows, 0);
-    Ok(data.part(picked(&data.inputs)?, picked(&data.labels)?))
-}
-
-/// The order of the images in an epoch; one batch of all images needs none.
-fn order(
-    rng: &Rng,
-    epoch: usize,
-    n: usize,
-    params: &TrainParams,
-    device: &Device,
-) -> Result<Option<Tensor>> {
-    if n <= params.batch_size {
-        return Ok(None);
-    }
-    let order = rng.stream(format!("epoch {epoch}")).permutation(n);
-    Ok(Some(Tensor::from_vec(
-        order.into_iter().map(|index| index as u32).collect(),
-        n,
-        device,
-    )?))
 }
 
 /// One step: the loss of a batch and its gradients, which `update` then follows, as

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use isopath::datasets::{self, DataFile, Set, fetch_from, missing};
+use isopath::datasets::{self, DataFile, Fetched, Set, fetch_from, missing};
 use isopath::{Error, Result};
 use tempfile::tempdir;
 
@@ -17,12 +17,12 @@ fn files() -> [DataFile; 2] {
 }
 
 /// Fetches without any source; the lines that are reported, or of the error.
-fn unpack(folder: &Path) -> (Result<Vec<(&'static str, String)>>, Vec<String>) {
+fn unpack(folder: &Path) -> (Result<Fetched>, Vec<String>) {
     let mut lines = Vec::new();
     let fetched = fetch_from("tiny", &files(), folder, &[], &mut |line| {
         lines.push(line.into())
     });
-    (fetched.map(|fetched| fetched.brought), lines)
+    (fetched, lines)
 }
 
 #[test]
@@ -35,8 +35,11 @@ fn gz_files_are_unpacked_and_verified_without_a_source() {
         !dir.path().join("a").exists(),
         "asking what is missing writes nothing"
     );
-    let (brought, lines) = unpack(dir.path());
-    assert_eq!(brought.unwrap(), [("a", "a.gz in its folder".to_string())]);
+    let (fetched, lines) = unpack(dir.path());
+    assert_eq!(
+        fetched.unwrap().brought,
+        [("a", "a.gz in its folder".to_string())]
+    );
     assert_eq!(fs::read(dir.path().join("a")).unwrap(), A);
     assert!(
         lines.contains(&"tiny: a: 14 bytes, SHA-256 right".to_string()),
@@ -56,8 +59,8 @@ fn a_tar_archive_is_unpacked_whatever_its_folders() {
         ];
         fs::write(dir.path().join("release.tar.gz"), tarball(&entries)).unwrap();
         assert_eq!(missing(&files(), dir.path()).unwrap(), []);
-        let (brought, _) = unpack(dir.path());
-        assert_eq!(brought.unwrap().len(), 2);
+        let (fetched, _) = unpack(dir.path());
+        assert_eq!(fetched.unwrap().brought.len(), 2);
         assert_eq!(fs::read(dir.path().join("b")).unwrap(), B);
         assert!(!dir.path().join("readme").exists());
     }
@@ -94,9 +97,9 @@ fn damaged_foreign_and_endless_archives_are_refused_with_a_line() {
         let dir = tempdir().unwrap();
         fs::write(dir.path().join(name), bytes).unwrap();
         assert_eq!(missing(&files(), dir.path()).unwrap().len(), 2);
-        let (brought, _) = unpack(dir.path());
-        let Err(Error::Fetch { attempts, .. }) = brought else {
-            panic!("{name}: {brought:?}")
+        let (fetched, _) = unpack(dir.path());
+        let Err(Error::Fetch { attempts, .. }) = fetched else {
+            panic!("{name}: {fetched:?}")
         };
         assert_eq!(attempts.len(), 1);
         assert!(attempts[0].contains(expected), "{}", attempts[0]);
@@ -109,8 +112,8 @@ fn damaged_foreign_and_endless_archives_are_refused_with_a_line() {
 fn other_archives_are_left_alone() {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("notes.gz"), b"no archive at all").unwrap();
-    let (brought, lines) = unpack(dir.path());
-    assert!(brought.is_err());
+    let (fetched, lines) = unpack(dir.path());
+    assert!(fetched.is_err());
     assert!(
         !lines.iter().any(|line| line.contains("notes")),
         "{lines:?}"

@@ -151,6 +151,7 @@ fn when_all_sources_fail_the_error_has_a_line_for_each_and_nothing_is_left() {
     let Error::Fetch {
         set: "tiny",
         ref attempts,
+        ..
     } = error
     else {
         panic!("{error}")
@@ -161,7 +162,10 @@ fn when_all_sources_fail_the_error_has_a_line_for_each_and_nothing_is_left() {
         attempts[1].starts_with("wrong: a: 14 bytes with SHA-256 ")
             && attempts[1].contains("; expected 14 bytes")
     );
-    assert_eq!(error.to_string().lines().count(), 3);
+    assert_eq!(error.to_string().lines().count(), 4);
+    let folder = dir.path().display();
+    let way_out = format!("\n  you can put its files, packed or not, into {folder}");
+    assert!(error.to_string().ends_with(&way_out), "{error}");
     assert_eq!(listing(dir.path()), BTreeMap::new());
 }
 

@@ -151,7 +151,11 @@ pub(crate) fn download(
     if missing.is_empty() {
         Ok(fetched)
     } else {
-        Err(Error::Fetch { set, attempts })
+        Err(Error::Fetch {
+            set,
+            attempts,
+            folder: folder.to_path_buf(),
+        })
     }
 }
 

@@ -1,0 +1,63 @@
+//! One content in several forms.
+
+use serde_json::{Map, Value};
+
+/// The form that every program can show.
+pub(super) const PLAIN: &str = "text/plain";
+
+/// What can be shown in a notebook.
+pub trait Show {
+    /// The content in all its forms.
+    fn bundle(&self) -> Bundle;
+}
+
+/// One content in several forms, by their MIME types.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bundle {
+    /// The forms: MIME type and content, the richest first.
+    pub data: Vec<(String, String)>,
+    /// What Jupyter is told about them, by MIME type; empty as a rule.
+    pub metadata: Map<String, Value>,
+}
+
+impl Bundle {
+    /// Of these forms; one should be `text/plain`, which every program can show.
+    pub fn new<'a>(data: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let owned = |(mime, content): (&str, &str)| (mime.to_owned(), content.to_owned());
+        Self {
+            data: data.into_iter().map(owned).collect(),
+            metadata: Map::new(),
+        }
+    }
+
+    /// Of text alone.
+    pub fn text(text: &str) -> Self {
+        Self::new([(PLAIN, text)])
+    }
+
+    /// The form of a MIME type, if there is one.
+    pub fn get(&self, mime: &str) -> Option<&str> {
+        self.data
+            .iter()
+            .find(|(own, _)| own == mime)
+            .map(|(_, content)| content.as_str())
+    }
+}
+
+impl Show for str {
+    fn bundle(&self) -> Bundle {
+        Bundle::text(self)
+    }
+}
+
+impl Show for String {
+    fn bundle(&self) -> Bundle {
+        Bundle::text(self)
+    }
+}
+
+impl<T: Show + ?Sized> Show for &T {
+    fn bundle(&self) -> Bundle {
+        (**self).bundle()
+    }
+}
