@@ -1,17 +1,17 @@
-//! Cross-entropy and the loss of locally isometric layers.
+//! Cross-entropy and the isometric loss.
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{CPU, assert_close, build, message, values, wave};
+use common::{CPU, assert_close, build, data, message, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::Manhattan;
 use isopath::losses::{
-    CrossEntropy, Lil, Loss, Partition, Representation, cross_entropies, cross_entropy,
+    CrossEntropy, IsometricLoss, Loss, Partition, cross_entropies, cross_entropy,
 };
-use isopath::models::{Mlp, Network, Parameters};
+use isopath::models::{Mlp, Model, Network, Representation};
 use isopath::ops;
 
 /// Labels of the six points below.
@@ -20,16 +20,16 @@ fn labels() -> Tensor {
 }
 
 /// The network of the PyTorch snippet below: its k-th weight is sin(k), sin(k + 1), …
-fn network() -> Result<(Mlp, Parameters)> {
-    let (mlp, parameters) = build(&[3, 4, 5, 3], 0, DType::F64)?;
-    let named = parameters.named();
+fn network() -> Result<Model<Mlp>> {
+    let mlp = build(&[3, 4, 5, 3], 0, DType::F64)?;
+    let named = mlp.parameters().named();
     for layer in 0..3 {
         for (part, name) in ["weight", "bias"].iter().enumerate() {
             let var = &named[&format!("layers.{layer}.{name}")];
             var.set(&wave(var.dims(), (2 * layer + part) as f64)?)?;
         }
     }
-    Ok((mlp, parameters))
+    Ok(mlp)
 }
 
 /// ```python
@@ -213,11 +213,11 @@ fn cross_entropy_of_huge_and_equal_logits() -> Result<()> {
 /// print(lil(4, t.tolist(), 1, 0.1), lil(4, [0] * 6, 0.5, 2), lil(5, t.tolist(), 1, 10), lil(2, [0] * 6, 1, 1))
 /// ```
 #[test]
-fn lil_is_that_of_pytorch() -> Result<()> {
+fn isometric_loss_is_that_of_pytorch() -> Result<()> {
     use Representation::{LastHidden, Logits, Stage};
-    let (mlp, parameters) = network()?;
+    let mlp = network()?;
     let x = Var::from_tensor(&wave(&[6, 3], 0.)?)?;
-    let weight = &parameters.named()["layers.0.weight"];
+    let weight = &mlp.parameters().named()["layers.0.weight"];
     let cases = [
         (
             LastHidden,
@@ -265,7 +265,7 @@ fn lil_is_that_of_pytorch() -> Result<()> {
             ],
         ),
         (
-            Stage(0),
+            Stage(1),
             Partition::Global,
             1.,
             1.,
@@ -281,14 +281,14 @@ fn lil_is_that_of_pytorch() -> Result<()> {
         ),
     ];
     for (representation, partition, alpha, beta, expected, [of_x, of_weight]) in cases {
-        let lil = Lil {
+        let isometric = IsometricLoss {
             alpha,
             beta,
             partition,
             representation,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
-        let loss = lil.loss(&mlp, &x, &labels())?;
+        let loss = isometric.loss(&mlp, &data(&x, &labels()))?;
         assert_close(&values(&loss), &[expected], 1e-13);
         let gradients = loss.backward()?;
         assert_close(&values(gradients.get(&x).unwrap())[..3], &of_x, 1e-13);
@@ -303,17 +303,18 @@ fn lil_is_that_of_pytorch() -> Result<()> {
 
 #[test]
 fn terms_add_up() -> Result<()> {
-    let (mlp, _) = network()?;
+    let mlp = network()?;
     let x = wave(&[6, 3], 0.)?;
+    let six = data(&x, &labels());
     let number = |t: &Tensor| t.to_scalar::<f64>();
-    let cross_entropy = number(&CrossEntropy.loss(&mlp, &x, &labels())?)?;
+    let cross_entropy = number(&CrossEntropy.loss(&mlp, &six)?)?;
     for beta in [0., 0.7] {
-        let lil = Lil {
+        let isometric_loss = IsometricLoss {
             alpha: 2.,
             beta,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
-        let terms = lil.terms(&mlp, &x, &labels())?;
+        let terms = isometric_loss.terms(&mlp, &six)?;
         let isometric = number(&terms.isometric.unwrap())?;
         assert!(isometric > 0.1);
         assert_close(
@@ -327,88 +328,87 @@ fn terms_add_up() -> Result<()> {
             1e-15,
         );
         assert_close(
-            &[number(&lil.loss(&mlp, &x, &labels())?)?],
+            &[number(&isometric_loss.loss(&mlp, &six)?)?],
             &[number(&terms.loss)?],
             0.,
         );
         assert_eq!(values(&terms.logits.unwrap()), values(&mlp.forward(&x)?));
     }
-    // No partition, no term; pictures count as their flattened rows; the metric matters.
-    let none = Lil {
+    // No partition, no term; pictures count as their flattened rows; the distance matters.
+    let none = IsometricLoss {
         partition: Partition::None,
         beta: 3.,
-        ..Lil::default()
+        ..IsometricLoss::default()
     };
-    assert_close(
-        &values(&none.loss(&mlp, &x, &labels())?),
-        &[cross_entropy],
-        1e-15,
-    );
-    let flat = number(&Lil::default().loss(&mlp, &x, &labels())?)?;
+    assert_close(&values(&none.loss(&mlp, &six)?), &[cross_entropy], 1e-15);
+    let flat = number(&IsometricLoss::default().loss(&mlp, &six)?)?;
     assert_eq!(
-        number(&Lil::default().loss(&mlp, &x.reshape((6, 1, 3))?, &labels())?)?,
+        number(&IsometricLoss::default().loss(&mlp, &six.reshaped(&[1, 3])?)?)?,
         flat
     );
-    let manhattan = Lil {
-        metric: Arc::new(Manhattan),
-        ..Lil::default()
+    let manhattan = IsometricLoss {
+        distance: Arc::new(Manhattan),
+        ..IsometricLoss::default()
     };
-    assert_ne!(number(&manhattan.loss(&mlp, &x, &labels())?)?, flat);
+    assert_ne!(number(&manhattan.loss(&mlp, &six)?)?, flat);
     // What a checkpoint compares.
-    assert_ne!(manhattan.describe(), Lil::default().describe());
+    assert_ne!(manhattan.describe(), IsometricLoss::default().describe());
     Ok(())
 }
 
 #[test]
 fn bad_arguments_are_refused() -> Result<()> {
-    let (mlp, _) = network()?;
-    let x = wave(&[6, 3], 0.)?;
-    let text = |lil: &Lil| message(lil.loss(&mlp, &x, &labels()));
+    let mlp = network()?;
+    let six = data(&wave(&[6, 3], 0.)?, &labels());
+    let text = |isometric_loss: &IsometricLoss| message(isometric_loss.loss(&mlp, &six));
     for beta in [-0.1, f64::NAN, f64::INFINITY] {
-        let lil = Lil {
+        let isometric_loss = IsometricLoss {
             beta,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
         assert_eq!(
-            text(&lil),
+            text(&isometric_loss),
             format!("beta is {beta}; expected a finite number ≥ 0")
         );
-        assert_eq!(message(lil.validate()), text(&lil));
+        assert_eq!(message(isometric_loss.validate()), text(&isometric_loss));
     }
     assert_eq!(
-        text(&Lil {
+        text(&IsometricLoss {
             alpha: -1.,
-            ..Lil::default()
+            ..IsometricLoss::default()
         }),
         "alpha is -1; expected a finite number ≥ 0"
     );
-    let lil = Lil {
-        representation: Representation::Stage(3),
-        ..Lil::default()
+    let isometric_loss = IsometricLoss {
+        representation: Representation::Stage(4),
+        ..IsometricLoss::default()
     };
     assert_eq!(
-        text(&lil),
-        "representation is Stage(3); expected an output of a network of 3 stages"
+        text(&isometric_loss),
+        "representation is Stage(4); expected a representation of a network of 3 stages"
     );
-    assert!(Representation::LastHidden.stage(1).is_err());
+    assert!(Representation::LastHidden.index(0).is_err());
+    // The inputs themselves are the last hidden representation of a network of one stage.
+    assert_eq!(Representation::LastHidden.index(1)?, 0);
 
-    let lil = Lil::default();
-    for loss in [&lil as &dyn Loss, &CrossEntropy] {
-        let with = |labels: &Tensor| message(loss.loss(&mlp, &x, labels));
+    let isometric_loss = IsometricLoss::default();
+    for loss in [&isometric_loss as &dyn Loss, &CrossEntropy] {
+        let with = |labels: &Tensor| message(loss.loss(&mlp, &data(&six.inputs, labels)));
         assert_eq!(
             with(&Tensor::new(&[0u32, 1, 0, 3, 1, 0], CPU)?),
             "label is 3; expected below 3, the number of classes"
         );
-        assert_eq!(
-            with(&Tensor::new(&[0u32, 1], CPU)?),
-            "loss: labels has shape [2]; expected (6,), one for each input"
+        let text = with(&Tensor::new(&[0u32, 1], CPU)?);
+        assert!(
+            text.ends_with("loss: labels has shape [2]; expected (6,), one for each input"),
+            "{text}"
         );
         assert_eq!(
             with(&Tensor::new(&[0i64; 6], CPU)?),
             "dtype of labels is I64; expected U32"
         );
         let none = Tensor::zeros((0, 3), DType::F64, CPU)?;
-        let text = message(loss.loss(&mlp, &none, &Tensor::zeros(0, DType::U32, CPU)?));
+        let text = message(loss.loss(&mlp, &data(&none, &Tensor::zeros(0, DType::U32, CPU)?)));
         assert!(text.contains("[0, 3]"), "{text}");
     }
     Ok(())
