@@ -9,7 +9,8 @@ use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::Manhattan;
 use isopath::losses::{
-    CrossEntropy, IsometricLoss, Loss, Partition, cross_entropies, cross_entropy,
+    CrossEntropy, IsometricLoss, LogitDifference, Loss, Partition, RescaledLogitDifference,
+    cross_entropies, cross_entropy,
 };
 use isopath::models::{Mlp, Model, Network, Representation};
 use isopath::ops;
@@ -411,5 +412,197 @@ fn bad_arguments_are_refused() -> Result<()> {
         let text = message(loss.loss(&mlp, &data(&none, &Tensor::zeros(0, DType::U32, CPU)?)));
         assert!(text.contains("[0, 3]"), "{text}");
     }
+    Ok(())
+}
+
+/// Answers with its input.
+#[derive(Clone)]
+struct Same;
+
+impl Network for Same {
+    fn stages(&self) -> usize {
+        1
+    }
+
+    fn stage(&self, _: usize, x: &Tensor) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+}
+
+/// A loss of the logits `z` themselves, and its gradient in them.
+fn of_logits(loss: &dyn Loss, z: &Tensor, labels: &[u32]) -> Result<(f64, Vec<f64>)> {
+    let z = Var::from_tensor(z)?;
+    let value = loss.loss(&Same, &data(&z, &Tensor::new(labels, CPU)?))?;
+    let gradient = values(value.backward()?.get(&z).unwrap());
+    Ok((values(&value)[0], gradient))
+}
+
+/// The second loss is auto-attack's (`autoattack/autopgd_base.py`, `dlr_loss`).
+///
+/// ```python
+/// import torch, torch.nn.functional as F                          # 2.15.0
+/// torch.set_default_dtype(torch.float64)
+/// def wave(*shape, start): return torch.sin(torch.arange(torch.Size(shape).numel()) + start).reshape(shape)
+/// def difference(x, y):
+///     truth = F.one_hot(y, x.shape[1]).bool()
+///     return x.masked_fill(truth, -torch.inf).amax(1) - x[truth]
+/// def dlr_loss(x, y):
+///     x_sorted, ind_sorted = x.sort(dim=1)
+///     ind = (ind_sorted[:, -1] == y).float()
+///     return -(x[torch.arange(x.shape[0]), y] - x_sorted[:, -2] * ind - x_sorted[:, -1] * (1. - ind)) / (
+///         x_sorted[:, -1] - x_sorted[:, -3] + 1e-12)
+/// for loss in (difference, dlr_loss):
+///     x = (3 * wave(4, 5, start=1)).requires_grad_()
+///     mean = loss(x, torch.tensor([2, 0, 3, 4])).mean()
+///     mean.backward()
+///     print(mean.item(), x.grad.tolist())
+/// ```
+#[test]
+fn logit_differences_are_those_of_pytorch_and_auto_attack() -> Result<()> {
+    let z = (wave(&[4, 5], 1.)? * 3.)?;
+    let of_difference = [
+        [0., 0.25, -0.25, 0., 0.],
+        [-0.25, 0., 0.25, 0., 0.],
+        [0., 0., 0., -0.25, 0.25],
+        [0., 0., 0., 0.25, -0.25],
+    ];
+    let of_ratio = [
+        [0., 4.708733403191445e-14, -4.708733403191445e-14, 0., 0.],
+        [
+            -0.14436519953827612,
+            0.,
+            -0.1729496964447765,
+            0.3173148959830526,
+            0.,
+        ],
+        [
+            0.,
+            0.,
+            -0.08715356977206705,
+            -0.0589324107887398,
+            0.14608598056080685,
+        ],
+        [
+            -0.044096643147981916,
+            0.,
+            0.,
+            0.06939537223602243,
+            -0.02529872908804052,
+        ],
+    ];
+    let losses: [(&dyn Loss, f64, _); 2] = [
+        (&LogitDifference, 0.70017270523927, of_difference),
+        (&RescaledLogitDifference, 0.49149242187326525, of_ratio),
+    ];
+    for (loss, value, gradient) in losses {
+        let (found, of_found) = of_logits(loss, &z, &[2, 0, 3, 4])?;
+        assert_close(&[found], &[value], 1e-14);
+        assert_close(&of_found, gradient.as_flattened(), 1e-14);
+    }
+    Ok(())
+}
+
+/// No two of these logits are nearer than 0.1, so that a step of 1e-5 changes no order; the error is
+/// h² times a third derivative of size one, and 1e-16/h.
+#[test]
+fn gradients_of_logit_differences_are_difference_quotients() -> Result<()> {
+    let (h, z, labels) = (1e-5, (wave(&[3, 4], 2.)? * 2.)?, [1, 3, 0]);
+    for loss in [&LogitDifference as &dyn Loss, &RescaledLogitDifference] {
+        let (_, gradient) = of_logits(loss, &z, &labels)?;
+        for (index, gradient) in gradient.iter().enumerate() {
+            let beside = |step: f64| -> Result<f64> {
+                let mut numbers = values(&z);
+                numbers[index] += step;
+                let moved = Tensor::from_vec(numbers, z.shape(), CPU)?;
+                Ok(of_logits(loss, &moved, &labels)?.0)
+            };
+            let quotient = (beside(h)? - beside(-h)?) / (2. * h);
+            assert!(
+                (gradient - quotient).abs() < 1e-8,
+                "{index}: {gradient}, {quotient}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn logit_differences_do_not_see_a_shift_and_the_rescaled_one_no_factor() -> Result<()> {
+    let (z, labels) = ((wave(&[5, 4], 1.)? * 3.)?, [0, 1, 2, 3, 0]);
+    let value = |loss: &dyn Loss, z: &Tensor| -> Result<f64> { Ok(of_logits(loss, z, &labels)?.0) };
+    let (difference, ratio) = (
+        value(&LogitDifference, &z)?,
+        value(&RescaledLogitDifference, &z)?,
+    );
+    let shifted = (&z + 7.5)?;
+    assert_close(&[value(&LogitDifference, &shifted)?], &[difference], 1e-13);
+    assert_close(
+        &[value(&RescaledLogitDifference, &shifted)?],
+        &[ratio],
+        1e-11,
+    );
+    for factor in [1e-3, 40., 1e6] {
+        let scaled = (&z * factor)?;
+        // The floor of 1e-12 under the denominator is what is left.
+        assert_close(&[value(&RescaledLogitDifference, &scaled)?], &[ratio], 1e-8);
+        assert_close(
+            &[value(&LogitDifference, &scaled)? / factor],
+            &[difference],
+            1e-12,
+        );
+    }
+    // Their gradient does not vanish where that of the cross-entropy is 0.
+    let sure = Tensor::new(&[[200f32, 0., -3.]], CPU)?;
+    let largest = |loss: &dyn Loss| -> Result<f64> {
+        let gradient = of_logits(loss, &sure, &[0])?.1;
+        Ok(gradient.iter().fold(0., |largest, g| g.abs().max(largest)))
+    };
+    assert_eq!(largest(&CrossEntropy)?, 0.);
+    assert_eq!(largest(&LogitDifference)?, 1.);
+    assert!(largest(&RescaledLogitDifference)? > 1e-5);
+    Ok(())
+}
+
+/// A mean over thousands, whose sum f16 cannot hold.
+#[test]
+fn logit_differences_of_thousands_are_right_in_half_precision() -> Result<()> {
+    let row = Tensor::new(&[[3f32, 1., -2.]], CPU)?;
+    let many = row.repeat((8_192, 1))?;
+    let labels = vec![0u32; 8_192];
+    for loss in [&LogitDifference as &dyn Loss, &RescaledLogitDifference] {
+        let (expected, _) = of_logits(loss, &row, &[0])?;
+        for dtype in [DType::F16, DType::BF16] {
+            let (found, _) = of_logits(loss, &many.to_dtype(dtype)?, &labels)?;
+            assert!((found - expected).abs() < 2e-3, "{dtype:?}: {found}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn bad_logits_for_differences_are_refused() -> Result<()> {
+    let refused = |loss: &dyn Loss, shape: &[usize], labels: &[u32]| -> Result<String> {
+        let z = wave(shape, 0.)?;
+        Ok(message(
+            loss.loss(&Same, &data(&z, &Tensor::new(labels, CPU)?)),
+        ))
+    };
+    let one =
+        "logit difference: logits has shape [2, 1]; expected (N, classes), at least 2 classes";
+    for loss in [&LogitDifference as &dyn Loss, &RescaledLogitDifference] {
+        assert_eq!(refused(loss, &[2, 1], &[0, 0])?, one);
+        assert_eq!(
+            refused(loss, &[2, 3], &[0, 3])?,
+            "label is 3; expected below 3, the number of classes"
+        );
+        assert_eq!(
+            refused(loss, &[2, 3], &[0])?,
+            "logit difference: labels has shape [1]; expected (2,), one for each input"
+        );
+    }
+    assert_eq!(
+        refused(&RescaledLogitDifference, &[2, 2], &[0, 1])?,
+        "logit difference: logits has shape [2, 2]; expected (N, classes), at least 3 classes"
+    );
     Ok(())
 }

@@ -675,3 +675,25 @@ fn networks_can_be_shared() {
     shared::<Adam>();
     shared::<Model<Mlp>>();
 }
+
+/// Logits whose sum in f16 is ∞ − ∞ in some orders, and those of which one is ∞: numbers all.
+#[test]
+fn huge_logits_are_scored_and_a_hole_is_seen() -> Result<()> {
+    let huge = [[6e4f32, -6e4, -6e4], [-6e4, -6e4, 6e4], [6e4, 6e4, 5e4]];
+    let huge = Tensor::new(&huge, CPU)?.repeat((100, 1))?;
+    for dtype in [DType::F16, DType::BF16, DType::F32] {
+        let answers = metrics::predictions(&Same, &huge.to_dtype(dtype)?)?;
+        assert_eq!(answers.to_vec1::<u32>()?, [0, 2, 0].repeat(100));
+    }
+    let infinite = Tensor::new(&[[f32::INFINITY, f32::NEG_INFINITY, 0.]], CPU)?;
+    let answers = metrics::predictions(&Same, &infinite)?;
+    assert_eq!(answers.to_vec1::<u32>()?, [0]);
+    for dtype in [DType::F16, DType::F32] {
+        let hole = Tensor::new(&[[0f32, 1., f32::NAN]], CPU)?.to_dtype(dtype)?;
+        assert_eq!(
+            message(metrics::predictions(&Same, &hole)),
+            "logits is NaN; expected numbers"
+        );
+    }
+    Ok(())
+}
