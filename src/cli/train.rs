@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use isopath::candle::DType;
-use isopath::datasets::{self, Images, Set};
-use isopath::device;
+use isopath::datasets::{self, Set, Split};
 use isopath::experiments::cifar10::{self, Initial, Method, Phase};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
 use isopath::io::{digest, files};
 use isopath::models::Parameters;
+use isopath::progress::Progress;
 use isopath::scale::Scale;
-use isopath::training::{self, History};
+use isopath::training::History;
 use serde::Serialize;
 
 use super::{Failure, Result, data};
@@ -99,20 +99,13 @@ pub fn train(what: What) -> Result<()> {
 }
 
 fn network(arguments: Network) -> Result<()> {
-    let settings = settings(&arguments)?;
+    let mut settings = settings(&arguments)?;
     let (images, name, out) = (images()?, settings.name(), arguments.out);
-    let run = begin(&settings, &name, &out);
-    let device = device::best();
-    let trained = cifar10::run(
-        &images,
-        &settings,
-        &device,
-        Some(&run),
-        &mut training::printer("train   "),
-    )?;
+    settings.checkpoint = Some(begin(&settings, &name, &out));
+    let trained = cifar10::run(&images, &settings)?;
     let score = Score::TestAccuracy(trained.test_accuracy);
     end(
-        &trained.parameters,
+        trained.network.parameters(),
         &settings,
         trained.history,
         score,
@@ -157,6 +150,8 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         },
         label_smoothing: of_scale.label_smoothing,
         seed: arguments.seed.unwrap_or(of_scale.seed),
+        checkpoint: None,
+        progress: Progress::from(LINE),
     })
 }
 
@@ -185,33 +180,22 @@ fn decoder(arguments: Decoder) -> Result<()> {
         ))
     })?;
     let of_scale = decoders::Settings::of(arguments.scale, space)?;
-    let settings = decoders::Settings {
+    let mut settings = decoders::Settings {
         filters: arguments.filters.unwrap_or(of_scale.filters),
         epochs: arguments.epochs.unwrap_or(of_scale.epochs),
         seed: arguments.seed.unwrap_or(of_scale.seed),
+        progress: Progress::from(LINE),
         ..of_scale
     };
-    let carried = || cifar10::carried(&settings.network.name());
-    let device = device::best();
-    let network = cifar10::load(
-        &settings.network,
-        &arguments.weights.unwrap_or_else(carried),
-        &device,
-    )?;
+    let carried = || cifar10::checkpoint(&settings.network.name());
+    let weights = arguments.weights.unwrap_or_else(carried);
+    let network = cifar10::load(&settings.network, &weights)?;
     let (images, name, out) = (images()?, settings.name(), arguments.out);
-    let run = begin(&settings, &name, &out);
-    let mut printer = training::printer("train   ");
-    let trained = decoders::run(
-        &network,
-        &images,
-        &settings,
-        &device,
-        Some(&run),
-        &mut printer,
-    )?;
+    settings.checkpoint = Some(begin(&settings, &name, &out));
+    let trained = decoders::run(&network, &images, &settings)?;
     let score = Score::TestError(trained.test_error);
     end(
-        &trained.parameters,
+        trained.decoder.parameters(),
         &settings,
         trained.history,
         score,
@@ -219,9 +203,12 @@ fn decoder(arguments: Decoder) -> Result<()> {
     )
 }
 
-fn images() -> Result<Images> {
+/// The name of the line that shows how far a training has come.
+const LINE: &str = "train   ";
+
+fn images() -> Result<Split> {
     data::bring(Set::Cifar10)?;
-    Ok(datasets::cifar10::load(&datasets::root())?)
+    Ok(datasets::load(Set::Cifar10, &datasets::root())?)
 }
 
 /// The file of the run.

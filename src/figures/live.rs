@@ -167,7 +167,7 @@ impl Drop for LiveLoss {
 mod tests {
     use super::*;
 
-    fn at(epoch: usize, batch: usize, loss: f64, isometric: Option<f64>) -> Progress {
+    fn at(epoch: usize, batch: usize, loss: f64, isometric: Option<f64>) -> Status {
         let means = Epoch {
             loss,
             cross_entropy: isometric,
@@ -175,7 +175,7 @@ mod tests {
             accuracy: None,
             seconds: 1.,
         };
-        Progress {
+        Status {
             epoch,
             epochs: 900,
             batch,

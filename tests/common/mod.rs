@@ -1,22 +1,54 @@
 //! What several tests share.
 #![allow(dead_code)]
 
+use std::path::Path;
+use std::sync::Arc;
+
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor, Var};
-use isopath::models::{Activation, Mlp, Parameters};
-use isopath::rng::Rng;
+use isopath::datasets::Dataset;
+use isopath::models::{Activation, Mlp, Model, Parameters, Weights};
+use isopath::training::{Observer, Status};
 
 pub const CPU: &Device = &Device::Cpu;
 
-/// A seeded tanh network and its weights.
-pub fn build(sizes: &[usize], seed: u64, dtype: DType) -> Result<(Mlp, Parameters)> {
-    let parameters = Parameters::new();
-    let mlp = Mlp::new(
-        sizes,
-        Activation::Tanh,
-        parameters.builder(&Rng::new(seed), dtype, CPU),
-    )?;
-    Ok((mlp, parameters))
+/// A seeded tanh network.
+pub fn build(sizes: &[usize], seed: u64, dtype: DType) -> Result<Model<Mlp>> {
+    let sizes = sizes.to_vec();
+    Model::on(seed, dtype, CPU, move |vb| {
+        Mlp::new(&sizes, Activation::Tanh, vb)
+    })
+}
+
+/// Labelled inputs as they are, unchecked.
+pub fn data(inputs: &Tensor, labels: &Tensor) -> Dataset {
+    Dataset {
+        inputs: inputs.clone(),
+        labels: labels.clone(),
+        classes: Arc::default(),
+    }
+}
+
+/// Takes over the weights of a file.
+pub fn load(parameters: &Parameters, path: impl AsRef<Path>) -> Result<()> {
+    parameters.set_weights(&Weights::read(path)?)
+}
+
+/// All weights as numbers, in the order of their names.
+pub fn weights(parameters: &Parameters) -> Vec<f64> {
+    parameters
+        .vars()
+        .iter()
+        .flat_map(|var| values(var))
+        .collect()
+}
+
+/// Tells `hear` of a training.
+pub fn observer(hear: impl Fn(&Status) + Clone + Send + Sync + 'static) -> Option<Observer> {
+    Some(Observer::new(move || {
+        let hear = hear.clone();
+        move |status: &Status| hear(status)
+    }))
 }
 
 /// sin(start), sin(start + 1), … in f64, as `torch.sin(torch.arange(n) + start).reshape(shape)`.
