@@ -34,6 +34,8 @@ pub mod table;
 use std::fmt;
 use std::path::Path;
 
+pub(crate) use drawn::{drawn, image_size};
+
 pub use bars::{BarChart, BarSeries, BarStyle};
 pub use filmstrip::{Filmstrip, Strip};
 pub use histogram::{HistogramChart, HistogramPanels, Sample};
