@@ -37,6 +37,8 @@ mod spread;
 pub mod table;
 mod text;
 
+pub(crate) use drawn::{drawn, image_size};
+
 pub use bars::{BarChart, BarSeries, BarStyle};
 pub use figure::Figure;
 pub use filmstrip::{Filmstrip, Strip};
