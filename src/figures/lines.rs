@@ -16,7 +16,6 @@ use super::sheet::MARGIN;
 use super::spread::Spread;
 use super::text::largest;
 use crate::error::{Error, Result};
-use crate::statistics::mean_std;
 
 /// The least height of a panel's plot.
 const PLOT_HEIGHT: f64 = 250.;
@@ -323,6 +322,7 @@ impl Panels {
 mod tests {
     use super::super::testing::{assert_well_formed, sample, texts};
     use super::*;
+    use crate::statistics::mean_std;
 
     fn chart() -> LineChart {
         let x: Vec<f64> = (0..20)
