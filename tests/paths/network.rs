@@ -1,26 +1,22 @@
 //! Bands on networks, against PyTorch.
 
 use isopath::Result;
-use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
-use isopath::models::{Activation, Mlp, Network, Parameters};
+use isopath::checks::Bounds;
+use isopath::models::{Activation, Mlp, Model, Network, Representation};
 use isopath::paths::{
     AutoNebParams, Energy, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Spacing, Stop,
     Verdict, auto_neb, linear, neb,
 };
-use isopath::rng::Rng;
 
 use crate::common::{CPU, assert_close, values, with_threads};
 use crate::fixtures::{Torch, bits, torch};
 
 /// The network of the fixture.
 fn network(fixture: &Torch, dtype: DType) -> Result<Mlp> {
-    let parameters = Parameters::new();
-    let mlp = Mlp::new(
-        &[6, 12, 8, 3],
-        Activation::Tanh,
-        parameters.builder(&Rng::new(0), dtype, CPU),
-    )?;
+    let build = |vb| Mlp::new(&[6, 12, 8, 3], Activation::Tanh, vb);
+    let mlp = Model::on(0, dtype, CPU, build)?;
+    let parameters = mlp.parameters();
     for (layer, (weight, bias)) in fixture.weights.iter().enumerate() {
         for (name, numbers) in [("weight", weight), ("bias", bias)] {
             let var = &parameters.named()[&format!("layers.{layer}.{name}")];
@@ -59,7 +55,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
         for batch_size in [1, 3, 16] {
             let energy = NetworkEnergy {
                 batch_size,
-                ..NetworkEnergy::new(&network, stage, &TARGETS)
+                ..NetworkEnergy::new(&network, Representation::Stage(stage), &TARGETS)?
             };
             let (found, gradient) = energy.values_and_gradients(&points, &EACH)?;
             assert_close(&found.energy, energies, 1e-13);
@@ -82,7 +78,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
 fn gradients_agree_with_finite_differences() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
-    let energy = NetworkEnergy::new(&network, 0, &TARGETS);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &TARGETS)?;
     let points = Tensor::from_vec(fixture.points.clone(), (10, 6), CPU)?;
     let gradient = values(&energy.values_and_gradients(&points, &EACH)?.1);
     let h = 1e-5;
@@ -121,7 +117,7 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
     let (starts, ends) = pairs(&fixture, DType::F64)?;
-    let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     for (name, optimizer) in [
         ("adam", Optimizer::Adam { step_size: 0.02 }),
         (
@@ -154,7 +150,7 @@ fn connect(
 ) -> Result<Vec<NebInfo>> {
     let (starts, ends) = pairs(fixture, dtype)?;
     neb(
-        &NetworkEnergy::new(network, 0, &fixture.targets),
+        &NetworkEnergy::new(network, Representation::Input, &fixture.targets)?,
         &starts,
         &ends,
         params,
@@ -296,7 +292,7 @@ fn bounded_paths_stay_inside() -> Result<()> {
         min: number(all.min_all()?)?,
         max: number(all.max_all()?)?,
     };
-    let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     // Large steps, so that free paths leave the box.
     let params = NebParams {
         optimizer: Optimizer::Adam { step_size: 0.5 },

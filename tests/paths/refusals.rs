@@ -1,24 +1,33 @@
 //! Bad input: one line that names the value and what was expected.
 
 use isopath::Result;
-use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
-use isopath::models::{Network, Parameters, ResNet, ResNetParams};
+use isopath::checks::Bounds;
+use isopath::models::{Network, Representation};
 use isopath::paths::{
     AutoNebParams, Cycle, Energy, MullerBrown, NebParams, NetworkEnergy, Optimizer, Spacing, Stop,
     Values, auto_neb, linear, neb, relax,
 };
-use isopath::rng::Rng;
 
 use crate::common::{CPU, build, message};
 use crate::fixtures::{hill, points};
 
-/// In training mode.
-fn resnet() -> Result<ResNet> {
-    ResNet::new(
-        ResNetParams::cifar10(18, 2)?,
-        Parameters::new().builder(&Rng::new(0), DType::F32, CPU),
-    )
+/// A network without an evaluation mode.
+#[derive(Clone)]
+struct AlwaysTraining;
+
+impl Network for AlwaysTraining {
+    fn stages(&self) -> usize {
+        1
+    }
+
+    fn stage(&self, _: usize, x: &Tensor) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+
+    fn is_training(&self) -> bool {
+        true
+    }
 }
 
 fn ends() -> (Tensor, Tensor) {
@@ -290,12 +299,13 @@ fn networks_and_classes() -> Result<()> {
     let points = Tensor::new(&[[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, 0.9, 0.4]], CPU)?;
     let own = network.forward(&points)?.argmax(1)?.to_vec1::<u32>()?[0];
     let (start, end) = (points.narrow(0, 0, 1)?, points.narrow(0, 1, 1)?);
-    let with = |stage, classes: &[u32], batch_size| {
-        let energy = NetworkEnergy {
+    let with = |index, classes: &[u32], batch_size| {
+        let energy = NetworkEnergy::new(&network, Representation::Stage(index), classes);
+        let energy = energy.map(|energy| NetworkEnergy {
             batch_size,
-            ..NetworkEnergy::new(&network, stage, classes)
-        };
-        message(neb(&energy, &start, &end, &NebParams::default()))
+            ..energy
+        });
+        message(energy.and_then(|energy| neb(&energy, &start, &end, &NebParams::default())))
     };
     assert_eq!(
         with(0, &[3], 16),
@@ -303,22 +313,20 @@ fn networks_and_classes() -> Result<()> {
     );
     assert_eq!(with(0, &[], 16), "classes is 0; expected one for each pair");
     assert_eq!(with(0, &[own], 0), "batch_size is 0; expected at least 1");
-    let training = resnet()?;
-    let images = points
-        .reshape((2, 1, 2, 2))?
-        .broadcast_as((2, 3, 2, 2))?
-        .to_dtype(DType::F32)?;
-    let energy = NetworkEnergy::new(&training, 0, &[0]);
-    assert_eq!(
-        message(neb(
-            &energy,
-            &images.narrow(0, 0, 1)?,
-            &images.narrow(0, 1, 1)?,
-            &NebParams::default()
-        )),
-        "network is in training mode; expected one in evaluation mode, as freeze() gives it"
+    // Without an evaluation mode, what it says to a point depends on the points beside it.
+    let training = message(NetworkEnergy::new(
+        &AlwaysTraining,
+        Representation::Input,
+        &[0],
+    ));
+    assert!(
+        training.starts_with("network is in training mode; expected"),
+        "{training}"
     );
-    assert_eq!(with(3, &[own], 16), "stage is 3; expected at most 2");
+    assert_eq!(
+        with(3, &[own], 16),
+        "representation is Stage(3); expected a representation of a network of 2 stages"
+    );
     assert_eq!(
         with(1, &[own], 16),
         "mlp: x has shape [10, 4]; expected (N, 5)"
