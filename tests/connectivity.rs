@@ -54,7 +54,8 @@ fn hidden() -> ConnectParams {
 }
 
 fn points(points: &[[f32; 2]], labels: &[u32]) -> Result<Dataset> {
-    let data = Dataset::new(Tensor::new(points, CPU)?, Tensor::new(labels, CPU)?)?;
+    let inputs = Tensor::from_vec(points.concat(), (points.len(), 2), CPU)?;
+    let data = Dataset::new(inputs, Tensor::new(labels, CPU)?)?;
     data.with_classes(["outside", "inside"])
 }
 
