@@ -3,12 +3,13 @@
 
 mod common;
 
-use common::{CPU, assert_close, data, message, observer, values, wave};
+use common::{CPU, assert_close, data, message, observer, values, wave, weights};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::datasets::{Augmentation, Dataset};
 use isopath::losses::{CrossEntropy, LabelSmoothing, Loss, cross_entropy};
-use isopath::models::{Model, Network, ResNet, ResNetParams};
+use isopath::metrics::accuracy;
+use isopath::models::{Model, Network, Parameters, ResNet, ResNetParams};
 use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::training::{
@@ -149,7 +150,7 @@ impl Network for Scaled {
 fn label_smoothing_is_that_of_pytorch() -> Result<()> {
     let z = Var::from_tensor(&wave(&[3, 4], 0.)?)?;
     let labels = Tensor::new(&[2u32, 0, 3], CPU)?;
-    let batch = data(&z, &labels);
+    let batch = data(z.as_tensor(), &labels);
     let terms = LabelSmoothing { smoothing: 0.3 }.terms(&Scaled, &batch)?;
     assert_close(&values(&terms.loss), &[3.430214467875609], 1e-14);
     let expected = [
@@ -298,7 +299,6 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
     let params = |checkpoint: Option<&str>| TrainParams {
         epochs: 6,
         batch_size: 20,
-        progress: Progress::Hidden,
         optimizer: Optimizer::Sgd(sgd),
         schedule: Schedule::ONE_CYCLE,
         augmentation: Augmentation {
@@ -306,6 +306,7 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
             flip: true,
         },
         checkpoint: checkpoint.map(|name| folder.path().join(name)),
+        progress: Progress::Hidden,
         ..TrainParams::default()
     };
     let run = |params: &TrainParams, stop: Option<usize>| -> Result<Vec<f64>> {
@@ -327,12 +328,7 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
             Ok(history) => assert_eq!(history?.epochs.len(), 6),
             Err(_) => assert!(stop.is_some()),
         }
-        Ok(network
-            .parameters()
-            .vars()
-            .iter()
-            .flat_map(|var| values(var))
-            .collect())
+        Ok(weights(network.parameters()))
     };
     let whole = run(&params(None), None)?;
     run(&params(Some("run")), Some(3))?;
@@ -341,8 +337,7 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
     let refused = |change: &dyn Fn(&mut TrainParams)| -> Result<String> {
         let mut params = params(Some("run"));
         change(&mut params);
-        let network = tiny()?;
-        Ok(message(train(&network, &images, &CrossEntropy, &params)))
+        Ok(message(train(&tiny()?, &images, &CrossEntropy, &params)))
     };
     assert!(refused(&|params| params.epochs = 9)?.contains("schedule is"));
     assert!(refused(&|params| params.augmentation.flip = false)?.contains("augmentation is"));
@@ -363,7 +358,6 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
         let params = TrainParams {
             epochs,
             batch_size,
-            progress: Progress::Hidden,
             optimizer: SgdParams {
                 learning_rate: 0.05,
                 ..SgdParams::default()
@@ -371,15 +365,15 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
             .into(),
             average,
             checkpoint: checkpoint.map(|name| folder.path().join(name)),
+            progress: Progress::Hidden,
             ..TrainParams::default()
         };
         train(&network, &images, &CrossEntropy, &params)?;
         Ok(network)
     };
     let named = |network: &Model<ResNet>| -> Vec<(String, Vec<f64>)> {
-        network
-            .parameters()
-            .named()
+        let named = network.parameters().named();
+        named
             .iter()
             .map(|(name, var)| (name.clone(), values(var)))
             .collect()
@@ -442,7 +436,7 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
 #[test]
 fn a_residual_network_learns() -> Result<()> {
     let images = halves()?;
-    let (network, parameters) = tiny()?;
+    let network = tiny()?;
     for optimizer in [
         Optimizer::Sgd(SgdParams::default()),
         AdamParams {
@@ -455,10 +449,11 @@ fn a_residual_network_learns() -> Result<()> {
             epochs: 20,
             batch_size: 16,
             optimizer,
+            progress: Progress::Hidden,
             ..TrainParams::default()
         };
         train(&network, &images, &CrossEntropy, &params)?;
-        let accuracy = isopath::metrics::accuracy(&network.freeze()?, &images, &labels, 48)?;
+        let accuracy = accuracy(&network, &images)?;
         assert!(accuracy > 0.9, "{accuracy} with {optimizer:?}");
     }
     Ok(())
