@@ -94,6 +94,17 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
         parameters
     }
 
+    /// The seeds, each once.
+    pub fn seeds(&self) -> Vec<u64> {
+        let mut seeds: Vec<u64> = Vec::new();
+        for run in &self.runs {
+            if !seeds.contains(&run.seed) {
+                seeds.push(run.seed);
+            }
+        }
+        seeds
+    }
+
     /// The results at one parameter, seed by seed.
     pub fn at(&self, parameter: &P) -> Vec<&T> {
         let own = self.runs.iter().filter(|run| run.parameter == *parameter);
