@@ -113,7 +113,7 @@ pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn save_networks(networks: &Networks, folder: &Path) -> Result<()> {
+pub fn save_networks(networks: &Networks, folder: impl AsRef<Path>) -> Result<()> {
     let name = |beta: &f64, seed| format!("beta_{beta}_seed_{seed}");
-    networks.save(folder, |trained| &trained.network, name)
+    networks.save(folder.as_ref(), |trained| &trained.network, name)
 }

@@ -58,8 +58,11 @@ pub fn stretch(
     if jacobians == 0 {
         return Err(Error::argument("jacobians", "at least 1", jacobians));
     }
+    let bar = settings.progress.bar("stretch");
+    let bar = bar.of(networks.runs.len(), "networks");
     let measured = in_parallel(&networks.runs, |run| {
         let result = one(&run.result, data, settings, jacobians)?;
+        bar.add(1.);
         Ok(Run {
             parameter: run.parameter,
             seed: run.seed,
