@@ -7,11 +7,11 @@ use common::message;
 use isopath::Result;
 use isopath::datasets::{RingsParams, TorusParams};
 use isopath::losses::Partition;
-use isopath::models::Gradient;
-use isopath::progress::Bar;
+use isopath::progress::Progress;
 use isopath::scale::Scale;
 use isopath::{Error, experiments::isometry_rings as rings, experiments::isometry_torus as torus};
 use serde_json::Value;
+use torus::Gradient;
 
 fn json(results: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(results).map_err(|error| Error::argument("results", "JSON", error))
@@ -45,6 +45,7 @@ fn few_rings() -> rings::Settings {
         seeds: vec![2, 7],
         epochs: 600,
         learning_rate: 3e-3,
+        progress: Progress::Hidden,
         ..rings::Settings::of(Scale::Quick)
     }
 }
@@ -52,10 +53,9 @@ fn few_rings() -> rings::Settings {
 #[test]
 fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<()> {
     let settings = few_rings();
-    let networks = rings::train_networks(&settings, &Bar::hidden())?;
-    let order: Vec<_> = networks
-        .iter()
-        .flatten()
+    let networks = rings::train_networks(&settings)?;
+    let runs = networks.runs.iter().map(|run| &run.result);
+    let order: Vec<_> = runs
         .map(|trained| (trained.mapping, trained.seed))
         .collect();
     let mappings = [Partition::None, Partition::Local, Partition::Global];
@@ -68,8 +68,8 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
     );
     for seed in [2, 7] {
         let (none, local) = (
-            rings::pick(&networks, Partition::None, seed)?,
-            rings::pick(&networks, Partition::Local, seed)?,
+            networks.get(&Partition::None, seed)?,
+            networks.get(&Partition::Local, seed)?,
         );
         assert_eq!((none.accuracy, local.accuracy), (1., 1.));
         for (none, local) in none.shape.iter().zip(&local.shape) {
@@ -84,12 +84,11 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         }
         assert_eq!(local.representation()?.dims(), [120, 20]);
     }
-    assert!(rings::pick(&networks, Partition::Local, 3).is_err());
-    let stresses = rings::ring_values(&networks[2], |ring| ring.stress);
-    assert_eq!(
-        (stresses.len(), stresses[3]),
-        (4, networks[2][1].shape[1].stress)
-    );
+    assert!(networks.get(&Partition::Local, 3).is_err());
+    let stresses = networks.ring_values(&Partition::Global, |ring| ring.stress);
+    let last = networks.get(&Partition::Global, 7)?;
+    assert_eq!((stresses.len(), stresses[3]), (4, last.shape[1].stress));
+    assert_rings_are_shown(&networks)?;
 
     let mut numbers = json(&rings::Results::new(Scale::Quick, &settings, &networks))?;
     let run = &numbers["runs"][3];
@@ -111,18 +110,16 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         (&run["mapping"], &run["seed"]),
         (&Value::from("local"), &Value::from(7))
     );
+    let local = networks.get(&Partition::Local, 7)?;
     assert_eq!(
         run["stress"],
-        serde_json::json!([
-            networks[1][1].shape[0].stress,
-            networks[1][1].shape[1].stress
-        ])
+        serde_json::json!([local.shape[0].stress, local.shape[1].stress])
     );
     let quantiles = &run["found_distances"][1];
     assert_eq!(quantiles.as_array().map(Vec::len), Some(21));
     assert!(quantiles[10].as_f64() > quantiles[9].as_f64() && quantiles[20].as_f64() < Some(2.5));
     assert_eq!(without_times(&mut numbers), 7);
-    let again = rings::train_networks(&settings, &Bar::hidden())?;
+    let again = rings::train_networks(&settings)?;
     let mut again = json(&rings::Results::new(Scale::Quick, &settings, &again))?;
     without_times(&mut again);
     assert_eq!(numbers, again);
@@ -133,16 +130,60 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
     Ok(())
 }
 
+fn assert_rings_are_shown(networks: &rings::Networks) -> Result<()> {
+    let table = networks.table();
+    let local = networks.at(&Partition::Local);
+    let kept = local.iter().flat_map(|trained| &trained.shape);
+    let kept = kept.filter(|ring| ring.loop_kept).count();
+    let row = &table.rows[1];
+    assert_eq!(
+        (row[0].as_str(), &row[5]),
+        ("local", &format!("{kept} of 4"))
+    );
+    assert!(row[1].starts_with("1.0000 ± "), "{row:?}");
+
+    let losses = networks.losses();
+    let titles = losses.charts.iter().map(|chart| chart.title.as_str());
+    assert_eq!(
+        titles.collect::<Vec<_>>(),
+        ["isometry: none", "isometry: local", "isometry: global"]
+    );
+    let history = &networks.get(&Partition::Local, 2)?.history;
+    let last = history.epochs.last().and_then(|epoch| epoch.isometric);
+    assert_eq!(losses.charts[1].series[1].mean.last().copied(), last);
+    losses.figure()?;
+
+    let layouts = networks.layouts()?;
+    assert_eq!(layouts.charts[2].title, "global isometry");
+    assert_eq!(layouts.charts[2].points.dim(), (120, 2));
+    assert!(layouts.figure()?.alt.contains("ring A 60, ring B 60"));
+
+    let distances = networks.distances(&[Partition::None, Partition::Local])?;
+    let names = distances.charts[2].samples.iter();
+    assert_eq!(
+        names.map(|sample| sample.name.as_str()).collect::<Vec<_>>(),
+        [
+            "before",
+            "after, cross-entropy alone",
+            "after, local isometry"
+        ]
+    );
+    // 60 points of ring B.
+    assert_eq!(distances.charts[2].title, "ring B");
+    assert_eq!(distances.charts[2].samples[2].values.len(), 60 * 59 / 2);
+    distances.figure()?;
+    Ok(())
+}
+
 #[test]
 fn bad_settings_of_the_rings_are_refused() {
-    let refused =
-        |settings: rings::Settings| message(rings::train_networks(&settings, &Bar::hidden()));
+    let refused = |settings: rings::Settings| message(rings::train_networks(&settings));
     assert_eq!(
         refused(rings::Settings {
             seeds: vec![],
             ..few_rings()
         }),
-        "mappings and seeds is 3 and 0; expected at least one each"
+        "parameters and seeds is 3 and 0; expected at least one of each"
     );
     assert_eq!(
         refused(rings::Settings {
@@ -202,6 +243,7 @@ fn small_torus() -> torus::Settings {
         through_seeds: vec![4],
         epochs: 2_000,
         learning_rate: 2e-3,
+        progress: Progress::Hidden,
         ..torus::Settings::of(Scale::Quick)
     }
 }
@@ -209,20 +251,21 @@ fn small_torus() -> torus::Settings {
 #[test]
 fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()> {
     let settings = small_torus();
-    let stacks = torus::train_stacks(&settings, &Bar::hidden())?;
+    let stacks = torus::train_stacks(&settings)?;
     let order: Vec<_> = stacks
+        .runs
         .iter()
-        .map(|trained| (trained.gradient, trained.seed))
+        .map(|run| (run.result.gradient, run.seed))
         .collect();
     assert_eq!(
         order,
         [
-            (Gradient::Cut, 1),
-            (Gradient::Cut, 4),
+            (Gradient::Stopped, 1),
+            (Gradient::Stopped, 4),
             (Gradient::Through, 4)
         ]
     );
-    for trained in &stacks {
+    for trained in stacks.runs.iter().map(|run| &run.result) {
         let regions: Vec<usize> = trained.levels.iter().map(|level| level.regions).collect();
         assert_eq!(regions, [2, 4, 8]);
         for level in &trained.levels {
@@ -237,13 +280,21 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
         // The coarsest layer gets the points themselves.
         assert_eq!(trained.levels[0].stress, trained.levels[0].stress_of_layer);
     }
-    assert!(torus::pick(&stacks, Gradient::Through, 1).is_err());
-    let finest = torus::level_values(&stacks, Gradient::Cut, 2, |shape| shape.stress);
+    assert!(stacks.get(&Gradient::Through, 1).is_err());
+    let stress = |trained: &torus::Trained| trained.levels[2].stress;
+    let finest = stacks.level_values(Gradient::Stopped, 2, |shape| shape.stress);
     assert_eq!(
         finest,
-        [stacks[0].levels[2].stress, stacks[1].levels[2].stress]
+        [1, 4].map(|seed| stacks
+            .get(&Gradient::Stopped, seed)
+            .map_or(f64::NAN, stress))
     );
-    assert!(torus::level_values(&stacks, Gradient::Cut, 3, |shape| shape.stress).is_empty());
+    assert!(
+        stacks
+            .level_values(Gradient::Stopped, 3, |shape| shape.stress)
+            .is_empty()
+    );
+    assert_stacks_are_shown(&settings, &stacks)?;
 
     let mut numbers = json(&torus::Results::new(Scale::Quick, &settings, &stacks)?)?;
     let level = [
@@ -282,7 +333,7 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
     let mut again = json(&torus::Results::new(
         Scale::Quick,
         &settings,
-        &torus::train_stacks(&settings, &Bar::hidden())?,
+        &torus::train_stacks(&settings)?,
     )?)?;
     without_times(&mut again);
     assert_eq!(numbers, again);
@@ -293,16 +344,54 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
     Ok(())
 }
 
+fn assert_stacks_are_shown(settings: &torus::Settings, stacks: &torus::Stacks) -> Result<()> {
+    let table = stacks.table(Gradient::Through);
+    assert_eq!(table.caption, "Gradient let through, seeds [4]");
+    let through = stacks.get(&Gradient::Through, 4)?;
+    assert_eq!(
+        (table.rows[2][0].as_str(), &table.rows[2][2]),
+        ("8", &format!("{:.4}", through.levels[2].stress))
+    );
+
+    let losses = through.losses();
+    let titles = losses.charts.iter().map(|chart| chart.title.as_str());
+    assert_eq!(
+        titles.collect::<Vec<_>>(),
+        ["2 regions", "4 regions", "8 regions"]
+    );
+    losses.figure()?;
+    let layouts = through.layouts()?;
+    assert_eq!(layouts.charts[2].points.dim(), (128, 2));
+    assert!(
+        layouts
+            .figure()?
+            .alt
+            .contains("layer 3: 128 points in the plane")
+    );
+    let panels = settings.data(4)?.panels()?;
+    assert_eq!(panels.charts[1].title, "4 regions");
+    panels.figure()?;
+
+    let norms = torus::gradient_norms(settings, 4)?;
+    let table = norms.table();
+    assert_eq!(table.columns[1..], ["layer 1", "layer 2", "layer 3"]);
+    let row = &table.rows[4];
+    assert_eq!(
+        (row[0].as_str(), &row[1]),
+        ("through, L2", &format!("{:.1e}", norms.through[1][0]))
+    );
+    Ok(())
+}
+
 #[test]
 fn bad_settings_of_the_torus_are_refused() {
-    let refused =
-        |settings: torus::Settings| message(torus::train_stacks(&settings, &Bar::hidden()));
+    let refused = |settings: torus::Settings| message(torus::train_stacks(&settings));
     assert_eq!(
         refused(torus::Settings {
             seeds: vec![],
             ..small_torus()
         }),
-        "seeds is empty; expected at least one"
+        "parameters and seeds is 1 and 0; expected at least one of each"
     );
     let crossing = TorusParams {
         regions: vec![2, 3],
