@@ -103,7 +103,9 @@ fn isometric_loss(network: &Model<Mlp>, settings: &Settings, data: &Dataset) -> 
 /// No β, no seed, or an error of [`train_network`].
 pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
     let cases = cases(&settings.betas, &settings.seeds)?;
-    let words = |trained: &Trained| format!("test accuracy {:.4}", trained.test_accuracy);
+    let words = |beta: &f64, trained: &Trained| {
+        format!("β = {beta}: test accuracy {:.4}", trained.test_accuracy)
+    };
     Sweep::train(&cases, &settings.progress, words, |beta, seed, hear| {
         train_network(data, settings, *beta, seed, hear)
     })

@@ -96,7 +96,9 @@ pub fn train_network(
 /// No mapping, no seed, or an error of [`train_network`].
 pub fn train_networks(settings: &Settings) -> Result<Networks> {
     let cases = cases(&settings.mappings, &settings.seeds)?;
-    let words = |trained: &Trained| format!("accuracy {:.4}", trained.accuracy);
+    let words = |mapping: &Partition, trained: &Trained| {
+        format!("isometry {mapping}: accuracy {:.4}", trained.accuracy)
+    };
     Sweep::train(&cases, &settings.progress, words, |mapping, seed, hear| {
         train_network(settings, *mapping, seed, hear)
     })

@@ -74,12 +74,13 @@ pub fn train_stacks(settings: &Settings) -> Result<Stacks> {
             .iter()
             .map(|seed| (Gradient::Through, *seed)),
     );
-    let words = |trained: &Trained| {
+    let words = |gradient: &Gradient, trained: &Trained| {
         let accuracies = trained
             .levels
             .iter()
             .map(|level| format!("{:.4}", level.accuracy));
-        format!("accuracies {}", accuracies.collect::<Vec<_>>().join(", "))
+        let accuracies = accuracies.collect::<Vec<_>>().join(", ");
+        format!("gradient {gradient}: accuracies {accuracies}")
     };
     Sweep::train(&all, &settings.progress, words, |gradient, seed, hear| {
         train_one(settings, *gradient, seed, hear)
