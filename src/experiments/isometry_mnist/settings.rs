@@ -20,7 +20,7 @@ pub struct Settings {
     /// 100 (section 2.2), in training and under attack, since the isometric loss couples the
     /// samples of a batch.
     pub batch_size: usize,
-    /// Of Adam; the paper gives none, 1e-3 is the usual one.
+    /// Adam's; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
     /// What is kept isometric: the last hidden layer.
     pub representation: Representation,

@@ -19,7 +19,7 @@ use crate::training::in_parallel;
 pub struct Stretch {
     /// The weight of the isometric loss.
     pub beta: f64,
-    /// Of its initial weights.
+    /// Decided its initial weights.
     pub seed: u64,
     /// d(Φ(x), Φ(y)) / d(x, y) of images within a class.
     pub within: Ratio,
