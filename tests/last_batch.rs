@@ -96,12 +96,15 @@ fn params(last_batch: LastBatch) -> TrainParams {
     }
 }
 
+/// The batches done and those of the epoch, at the end of every epoch.
+type Ends = Vec<(usize, usize)>;
+
 /// Trains, and gives the batches done and the batches of the epoch at every report that ended one.
 fn ends<N: Network + 'static>(
     model: &Model<N>,
     data: &Dataset,
     last_batch: LastBatch,
-) -> Result<(History, Vec<(usize, usize)>)> {
+) -> Result<(History, Ends)> {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let heard = ends.clone();
     let params = TrainParams {
@@ -167,7 +170,7 @@ fn a_dropped_last_batch_leaves_the_others() -> Result<()> {
 #[test]
 fn a_network_without_normalisation_trains_on_a_last_batch_of_one() -> Result<()> {
     let data = points(31)?;
-    let trained = |last_batch: LastBatch| -> Result<(Vec<f64>, Vec<(usize, usize)>)> {
+    let trained = |last_batch: LastBatch| -> Result<(Vec<f64>, Ends)> {
         let model = build(&[2, 8, 2], 1, DType::F32)?;
         let (_, ends) = ends(&model, &data, last_batch)?;
         Ok((weights(model.parameters()), ends))

@@ -206,7 +206,12 @@ fn run(
     let (n, labels) = (data.len(), &data.labels);
     if n == 0 {
         let expected = "(N, …), N at least 1";
-        return Err(Error::shape("train", "inputs", expected, data.inputs.dims()));
+        return Err(Error::shape(
+            "train",
+            "inputs",
+            expected,
+            data.inputs.dims(),
+        ));
     }
     if labels.dims() != [n] {
         let expected = format!("({n},), one for each input");
