@@ -96,15 +96,12 @@ fn params(last_batch: LastBatch) -> TrainParams {
     }
 }
 
-/// The batches done and those of the epoch, at the end of every epoch.
-type Ends = Vec<(usize, usize)>;
-
 /// Trains, and gives the batches done and the batches of the epoch at every report that ended one.
 fn ends<N: Network + 'static>(
     model: &Model<N>,
     data: &Dataset,
     last_batch: LastBatch,
-) -> Result<(History, Ends)> {
+) -> Result<(History, Vec<(usize, usize)>)> {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let heard = ends.clone();
     let params = TrainParams {
@@ -167,10 +164,13 @@ fn a_dropped_last_batch_leaves_the_others() -> Result<()> {
     Ok(())
 }
 
+/// The weights after a training, and how far each epoch's status says it came.
+type Trained = (Vec<f64>, Vec<(usize, usize)>);
+
 #[test]
 fn a_network_without_normalisation_trains_on_a_last_batch_of_one() -> Result<()> {
     let data = points(31)?;
-    let trained = |last_batch: LastBatch| -> Result<(Vec<f64>, Ends)> {
+    let trained = |last_batch: LastBatch| -> Result<Trained> {
         let model = build(&[2, 8, 2], 1, DType::F32)?;
         let (_, ends) = ends(&model, &data, last_batch)?;
         Ok((weights(model.parameters()), ends))

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{AxisScale, Figure, LineChart, Series};
+use super::figure::Figure;
+use super::lines::{AxisScale, LineChart, Series};
 use crate::display::{Handle, Kind, Screen, Show as _};
 use crate::error::Result;
 use crate::progress::Pace;
