@@ -10,6 +10,7 @@ use candle_core::{D, DType, Tensor};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::checks;
 use crate::datasets::Dataset;
 use crate::embedding::{distances_from, others_by_distance, points};
 use crate::error::{Error, Result};
@@ -39,9 +40,10 @@ pub fn classes(logits: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`classes`], or a logit that is NaN.
 pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
-    let sum = logits.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-    if sum.is_nan() {
-        return Err(Error::argument("logits", "numbers", sum));
+    // Each by itself: a sum of huge ones might be ∞ − ∞.
+    let holes = logits.ne(logits)?.to_dtype(DType::F64)?.sum_all()?;
+    if holes.to_scalar::<f64>()? > 0. {
+        return Err(Error::argument("logits", "numbers", f64::NAN));
     }
     classes(logits)
 }
@@ -93,8 +95,25 @@ pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`predictions`], or labels that are not (N,) of u32.
 pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
-    let answers = predictions(network, &data.inputs)?;
-    let n = answers.elem_count();
+    accuracy_of(&predictions(network, &data.inputs)?, data)
+}
+
+/// The share of `data` whose label is the class in `answers`, [`predictions`] (N,) of a network: in
+/// [0, 1].
+///
+/// # Errors
+/// Answers or labels that are not (N,) of u32.
+pub fn accuracy_of(answers: &Tensor, data: &Dataset) -> Result<f64> {
+    let n = data.len();
+    if answers.dims() != [n] || answers.dtype() != DType::U32 {
+        let expected = format!("({n},) of U32, one for each input");
+        return Err(Error::shape(
+            "accuracy",
+            "answers",
+            expected,
+            answers.dims(),
+        ));
+    }
     let labels = &data.labels;
     if labels.dims() != [n] || labels.dtype() != DType::U32 {
         let expected = format!("({n},) of U32, one for each input");
@@ -106,6 +125,29 @@ pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
         .sum_all()?
         .to_scalar::<f64>()?;
     Ok(correct / n as f64)
+}
+
+/// The inputs that `network` gives the class their label names.
+///
+/// # Errors
+/// As [`accuracy`], or there are none.
+pub fn correctly_classified(network: &dyn Network, data: &Dataset) -> Result<Dataset> {
+    let answers = predictions(network, &data.inputs)?.to_vec1::<u32>()?;
+    let labels = checks::labels("correctly_classified", &data.labels, data.len(), None)?;
+    let rows: Vec<usize> = (0..data.len())
+        .filter(|row| answers[*row] == labels[*row])
+        .collect();
+    match rows.is_empty() {
+        true => {
+            let expected = "one that gives at least one input its label";
+            Err(Error::argument(
+                "network",
+                expected,
+                "wrong about all of them",
+            ))
+        }
+        false => data.select(&rows),
+    }
 }
 
 /// What a network says to one input.

@@ -19,6 +19,7 @@ pub use crate::datasets::{self, Dataset, RingsParams, Split, TorusParams};
 pub use crate::device;
 pub use crate::display::display;
 pub use crate::experiments::Sweep;
+pub use crate::experiments::connectivity::{ConnectParams, choose_pairs, connect, connectivity};
 pub use crate::figures;
 pub use crate::io::results;
 pub use crate::lipschitz;
@@ -26,7 +27,7 @@ pub use crate::losses::{
     CrossEntropy, IsometricLoss, LabelSmoothing, LogitDifference, Loss, Partition,
     RescaledLogitDifference,
 };
-pub use crate::metrics::{accuracy, predictions, probabilities};
+pub use crate::metrics::{accuracy, correctly_classified, predictions, probabilities};
 pub use crate::models::{
     Activation, Enlarged, Mlp, Model, Network, Normalised, Representation, ResNet, ResNetParams,
     Weights, pretrained,

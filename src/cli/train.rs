@@ -1,17 +1,17 @@
-//! `train`: trains the networks whose weights the notebooks carry.
+//! `train`: trains the networks whose weights the notebooks load.
 
 use std::path::{Path, PathBuf};
 
 use isopath::candle::DType;
-use isopath::datasets::{self, Images, Set};
-use isopath::device;
-use isopath::experiments::cifar10::{self, Initial, Method, Phase};
+use isopath::datasets::{self, Set, Split};
+use isopath::experiments::cifar10::{self, InitialWeights, OptimizerKind, Phase};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
 use isopath::io::{digest, files};
-use isopath::models::Parameters;
+use isopath::models::{Parameters, pretrained};
+use isopath::progress::Progress;
 use isopath::scale::Scale;
-use isopath::training::{self, History};
+use isopath::training::History;
 use serde::Serialize;
 
 use super::{Failure, Result, data};
@@ -26,7 +26,7 @@ pub enum What {
     Decoder(Decoder),
 }
 
-/// What can be said about a network's training; what is not said is as at the scale.
+/// The settings of a network's training; those that are not given are the scale's.
 #[derive(clap::Args)]
 pub struct Network {
     /// quick, default or paper: the whole ResNet-50 on 224×224 pixels, from ImageNet's weights
@@ -62,12 +62,12 @@ pub struct Network {
     out: PathBuf,
 }
 
-/// What can be said about a decoder's training; what is not said is as at the scale.
+/// The settings of a decoder's training; those that are not given are the scale's.
 #[derive(clap::Args)]
 pub struct Decoder {
     /// What is decoded: first_stage or last
     space: String,
-    /// The network's weights; those that the repository carries unless said
+    /// The network's weights [default: those of the repository]
     #[arg(long)]
     weights: Option<PathBuf>,
     /// quick, default or paper
@@ -99,20 +99,13 @@ pub fn train(what: What) -> Result<()> {
 }
 
 fn network(arguments: Network) -> Result<()> {
-    let settings = settings(&arguments)?;
+    let mut settings = settings(&arguments)?;
     let (images, name, out) = (images()?, settings.name(), arguments.out);
-    let run = begin(&settings, &name, &out);
-    let device = device::best();
-    let trained = cifar10::run(
-        &images,
-        &settings,
-        &device,
-        Some(&run),
-        &mut training::printer("train   "),
-    )?;
+    settings.checkpoint = Some(begin(&settings, &name, &out));
+    let trained = cifar10::run(&images, &settings)?;
     let score = Score::TestAccuracy(trained.test_accuracy);
     end(
-        &trained.parameters,
+        trained.network.parameters(),
         &settings,
         trained.history,
         score,
@@ -124,25 +117,25 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
     let of_scale = cifar10::Settings::of(arguments.scale);
     let optimizer = match arguments.optimizer.as_deref() {
         None => of_scale.optimizer,
-        Some("sgd") => Method::Sgd,
-        Some("adam") => Method::Adam,
+        Some("sgd") => OptimizerKind::Sgd,
+        Some("adam") => OptimizerKind::Adam,
         Some(other) => {
             return Err(Failure(format!(
                 "optimizer is {other:?}; expected sgd or adam"
             )));
         }
     };
-    let initial = match arguments.initial.as_deref() {
-        None => of_scale.initial,
-        Some("random") => Initial::Random,
-        Some("imagenet") => Initial::Imagenet,
-        Some(path) => Initial::File(path.into()),
+    let initial_weights = match arguments.initial.as_deref() {
+        None => of_scale.initial_weights,
+        Some("random") => InitialWeights::Random,
+        Some("imagenet") => InitialWeights::Imagenet,
+        Some(path) => InitialWeights::File(path.into()),
     };
     Ok(cifar10::Settings {
         depth: arguments.depth.unwrap_or(of_scale.depth),
         width: arguments.width.unwrap_or(of_scale.width),
         side: arguments.side.unwrap_or(of_scale.side),
-        initial,
+        initial_weights,
         phases: if arguments.phases.is_empty() {
             of_scale.phases
         } else {
@@ -150,21 +143,23 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
         },
         batch_size: arguments.batch_size.unwrap_or(of_scale.batch_size),
         optimizer,
-        weight_decay: if optimizer == Method::Adam {
+        weight_decay: if optimizer == OptimizerKind::Adam {
             0.
         } else {
             of_scale.weight_decay
         },
         label_smoothing: of_scale.label_smoothing,
         seed: arguments.seed.unwrap_or(of_scale.seed),
+        checkpoint: None,
+        progress: Progress::from(LINE),
     })
 }
 
 /// A phase as it is written: `30:0.2` or `10:0.05:mean`.
 fn phase(text: &str) -> std::result::Result<Phase, String> {
     let (numbers, phase): (_, fn(usize, f64) -> Phase) = match text.strip_suffix(":mean") {
-        Some(numbers) => (numbers, Phase::mean),
-        None => (text, Phase::cycle),
+        Some(numbers) => (numbers, Phase::averaged_weights),
+        None => (text, Phase::one_cycle),
     };
     let parts = numbers
         .split_once(':')
@@ -185,33 +180,22 @@ fn decoder(arguments: Decoder) -> Result<()> {
         ))
     })?;
     let of_scale = decoders::Settings::of(arguments.scale, space)?;
-    let settings = decoders::Settings {
+    let mut settings = decoders::Settings {
         filters: arguments.filters.unwrap_or(of_scale.filters),
         epochs: arguments.epochs.unwrap_or(of_scale.epochs),
         seed: arguments.seed.unwrap_or(of_scale.seed),
+        progress: Progress::from(LINE),
         ..of_scale
     };
-    let carried = || cifar10::carried(&settings.network.name());
-    let device = device::best();
-    let network = cifar10::load(
-        &settings.network,
-        &arguments.weights.unwrap_or_else(carried),
-        &device,
-    )?;
+    let checkpoint = || pretrained::checkpoint(&settings.network.name());
+    let weights = arguments.weights.unwrap_or_else(checkpoint);
+    let network = cifar10::load(&settings.network, &weights)?;
     let (images, name, out) = (images()?, settings.name(), arguments.out);
-    let run = begin(&settings, &name, &out);
-    let mut printer = training::printer("train   ");
-    let trained = decoders::run(
-        &network,
-        &images,
-        &settings,
-        &device,
-        Some(&run),
-        &mut printer,
-    )?;
+    settings.checkpoint = Some(begin(&settings, &name, &out));
+    let trained = decoders::run(&network, &images, &settings)?;
     let score = Score::TestError(trained.test_error);
     end(
-        &trained.parameters,
+        trained.decoder.decoder.parameters(),
         &settings,
         trained.history,
         score,
@@ -219,9 +203,12 @@ fn decoder(arguments: Decoder) -> Result<()> {
     )
 }
 
-fn images() -> Result<Images> {
+/// The name of the line that shows how far a training has come.
+const LINE: &str = "train   ";
+
+fn images() -> Result<Split> {
     data::bring(Set::Cifar10)?;
-    Ok(datasets::cifar10::load(&datasets::root())?)
+    Ok(datasets::load(Set::Cifar10, &datasets::root())?)
 }
 
 /// The file of the run.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::{Augmentation, Split};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::io::results;
 use crate::losses::LabelSmoothing;
 use crate::metrics;
 use crate::models::{Enlarged, Model, ResNet, ResNetParams, Weights, pretrained};
@@ -36,13 +37,14 @@ pub struct Settings {
     /// with ImageNet's mean and deviation.
     pub side: usize,
     /// The weights to begin with.
-    pub initial: Initial,
+    #[serde(rename = "initial")]
+    pub initial_weights: InitialWeights,
     /// The training's parts, one after another; at least one.
     pub phases: Vec<Phase>,
     /// Images a step, at least 1.
     pub batch_size: usize,
-    /// The optimiser.
-    pub optimizer: Method,
+    /// The optimizer; each phase has its own learning rate.
+    pub optimizer: OptimizerKind,
     /// The factor of the weights that is added to their gradient; 0 with Adam, which has none here.
     pub weight_decay: f64,
     /// The share of each label that is spread over all classes, in [0, 1).
@@ -58,53 +60,54 @@ pub struct Settings {
     pub progress: Progress,
 }
 
-/// A part of a training. Whatever follows it begins with its weights and an empty memory of the
-/// optimiser: a warm restart (Loshchilov & Hutter 2017).
+/// A part of a training. The next phase begins with its weights, and with an optimizer that
+/// remembers nothing: a warm restart (Loshchilov & Hutter 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// How often every image is seen, at least 1.
     pub epochs: usize,
     /// The highest learning rate.
     pub learning_rate: f64,
-    /// How the rate goes.
+    /// How the learning rate changes.
     pub rate: Rate,
 }
 
-/// How a phase's learning rate goes.
+/// How the learning rate changes during a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Rate {
     /// It rises and falls ([`Schedule::ONE_CYCLE`]).
-    Cycle,
-    /// It is constant, and the phase's result is the mean of the weights over all steps
+    #[serde(rename = "cycle")]
+    OneCycle,
+    /// It is constant, and the phase ends with the mean of the weights over all steps
     /// ([`TrainParams::average`]).
-    Mean,
+    #[serde(rename = "mean")]
+    AveragedWeights,
 }
 
 impl Phase {
-    /// A rise and fall of the learning rate.
-    pub const fn cycle(epochs: usize, learning_rate: f64) -> Self {
+    /// A phase whose learning rate rises to `learning_rate` and falls.
+    pub const fn one_cycle(epochs: usize, learning_rate: f64) -> Self {
         Self {
             epochs,
             learning_rate,
-            rate: Rate::Cycle,
+            rate: Rate::OneCycle,
         }
     }
 
-    /// A constant learning rate and the mean of the weights.
-    pub const fn mean(epochs: usize, learning_rate: f64) -> Self {
+    /// A phase with a constant learning rate, whose weights are averaged over all steps.
+    pub const fn averaged_weights(epochs: usize, learning_rate: f64) -> Self {
         Self {
             epochs,
             learning_rate,
-            rate: Rate::Mean,
+            rate: Rate::AveragedWeights,
         }
     }
 }
 
-/// How the weights follow their gradients.
+/// The kind of [`Optimizer`] that trains the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Method {
+pub enum OptimizerKind {
     /// Stochastic gradient descent with Nesterov's momentum of 0.9.
     Sgd,
     /// Adam.
@@ -114,7 +117,7 @@ pub enum Method {
 /// The weights that a training begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Initial {
+pub enum InitialWeights {
     /// Drawn from the seed.
     Random,
     /// torchvision's for ImageNet, [brought from the hub](pretrained::imagenet); the last layer is
@@ -126,21 +129,21 @@ pub enum Initial {
 }
 
 impl Default for Settings {
-    /// The network that the repository carries.
+    /// The network whose checkpoint the repository holds.
     fn default() -> Self {
         Self {
             depth: 50,
             width: 16,
             side: SIDE,
-            initial: Initial::Random,
+            initial_weights: InitialWeights::Random,
             phases: vec![
-                Phase::cycle(30, 0.2),
-                Phase::cycle(20, 0.1),
-                Phase::mean(6, 0.05),
-                Phase::cycle(5, 0.02),
+                Phase::one_cycle(30, 0.2),
+                Phase::one_cycle(20, 0.1),
+                Phase::averaged_weights(6, 0.05),
+                Phase::one_cycle(5, 0.02),
             ],
             batch_size: 128,
-            optimizer: Method::Sgd,
+            optimizer: OptimizerKind::Sgd,
             weight_decay: 5e-4,
             label_smoothing: 0.1,
             seed: 0,
@@ -151,7 +154,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// `quick` and `default`: the network that the repository carries. `paper`: the whole ResNet-50
+    /// `quick` and `default`: the network whose checkpoint the repository holds. `paper`: the whole ResNet-50
     /// on 224×224 pixels, from ImageNet's weights, cross-entropy and Adam (*connectivity* paper,
     /// section 4); the paper says neither learning rate nor epochs nor batch size.
     pub fn of(scale: Scale) -> Self {
@@ -160,10 +163,10 @@ impl Settings {
             Scale::Paper => Self {
                 width: 64,
                 side: 224,
-                initial: Initial::Imagenet,
-                phases: vec![Phase::cycle(10, 1e-4)],
+                initial_weights: InitialWeights::Imagenet,
+                phases: vec![Phase::one_cycle(10, 1e-4)],
                 batch_size: 64,
-                optimizer: Method::Adam,
+                optimizer: OptimizerKind::Adam,
                 weight_decay: 0.,
                 label_smoothing: 0.,
                 ..Self::default()
@@ -208,7 +211,15 @@ impl Settings {
         format!("cifar10_resnet{depth}_width{width}{side}_seed{seed}")
     }
 
-    /// All epochs.
+    /// The same settings with a [checkpoint](Self::checkpoint) in a folder of `target/results`, so
+    /// that an interrupted training goes on when it is called again.
+    pub fn resumable(self, folder: &str) -> Self {
+        let file = format!("{}.run.safetensors", self.name());
+        let checkpoint = Some(results::folder().join(folder).join(file));
+        Self { checkpoint, ..self }
+    }
+
+    /// The epochs of all phases.
     pub fn epochs(&self) -> usize {
         self.phases.iter().map(|phase| phase.epochs).sum()
     }
@@ -216,16 +227,16 @@ impl Settings {
     fn optimizer(&self, learning_rate: f64) -> Result<Optimizer> {
         let weight_decay = self.weight_decay;
         match self.optimizer {
-            Method::Sgd => Ok(SgdParams {
+            OptimizerKind::Sgd => Ok(SgdParams {
                 learning_rate,
                 weight_decay,
                 ..SgdParams::default()
             }
             .into()),
-            Method::Adam if weight_decay != 0. => {
+            OptimizerKind::Adam if weight_decay != 0. => {
                 Err(Error::argument("weight_decay", "0 with Adam", weight_decay))
             }
-            Method::Adam => Ok(AdamParams {
+            OptimizerKind::Adam => Ok(AdamParams {
                 learning_rate,
                 ..AdamParams::default()
             }
@@ -245,25 +256,16 @@ pub struct Trained {
     pub test_accuracy: f64,
 }
 
-/// The file of the repository that holds the weights of that name:
-/// `notebooks/checkpoints/<name>.safetensors`, beside it a record of their training.
-pub fn checkpoint(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("notebooks/checkpoints")
-        .join(name)
-        .with_extension("safetensors")
-}
-
 /// A network of `settings` with the weights that they begin with.
 ///
 /// # Errors
 /// A setting out of its range, or weights that cannot be brought or do not fit.
 pub fn build(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
     let network = fresh(settings, device)?;
-    let path = match &settings.initial {
-        Initial::Random => return Ok(network),
-        Initial::Imagenet => pretrained::imagenet(settings.depth)?,
-        Initial::File(path) => path.clone(),
+    let path = match &settings.initial_weights {
+        InitialWeights::Random => return Ok(network),
+        InitialWeights::Imagenet => pretrained::imagenet(settings.depth)?,
+        InitialWeights::File(path) => path.clone(),
     };
     network
         .parameters()
@@ -277,6 +279,15 @@ pub fn build(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
 /// A setting out of its range, a file that cannot be read, or weights that do not fit.
 pub fn load(settings: &Settings, weights: &Path) -> Result<Model<ResNet>> {
     fresh(settings, &device::best())?.load(weights)
+}
+
+/// The trained network of `settings` with the weights that the repository holds for it
+/// ([`pretrained::checkpoint`]).
+///
+/// # Errors
+/// The repository has none for these settings.
+pub fn load_pretrained(settings: &Settings) -> Result<Model<ResNet>> {
+    load(settings, &pretrained::checkpoint(&settings.name()))
 }
 
 fn fresh(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
@@ -357,8 +368,8 @@ fn phases(settings: &Settings) -> Result<Vec<TrainParams>> {
     let mut phases = Vec::with_capacity(settings.phases.len());
     for (index, phase) in settings.phases.iter().enumerate() {
         let (schedule, average) = match phase.rate {
-            Rate::Cycle => (Schedule::ONE_CYCLE, false),
-            Rate::Mean => (Schedule::Constant, true),
+            Rate::OneCycle => (Schedule::ONE_CYCLE, false),
+            Rate::AveragedWeights => (Schedule::Constant, true),
         };
         let params = TrainParams {
             epochs: phase.epochs,
@@ -418,5 +429,40 @@ fn checkpoint_of(phase: usize, path: &Path) -> PathBuf {
             name.push(format!(".{}", later + 1));
             name.into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::Dataset;
+
+    #[test]
+    fn a_training_of_several_phases_reports_the_epochs_of_all() -> Result<()> {
+        let images = |count: usize| -> Result<Dataset> {
+            let inputs =
+                Rng::new(1).uniform((count, 3, 32, 32), 0., 1., DType::F32, &Device::Cpu)?;
+            let labels = candle_core::Tensor::arange(0u32, count as u32, &Device::Cpu)?;
+            Dataset::new(inputs, labels)
+        };
+        let data = Split {
+            train: images(8)?,
+            test: images(4)?,
+        };
+        let settings = Settings {
+            depth: 18,
+            width: 1,
+            phases: vec![Phase::one_cycle(1, 1e-3), Phase::averaged_weights(2, 1e-3)],
+            batch_size: 4,
+            ..Settings::default()
+        };
+        let mut seen = Vec::new();
+        run_heard(&data, &settings, &mut |status| {
+            if status.batch == status.batches {
+                seen.push((status.epoch, status.epochs, status.seconds_left > 0.));
+            }
+        })?;
+        assert_eq!(seen, [(1, 3, true), (2, 3, true), (3, 3, false)]);
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Decoders of the *connectivity* experiment's hidden spaces: what an image on a path in a hidden
 //! space looks like.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
@@ -11,10 +12,12 @@ use super::connectivity_cifar10::Space;
 use crate::datasets::{Dataset, Split};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::figures::{ImageGrid, Mark, Pixels, image_size};
 use crate::interrupt;
+use crate::io::results;
 use crate::losses::Reconstruction;
 use crate::models::resnet::Stem;
-use crate::models::{Decoder, DecoderParams, Model, Network as _, ResNet};
+use crate::models::{Decoder, DecoderParams, Model, Network as _, ResNet, pretrained};
 use crate::progress::Progress;
 use crate::scale::Scale;
 use crate::training::{AdamParams, History, TrainParams, train};
@@ -32,7 +35,7 @@ pub struct Settings {
     pub epochs: usize,
     /// Images a step, at least 1.
     pub batch_size: usize,
-    /// Of Adam.
+    /// The learning rate of Adam.
     pub learning_rate: f64,
     /// Decides the initial weights and the order of the images.
     pub seed: u64,
@@ -113,14 +116,25 @@ fn not_decoded() -> Error {
     )
 }
 
-/// A trained decoder.
-#[derive(Clone, Debug)]
-pub struct Trained {
+/// A decoder of a hidden space of a network, behind that network.
+#[derive(Clone)]
+pub struct SpaceDecoder {
+    /// The space.
+    pub space: Space,
     /// The decoder.
     pub decoder: Model<Decoder>,
+    /// The decoder's loss, which holds the network.
+    pub reconstruction: Reconstruction,
+}
+
+/// A trained decoder.
+#[derive(Clone)]
+pub struct Trained {
+    /// The decoder.
+    pub decoder: SpaceDecoder,
     /// One record an epoch.
     pub history: History,
-    /// [`test_error`] on the test images.
+    /// [`SpaceDecoder::test_error`] on the test images.
     pub test_error: f64,
 }
 
@@ -136,7 +150,7 @@ pub struct Trained {
 ///
 /// Source: *connectivity* paper, section 3, tables 2 to 4.
 pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result<Trained> {
-    let decoder = fresh(settings)?;
+    let decoder = SpaceDecoder::fresh(network, settings)?;
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
@@ -155,12 +169,12 @@ pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result
         ..TrainParams::default()
     };
     let history = train(
-        &decoder,
+        &decoder.decoder,
         &data.train,
-        &reconstruction(network, settings)?,
+        &decoder.reconstruction,
         &params,
     )?;
-    let test_error = test_error(network, &decoder, settings, &data.test)?;
+    let test_error = decoder.test_error(&data.test)?;
     Ok(Trained {
         decoder,
         history,
@@ -168,70 +182,160 @@ pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result
     })
 }
 
-/// The trained decoder of `settings` with the weights of a file.
-///
-/// # Errors
-/// A setting out of its range, a file that cannot be read, or weights that do not fit.
-pub fn load(settings: &Settings, weights: &Path) -> Result<Model<Decoder>> {
-    fresh(settings)?.load(weights)
-}
-
-fn fresh(settings: &Settings) -> Result<Model<Decoder>> {
-    let params = settings.decoder()?;
-    let build = move |vb| Decoder::new(params.clone(), vb);
-    Model::on(settings.seed, DType::F32, &device::best(), build)
-}
-
-/// The loss of a decoder of `settings` behind `network`.
-///
-/// # Errors
-/// A setting out of its range.
-pub fn reconstruction(network: &Model<ResNet>, settings: &Settings) -> Result<Reconstruction> {
-    let encoder = cifar10::on_images(network, &settings.network)?;
-    Reconstruction::new(&encoder, settings.space.representation())
-}
-
-/// The mean squared error of `decoder` on images (N, 3, H, W): its mean over images, channels and
-/// pixels in [0, 1].
-///
-/// # Errors
-/// Images that the network does not take.
-pub fn test_error(
-    network: &Model<ResNet>,
-    decoder: &Model<Decoder>,
-    settings: &Settings,
-    data: &Dataset,
-) -> Result<f64> {
-    let errors = errors(network, decoder, settings, &data.inputs)?;
-    Ok(errors.iter().sum::<f64>() / errors.len() as f64)
-}
-
-/// The mean squared error of each image.
-///
-/// # Errors
-/// Images that the network does not take, or none.
-pub fn errors(
-    network: &Model<ResNet>,
-    decoder: &Model<Decoder>,
-    settings: &Settings,
-    images: &Tensor,
-) -> Result<Vec<f64>> {
-    const BATCH: usize = 100;
-    let loss = reconstruction(network, settings)?;
-    let decoder = decoder.frozen()?;
-    let n = images.dims().first().copied().unwrap_or(0);
-    let mut errors = Vec::with_capacity(n);
-    for start in (0..n).step_by(BATCH) {
-        interrupt::check()?;
-        let batch = images.narrow(0, start, BATCH.min(n - start))?;
-        let found = loss.errors(decoder.as_ref(), &batch)?;
-        errors.extend(found.to_dtype(DType::F64)?.to_vec1::<f64>()?);
+impl SpaceDecoder {
+    /// The decoder of `settings` with weights drawn from their seed.
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn fresh(network: &Model<ResNet>, settings: &Settings) -> Result<Self> {
+        let params = settings.decoder()?;
+        let build = move |vb| Decoder::new(params.clone(), vb);
+        let encoder = cifar10::on_images(network, &settings.network)?;
+        let representation = settings.space.representation();
+        Ok(Self {
+            space: settings.space,
+            decoder: Model::on(settings.seed, DType::F32, &device::best(), build)?,
+            reconstruction: Reconstruction::new(&encoder, representation)?,
+        })
     }
-    match errors.is_empty() {
-        true => {
-            let expected = "(N, 3, H, W), N at least 1";
-            Err(Error::shape("decoder", "images", expected, images.dims()))
+
+    /// The trained decoder of `settings` with the weights of a file.
+    ///
+    /// # Errors
+    /// A setting out of its range, a file that cannot be read, or weights that do not fit.
+    pub fn load(network: &Model<ResNet>, settings: &Settings, weights: &Path) -> Result<Self> {
+        let fresh = Self::fresh(network, settings)?;
+        Ok(Self {
+            decoder: fresh.decoder.load(weights)?,
+            ..fresh
+        })
+    }
+
+    /// The trained decoder of `settings` with the weights that the repository holds for it.
+    ///
+    /// # Errors
+    /// The repository has none for these settings.
+    pub fn pretrained(network: &Model<ResNet>, settings: &Settings) -> Result<Self> {
+        Self::load(network, settings, &pretrained::checkpoint(&settings.name()))
+    }
+
+    /// What the decoder makes of the representations of images (N, 3, H, W).
+    ///
+    /// # Errors
+    /// Images that the network does not take.
+    pub fn decoded(&self, images: &Tensor) -> Result<Tensor> {
+        self.reconstruction
+            .decoded(self.decoder.frozen()?.as_ref(), images)
+    }
+
+    /// The mean squared error on images (N, 3, H, W): its mean over images, channels and pixels in
+    /// [0, 1].
+    ///
+    /// # Errors
+    /// Images that the network does not take.
+    pub fn test_error(&self, data: &Dataset) -> Result<f64> {
+        let errors = self.errors(&data.inputs)?;
+        Ok(errors.iter().sum::<f64>() / errors.len() as f64)
+    }
+
+    /// The mean squared error of each image.
+    ///
+    /// # Errors
+    /// Images that the network does not take, or none.
+    pub fn errors(&self, images: &Tensor) -> Result<Vec<f64>> {
+        const BATCH: usize = 100;
+        let decoder = self.decoder.frozen()?;
+        let n = images.dims().first().copied().unwrap_or(0);
+        let mut errors = Vec::with_capacity(n);
+        for start in (0..n).step_by(BATCH) {
+            interrupt::check()?;
+            let batch = images.narrow(0, start, BATCH.min(n - start))?;
+            let found = self.reconstruction.errors(decoder.as_ref(), &batch)?;
+            errors.extend(found.to_dtype(DType::F64)?.to_vec1::<f64>()?);
         }
-        false => Ok(errors),
+        match errors.is_empty() {
+            true => {
+                let expected = "(N, 3, H, W), N at least 1";
+                Err(Error::shape("decoder", "images", expected, images.dims()))
+            }
+            false => Ok(errors),
+        }
+    }
+}
+
+/// The decoders of both hidden spaces of a network.
+#[derive(Clone)]
+pub struct Decoders {
+    /// The decoder of the first stage.
+    pub first_stage: SpaceDecoder,
+    /// The decoder of the pooled features.
+    pub last: SpaceDecoder,
+}
+
+impl Decoders {
+    /// Both decoders at a scale, with the weights that the repository holds for them.
+    ///
+    /// # Errors
+    /// The repository has none at that scale.
+    pub fn pretrained(network: &Model<ResNet>, scale: Scale) -> Result<Self> {
+        let of = |space| SpaceDecoder::pretrained(network, &Settings::of(scale, space)?);
+        Ok(Self {
+            first_stage: of(Space::FirstStage)?,
+            last: of(Space::Last)?,
+        })
+    }
+
+    /// Both decoders at a scale, trained ([`run`]); each run is kept in a file of
+    /// `target/results/connectivity_cifar10`, from which an interrupted one goes on.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn train(network: &Model<ResNet>, data: &Split, scale: Scale) -> Result<Self> {
+        let of = |space: Space| -> Result<SpaceDecoder> {
+            let settings = Settings::of(scale, space)?;
+            let file = format!("{}.run.safetensors", settings.name());
+            let settings = Settings {
+                checkpoint: Some(results::folder().join("connectivity_cifar10").join(file)),
+                progress: format!("decoder, {}", space.title()).as_str().into(),
+                ..settings
+            };
+            Ok(run(network, data, &settings)?.decoder)
+        };
+        Ok(Self {
+            first_stage: of(Space::FirstStage)?,
+            last: of(Space::Last)?,
+        })
+    }
+
+    /// [`SpaceDecoder::test_error`] of both, by space.
+    ///
+    /// # Errors
+    /// Images that the network does not take.
+    pub fn test_errors(&self, data: &Dataset) -> Result<BTreeMap<Space, f64>> {
+        let of = |decoder: &SpaceDecoder| Ok((decoder.space, decoder.test_error(data)?));
+        [&self.first_stage, &self.last]
+            .into_iter()
+            .map(of)
+            .collect()
+    }
+
+    /// Images, and what both decoders make of their representations, with the error of each.
+    ///
+    /// # Errors
+    /// Images that the network does not take.
+    pub fn grid(&self, data: &Dataset) -> Result<ImageGrid> {
+        let mut grid = data.grid(data.len())?;
+        grid.title = "Test images and what the decoders make of their representations".into();
+        grid.note = "Numbers: the mean squared error of a pixel's channel.".into();
+        grid.row_labels = vec!["image".into()];
+        for decoder in [&self.first_stage, &self.last] {
+            let decoded = decoder.decoded(&data.inputs)?;
+            let errors = decoder.errors(&data.inputs)?;
+            let caption = |error: &f64| (format!("{error:.4}"), Mark::None);
+            let captions: Vec<_> = errors.iter().map(caption).collect();
+            let (label, size) = (decoder.space.title(), image_size(&decoded)?);
+            grid.push(label, &decoded, size, Pixels::Intensity, &captions)?;
+        }
+        Ok(grid)
     }
 }

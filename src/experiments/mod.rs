@@ -2,6 +2,7 @@
 //! step.
 
 pub mod cifar10;
+pub mod connectivity;
 pub mod connectivity_cifar10;
 mod curve;
 pub mod decoders;

@@ -149,7 +149,7 @@ impl Dataset {
     }
 
     /// The name of a class, its number where it has none.
-    fn class_name(&self, class: u32) -> String {
+    pub(crate) fn class_name(&self, class: u32) -> String {
         self.classes
             .get(class as usize)
             .cloned()

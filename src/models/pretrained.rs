@@ -1,6 +1,6 @@
-//! Weights that others trained.
+//! Weights that were trained before: those of this repository, and those of others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler};
@@ -8,10 +8,32 @@ use hf_hub::{HFClient, HFClientSync, HFError};
 
 use crate::error::{Error, Result};
 use crate::interrupt::within;
-use crate::models::ResNetParams;
+use crate::models::{Model, ResNet, ResNetParams};
 use crate::progress::Bar;
 
 const FILE: &str = "model.safetensors";
+
+/// The residual network for CIFAR-10 whose weights the repository holds: a ResNet-50 with 16 channels
+/// in its first convolution, for images (N, 3, 32, 32) in [0, 1]; 92 % of the test images right.
+///
+/// `cargo run -- train cifar10` trained it; the record lies beside its [`checkpoint`].
+///
+/// # Errors
+/// The file cannot be read.
+pub fn cifar10() -> Result<Model<ResNet>> {
+    let params = ResNetParams::cifar10(50, 16)?;
+    let network = Model::new(0, move |vb| ResNet::new(params.clone(), vb))?;
+    network.load(checkpoint("cifar10_resnet50_width16_seed0"))
+}
+
+/// The file of the repository that holds the weights of that name:
+/// `notebooks/checkpoints/<name>.safetensors`, beside it a record of their training.
+pub fn checkpoint(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("notebooks/checkpoints")
+        .join(name)
+        .with_extension("safetensors")
+}
 
 /// Brings torchvision's weights of ResNet-`depth`, trained on ImageNet-1k, from the Hugging Face
 /// hub: the path of a safetensors file in the hub's cache.
@@ -82,7 +104,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::models::{Parameters, ResNet};
+    use crate::models::{Parameters, ResNet, Weights};
     use crate::rng::Rng;
 
     /// A hub that holds one file, under the path that it prints.
@@ -187,11 +209,12 @@ mod tests {
                 .unwrap()
         };
         let fc = of(&ours, "fc.weight");
-        ours.load_except(&brought, "fc.").unwrap();
+        let weights = Weights::read(&brought).unwrap();
+        ours.set_weights_except(&weights, "fc.").unwrap();
         assert_eq!(of(&ours, "fc.weight"), fc);
         for name in before.keys().filter(|name| !name.starts_with("fc.")) {
             assert_eq!(of(&ours, name), of(&theirs, name), "{name}");
         }
-        assert!(ours.load(&brought).is_err());
+        assert!(ours.set_weights(&weights).is_err());
     }
 }

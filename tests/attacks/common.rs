@@ -1,14 +1,17 @@
 //! Small networks and losses to attack.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use isopath::Result;
+use isopath::datasets::Dataset;
 use isopath::losses::Loss;
 use isopath::models::Network;
 use isopath::rng::Rng;
 
 /// Flatten, then linear layers with tanh between them; one stage a layer.
+#[derive(Clone)]
 pub struct Mlp {
     /// (out, in) and (out,) of each layer.
     pub layers: Vec<(Tensor, Tensor)>,
@@ -45,18 +48,18 @@ impl Network for Mlp {
     }
 }
 
-/// Mean cross-entropy; counts its calls.
-#[derive(Default)]
+/// Mean cross-entropy; a clone counts the same calls.
+#[derive(Clone, Default)]
 pub struct CrossEntropy {
-    pub calls: AtomicUsize,
+    pub calls: Arc<AtomicUsize>,
 }
 
 impl Loss for CrossEntropy {
-    fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         Ok(candle_nn::loss::cross_entropy(
-            &network.forward(x)?,
-            labels,
+            &network.forward(&batch.inputs)?,
+            &batch.labels,
         )?)
     }
 }
@@ -68,14 +71,14 @@ impl<F> Loss for Custom<F>
 where
     F: Fn(&dyn Network, &Tensor, &Tensor) -> Result<Tensor> + Send + Sync,
 {
-    fn loss(&self, network: &dyn Network, x: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        self.0(network, x, labels)
+    fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
+        self.0(network, &batch.inputs, &batch.labels)
     }
 }
 
 /// (rows, 12) images in [0, 1], some pixels on the bounds, and labels below 4 that a network need
 /// not agree with.
-pub fn batch(seed: u64, rows: usize, dtype: DType) -> Result<(Tensor, Tensor)> {
+pub fn batch(seed: u64, rows: usize, dtype: DType) -> Result<Dataset> {
     let mut rng = Rng::new(seed).stream("images");
     let images = rng
         .uniform((rows, 12), -0.2, 1.2, dtype, &Device::Cpu)?
@@ -83,7 +86,12 @@ pub fn batch(seed: u64, rows: usize, dtype: DType) -> Result<(Tensor, Tensor)> {
     let labels = (0..rows)
         .map(|_| Ok(rng.below(4)? as u32))
         .collect::<Result<Vec<_>>>()?;
-    Ok((images, Tensor::new(labels, &Device::Cpu)?))
+    data(images, Tensor::new(labels, &Device::Cpu)?)
+}
+
+/// Images of four classes.
+pub fn data(images: Tensor, labels: Tensor) -> Result<Dataset> {
+    Dataset::new(images, labels)?.with_classes(["a", "b", "c", "d"])
 }
 
 /// Every number of a tensor.

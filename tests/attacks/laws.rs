@@ -1,10 +1,13 @@
 //! What must hold of every attack: the ball, the bounds, closed forms, and independence of threads.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use isopath::Result;
-use isopath::attacks::{
-    Adversarial, Bounds, FgsmParams, Goal, Norm, PgdParams, fgsm, pgd, transfer,
-};
+use isopath::attacks::{Adversarial, Attack, Bounds, Fgsm, Goal, Norm, Pgd};
+use isopath::datasets::Dataset;
+use isopath::losses::Loss;
+use isopath::metrics::accuracy;
 use isopath::models::Network;
 use isopath::rng::Rng;
 use proptest::prelude::*;
@@ -18,56 +21,51 @@ fn bits(images: &Tensor) -> Result<Vec<u64>> {
     Ok(values(images)?.into_iter().map(f64::to_bits).collect())
 }
 
-fn attack(norm: Norm, rows: usize, params: &PgdParams) -> Result<Adversarial> {
-    let (images, labels) = batch(5, rows, DType::F32)?;
+fn attack(norm: Norm, rows: usize, pgd: &Pgd) -> Result<Adversarial> {
     let network = Mlp::random(3, &WIDTHS, DType::F32)?;
-    let params = PgdParams {
+    let pgd = Pgd {
         norm,
-        ..params.clone()
+        ..pgd.clone()
     };
-    pgd(
-        &network,
-        &CrossEntropy::default(),
-        &images,
-        &labels,
-        0.3,
-        &params,
-    )
+    pgd.attack(&network, &batch(5, rows, DType::F32)?, 0.3)
+}
+
+/// Along a cross-entropy that the library did not write.
+fn pgd() -> Pgd {
+    Pgd::along(CrossEntropy::default())
 }
 
 #[test]
 fn fgsm_is_pgd_with_one_full_step_bit_for_bit() -> Result<()> {
     let network = Mlp::random(1, &WIDTHS, DType::F32)?;
-    let (images, labels) = batch(2, 33, DType::F32)?;
+    let data = batch(2, 33, DType::F32)?;
+    let labels = &data.labels;
     let targets =
-        Goal::Targeted(((&labels + 1.)? - (labels.ge(3u32)?.to_dtype(DType::U32)? * 4.)?)?);
-    let loss = CrossEntropy::default();
+        Goal::Targeted(((labels + 1.)? - (labels.ge(3u32)?.to_dtype(DType::U32)? * 4.)?)?);
     for norm in [Norm::LInf, Norm::L2] {
         for goal in [Goal::Untargeted, targets.clone()] {
             for bounds in [Some(Bounds::default()), None] {
                 for eps in [0.01, 0.1, 0.7, 1.] {
-                    let one = FgsmParams {
+                    let one = Fgsm {
                         norm,
                         goal: goal.clone(),
                         bounds,
                         batch_size: 10,
+                        ..Fgsm::along(CrossEntropy::default())
                     };
-                    let many = PgdParams {
+                    let many = Pgd {
                         norm,
                         goal: goal.clone(),
                         bounds,
                         batch_size: 10,
                         alpha: eps,
                         steps: 1,
-                        ..Default::default()
+                        ..pgd()
                     };
-                    let one = fgsm(&network, &loss, &images, &labels, eps, &one)?;
-                    let many = pgd(&network, &loss, &images, &labels, eps, &many)?;
-                    assert_eq!(bits(&one.images)?, bits(&many.images)?);
-                    assert_eq!(
-                        (one.predictions, one.success),
-                        (many.predictions, many.success)
-                    );
+                    let one = one.attack(&network, &data, eps)?;
+                    let many = many.attack(&network, &data, eps)?;
+                    assert_eq!(bits(&one.data.inputs)?, bits(&many.data.inputs)?);
+                    assert_eq!((one.after, one.success), (many.after, many.success));
                 }
             }
         }
@@ -83,17 +81,10 @@ fn one_step_from_an_image_is_the_sign_of_its_gradient() -> Result<()> {
         layers: vec![(weight, Tensor::zeros(2, DType::F32, &Device::Cpu)?)],
     };
     let images = Tensor::new(&[[0.5f32, 0.5, 0.5], [0.9, 0.1, 1.]], &Device::Cpu)?;
-    let labels = Tensor::new(&[0u32, 0], &Device::Cpu)?;
-    let found = fgsm(
-        &network,
-        &CrossEntropy::default(),
-        &images,
-        &labels,
-        0.25,
-        &FgsmParams::default(),
-    )?;
+    let data = Dataset::new(images, Tensor::new(&[0u32, 0], &Device::Cpu)?)?;
+    let found = Fgsm::along(CrossEntropy::default()).attack(&network, &data, 0.25)?;
     assert_eq!(
-        found.images.to_vec2::<f32>()?,
+        found.data.inputs.to_vec2::<f32>()?,
         [[0.75, 0.25, 0.5], [1., 0., 1.]]
     );
     assert_eq!(found.gradient_evaluations, 1);
@@ -113,7 +104,7 @@ fn a_linear_network_loses_the_dual_norm_of_its_margin() -> Result<()> {
         .zip(&weights[0])
         .map(|(a, b)| a - b)
         .collect();
-    let (images, _) = batch(9, 50, DType::F64)?;
+    let images = batch(9, 50, DType::F64)?.inputs;
     let margins = |images: &Tensor| -> Result<Vec<f64>> {
         Ok(network
             .forward(images)?
@@ -124,7 +115,7 @@ fn a_linear_network_loses_the_dual_norm_of_its_margin() -> Result<()> {
     };
     let clean = margins(&images)?;
     let labels: Vec<u32> = clean.iter().map(|margin| u32::from(*margin > 0.)).collect();
-    let labels = Tensor::new(labels, &Device::Cpu)?;
+    let data = Dataset::new(images, Tensor::new(labels, &Device::Cpu)?)?;
     for (norm, dual) in [
         (Norm::LInf, w.iter().map(|w| w.abs()).sum::<f64>()),
         (Norm::L2, w.iter().map(|w| w * w).sum::<f64>().sqrt()),
@@ -132,22 +123,15 @@ fn a_linear_network_loses_the_dual_norm_of_its_margin() -> Result<()> {
         let mut accuracies = Vec::new();
         for eps in [0., 0.05, 0.2, 0.6] {
             for (alpha, steps) in [(0.09, 10), (0.7, 1)] {
-                let params = PgdParams {
+                let pgd = Pgd {
                     norm,
                     alpha,
                     steps,
                     bounds: None,
-                    ..Default::default()
+                    ..pgd()
                 };
-                let found = pgd(
-                    &network,
-                    &CrossEntropy::default(),
-                    &images,
-                    &labels,
-                    eps,
-                    &params,
-                )?;
-                for (clean, attacked) in clean.iter().zip(margins(&found.images)?) {
+                let found = pgd.attack(&network, &data, eps)?;
+                for (clean, attacked) in clean.iter().zip(margins(&found.data.inputs)?) {
                     assert!((clean - clean.signum() * eps * dual - attacked).abs() < ROUNDING);
                 }
                 let robust = clean
@@ -168,39 +152,25 @@ fn a_linear_network_loses_the_dual_norm_of_its_margin() -> Result<()> {
 #[test]
 fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
     let network = Mlp::random(4, &WIDTHS, DType::F32)?;
-    let (images, labels) = batch(6, 40, DType::F32)?;
+    let data = batch(6, 40, DType::F32)?;
     let targets = Tensor::full(2u32, 40, &Device::Cpu)?;
     for norm in [Norm::LInf, Norm::L2] {
-        let params = PgdParams {
+        let pgd = Pgd {
             norm,
             alpha: 0.05,
-            ..Default::default()
+            ..pgd()
         };
-        let found = pgd(
-            &network,
-            &CrossEntropy::default(),
-            &images,
-            &labels,
-            0.4,
-            &params,
-        )?;
+        let found = pgd.attack(&network, &data, 0.4)?;
         assert!(found.loss_after > found.loss_before + 0.1, "{found:?}");
         // Of all images, in batches of whatever size: the last of 40 by 7 is a smaller one.
-        let parts = PgdParams {
+        let parts = Pgd {
             batch_size: 7,
-            ..params.clone()
+            ..pgd.clone()
         };
-        let parts = pgd(
-            &network,
-            &CrossEntropy::default(),
-            &images,
-            &labels,
-            0.4,
-            &parts,
-        )?;
+        let parts = parts.attack(&network, &data, 0.4)?;
         for (images, losses) in [
-            (&images, [found.loss_before, parts.loss_before]),
-            (&parts.images, [parts.loss_after; 2]),
+            (&data.inputs, [found.loss_before, parts.loss_before]),
+            (&parts.data.inputs, [parts.loss_after; 2]),
         ] {
             let logits = network
                 .forward(images)?
@@ -208,7 +178,7 @@ fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
                 .to_vec2::<f64>()?;
             let each = logits
                 .iter()
-                .zip(labels.to_vec1::<u32>()?)
+                .zip(data.labels.to_vec1::<u32>()?)
                 .map(|(row, label)| {
                     row.iter().map(|logit| logit.exp()).sum::<f64>().ln() - row[label as usize]
                 });
@@ -218,21 +188,14 @@ fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
                 "{losses:?} {mean}"
             );
         }
-        let params = PgdParams {
+        let pgd = Pgd {
             goal: Goal::Targeted(targets.clone()),
-            ..params
+            ..pgd
         };
-        let found = pgd(
-            &network,
-            &CrossEntropy::default(),
-            &images,
-            &labels,
-            0.4,
-            &params,
-        )?;
+        let found = pgd.attack(&network, &data, 0.4)?;
         assert!(found.loss_after < found.loss_before - 0.1, "{found:?}");
-        for (prediction, success) in found.predictions.iter().zip(&found.success) {
-            assert_eq!(*success, *prediction == 2);
+        for (answer, success) in found.after.iter().zip(&found.success) {
+            assert_eq!(*success, answer.class == 2);
         }
     }
     Ok(())
@@ -241,12 +204,12 @@ fn untargeted_raises_the_loss_and_targeted_lowers_it() -> Result<()> {
 #[test]
 fn any_number_of_threads_finds_the_same_images() -> Result<()> {
     for norm in [Norm::LInf, Norm::L2] {
-        let params = PgdParams {
+        let pgd = Pgd {
             random_start: true,
             restarts: 2,
             batch_size: 7,
             alpha: 0.1,
-            ..Default::default()
+            ..pgd()
         };
         let mut found = Vec::new();
         for threads in [1, 2, 5] {
@@ -254,10 +217,10 @@ fn any_number_of_threads_finds_the_same_images() -> Result<()> {
                 .num_threads(threads)
                 .build()
                 .unwrap();
-            let adversarial = pool.install(|| attack(norm, 100, &params))?;
+            let adversarial = pool.install(|| attack(norm, 100, &pgd))?;
             found.push((
-                bits(&adversarial.images)?,
-                adversarial.predictions,
+                bits(&adversarial.data.inputs)?,
+                adversarial.after,
                 adversarial.loss_after.to_bits(),
             ));
         }
@@ -272,27 +235,20 @@ fn a_random_start_is_uniform_in_the_ball() -> Result<()> {
     // One step so short that the image is the start, to rounding of f64.
     let (rows, eps) = (2000, 0.3);
     let images = Tensor::full(0.5, (rows, 12), &Device::Cpu)?;
-    let labels = Tensor::zeros(rows, DType::U32, &Device::Cpu)?;
+    let data = Dataset::new(images, Tensor::zeros(rows, DType::U32, &Device::Cpu)?)?;
     let network = Mlp::random(1, &WIDTHS, DType::F64)?;
     for norm in [Norm::LInf, Norm::L2] {
         let start = |seed: u64| {
-            let params = PgdParams {
+            let pgd = Pgd {
                 norm,
                 alpha: 1e-14,
                 steps: 1,
                 random_start: true,
                 seed,
                 batch_size: 500,
-                ..Default::default()
+                ..pgd()
             };
-            pgd(
-                &network,
-                &CrossEntropy::default(),
-                &images,
-                &labels,
-                eps,
-                &params,
-            )
+            pgd.attack(&network, &data, eps)
         };
         let found = start(1)?;
         // In a ball of d dimensions (r / ε)^d is uniform, in either norm: mean 1/2, variance 1/12.
@@ -308,16 +264,16 @@ fn a_random_start_is_uniform_in_the_ball() -> Result<()> {
             "{norm:?}: {uniform}"
         );
         // Centred: a pixel's standard deviation is below ε.
-        let centre = (&found.images - 0.5)?.mean(0)?.to_vec1::<f64>()?;
+        let centre = (&found.data.inputs - 0.5)?.mean(0)?.to_vec1::<f64>()?;
         assert!(
             centre
                 .iter()
                 .all(|mean| mean.abs() < 5. * eps / (rows as f64).sqrt())
         );
-        assert_eq!(bits(&found.images)?, bits(&start(1)?.images)?);
-        assert_ne!(bits(&found.images)?, bits(&start(2)?.images)?);
+        assert_eq!(bits(&found.data.inputs)?, bits(&start(1)?.data.inputs)?);
+        assert_ne!(bits(&found.data.inputs)?, bits(&start(2)?.data.inputs)?);
         // No two batches start alike.
-        let rows = values(&found.images)?;
+        let rows = values(&found.data.inputs)?;
         assert_ne!(rows[..12], rows[12 * 500..12 * 501]);
     }
     Ok(())
@@ -325,27 +281,23 @@ fn a_random_start_is_uniform_in_the_ball() -> Result<()> {
 
 #[test]
 fn restarts_keep_what_succeeded() -> Result<()> {
-    let params = PgdParams {
+    let pgd = Pgd {
         random_start: true,
         steps: 1,
         alpha: 0.05,
-        ..Default::default()
+        ..pgd()
     };
-    let one = attack(Norm::LInf, 200, &params)?;
-    let many = attack(
-        Norm::LInf,
-        200,
-        &PgdParams {
-            restarts: 8,
-            ..params
-        },
-    )?;
+    let one = attack(Norm::LInf, 200, &pgd)?;
+    let many = attack(Norm::LInf, 200, &Pgd { restarts: 8, ..pgd })?;
     assert_eq!(
         (one.gradient_evaluations, many.gradient_evaluations),
         (1, 8)
     );
     assert!(many.success_rate() > one.success_rate());
-    let (before, after) = (one.images.to_vec2::<f32>()?, many.images.to_vec2::<f32>()?);
+    let (before, after) = (
+        one.data.inputs.to_vec2::<f32>()?,
+        many.data.inputs.to_vec2::<f32>()?,
+    );
     for row in 0..200 {
         // The first attempt is the same; it is replaced only where it failed and another succeeded.
         assert_eq!(
@@ -359,21 +311,23 @@ fn restarts_keep_what_succeeded() -> Result<()> {
 #[test]
 fn the_batch_matters_to_a_loss_that_couples_it_and_to_no_other() -> Result<()> {
     let network = Mlp::random(4, &WIDTHS, DType::F64)?;
-    let (images, labels) = batch(6, 30, DType::F64)?;
+    let data = batch(6, 30, DType::F64)?;
     // The squared mean of all logits of the batch: the sign of every gradient depends on the other
     // samples.
     let coupled = Custom(|network: &dyn Network, x: &Tensor, _: &Tensor| {
         Ok(network.forward(x)?.mean_all()?.sqr()?)
     });
-    let found = |loss: &dyn isopath::losses::Loss, batch_size| -> Result<Vec<f64>> {
-        let params = PgdParams {
+    let coupled: Arc<dyn Loss> = Arc::new(coupled);
+    let found = |loss: &Arc<dyn Loss>, batch_size| -> Result<Vec<f64>> {
+        let pgd = Pgd {
+            loss: loss.clone(),
             batch_size,
             alpha: 0.05,
-            ..Default::default()
+            ..Pgd::default()
         };
-        values(&pgd(&network, loss, &images, &labels, 0.3, &params)?.images)
+        values(&pgd.attack(&network, &data, 0.3)?.data.inputs)
     };
-    let plain = CrossEntropy::default();
+    let plain: Arc<dyn Loss> = Arc::new(CrossEntropy::default());
     assert!(largest_difference(&found(&plain, 30)?, &found(&plain, 7)?) < 1e-12);
     assert!(largest_difference(&found(&coupled, 30)?, &found(&coupled, 7)?) > 0.1);
     Ok(())
@@ -385,31 +339,20 @@ fn transfer_to_the_same_network_is_its_robust_accuracy() -> Result<()> {
         Mlp::random(4, &WIDTHS, DType::F32)?,
         Mlp::random(5, &WIDTHS, DType::F32)?,
     );
-    let (images, _) = batch(6, 90, DType::F32)?;
+    let images = batch(6, 90, DType::F32)?.inputs;
     let labels = a.forward(&images)?.argmax(1)?;
-    let found = fgsm(
-        &a,
-        &CrossEntropy::default(),
-        &images,
-        &labels,
-        0.3,
-        &FgsmParams::default(),
-    )?;
+    let data = Dataset::new(images, labels)?;
+    let found = Fgsm::along(CrossEntropy::default()).attack(&a, &data, 0.3)?;
     assert!(found.success_rate() > 0.1);
-    for batch_size in [7, 90, 1000] {
-        assert!(
-            (transfer(&a, &found, &labels, batch_size)? - (1. - found.success_rate())).abs()
-                < 1e-12
-        );
-    }
+    assert!((accuracy(&a, &found.data)? - (1. - found.success_rate())).abs() < 1e-12);
     // Another network, counted by hand.
     let other = b
-        .forward(&found.images)?
+        .forward(&found.data.inputs)?
         .argmax(1)?
-        .eq(&labels)?
+        .eq(&data.labels)?
         .to_vec1::<u8>()?;
     let by_hand = other.iter().map(|correct| f64::from(*correct)).sum::<f64>() / 90.;
-    assert!((transfer(&b, &found, &labels, 32)? - by_hand).abs() < 1e-12);
+    assert!((accuracy(&b, &found.data)? - by_hand).abs() < 1e-12);
     Ok(())
 }
 
@@ -437,10 +380,11 @@ proptest! {
         let labels = Tensor::zeros(rows, DType::U32, &Device::Cpu).unwrap();
         let goal = if targeted { Goal::Targeted(labels.clone()) } else { Goal::Untargeted };
         let network = Mlp::random(seed, &WIDTHS, DType::F32).unwrap();
-        let params = PgdParams {
-            norm, goal, alpha, steps, random_start, bounds: clipped.then_some(bounds), seed, ..Default::default()
+        let pgd = Pgd {
+            norm, goal, alpha, steps, random_start, bounds: clipped.then_some(bounds), seed, ..pgd()
         };
-        let found = pgd(&network, &CrossEntropy::default(), &images, &labels, eps, &params).unwrap();
+        let data = Dataset::new(images.clone(), labels).unwrap();
+        let found = pgd.attack(&network, &data, eps).unwrap();
         let largest = values(&images).unwrap().into_iter().fold(0f64, |a, b| a.max(b.abs())) + eps;
         // f32 rounds ε and x ± ε by at most half an ulp: ε·2⁻²⁴ + (|x| + ε)·2⁻²⁴ a pixel. In L2
         // each of d pixels is rounded so, √d in their norm, and ‖δ‖₂ itself (d squares, their sum,
@@ -455,7 +399,7 @@ proptest! {
         }
         if clipped {
             let (low, high) = (bounds.min as f32, bounds.max as f32);
-            for pixel in found.images.flatten_all().unwrap().to_vec1::<f32>().unwrap() {
+            for pixel in found.data.inputs.flatten_all().unwrap().to_vec1::<f32>().unwrap() {
                 prop_assert!((low..=high).contains(&pixel), "{pixel} outside [{low}, {high}]");
             }
         }

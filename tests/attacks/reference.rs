@@ -4,11 +4,11 @@
 
 use candle_core::{DType, Device, Tensor};
 use isopath::Result;
-use isopath::attacks::{Adversarial, Bounds, FgsmParams, Goal, Norm, PgdParams, fgsm, pgd};
+use isopath::attacks::{Adversarial, Attack, Bounds, Fgsm, Goal, Norm, Pgd};
 use isopath::models::Network;
 use serde::Deserialize;
 
-use crate::common::{CrossEntropy, Mlp, largest_difference, values};
+use crate::common::{CrossEntropy, Mlp, data, largest_difference, values};
 
 /// In f64 only the order of summation differs: about a hundred roundings of 1e-16, through at most
 /// ten steps.
@@ -88,10 +88,8 @@ impl Fixture {
 
     fn attack(&self, case: &Case, dtype: DType) -> Result<Adversarial> {
         let network = self.network(case.scale, dtype)?;
-        let (images, labels) = (
-            self.images(dtype)?,
-            Tensor::new(&self.labels[..], &Device::Cpu)?,
-        );
+        let labels = Tensor::new(&self.labels[..], &Device::Cpu)?;
+        let data = data(self.images(dtype)?, labels)?;
         let goal = match case.targeted {
             true => Goal::Targeted(Tensor::new(&self.targets[..], &Device::Cpu)?),
             false => Goal::Untargeted,
@@ -99,23 +97,23 @@ impl Fixture {
         let (norm, bounds) = (case.norm, case.clipped.then(Bounds::default));
         let loss = CrossEntropy::default();
         if case.steps == 1 && case.alpha == case.eps {
-            let params = FgsmParams {
+            let fgsm = Fgsm {
                 norm,
                 goal,
                 bounds,
-                ..Default::default()
+                ..Fgsm::along(loss)
             };
-            return fgsm(&network, &loss, &images, &labels, case.eps, &params);
+            return fgsm.attack(&network, &data, case.eps);
         }
-        let params = PgdParams {
+        let pgd = Pgd {
             norm,
             goal,
             bounds,
             alpha: case.alpha,
             steps: case.steps,
-            ..Default::default()
+            ..Pgd::along(loss)
         };
-        pgd(&network, &loss, &images, &labels, case.eps, &params)
+        pgd.attack(&network, &data, case.eps)
     }
 }
 
@@ -140,13 +138,13 @@ fn images_equal_torchattacks_and_foolbox() -> Result<()> {
                 ("torchattacks", Norm::L2) => TORCHATTACKS_L2_TOLERANCE.max(tolerance),
                 _ => tolerance,
             };
-            let difference = largest_difference(&values(&found.images)?, &case.images);
+            let difference = largest_difference(&values(&found.data.inputs)?, &case.images);
             assert!(
                 difference <= tolerance,
                 "{}, {dtype:?}: {difference:e}",
                 case.name()
             );
-            assert_eq!(found.images.dims(), [6, 1, 3, 4]);
+            assert_eq!(found.data.inputs.dims(), [6, 1, 3, 4]);
             seen += 1;
         }
         assert_eq!(seen, 43);
@@ -164,7 +162,7 @@ fn the_floor_under_a_gradient_is_foolboxs_not_torchattacks() -> Result<()> {
             .find(|case| case.scale != 1. && case.library == library)
             .unwrap();
         Ok(largest_difference(
-            &values(&fixture.attack(case, DType::F64)?.images)?,
+            &values(&fixture.attack(case, DType::F64)?.data.inputs)?,
             &case.images,
         ))
     };

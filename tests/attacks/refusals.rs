@@ -2,12 +2,10 @@
 
 use candle_core::{DType, Device, Tensor};
 use isopath::Result;
-use isopath::attacks::{
-    Adversarial, Bounds, FgsmParams, Goal, PgdParams, fgsm, fgsm_sweep, pgd, pgd_eps_sweep,
-    pgd_sweep, transfer,
-};
+use isopath::attacks::{Attack, Bounds, Fgsm, Goal, Pgd};
+use isopath::datasets::Dataset;
 
-use crate::common::{CrossEntropy, Mlp, batch};
+use crate::common::{Mlp, batch};
 
 /// The message of an error; one line.
 fn message<T>(result: Result<T>) -> String {
@@ -16,117 +14,87 @@ fn message<T>(result: Result<T>) -> String {
     message
 }
 
-struct Setting {
-    network: Mlp,
-    images: Tensor,
-    labels: Tensor,
+fn network() -> Mlp {
+    Mlp::random(2, &[12, 9, 4], DType::F32).unwrap()
 }
 
-fn setting() -> Setting {
-    let (images, labels) = batch(3, 6, DType::F32).unwrap();
-    Setting {
-        network: Mlp::random(2, &[12, 9, 4], DType::F32).unwrap(),
-        images,
-        labels,
-    }
+fn data() -> Dataset {
+    batch(3, 6, DType::F32).unwrap()
 }
 
-impl Setting {
-    fn pgd(
-        &self,
-        images: &Tensor,
-        labels: &Tensor,
-        eps: f64,
-        params: PgdParams,
-    ) -> Result<Adversarial> {
-        pgd(
-            &self.network,
-            &CrossEntropy::default(),
-            images,
-            labels,
-            eps,
-            &params,
-        )
-    }
+/// The message of an attack on other images.
+fn of_images(images: &Tensor, pgd: Pgd) -> String {
+    let data = Dataset {
+        inputs: images.clone(),
+        ..data()
+    };
+    message(pgd.attack(&network(), &data, 0.1))
 }
 
 #[test]
 fn numbers() {
-    let it = setting();
-    let with = |params: PgdParams| message(it.pgd(&it.images, &it.labels, 0.1, params));
+    let (network, data) = (network(), data());
+    let with = |pgd: Pgd| message(pgd.attack(&network, &data, 0.1));
     for eps in [-0.1, f64::NAN, f64::INFINITY] {
         let expected = format!("eps is {eps}; expected a finite number ≥ 0");
         assert_eq!(
-            message(it.pgd(&it.images, &it.labels, eps, PgdParams::default())),
+            message(Pgd::default().attack(&network, &data, eps)),
             expected
         );
-        let loss = CrossEntropy::default();
-        let found = fgsm(
-            &it.network,
-            &loss,
-            &it.images,
-            &it.labels,
-            eps,
-            &FgsmParams::default(),
+        assert_eq!(
+            message(Fgsm::default().attack(&network, &data, eps)),
+            expected
         );
-        assert_eq!(message(found), expected);
-        let found = fgsm_sweep(
-            &it.network,
-            &loss,
-            &it.images,
-            &it.labels,
-            &[0.1, eps],
-            &FgsmParams::default(),
+        assert_eq!(
+            message(Fgsm::default().curve(&network, &data, &[0.1, eps])),
+            expected
         );
-        assert_eq!(message(found), expected);
     }
     for alpha in [0., -0.1, f64::NAN, f64::INFINITY] {
         let expected = format!("alpha is {alpha}; expected a finite number > 0");
         assert_eq!(
-            with(PgdParams {
+            with(Pgd {
                 alpha,
-                ..Default::default()
+                ..Pgd::default()
             }),
             expected
         );
-        let loss = CrossEntropy::default();
-        let params = PgdParams::default();
-        let found = pgd_sweep(
-            &it.network,
-            &loss,
-            &it.images,
-            &it.labels,
-            0.1,
-            &[0.1, alpha],
-            &params,
-        );
+        let found = Pgd::default().curve_over_alpha(&network, &data, 0.1, &[0.1, alpha]);
         assert_eq!(message(found), expected);
     }
     assert_eq!(
-        with(PgdParams {
+        with(Pgd {
             steps: 0,
-            ..Default::default()
+            ..Pgd::default()
         }),
         "steps is 0; expected at least 1"
     );
     assert_eq!(
-        with(PgdParams {
+        with(Pgd {
             batch_size: 0,
-            ..Default::default()
+            ..Pgd::default()
         }),
         "batch_size is 0; expected at least 1"
     );
+    let fgsm = Fgsm {
+        batch_size: 0,
+        ..Fgsm::default()
+    };
     assert_eq!(
-        with(PgdParams {
+        message(fgsm.attack(&network, &data, 0.1)),
+        "batch_size is 0; expected at least 1"
+    );
+    assert_eq!(
+        with(Pgd {
             restarts: 0,
-            ..Default::default()
+            ..Pgd::default()
         }),
         "restarts is 0; expected at least 1"
     );
     assert_eq!(
-        with(PgdParams {
+        with(Pgd {
             restarts: 2,
-            ..Default::default()
+            ..Pgd::default()
         }),
         "restarts is 2; expected 1 unless random_start is true"
     );
@@ -134,9 +102,9 @@ fn numbers() {
         let bounds = Some(Bounds { min, max });
         let expected = format!("bounds is [{min}, {max}]; expected finite min < max");
         assert_eq!(
-            with(PgdParams {
+            with(Pgd {
                 bounds,
-                ..Default::default()
+                ..Pgd::default()
             }),
             expected
         );
@@ -144,41 +112,26 @@ fn numbers() {
 }
 
 #[test]
-fn empty_sweeps() {
-    let it = setting();
-    let (loss, params) = (CrossEntropy::default(), PgdParams::default());
-    let found = pgd_sweep(
-        &it.network,
-        &loss,
-        &it.images,
-        &it.labels,
-        0.1,
-        &[],
-        &params,
+fn empty_curves() {
+    let (network, data) = (network(), data());
+    let expected = "radii or step sizes is none; expected at least one";
+    let found = Pgd::default().curve_over_alpha(&network, &data, 0.1, &[]);
+    assert_eq!(message(found), expected);
+    assert_eq!(
+        message(Pgd::default().curve(&network, &data, &[])),
+        expected
     );
     assert_eq!(
-        message(found),
-        "alphas is empty; expected at least one value"
+        message(Fgsm::default().curve(&network, &data, &[])),
+        expected
     );
-    let found = pgd_eps_sweep(&it.network, &loss, &it.images, &it.labels, &[], &params);
-    assert_eq!(message(found), "eps is empty; expected at least one value");
-    let found = fgsm_sweep(
-        &it.network,
-        &loss,
-        &it.images,
-        &it.labels,
-        &[],
-        &FgsmParams::default(),
-    );
-    assert_eq!(message(found), "eps is empty; expected at least one value");
 }
 
 #[test]
 fn images() -> Result<()> {
-    let it = setting();
-    let with = |images: &Tensor| message(it.pgd(images, &it.labels, 0.1, PgdParams::default()));
+    let with = |images: &Tensor| of_images(images, Pgd::default());
     let shape = |dims: &str| {
-        format!("attack: images has shape {dims}; expected (N, …), N ≥ 1 and no dimension 0")
+        format!("attack: inputs has shape {dims}; expected (N, …), N ≥ 1 and no dimension 0")
     };
     assert_eq!(
         with(&Tensor::zeros((0, 12), DType::F32, &Device::Cpu)?),
@@ -190,98 +143,96 @@ fn images() -> Result<()> {
     );
     assert_eq!(
         with(&Tensor::zeros((6, 12), DType::U8, &Device::Cpu)?),
-        "images is u8; expected floating-point numbers"
+        "inputs is u8; expected floating-point numbers"
     );
     // A pixel on the bound is inside, one ulp beyond is not.
     let ulp = Tensor::full(1f32 + f32::EPSILON, (6, 12), &Device::Cpu)?;
     assert_eq!(
         with(&ulp),
-        "images is between 1.0000001192092896 and 1.0000001192092896; expected pixels inside the bounds [0, 1]"
+        "inputs is between 1.0000001192092896 and 1.0000001192092896; expected pixels inside the bounds [0, 1]"
     );
     assert!(
         with(&Tensor::full(-0.25f32, (6, 12), &Device::Cpu)?)
-            .starts_with("images is between -0.25 and -0.25;")
+            .starts_with("inputs is between -0.25 and -0.25;")
     );
     for bounds in [None, Some(Bounds::default())] {
         for value in [f32::NAN, f32::INFINITY] {
             let mut pixels = vec![0.5f32; 72];
             pixels[17] = value;
             let images = Tensor::from_vec(pixels, (6, 12), &Device::Cpu)?;
-            let found = it.pgd(
+            let found = of_images(
                 &images,
-                &it.labels,
-                0.1,
-                PgdParams {
+                Pgd {
                     bounds,
-                    ..Default::default()
+                    ..Pgd::default()
                 },
             );
-            assert!(message(found).starts_with("images is not finite"));
+            assert_eq!(
+                found,
+                "inputs is NaN or ∞ among them; expected finite pixels"
+            );
         }
     }
     // Bounds that f32 cannot hold are those of f32: 0.1 is rounded up.
     let images = Tensor::full(0.1f32, (6, 12), &Device::Cpu)?;
-    let bounds = Some(Bounds { min: 0., max: 0.1 });
-    it.pgd(
-        &images,
-        &it.labels,
-        0.1,
-        PgdParams {
-            bounds,
-            ..Default::default()
-        },
-    )?;
+    let pgd = Pgd {
+        bounds: Some(Bounds { min: 0., max: 0.1 }),
+        ..Pgd::default()
+    };
+    pgd.attack(&network(), &Dataset::new(images, data().labels)?, 0.1)?;
     // Images the network refuses: its own error, not a panic.
-    let wide = Tensor::zeros((6, 13), DType::F32, &Device::Cpu)?;
-    assert!(
-        it.pgd(&wide, &it.labels, 0.1, PgdParams::default())
-            .is_err()
-    );
+    let wide = Dataset::new(
+        Tensor::zeros((6, 13), DType::F32, &Device::Cpu)?,
+        data().labels,
+    )?;
+    assert!(Pgd::default().attack(&network(), &wide, 0.1).is_err());
     Ok(())
 }
 
 #[test]
 fn labels() -> Result<()> {
-    let it = setting();
-    let with = |labels: &Tensor| message(it.pgd(&it.images, labels, 0.1, PgdParams::default()));
-    let expected =
-        |name: &str| format!("attack: {name} has shape [5]; expected (6,), one label an image");
-    let short = it.labels.narrow(0, 0, 5)?;
-    assert_eq!(with(&short), expected("labels"));
+    let (network, data) = (network(), data());
+    let with = |labels: &Tensor| {
+        let data = Dataset {
+            labels: labels.clone(),
+            ..data.clone()
+        };
+        message(Pgd::default().attack(&network, &data, 0.1))
+    };
+    let expected = |operation: &str| {
+        format!("{operation}: labels has shape [5]; expected (6,), one for each input")
+    };
+    let short = data.labels.narrow(0, 0, 5)?;
+    assert_eq!(with(&short), expected("attack"));
     assert_eq!(
-        with(&it.labels.to_dtype(DType::I64)?),
-        "labels is i64; expected of type u32"
+        with(&data.labels.to_dtype(DType::I64)?),
+        "dtype of labels is I64; expected U32"
     );
     let out_of_range = Tensor::new(&[0u32, 1, 2, 3, 4, 0], &Device::Cpu)?;
     assert_eq!(
         with(&out_of_range),
-        "labels is a label 4; expected labels below 4"
+        "label is 4; expected below 4, the number of classes"
     );
     let targeted = |targets: &Tensor| {
-        let goal = Goal::Targeted(targets.clone());
-        message(it.pgd(
-            &it.images,
-            &it.labels,
-            0.1,
-            PgdParams {
-                goal,
-                ..Default::default()
-            },
-        ))
+        let pgd = Pgd {
+            goal: Goal::Targeted(targets.clone()),
+            ..Pgd::default()
+        };
+        message(pgd.attack(&network, &data, 0.1))
     };
-    assert_eq!(targeted(&short), expected("targets"));
+    assert_eq!(targeted(&short), expected("attack's target"));
     assert_eq!(
         targeted(&out_of_range),
-        "targets is a label 4; expected labels below 4"
+        "label is 4; expected below 4, the number of classes"
     );
-    let found = it.pgd(&it.images, &it.labels, 0.1, PgdParams::default())?;
+    let found = Pgd::default().attack(&network, &data, 0.1)?;
+    let unlabelled = Dataset {
+        labels: short,
+        ..found.data
+    };
     assert_eq!(
-        message(transfer(&it.network, &found, &it.labels, 0)),
-        "batch_size is 0; expected at least 1"
-    );
-    assert_eq!(
-        message(transfer(&it.network, &found, &short, 5)),
-        expected("labels")
+        message(isopath::metrics::accuracy(&network, &unlabelled)),
+        "accuracy: labels has shape [5]; expected (6,) of U32, one for each input"
     );
     Ok(())
 }

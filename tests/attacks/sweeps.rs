@@ -4,10 +4,8 @@ use std::sync::atomic::Ordering;
 
 use candle_core::DType;
 use isopath::Result;
-use isopath::attacks::{
-    FgsmParams, Norm, PgdParams, RobustAccuracy, fgsm, fgsm_sweep, pgd, pgd_eps_sweep, pgd_sweep,
-    transfer,
-};
+use isopath::attacks::{Attack, Fgsm, Norm, Pgd, RobustAccuracy};
+use isopath::metrics::accuracy;
 
 use crate::common::{CrossEntropy, Mlp, batch};
 
@@ -17,27 +15,20 @@ const ROWS: usize = 61;
 #[test]
 fn fgsm_sweep_equals_single_calls_with_one_gradient_a_batch() -> Result<()> {
     let network = Mlp::random(2, &[12, 9, 4], DType::F32)?;
-    let (images, labels) = batch(3, ROWS, DType::F32)?;
+    let data = batch(3, ROWS, DType::F32)?;
     for norm in [Norm::LInf, Norm::L2] {
-        let params = FgsmParams {
+        let loss = CrossEntropy::default();
+        let fgsm = Fgsm {
             norm,
             batch_size: 20,
-            ..Default::default()
+            ..Fgsm::along(loss.clone())
         };
-        let loss = CrossEntropy::default();
-        let curve = fgsm_sweep(
-            &network,
-            &loss,
-            &images,
-            &labels,
-            &[&[0.], &VALUES[..]].concat(),
-            &params,
-        )?;
+        let curve = fgsm.curve(&network, &data, &[&[0.], &VALUES[..]].concat())?;
         assert_eq!(loss.calls.load(Ordering::Relaxed), 4); // 61 images are four batches of 20
         assert_eq!(curve.eps, curve.step_size);
-        for (eps, accuracy) in curve.eps.iter().zip(&curve.accuracy) {
-            let found = fgsm(&network, &loss, &images, &labels, *eps, &params)?;
-            assert_eq!(transfer(&network, &found, &labels, 20)?, *accuracy);
+        for (eps, share) in curve.eps.iter().zip(&curve.accuracy) {
+            let found = fgsm.attack(&network, &data, *eps)?;
+            assert_eq!(accuracy(&network, &found.data)?, *share);
         }
         assert!(curve.accuracy[0] > curve.accuracy[4]);
     }
@@ -47,23 +38,23 @@ fn fgsm_sweep_equals_single_calls_with_one_gradient_a_batch() -> Result<()> {
 #[test]
 fn pgd_sweeps_equal_single_calls() -> Result<()> {
     let network = Mlp::random(2, &[12, 9, 4], DType::F32)?;
-    let (images, labels) = batch(3, ROWS, DType::F32)?;
+    let data = batch(3, ROWS, DType::F32)?;
     for (norm, random_start, restarts) in [
         (Norm::LInf, false, 1),
         (Norm::LInf, true, 3),
         (Norm::L2, true, 1),
     ] {
-        let params = PgdParams {
+        let loss = CrossEntropy::default();
+        let pgd = Pgd {
             norm,
             steps: 4,
             batch_size: 20,
             alpha: 0.05,
             random_start,
             restarts,
-            ..Default::default()
+            ..Pgd::along(loss.clone())
         };
-        let loss = CrossEntropy::default();
-        let curve = pgd_sweep(&network, &loss, &images, &labels, 0.2, &VALUES, &params)?;
+        let curve = pgd.curve_over_alpha(&network, &data, 0.2, &VALUES)?;
         // Four batches; of four steps the five step sizes share the first.
         assert_eq!(
             loss.calls.load(Ordering::Relaxed),
@@ -73,22 +64,22 @@ fn pgd_sweeps_equal_single_calls() -> Result<()> {
             (&curve.step_size[..], &curve.eps[..]),
             (&VALUES[..], &[0.2; 5][..])
         );
-        for (alpha, accuracy) in VALUES.iter().zip(&curve.accuracy) {
-            let params = PgdParams {
+        for (alpha, share) in VALUES.iter().zip(&curve.accuracy) {
+            let pgd = Pgd {
                 alpha: *alpha,
-                ..params.clone()
+                ..pgd.clone()
             };
-            let found = pgd(&network, &loss, &images, &labels, 0.2, &params)?;
-            assert_eq!(transfer(&network, &found, &labels, 20)?, *accuracy);
+            let found = pgd.attack(&network, &data, 0.2)?;
+            assert_eq!(accuracy(&network, &found.data)?, *share);
         }
-        let curve = pgd_eps_sweep(&network, &loss, &images, &labels, &VALUES, &params)?;
+        let curve = pgd.curve(&network, &data, &VALUES)?;
         assert_eq!(
             (&curve.eps[..], &curve.step_size[..]),
             (&VALUES[..], &[0.05; 5][..])
         );
-        for (eps, accuracy) in VALUES.iter().zip(&curve.accuracy) {
-            let found = pgd(&network, &loss, &images, &labels, *eps, &params)?;
-            assert_eq!(transfer(&network, &found, &labels, 20)?, *accuracy);
+        for (eps, share) in VALUES.iter().zip(&curve.accuracy) {
+            let found = pgd.attack(&network, &data, *eps)?;
+            assert_eq!(accuracy(&network, &found.data)?, *share);
         }
     }
     Ok(())
@@ -97,18 +88,11 @@ fn pgd_sweeps_equal_single_calls() -> Result<()> {
 #[test]
 fn a_curve_survives_json() -> Result<()> {
     let network = Mlp::random(2, &[12, 4], DType::F32)?;
-    let (images, labels) = batch(3, 5, DType::F32)?;
-    let curve = fgsm_sweep(
-        &network,
-        &CrossEntropy::default(),
-        &images,
-        &labels,
-        &VALUES,
-        &FgsmParams::default(),
-    )?;
+    let data = batch(3, 5, DType::F32)?;
+    let curve = Fgsm::along(CrossEntropy::default()).curve(&network, &data, &VALUES)?;
     let json = serde_json::to_string(&curve).unwrap();
     assert!(
-        json.starts_with(r#"{"eps":[0.01,"#) && json.contains(r#""accuracy":["#),
+        json.starts_with(r#"{"attack":"FGSM","eps":[0.01,"#) && json.contains(r#""accuracy":["#),
         "{json}"
     );
     assert_eq!(

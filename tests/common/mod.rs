@@ -1,22 +1,54 @@
 //! What several tests share.
 #![allow(dead_code)]
 
+use std::path::Path;
+use std::sync::Arc;
+
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor, Var};
-use isopath::models::{Activation, Mlp, Parameters};
-use isopath::rng::Rng;
+use isopath::datasets::Dataset;
+use isopath::models::{Activation, Mlp, Model, Parameters, Weights};
+use isopath::training::{Observer, Status};
 
 pub const CPU: &Device = &Device::Cpu;
 
-/// A seeded tanh network and its weights.
-pub fn build(sizes: &[usize], seed: u64, dtype: DType) -> Result<(Mlp, Parameters)> {
-    let parameters = Parameters::new();
-    let mlp = Mlp::new(
-        sizes,
-        Activation::Tanh,
-        parameters.builder(&Rng::new(seed), dtype, CPU),
-    )?;
-    Ok((mlp, parameters))
+/// A seeded tanh network.
+pub fn build(sizes: &[usize], seed: u64, dtype: DType) -> Result<Model<Mlp>> {
+    let sizes = sizes.to_vec();
+    Model::on(seed, dtype, CPU, move |vb| {
+        Mlp::new(&sizes, Activation::Tanh, vb)
+    })
+}
+
+/// Labelled inputs as they are, unchecked.
+pub fn data(inputs: &Tensor, labels: &Tensor) -> Dataset {
+    Dataset {
+        inputs: inputs.clone(),
+        labels: labels.clone(),
+        classes: Arc::default(),
+    }
+}
+
+/// Takes over the weights of a file.
+pub fn load(parameters: &Parameters, path: impl AsRef<Path>) -> Result<()> {
+    parameters.set_weights(&Weights::read(path)?)
+}
+
+/// All weights as numbers, in the order of their names.
+pub fn weights(parameters: &Parameters) -> Vec<f64> {
+    parameters
+        .vars()
+        .iter()
+        .flat_map(|var| values(var))
+        .collect()
+}
+
+/// Tells `hear` of a training.
+pub fn observer(hear: impl Fn(&Status) + Clone + Send + Sync + 'static) -> Option<Observer> {
+    Some(Observer::new(move || {
+        let hear = hear.clone();
+        move |status: &Status| hear(status)
+    }))
 }
 
 /// sin(start), sin(start + 1), … in f64, as `torch.sin(torch.arange(n) + start).reshape(shape)`.
@@ -72,7 +104,8 @@ pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) ->
 }
 
 /// Runs the tests of the calling test binary, but for the one named, in processes of their own, one
-/// for each instruction set that the processor has: the kernels choose theirs once in a process.
+/// for each instruction set that the processor has, and sees that all of them ran: the kernels choose
+/// theirs once in a process.
 #[track_caller]
 pub fn run_with_every_instruction_set(but: &str) {
     #[cfg(target_arch = "x86_64")]
@@ -89,20 +122,33 @@ pub fn run_with_every_instruction_set(but: &str) {
     ];
     #[cfg(not(target_arch = "x86_64"))]
     let sets = [("scalar", true)];
+    let run = |set: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(arguments)
+            .args(["--skip", but])
+            .env("ISOPATH_SIMD", set)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{set}: {text}");
+        text
+    };
+    let listed = run("scalar", &["--list"]);
+    let count = listed
+        .lines()
+        .filter(|line| line.ends_with(": test"))
+        .count();
+    assert!(count > 0, "no tests but {but}: {listed}");
     for (name, there) in sets {
         if !there {
             eprintln!("{name}: not on this processor");
             continue;
         }
-        let tests = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--skip", but])
-            .env("ISOPATH_SIMD", name)
-            .output()
-            .unwrap();
+        // All of them ran: a name that matches nothing would succeed too.
+        let text = run(name, &[]);
         assert!(
-            tests.status.success(),
-            "{name}: {}",
-            String::from_utf8_lossy(&tests.stdout)
+            text.contains(&format!("{count} passed; 0 failed; 0 ignored")),
+            "{name}: {text}"
         );
     }
 }

@@ -1,33 +1,28 @@
 //! Bands on networks, against PyTorch.
 
 use isopath::Result;
-use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
-use isopath::models::{Activation, Mlp, Network, Parameters};
+use isopath::checks::Bounds;
+use isopath::models::{Mlp, Model, Network as _, Representation};
 use isopath::paths::{
     AutoNebParams, Energy, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Spacing, Stop,
     Verdict, auto_neb, linear, neb,
 };
-use isopath::rng::Rng;
 
-use crate::common::{CPU, assert_close, values, with_threads};
+use crate::common::{CPU, assert_close, build, values, with_threads};
 use crate::fixtures::{Torch, bits, torch};
 
 /// The network of the fixture.
-fn network(fixture: &Torch, dtype: DType) -> Result<Mlp> {
-    let parameters = Parameters::new();
-    let mlp = Mlp::new(
-        &[6, 12, 8, 3],
-        Activation::Tanh,
-        parameters.builder(&Rng::new(0), dtype, CPU),
-    )?;
+fn network(fixture: &Torch, dtype: DType) -> Result<Model<Mlp>> {
+    let mlp = build(&[6, 12, 8, 3], 0, dtype)?;
+    let named = mlp.parameters().named();
     for (layer, (weight, bias)) in fixture.weights.iter().enumerate() {
         for (name, numbers) in [("weight", weight), ("bias", bias)] {
-            let var = &parameters.named()[&format!("layers.{layer}.{name}")];
+            let var = &named[&format!("layers.{layer}.{name}")];
             var.set(&Tensor::from_vec(numbers.clone(), var.shape(), CPU)?.to_dtype(dtype)?)?;
         }
     }
-    mlp.freeze()
+    Ok(mlp)
 }
 
 fn pairs(fixture: &Torch, dtype: DType) -> Result<(Tensor, Tensor)> {
@@ -45,7 +40,7 @@ const EACH: [usize; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 fn energies_and_gradients_are_those_of_torch() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
-    for (stage, width, points, energies, gradients) in [
+    for (index, width, points, energies, gradients) in [
         (0, 6, &fixture.points, &fixture.energies, &fixture.gradients),
         (
             1,
@@ -59,7 +54,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
         for batch_size in [1, 3, 16] {
             let energy = NetworkEnergy {
                 batch_size,
-                ..NetworkEnergy::new(&network, stage, &TARGETS)
+                ..NetworkEnergy::new(&network, Representation::Stage(index), &TARGETS)?
             };
             let (found, gradient) = energy.values_and_gradients(&points, &EACH)?;
             assert_close(&found.energy, energies, 1e-13);
@@ -67,7 +62,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
             assert_eq!(energy.values(&points, &EACH)?, found);
             // The margin is positive exactly where the network answers the target.
             let answers = network
-                .forward_from(stage, &points)?
+                .forward_from(index, &points)?
                 .argmax(1)?
                 .to_vec1::<u32>()?;
             for ((margin, answer), target) in found.margin.iter().zip(answers).zip(TARGETS) {
@@ -82,7 +77,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
 fn gradients_agree_with_finite_differences() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
-    let energy = NetworkEnergy::new(&network, 0, &TARGETS);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &TARGETS)?;
     let points = Tensor::from_vec(fixture.points.clone(), (10, 6), CPU)?;
     let gradient = values(&energy.values_and_gradients(&points, &EACH)?.1);
     let h = 1e-5;
@@ -121,7 +116,7 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
     let (starts, ends) = pairs(&fixture, DType::F64)?;
-    let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     for (name, optimizer) in [
         ("adam", Optimizer::Adam { step_size: 0.02 }),
         (
@@ -147,14 +142,14 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
 }
 
 fn connect(
-    network: &Mlp,
+    network: &Model<Mlp>,
     fixture: &Torch,
     params: &NebParams,
     dtype: DType,
 ) -> Result<Vec<NebInfo>> {
     let (starts, ends) = pairs(fixture, dtype)?;
     neb(
-        &NetworkEnergy::new(network, 0, &fixture.targets),
+        &NetworkEnergy::new(network, Representation::Input, &fixture.targets)?,
         &starts,
         &ends,
         params,
@@ -181,7 +176,7 @@ fn verdicts_agree_with_the_network_itself() -> Result<()> {
         assert_eq!(verdicts, [Linear, Linear, Nonlinear, Nonlinear]);
         let (starts, ends) = pairs(&fixture, dtype)?;
         let lines = linear(
-            &NetworkEnergy::new(&network, 0, &fixture.targets),
+            &NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?,
             &starts,
             &ends,
             9,
@@ -222,7 +217,7 @@ fn any_number_of_threads_finds_the_same_paths() -> Result<()> {
         let (starts, ends) = pairs(&fixture, DType::F32)?;
         let energy = NetworkEnergy {
             batch_size: 3,
-            ..NetworkEnergy::new(&network, 0, &fixture.targets)
+            ..NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?
         };
         let found = auto_neb(&energy, &starts, &ends, &AutoNebParams::default())?;
         Ok(found
@@ -296,7 +291,7 @@ fn bounded_paths_stay_inside() -> Result<()> {
         min: number(all.min_all()?)?,
         max: number(all.max_all()?)?,
     };
-    let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     // Large steps, so that free paths leave the box.
     let params = NebParams {
         optimizer: Optimizer::Adam { step_size: 0.5 },

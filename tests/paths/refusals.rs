@@ -1,9 +1,9 @@
 //! Bad input: one line that names the value and what was expected.
 
 use isopath::Result;
-use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
-use isopath::models::{Network, Parameters, ResNet, ResNetParams};
+use isopath::checks::Bounds;
+use isopath::models::{Network, Parameters, Representation, ResNet, ResNetParams};
 use isopath::paths::{
     AutoNebParams, Cycle, Energy, MullerBrown, NebParams, NetworkEnergy, Optimizer, Spacing, Stop,
     Values, auto_neb, linear, neb, relax,
@@ -285,17 +285,19 @@ fn end_points() -> Result<()> {
 
 #[test]
 fn networks_and_classes() -> Result<()> {
-    let (network, _) = build(&[4, 5, 3], 2, DType::F64)?;
-    let network = network.freeze()?;
+    let network = build(&[4, 5, 3], 2, DType::F64)?;
     let points = Tensor::new(&[[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, 0.9, 0.4]], CPU)?;
     let own = network.forward(&points)?.argmax(1)?.to_vec1::<u32>()?[0];
     let (start, end) = (points.narrow(0, 0, 1)?, points.narrow(0, 1, 1)?);
-    let with = |stage, classes: &[u32], batch_size| {
-        let energy = NetworkEnergy {
-            batch_size,
-            ..NetworkEnergy::new(&network, stage, classes)
-        };
-        message(neb(&energy, &start, &end, &NebParams::default()))
+    let with = |index, classes: &[u32], batch_size| {
+        let energy = NetworkEnergy::new(&network, Representation::Stage(index), classes);
+        message(energy.and_then(|energy| {
+            let energy = NetworkEnergy {
+                batch_size,
+                ..energy
+            };
+            neb(&energy, &start, &end, &NebParams::default())
+        }))
     };
     assert_eq!(
         with(0, &[3], 16),
@@ -303,29 +305,40 @@ fn networks_and_classes() -> Result<()> {
     );
     assert_eq!(with(0, &[], 16), "classes is 0; expected one for each pair");
     assert_eq!(with(0, &[own], 0), "batch_size is 0; expected at least 1");
-    let training = resnet()?;
-    let images = points
-        .reshape((2, 1, 2, 2))?
-        .broadcast_as((2, 3, 2, 2))?
-        .to_dtype(DType::F32)?;
-    let energy = NetworkEnergy::new(&training, 0, &[0]);
+    // A network without another mode than training.
+    #[derive(Clone)]
+    struct Training(ResNet);
+    impl Network for Training {
+        fn stages(&self) -> usize {
+            self.0.stages()
+        }
+        fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+            self.0.stage(index, x)
+        }
+        fn is_training(&self) -> bool {
+            true
+        }
+    }
     assert_eq!(
-        message(neb(
-            &energy,
-            &images.narrow(0, 0, 1)?,
-            &images.narrow(0, 1, 1)?,
-            &NebParams::default()
-        )),
-        "network is in training mode; expected one in evaluation mode, as freeze() gives it"
+        message(NetworkEnergy::new(&Training(resnet()?), Representation::Input, &[0]).map(|_| ())),
+        "network is in training mode; expected one in evaluation mode; give it a `frozen` that leaves \
+         training mode"
     );
-    assert_eq!(with(3, &[own], 16), "stage is 3; expected at most 2");
+    assert_eq!(
+        with(3, &[own], 16),
+        "representation is Stage(3); expected a representation of a network of 2 stages"
+    );
     assert_eq!(
         with(1, &[own], 16),
         "mlp: x has shape [10, 4]; expected (N, 5)"
     );
     // An end that the network gives another class.
     let other = (own + 1) % 3;
-    assert!(with(0, &[other], 16).starts_with("margin of a start is -"));
+    let outside = with(0, &[other], 16);
+    assert!(
+        outside.contains("margin") && outside.contains("pair 0"),
+        "{outside}"
+    );
     Ok(())
 }
 
