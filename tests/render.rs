@@ -453,14 +453,8 @@ fn what_cannot_be_shown_as_it_is_meant_spoils_no_page() {
             "\" alt=\"A drawing with a script.\">",
             "an SVG that would act on the page",
         ),
-        (
-            "AAAABJRU5ErkJggg==\" alt=\"A bitmap.\">",
-            "a bitmap",
-        ),
-        (
-            "<pre>Nothing drawn.</pre>",
-            "empty forms",
-        ),
+        ("AAAABJRU5ErkJggg==\" alt=\"A bitmap.\">", "a bitmap"),
+        ("<pre>Nothing drawn.</pre>", "empty forms"),
     ] {
         assert!(page.contains(expected), "{of}: the page lacks {expected}");
     }

@@ -258,7 +258,10 @@ fn cuda() -> Finding {
     }
     let remedy = "the CPU is used; the README says how to use a CUDA device";
     if cfg!(feature = "cuda") {
-        Err(Problem::optional("built with CUDA, but no device answers", remedy))
+        Err(Problem::optional(
+            "built with CUDA, but no device answers",
+            remedy,
+        ))
     } else {
         Err(Problem::optional("built without CUDA", remedy))
     }

@@ -228,7 +228,9 @@ mod tests {
             ),
             (
                 format!(":dep isopath = {{ path = {path}, features = [\"cuda\"] }}"),
-                format!(":dep isopath = {{ path = {path}, default-features = false, features = [\"cuda\"] }}"),
+                format!(
+                    ":dep isopath = {{ path = {path}, default-features = false, features = [\"cuda\"] }}"
+                ),
             ),
             (
                 ":dep isopath = { path = \".\", default-features = true }".to_owned(),
