@@ -1,5 +1,7 @@
 //! Distances between points, differentiable.
 
+pub(crate) mod slices;
+
 use std::any::Any;
 use std::fmt::Debug;
 

@@ -7,9 +7,10 @@ use ndarray::{Array1, Array2};
 use serde::Serialize;
 
 use super::power::spectral_norms;
-use super::{distance, host_rows, jacobian, norm, represent};
+use super::{host_rows, jacobian, represent};
 use crate::datasets::Dataset;
 use crate::distances::Euclidean;
+use crate::distances::slices::{euclidean, norm};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::{IsometricLoss, cross_entropy};
@@ -115,7 +116,10 @@ pub fn isometric_gradient(
         interrupt::check()?;
         let (mut before, mut after, mut deviation) = (vec![0.; d], vec![0.; outputs], 0.);
         for j in (0..n).filter(|&j| j != i && cells[i] == cells[j]) {
-            let (dx, dphi) = (distance(&inputs[i], &inputs[j]), distance(&phi[i], &phi[j]));
+            let (dx, dphi) = (
+                euclidean(&inputs[i], &inputs[j]),
+                euclidean(&phi[i], &phi[j]),
+            );
             let h = dx - dphi;
             deviation += h.abs();
             add_direction(&mut before, h, &inputs[i], &inputs[j], dx);

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{dot, norm};
+use crate::distances::slices::{dot, norm};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::rng::Rng;

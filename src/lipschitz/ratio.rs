@@ -4,9 +4,10 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{distance, host_rows};
+use super::host_rows;
 use crate::checks;
 use crate::datasets::Dataset;
+use crate::distances::slices::euclidean;
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -83,8 +84,8 @@ pub fn ratio(data: &Dataset, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
         };
         for j in (i + 1..n).filter(|&j| wanted(i, j)) {
             let (before, after) = (
-                distance(&points[i], &points[j]),
-                distance(&images[i], &images[j]),
+                euclidean(&points[i], &points[j]),
+                euclidean(&images[i], &images[j]),
             );
             if before == 0. {
                 if after > 0. {
