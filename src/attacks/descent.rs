@@ -93,7 +93,7 @@ impl Descent<'_> {
         Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
     }
 
-    /// What a step follows; here a run that the user stops ends.
+    /// The gradient that a step follows; a run that the user stops ends here.
     fn gradient(&self, x: &Tensor, batch: &Batch) -> Result<Tensor> {
         interrupt::check()?;
         let data = batch.data.part(x.clone(), batch.data.labels.clone());

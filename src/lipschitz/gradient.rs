@@ -105,7 +105,8 @@ pub struct CrossEntropyGradient {
 ///
 /// # Errors
 /// Fewer than two points; numbers that are not finite; labels that are not (N,) of u32; α or β negative
-/// or not finite; a distance other than the Euclidean; or an error of [`jacobian`] or [`jacobian_norms`].
+/// or not finite; a distance other than the Euclidean; or an error of [`jacobian`] or
+/// [`jacobian_norms`](super::jacobian_norms).
 ///
 /// # Examples
 /// ```
@@ -122,8 +123,7 @@ pub struct CrossEntropyGradient {
 /// assert_eq!(found.point_bounds[2].gradient, 0.);
 /// # Ok::<(), isopath::Error>(())
 /// ```
-///
-/// [`jacobian_norms`]: super::jacobian_norms
+
 pub fn isometric_gradient(
     network: &dyn Network,
     loss: &IsometricLoss,

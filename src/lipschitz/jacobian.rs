@@ -31,7 +31,7 @@ const BATCH: usize = 50;
 /// # Errors
 /// A network without an evaluation mode; no points; inputs or derivatives that are not finite; inputs
 /// that the network does not take; a representation that it does not have, or that no gradient flows
-/// through (the input itself is one).
+/// through.
 ///
 /// # Examples
 /// ```
