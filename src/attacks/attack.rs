@@ -9,7 +9,7 @@ use crate::datasets::Dataset;
 use crate::error::Result;
 use crate::models::Network;
 
-/// An adversarial attack: it changes images as little as possible to mislead a network.
+/// An adversarial attack: a small change of each image that is to mislead a network.
 ///
 /// ```text
 /// find x' with ‖x' − x‖ ≤ ε and argmax f(x') ≠ t
@@ -55,7 +55,7 @@ pub trait Attack: Send + Sync {
     ///
     /// x'_i is what the attack makes of image i inside the ball of radius ε; with several restarts an
     /// image counts only if it keeps its label in each. A point equals its own call of
-    /// [`Attack::attack`], and the points share what they can.
+    /// [`Attack::attack`] (with several restarts, of an untargeted one).
     ///
     /// - **Shapes**: inputs (N, …), labels (N,) of u32, the true ones; one point for each radius.
     /// - **Range**: radii ≥ 0, in pixel units; accuracies in \[0, 1\].

@@ -48,8 +48,7 @@ impl fmt::Display for Partition {
     }
 }
 
-/// The loss of an isometric network: the cross-entropy, and how much a representation changes
-/// distances.
+/// The loss of isometric networks: cross-entropy, and how much a representation changes distances.
 ///
 /// ```text
 /// L     = α·L_CE + β·L_ISO
