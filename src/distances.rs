@@ -122,8 +122,8 @@ pub struct Manhattan;
 /// d(a, b) = 1 − a·b / (‖a‖₂ ‖b‖₂);  1 where a or b is the zero vector
 /// ```
 ///
-/// Not a metric in the strict sense (it breaks the triangle inequality, and d(0, 0) = 1), but a usual
-/// measure of representations.
+/// Not a metric in the strict sense (it breaks the triangle inequality, and d(0, 0) = 1), but a
+/// usual measure of representations.
 ///
 /// - **Shapes**: vectors (…, D) in, numbers (…) out.
 /// - **Range**: \[0, 2\], up to rounding; no unit.

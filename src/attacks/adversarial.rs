@@ -38,8 +38,8 @@ pub struct Adversarial {
     pub success: Vec<bool>,
     /// The length ‖x'_i − x_i‖ of each change in the attack's norm, pixel units.
     pub distance: Vec<f64>,
-    /// The loss that the attack follows, before the attack: the mean over batches, weighted by their
-    /// size; at the labels to reach if targeted.
+    /// The loss that the attack follows, before the attack: the mean over batches, weighted by
+    /// their size; at the labels to reach if targeted.
     pub loss_before: f64,
     /// The loss that the attack follows, at the attacked images; the mean as before the attack.
     pub loss_after: f64,

@@ -15,16 +15,18 @@ use crate::models::Network;
 /// find x' with ‖x' − x‖ ≤ ε and argmax f(x') ≠ t
 /// ```
 ///
-/// f are the network's logits, x is an image and t its label; a [targeted](super::Goal::Targeted) attack
-/// asks for argmax f(x') = the label to reach. The radius ε belongs to the call, so that one attack
-/// serves many radii.
+/// f are the network's logits, x is an image and t its label; a [targeted](super::Goal::Targeted)
+/// attack asks for argmax f(x') = the label to reach. The radius ε belongs to the call, so that one
+/// attack serves many radii.
 ///
 /// - **Shapes**: images (N, …) of floating-point numbers, labels (N,) of u32.
 /// - **Range**: ε ≥ 0 in pixel units; images inside the attack's bounds, \[0, 1\] by default.
-/// - **Source**: Szegedy et al. 2014 (arXiv 1312.6199), section 4.1; *isometry*, sections 2.2 and 3.3.
+/// - **Source**: Szegedy et al. 2014 (arXiv 1312.6199), section 4.1; *isometry*, sections 2.2 and
+///   3.3.
 ///
 /// # Errors
-/// Both methods refuse a radius that is negative or not finite, and images or labels that do not fit.
+/// Both methods refuse a radius that is negative or not finite, and images or labels that do not
+/// fit.
 pub trait Attack: Send + Sync {
     /// Changes each image of `data` by at most `eps` to mislead the network.
     ///
@@ -32,19 +34,19 @@ pub trait Attack: Send + Sync {
     /// ‖x' − x‖ ≤ eps
     /// ```
     ///
-    /// The network is asked in [evaluation mode](Network::frozen). Every iterate lies inside the attack's
-    /// bounds, exactly. In the ball it lies up to rounding: half an ulp of x ± ε a pixel, in L2 also d/2
-    /// ulps of ‖δ‖₂ for d pixels.
+    /// The network is asked in [evaluation mode](Network::frozen). Every iterate lies inside the
+    /// attack's bounds, exactly. In the ball it lies up to rounding: half an ulp of x ± ε a pixel,
+    /// in L2 also d/2 ulps of ‖δ‖₂ for d pixels.
     ///
-    /// - **Shapes**: inputs (N, …) of floating-point numbers, as the network takes them; labels (N,) of
-    ///   u32, the true ones.
+    /// - **Shapes**: inputs (N, …) of floating-point numbers, as the network takes them; labels
+    ///   (N,) of u32, the true ones.
     /// - **Range**: `eps` ≥ 0, in pixel units.
     /// - **Source**: *isometry*, sections 2.2 and 3.3.
     ///
     /// # Errors
-    /// `eps` negative or not finite, a field of the attack out of its range, images or labels that do
-    /// not fit (empty batch, shapes, types, pixels outside the bounds, labels out of range), a network
-    /// without an evaluation mode, a gradient that is missing or not finite.
+    /// `eps` negative or not finite, a field of the attack out of its range, images or labels that
+    /// do not fit (empty batch, shapes, types, pixels outside the bounds, labels out of range), a
+    /// network without an evaluation mode, a gradient that is missing or not finite.
     fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial>;
 
     /// The robust accuracy under the attack, at each radius of `eps`.
@@ -53,8 +55,8 @@ pub trait Attack: Send + Sync {
     /// accuracy(ε) = (1/N) Σ_i [argmax f(x'_i) = t_i]
     /// ```
     ///
-    /// x'_i is what the attack makes of image i inside the ball of radius ε; with several restarts an
-    /// image counts only if it keeps its label in each. A point equals its own call of
+    /// x'_i is what the attack makes of image i inside the ball of radius ε; with several restarts
+    /// an image counts only if it keeps its label in each. A point equals its own call of
     /// [`Attack::attack`] (with several restarts, of an untargeted one).
     ///
     /// - **Shapes**: inputs (N, …), labels (N,) of u32, the true ones; one point for each radius.
@@ -118,8 +120,8 @@ impl Pgd {
     /// accuracy(α) = (1/N) Σ_i [argmax f(x'_i) = t_i]
     /// ```
     ///
-    /// Each of `alphas` takes the place of [`Pgd::alpha`]. They share start and first gradient; a point
-    /// equals its own call of [`Attack::attack`].
+    /// Each of `alphas` takes the place of [`Pgd::alpha`]. They share start and first gradient; a
+    /// point equals its own call of [`Attack::attack`].
     ///
     /// - **Shapes**: inputs (N, …), labels (N,) of u32; one point for each step size.
     /// - **Range**: `eps` ≥ 0 and step sizes > 0, in pixel units; accuracies in \[0, 1\].

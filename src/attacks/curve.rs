@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// x'_i is image i after the attack in the ball of radius ε with steps of α, t_i its true label.
-/// [`Attack::curve`](super::Attack::curve) and [`Pgd::curve_over_alpha`](super::Pgd::curve_over_alpha)
-/// give it.
+/// [`Attack::curve`](super::Attack::curve) and
+/// [`Pgd::curve_over_alpha`](super::Pgd::curve_over_alpha) give it.
 ///
 /// - **Shapes**: the lists `eps`, `step_size` and `accuracy` have one entry for each point.
 /// - **Range**: ε and α ≥ 0 in pixel units; accuracies in \[0, 1\].

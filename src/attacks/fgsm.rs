@@ -10,23 +10,23 @@ use crate::error::Result;
 use crate::losses::Loss;
 use crate::progress::Progress;
 
-/// The fast gradient sign method: one full step of length ε from the image along the gradient's sign.
+/// The fast gradient sign method: one full step of ε from the image along the gradient's sign.
 ///
 /// ```text
 /// x' = clip(x + ε · sign(∇ₓ L(x, t)))      untargeted: t the true label
 /// x' = clip(x − ε · sign(∇ₓ L(x, t)))      targeted:   t the label to reach
 /// ```
 ///
-/// It is [`Pgd`] with one step, α = ε. In L∞ along the cross-entropy, pixels in \[0, 1\], unless told
-/// otherwise. ε is what the *isometry* paper calls the step size of FGSM.
+/// It is [`Pgd`] with one step, α = ε. In L∞ along the cross-entropy, pixels in \[0, 1\], unless
+/// told otherwise. ε is what the *isometry* paper calls the step size of FGSM.
 ///
 /// - **Shapes**: images (N, …), labels (N,) of u32; the attacked images have the images' shape.
 /// - **Range**: ε ≥ 0, in pixel units; x' inside the bounds and within ε of x.
 /// - **Source**: Goodfellow et al. 2015 (arXiv 1412.6572); *isometry*, sections 2.2 and 3.3.
 ///
 /// # Errors
-/// [`Attack::attack`](super::Attack::attack) refuses a batch size of 0, bounds that are not finite with
-/// min < max, and what every attack refuses.
+/// [`Attack::attack`](super::Attack::attack) refuses a batch size of 0, bounds that are not finite
+/// with min < max, and what every attack refuses.
 ///
 /// # Examples
 /// ```
@@ -52,8 +52,8 @@ pub struct Fgsm {
     pub goal: Goal,
     /// The range that pixels are clipped to; `None` leaves them unclipped. Default \[0, 1\].
     pub bounds: Option<Bounds>,
-    /// The number of images attacked together, at least 1; matters when the loss couples the samples of
-    /// a batch. Default 100.
+    /// The number of images attacked together, at least 1; matters when the loss couples the
+    /// samples of a batch. Default 100.
     pub batch_size: usize,
     /// Whether a moving line shows how far an attack of more than a second has come. Default shown.
     pub progress: Progress,
@@ -90,7 +90,8 @@ impl Fgsm {
         }
     }
 
-    /// This attack as PGD with one step. Its α is not read, since ε, the step of each attack, may be 0.
+    /// This attack as PGD with one step. Its α is not read, since ε, the step of each attack, may
+    /// be 0.
     pub(super) fn one_step(&self) -> Result<Pgd> {
         let Self {
             loss,

@@ -18,17 +18,17 @@ use crate::models::{Network, evaluation};
 /// g = ∇ₓ L(f; x, t)
 /// ```
 ///
-/// L is the loss of the whole batch, at the network f in [evaluation mode](Network::frozen): a mean over
-/// N samples gives each of them an N-th of its own gradient. The weights get no gradient.
+/// L is the loss of the whole batch, at the network f in [evaluation mode](Network::frozen): a mean
+/// over N samples gives each of them an N-th of its own gradient. The weights get no gradient.
 ///
 /// - **Shapes**: inputs x (N, …), labels t (N,) of u32; the gradient is (N, …).
 /// - **Range**: finite numbers, loss per pixel unit.
 /// - **Source**: *isometry*, section 3.2, first displayed equation.
 ///
 /// # Errors
-/// A network without an evaluation mode; what [`Loss::loss`] refuses; a loss that is not a scalar; a
-/// gradient that is missing (an operation without a backward pass lies between the loss and the input)
-/// or not finite.
+/// A network without an evaluation mode; what [`Loss::loss`] refuses; a loss that is not a scalar;
+/// a gradient that is missing (an operation without a backward pass lies between the loss and the
+/// input) or not finite.
 pub fn gradient(network: &dyn Network, loss: &dyn Loss, batch: &Dataset) -> Result<Tensor> {
     gradient_of(evaluation(network)?.as_ref(), loss, batch)
 }

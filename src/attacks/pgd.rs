@@ -16,9 +16,9 @@ use crate::progress::Progress;
 /// x_{k+1} = clip(project(x_k + α · normalise(∇ₓ L(x_k, t))))
 /// ```
 ///
-/// A targeted attack steps against the gradient. The head of [the module](crate::attacks) has project and
-/// normalise for both norms. Ten steps of 0.01 in L∞ along the cross-entropy, from the image itself, pixels
-/// in \[0, 1\], unless told otherwise.
+/// A targeted attack steps against the gradient. The head of [the module](crate::attacks) has
+/// project and normalise for both norms. Ten steps of 0.01 in L∞ along the cross-entropy, from the
+/// image itself, pixels in \[0, 1\], unless told otherwise.
 ///
 /// - **Shapes**: images (N, …), labels (N,) of u32; the attacked images have the images' shape.
 /// - **Range**: ε ≥ 0 and α > 0, in pixel units; every x_k inside the bounds and within ε of x.
@@ -53,17 +53,17 @@ pub struct Pgd {
     pub alpha: f64,
     /// The number of steps, at least 1. Default 10, as in the *isometry* paper, section 2.2.
     pub steps: usize,
-    /// Whether to start uniformly in the ball (then clipped to the bounds), not at the image. Default
-    /// false.
+    /// Whether to start uniformly in the ball (then clipped to the bounds), not at the image.
+    /// Default false.
     pub random_start: bool,
-    /// The number of attempts from different random starts, at least 1; of each image the first attempt
-    /// that succeeds is kept (the first of all when none does). More than one needs `random_start`.
-    /// Default 1.
+    /// The number of attempts from different random starts, at least 1; of each image the first
+    /// attempt that succeeds is kept (the first of all when none does). More than one needs
+    /// `random_start`. Default 1.
     pub restarts: usize,
     /// The range that pixels are clipped to; `None` leaves them unclipped. Default \[0, 1\].
     pub bounds: Option<Bounds>,
-    /// The number of images attacked together, at least 1; matters when the loss couples the samples of
-    /// a batch. Default 100, the batch the *isometry* paper trains on.
+    /// The number of images attacked together, at least 1; matters when the loss couples the
+    /// samples of a batch. Default 100, the batch the *isometry* paper trains on.
     pub batch_size: usize,
     /// The seed of the random starts. Default 0.
     pub seed: u64,

@@ -38,7 +38,8 @@ pub struct GradientBound {
 /// together = Σ_k points_k
 /// ```
 ///
-/// - **Shapes**: `points` (N, D), `together` (D,), the lists (N,); D is the number of an input's numbers.
+/// - **Shapes**: `points` (N, D), `together` (D,), the lists (N,); D is the number of an input's
+///   numbers.
 /// - **Range**: gradients are any numbers, per unit of the input; bounds and norms are ≥ 0.
 /// - **Source**: *isometry*, equation (6) and appendix A.1; `points` is ours.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,19 +94,19 @@ pub struct CrossEntropyGradient {
 /// [partition](crate::losses::Partition) G are those of `loss`; its α is not used. Equal points or
 /// representations have no direction: X or J is 0 there, as in the gradient of the loss itself.
 ///
-/// The paper's ∇ₓ lets all points move together, which is why its distances of inputs cancel; under an
-/// attack each point moves alone, hence the first form. In A.1 each distance is differentiated in its
-/// first argument only, so (6) is half of the derivative, and half of our bound. And |H|, not H, bounds
-/// a length.
+/// The paper's ∇ₓ lets all points move together, which is why its distances of inputs cancel; under
+/// an attack each point moves alone, hence the first form. In A.1 each distance is differentiated
+/// in its first argument only, so (6) is half of the derivative, and half of our bound. And |H|,
+/// not H, bounds a length.
 ///
-/// - **Shapes**: inputs (N, …) with N ≥ 2, each flattened to D numbers; labels (N,) of u32; the gradients
-///   are (N, D) and (D,).
+/// - **Shapes**: inputs (N, …) with N ≥ 2, each flattened to D numbers; labels (N,) of u32; the
+///   gradients are (N, D) and (D,).
 /// - **Range**: any numbers, per unit of the input; the bounds are ≥ 0.
 /// - **Source**: *isometry*, equation (6) and appendix A.1; the first form is ours.
 ///
 /// # Errors
-/// Fewer than two points; numbers that are not finite; labels that are not (N,) of u32; α or β negative
-/// or not finite; a distance other than the Euclidean; or an error of [`jacobian`] or
+/// Fewer than two points; numbers that are not finite; labels that are not (N,) of u32; α or β
+/// negative or not finite; a distance other than the Euclidean; or an error of [`jacobian`] or
 /// [`jacobian_norms`](super::jacobian_norms).
 ///
 /// # Examples
@@ -235,8 +236,8 @@ fn add_direction(sum: &mut [f64], h: f64, a: &[f64], b: &[f64], d: f64) {
 ///   ‖∂Φ/∂x‖₂.
 ///
 /// # Errors
-/// No points, numbers that are not finite, labels that are not (N,) of u32 or out of range, or an error
-/// of [`jacobian`] or [`jacobian_norms`](super::jacobian_norms).
+/// No points, numbers that are not finite, labels that are not (N,) of u32 or out of range, or an
+/// error of [`jacobian`] or [`jacobian_norms`](super::jacobian_norms).
 pub fn cross_entropy_gradient(
     network: &dyn Network,
     representation: Representation,

@@ -19,19 +19,19 @@ const BATCH: usize = 50;
 /// J_n = ∂F(x_n)/∂x_n
 /// ```
 ///
-/// F is the representation, by the network in [evaluation mode](Network::frozen). One backward pass for
-/// each of F's E numbers serves all points at once: exact for every network whose operations have a
-/// gradient. (candle differentiates once only, and a difference quotient would leave a product J·v
-/// three digits in f32.)
+/// F is the representation, by the network in [evaluation mode](Network::frozen). One backward pass
+/// for each of F's E numbers serves all points at once: exact for every network whose operations
+/// have a gradient. (candle differentiates once only, and a difference quotient would leave a
+/// product J·v three digits in f32.)
 ///
 /// - **Shapes**: `x` (N, …), each point flattened to D numbers, F(x) to E; the result is (N, E, D).
 /// - **Range**: finite numbers, F per unit of the input.
 /// - **Source**: *isometry*, section 3.2, ∇F; the definition.
 ///
 /// # Errors
-/// A network without an evaluation mode; no points; inputs or derivatives that are not finite; inputs
-/// that the network does not take; a representation that it does not have, or that no gradient flows
-/// through.
+/// A network without an evaluation mode; no points; inputs or derivatives that are not finite;
+/// inputs that the network does not take; a representation that it does not have, or that no
+/// gradient flows through.
 ///
 /// # Examples
 /// ```
@@ -95,9 +95,9 @@ fn jacobian_of(
 /// ```
 ///
 /// That is how much F stretches at x_n, in the direction in which it stretches most: the largest
-/// singular value, by power iteration on J·Jᵀ or Jᵀ·J, J from [`jacobian`]. The largest over many points
-/// is a lower bound of F's Lipschitz constant. In f32 it has about six digits. The points are taken in
-/// parts, side by side, which changes no number.
+/// singular value, by power iteration on J·Jᵀ or Jᵀ·J, J from [`jacobian`]. The largest over many
+/// points is a lower bound of F's Lipschitz constant. In f32 it has about six digits. The points
+/// are taken in parts, side by side, which changes no number.
 ///
 /// - **Shapes**: `x` (N, …); N numbers come back.
 /// - **Range**: ≥ 0, F per unit of the input; 1 for an isometry.

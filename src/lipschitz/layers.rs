@@ -13,16 +13,17 @@ use crate::models::{Mlp, Representation};
 /// ‖W‖₂ = max_v ‖W v‖₂ / ‖v‖₂
 /// ```
 ///
-/// By power iteration in f64, from below; it ends when a step changes the square by less than 1e-12 of
-/// itself.
+/// By power iteration in f64, from below; it ends when a step changes the square by less than 1e-12
+/// of itself.
 ///
-/// - **Shapes**: `matrix` (rows, columns); a number comes back. More axes are flattened into the columns.
+/// - **Shapes**: `matrix` (rows, columns); a number comes back. More axes are flattened into the
+///   columns.
 /// - **Range**: ≥ 0; 0 for a matrix of zeros.
 /// - **Source**: the definition.
 ///
 /// # Errors
-/// A tensor of fewer than two axes, no rows or columns, numbers that are not finite, or a power iteration
-/// that does not settle.
+/// A tensor of fewer than two axes, no rows or columns, numbers that are not finite, or a power
+/// iteration that does not settle.
 ///
 /// # Examples
 /// ```
@@ -54,7 +55,8 @@ pub fn spectral_norm(matrix: &Tensor) -> Result<f64> {
 ///   [`Mlp::weights`].
 ///
 /// # Errors
-/// The network has no such representation, a weight is not finite, or a power iteration does not settle.
+/// The network has no such representation, a weight is not finite, or a power iteration does not
+/// settle.
 pub fn layer_norms(network: &Mlp, representation: Representation) -> Result<Vec<f64>> {
     let weights = network.weights();
     let index = representation.index(weights.len())?;

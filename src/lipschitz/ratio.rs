@@ -61,9 +61,9 @@ struct Part {
 /// r_ij = d(F(x_i), F(x_j)) / d(x_i, x_j),  i < j
 /// ```
 ///
-/// x are the data's inputs, `phi` their representations F(x), each flattened to a vector; the data's
-/// labels matter only where `pairs` asks for them. The distances are Euclidean, in f64; the time grows
-/// with N². Equal points have no ratio: they are left out and counted.
+/// x are the data's inputs, `phi` their representations F(x), each flattened to a vector; the
+/// data's labels matter only where `pairs` asks for them. The distances are Euclidean, in f64; the
+/// time grows with N². Equal points have no ratio: they are left out and counted.
 ///
 /// - **Shapes**: inputs (N, …) with N ≥ 2, labels (N,) of u32, `phi` (N, …); numbers come back.
 /// - **Range**: ≥ 0; all ratios are 1 for an isometry.

@@ -14,13 +14,14 @@ use crate::ops;
 /// L_CE = −(1/N) Σ_i log softmax(f(x_i))_{t_i}
 /// ```
 ///
-/// f(x_i) are the logits of input i, t_i its label, and N the size of the batch. An attack that follows
-/// this loss stands still where the network is sure: see [`LogitDifference`](super::LogitDifference).
+/// f(x_i) are the logits of input i, t_i its label, and N the size of the batch. An attack that
+/// follows this loss stands still where the network is sure: see
+/// [`LogitDifference`](super::LogitDifference).
 ///
 /// - **Shapes**: inputs (N, …), labels (N,) of u32; the loss is a scalar ().
 /// - **Range**: ≥ 0, in nats; log C where all C logits are equal.
-/// - **Source**: *isometry*, section 2, first displayed equation, first term, which the paper prints
-///   without its sign and factor; here as PyTorch's `cross_entropy`.
+/// - **Source**: *isometry*, section 2, first displayed equation, first term, which the paper
+///   prints without its sign and factor; here as PyTorch's `cross_entropy`.
 ///
 /// # Errors
 /// [`Loss::loss`] refuses what [`cross_entropy`] refuses.
@@ -65,7 +66,7 @@ impl Loss for CrossEntropy {
     }
 }
 
-/// The cross-entropy of logits against labels, the mean over the batch; differentiable in the logits.
+/// The cross-entropy of logits against labels, the mean over the batch; differentiable.
 ///
 /// ```text
 /// L_CE = −(1/N) Σ_i log softmax(z_i)_{t_i}
@@ -75,12 +76,12 @@ impl Loss for CrossEntropy {
 ///
 /// - **Shapes**: `logits` (N, C), `labels` (N,) of u32, each below C; the result is a scalar ().
 /// - **Range**: ≥ 0, in nats.
-/// - **Source**: *isometry*, section 2, first displayed equation, first term, which the paper prints
-///   without its sign and factor; here as PyTorch's `cross_entropy`.
+/// - **Source**: *isometry*, section 2, first displayed equation, first term, which the paper
+///   prints without its sign and factor; here as PyTorch's `cross_entropy`.
 ///
 /// # Errors
-/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or out
-/// of range, or an empty batch.
+/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or
+/// out of range, or an empty batch.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     ops::cross_entropy(logits, labels, 0.)
 }

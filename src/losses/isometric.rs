@@ -58,16 +58,16 @@ impl fmt::Display for Partition {
 /// ```
 ///
 /// D_M holds the distances d between the inputs of a batch, each flattened to a vector, D_Φ those
-/// between their representations Φ; the [`Partition`] G chooses the pairs. N is the size of the batch:
-/// the loss couples its samples, and another batch gives another value.
-/// Differentiable in the weights and in the inputs, in these through Φ and through D_M. With β = 0
-/// [`Loss::loss`] computes the cross-entropy alone, and [`Loss::terms`] cuts the gradient of L_ISO.
+/// between their representations Φ; the [`Partition`] G chooses the pairs. N is the size of the
+/// batch: the loss couples its samples, and another batch gives another value. Differentiable in
+/// the weights and in the inputs, in these through Φ and through D_M. With β = 0 [`Loss::loss`]
+/// computes the cross-entropy alone, and [`Loss::terms`] cuts the gradient of L_ISO.
 ///
 /// - **Shapes**: inputs (N, …), labels (N,) of u32; the loss is a scalar ().
-/// - **Range**: ≥ 0. L_CE is in nats, L_ISO in the square of the distance's unit; L_ISO is 0 where Φ
-///   keeps every distance inside a cell.
-/// - **Source**: *isometry*, section 2, first displayed equation, with the weights of section 2.1. The
-///   paper's L_CSE is our L_CE.
+/// - **Range**: ≥ 0. L_CE is in nats, L_ISO in the square of the distance's unit; L_ISO is 0 where
+///   Φ keeps every distance inside a cell.
+/// - **Source**: *isometry*, section 2, first displayed equation, with the weights of section 2.1.
+///   The paper's L_CSE is our L_CE.
 ///
 /// # Errors
 /// [`Loss::loss`] refuses α or β negative or not finite, a representation that the network does not
@@ -120,7 +120,8 @@ impl Default for IsometricLoss {
 }
 
 impl IsometricLoss {
-    /// The loss L_CE + β·L_ISO with all other defaults: inside each class, on the last hidden layer.
+    /// The loss L_CE + β·L_ISO with all other defaults: inside each class, on the last hidden
+    /// layer.
     pub fn new(beta: f64) -> Self {
         Self {
             beta,
@@ -147,7 +148,8 @@ impl IsometricLoss {
     /// L_ISO = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(Φ_i, Φ_j))²
     /// ```
     ///
-    /// The cells of G follow from `labels` by [`IsometricLoss::partition`]; then [`ops::isometric`].
+    /// The cells of G follow from `labels` by [`IsometricLoss::partition`]; then
+    /// [`ops::isometric`].
     ///
     /// - **Shapes**: `x` (N, …) inputs, `phi` (N, …) their representations Φ, each flattened to a
     ///   vector, `labels` (N,) of u32; the result is a scalar ().
@@ -161,7 +163,8 @@ impl IsometricLoss {
         ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.distance.as_ref())
     }
 
-    /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two cells are equal.
+    /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two cells are
+    /// equal.
     pub(crate) fn cells(&self, labels: &Tensor, n: usize) -> Result<Vec<u32>> {
         let labels = checks::labels("isometric loss", labels, n, None)?;
         Ok(match self.partition {
@@ -179,14 +182,14 @@ impl IsometricLoss {
     ///
     /// With β = 0 the isometric term is given too, but no gradient flows through it.
     ///
-    /// - **Shapes**: `x` (N, …) inputs, `phi` (N, …) their representations Φ, `logits` (N, C), `labels`
-    ///   (N,) of u32, each below C; every term is a scalar ().
+    /// - **Shapes**: `x` (N, …) inputs, `phi` (N, …) their representations Φ, `logits` (N, C),
+    ///   `labels` (N,) of u32, each below C; every term is a scalar ().
     /// - **Range**: ≥ 0.
     /// - **Source**: *isometry*, section 2.1, the weighted loss.
     ///
     /// # Errors
-    /// α or β negative or not finite, shapes or dtypes that do not fit, labels that are not u32 or out of
-    /// range, or an empty batch.
+    /// α or β negative or not finite, shapes or dtypes that do not fit, labels that are not u32 or
+    /// out of range, or an empty batch.
     pub fn terms_of(
         &self,
         x: &Tensor,

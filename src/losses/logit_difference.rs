@@ -14,18 +14,19 @@ use crate::models::Network;
 /// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i})
 /// ```
 ///
-/// z_i are the logits of input i, t_i its label; a term is positive where the answer is wrong.
-/// An attack that follows the cross-entropy stands still where a network is so sure that the gradient
-/// is 0 in f32, from margins of about 87 on; the gradient of this loss is as large there as anywhere.
+/// z_i are the logits of input i, t_i its label; a term is positive where the answer is wrong. An
+/// attack that follows the cross-entropy stands still where a network is so sure that the gradient
+/// is 0 in f32, from margins of about 87 on; the gradient of this loss is as large there as
+/// anywhere.
 ///
 /// - **Shapes**: inputs (N, …), labels (N,) of u32, at least 2 classes; the loss is a scalar ().
 /// - **Range**: any number; minus the mean margin of the true label.
-/// - **Source**: Carlini & Wagner 2017 (arXiv 1608.04644), the function f of their equation after (7),
-///   without the floor.
+/// - **Source**: Carlini & Wagner 2017 (arXiv 1608.04644), the function f of their equation after
+///   (7), without the floor.
 ///
 /// # Errors
-/// [`Loss::loss`] refuses fewer than 2 classes, labels that are not (N,) of u32 or out of range, and an
-/// empty batch.
+/// [`Loss::loss`] refuses fewer than 2 classes, labels that are not (N,) of u32 or out of range,
+/// and an empty batch.
 ///
 /// # Examples
 /// ```
@@ -43,23 +44,25 @@ use crate::models::Network;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogitDifference;
 
-/// The difference of logits ratio (DLR), a [`LogitDifference`] that ignores the scale of the logits.
+/// The difference of logits ratio (DLR), a [`LogitDifference`] that ignores the scale of the
+/// logits.
 ///
 /// ```text
 /// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i}) / (z_{i,π1} − z_{i,π3} + 1e-12)
 /// ```
 ///
 /// z_{i,πk} is the k-th largest logit of input i. Up to the floor of 1e-12 nothing changes when all
-/// logits are multiplied by one positive number, so a network cannot hide by scaling them. The gradient
-/// flows through the denominator too.
+/// logits are multiplied by one positive number, so a network cannot hide by scaling them. The
+/// gradient flows through the denominator too.
 ///
 /// - **Shapes**: inputs (N, …), labels (N,) of u32, at least 3 classes; the loss is a scalar ().
 /// - **Range**: ≥ −1; a wrong answer adds a number ≥ 0.
-/// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), equation 6; the floor of 1e-12 is auto-attack's.
+/// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), equation 6; the floor of 1e-12 is
+///   auto-attack's.
 ///
 /// # Errors
-/// [`Loss::loss`] refuses fewer than 3 classes, labels that are not (N,) of u32 or out of range, and an
-/// empty batch.
+/// [`Loss::loss`] refuses fewer than 3 classes, labels that are not (N,) of u32 or out of range,
+/// and an empty batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RescaledLogitDifference;
 

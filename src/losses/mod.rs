@@ -35,8 +35,8 @@ use crate::models::Network;
 /// L(f; x, t) ∈ ℝ,  f the network, x the inputs, t the labels
 /// ```
 ///
-/// Training descends it in the weights of f; an attack ascends it in x. A loss of one's own needs the
-/// one method without a default.
+/// Training descends it in the weights of f; an attack ascends it in x. A loss of one's own needs
+/// the one method without a default.
 ///
 /// - **Shapes**: x (N, …), t (N,) of u32; the loss is a scalar ().
 /// - **Range**: any number.
@@ -97,8 +97,8 @@ pub trait Loss: Send + Sync {
 /// L = α·L_CE + β·L_ISO
 /// ```
 ///
-/// The terms come without their weights. A gradient flows through [`LossTerms::loss`] alone: the rest
-/// is detached.
+/// The terms come without their weights. A gradient flows through [`LossTerms::loss`] alone: the
+/// rest is detached.
 ///
 /// - **Shapes**: `logits` (N, C); all others are scalars ().
 /// - **Range**: that of the loss; L_CE ≥ 0 in nats, L_ISO ≥ 0.

@@ -15,17 +15,17 @@ use crate::models::{Network, Representation, enlarge, evaluation};
 /// L = 1/(N·C·H·W) Σ_i ‖g(f_{0:l}(x_i)) − x_i‖²
 /// ```
 ///
-/// g is the decoder and f_{0:l} the first l stages of the encoder. The network in [`Loss::loss`] is g;
-/// no gradient flows into the encoder, and labels are not read. Where the decoder's images are larger
-/// than x, x is first [enlarged](enlarge) to their size.
+/// g is the decoder and f_{0:l} the first l stages of the encoder. The network in [`Loss::loss`] is
+/// g; no gradient flows into the encoder, and labels are not read. Where the decoder's images are
+/// larger than x, x is first [enlarged](enlarge) to their size.
 ///
 /// - **Shapes**: inputs (N, C, H, W); the loss is a scalar ().
 /// - **Range**: ≥ 0, in squared pixels; at most 1 where all pixels lie in \[0, 1\].
 /// - **Source**: *connectivity*, section 3, "Decoding the latent space", and table 4.
 ///
 /// # Errors
-/// Its methods refuse images that the encoder does not take, and a decoder whose images have another
-/// shape or are smaller than x.
+/// Its methods refuse images that the encoder does not take, and a decoder whose images have
+/// another shape or are smaller than x.
 ///
 /// # Examples
 /// ```

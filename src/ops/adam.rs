@@ -44,8 +44,8 @@ pub struct AdamStep {
 /// θ ← θ − step_size · m / (√v / correction + ε)
 /// ```
 ///
-/// θ is the weight, g its gradient, m and v the running means of g and g², 0 before the first step. On
-/// the CPU one pass, with no memory taken and one division a number; on other devices
+/// θ is the weight, g its gradient, m and v the running means of g and g², 0 before the first step.
+/// On the CPU one pass, with no memory taken and one division a number; on other devices
 /// [`adam_composite`], whose order of operations is that of PyTorch's `Adam`.
 ///
 /// - **Shapes**: `theta`, `m`, `v` and `gradient` of one shape and dtype.
@@ -53,9 +53,9 @@ pub struct AdamStep {
 /// - **Source**: Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1, as PyTorch's `Adam`.
 ///
 /// # Errors
-/// Numbers other than f32 and f64; shapes or dtypes that do not fit; a weight or moments that are not
-/// contiguous; two tensors that share their memory. (PyTorch takes f16 and bf16, where a moment no longer
-/// moves: 0.999 v rounds to v.)
+/// Numbers other than f32 and f64; shapes or dtypes that do not fit; a weight or moments that are
+/// not contiguous; two tensors that share their memory. (PyTorch takes f16 and bf16, where a moment
+/// no longer moves: 0.999 v rounds to v.)
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
     if !is_fused(theta) {
         return adam_composite(theta, m, v, gradient, step);
@@ -134,7 +134,8 @@ impl WithFloat for Step<'_> {
 }
 
 impl AdamStep {
-    /// The step of all numbers; many are halved between two threads, since each number is moved alone.
+    /// The step of all numbers; many are halved between two threads, since each number is moved
+    /// alone.
     fn run<T: Float>(&self, [theta, m, v]: [&mut [T]; 3], gradient: &[T]) -> Result<()> {
         if gradient.len() < WORTH_HALVING {
             return self.run_part([theta, m, v], gradient);

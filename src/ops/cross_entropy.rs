@@ -14,25 +14,26 @@ use super::simd::{self, Float};
 use crate::checks;
 use crate::error::Error;
 
-/// The cross-entropy of logits against labels, the mean over the batch; differentiable in the logits.
+/// The cross-entropy of logits against labels, the mean over the batch; differentiable.
 ///
 /// ```text
 /// L = −(1/N) Σ_i Σ_c q_ic log softmax(z_i)_c,  q_ic = (1 − ε)·[c = t_i] + ε/C
 /// ```
 ///
-/// z_i are the logits of input i, t_i its label, C the number of classes, and ε, `smoothing`, the share of
-/// a label that is spread over all classes; ε = 0 is the plain cross-entropy. On the CPU in f32 or f64 one
-/// pass, elsewhere [`cross_entropy_composite`].
+/// z_i are the logits of input i, t_i its label, C the number of classes, and ε, `smoothing`, the
+/// share of a label that is spread over all classes; ε = 0 is the plain cross-entropy. On the CPU
+/// in f32 or f64 one pass, elsewhere [`cross_entropy_composite`].
 ///
-/// - **Shapes**: `logits` (N, C), `labels` (N,) of u32, each below C; the result is a scalar () of the
-///   logits' dtype.
+/// - **Shapes**: `logits` (N, C), `labels` (N,) of u32, each below C; the result is a scalar () of
+///   the logits' dtype.
 /// - **Range**: ≥ 0, in nats.
 /// - **Source**: *isometry*, section 2, first displayed equation, first term, as PyTorch's
-///   `cross_entropy(label_smoothing=ε)`; ε is that of Szegedy et al. 2016 (arXiv 1512.00567), section 7.
+///   `cross_entropy(label_smoothing=ε)`; ε is that of Szegedy et al. 2016 (arXiv 1512.00567),
+///   section 7.
 ///
 /// # Errors
-/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or out of
-/// range, an empty batch, or `smoothing` outside \[0, 1).
+/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or
+/// out of range, an empty batch, or `smoothing` outside \[0, 1).
 ///
 /// # Examples
 /// ```
@@ -75,16 +76,16 @@ pub fn cross_entropy_composite(
 /// L_i = −log softmax(z_i)_{t_i}
 /// ```
 ///
-/// Their mean is [`cross_entropy()`] without smoothing. On the CPU in f32 or f64 one pass, elsewhere
-/// [`cross_entropies_composite`].
+/// Their mean is [`cross_entropy()`] without smoothing. On the CPU in f32 or f64 one pass,
+/// elsewhere [`cross_entropies_composite`].
 ///
 /// - **Shapes**: `logits` (N, C), `labels` (N,) of u32, each below C; the result is (N,).
 /// - **Range**: ≥ 0, in nats.
 /// - **Source**: the definition, as PyTorch's `cross_entropy(reduction="none")`.
 ///
 /// # Errors
-/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or out of
-/// range, or an empty batch.
+/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or
+/// out of range, or an empty batch.
 pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> crate::Result<Tensor> {
     if !is_fused(logits) {
         return cross_entropies_composite(logits, labels);

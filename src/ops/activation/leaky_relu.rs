@@ -16,8 +16,8 @@ use crate::ops::simd::{self, Float};
 /// y = x  where x > 0,  else slope · x
 /// ```
 ///
-/// The derivative at 0 is `slope`. A slope of 0 is ReLU; Keras takes 0.3. On a CPU in f32 or f64 one
-/// pass, elsewhere [`leaky_relu_composite`].
+/// The derivative at 0 is `slope`. A slope of 0 is ReLU; Keras takes 0.3. On a CPU in f32 or f64
+/// one pass, elsewhere [`leaky_relu_composite`].
 ///
 /// - **Shapes**: `x` of any shape; the result has the same.
 /// - **Range**: any number; ≥ 0 for slope 0. `slope` is in \[0, 1\].

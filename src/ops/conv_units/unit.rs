@@ -10,11 +10,11 @@ use crate::ops::convolution::Conv2dParams;
 /// y_k = ReLU(norm(conv2d(y_input, weight)) + y_residual)
 /// ```
 ///
-/// y_0 is the argument of [`conv_units`](super::conv_units), y_k the result of the k-th unit, k = 1, 2, …;
-/// `input` and `residual` are numbers of results below k. Sum and ReLU may be left out.
+/// y_0 is the argument of [`conv_units`](super::conv_units), y_k the result of the k-th unit, k =
+/// 1, 2, …; `input` and `residual` are numbers of results below k. Sum and ReLU may be left out.
 ///
-/// - **Shapes**: y_input (N, C, H, W), `weight` (O, C / groups, kernel height, kernel width); y_k and
-///   y_residual (N, O, H', W'), sizes as in [`conv2d`](crate::ops::conv2d()).
+/// - **Shapes**: y_input (N, C, H, W), `weight` (O, C / groups, kernel height, kernel width); y_k
+///   and y_residual (N, O, H', W'), sizes as in [`conv2d`](crate::ops::conv2d()).
 /// - **Range**: any number; ≥ 0 after a ReLU.
 /// - **Source**: He et al. 2016 (arXiv 1512.03385), section 3.2.
 #[derive(Clone, Debug)]
@@ -53,8 +53,8 @@ pub enum UnitNorm {
         /// The number added to each channel, (O,).
         beta: Tensor,
     },
-    /// A number added to each channel, (O,): for a normalisation in evaluation mode that is folded into
-    /// the convolution.
+    /// A number added to each channel, (O,): for a normalisation in evaluation mode that is folded
+    /// into the convolution.
     Bias(Tensor),
 }
 
@@ -63,8 +63,8 @@ pub enum UnitNorm {
 pub struct ConvUnits {
     /// The last unit's result (N, O, H', W'); differentiable.
     pub output: Tensor,
-    /// The mean and the unbiased variance of each unit's channels, (O,) each, without a gradient; none
-    /// for a unit without [`UnitNorm::Batch`].
+    /// The mean and the unbiased variance of each unit's channels, (O,) each, without a gradient;
+    /// none for a unit without [`UnitNorm::Batch`].
     pub statistics: Vec<Option<(Tensor, Tensor)>>,
 }
 

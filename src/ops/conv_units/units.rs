@@ -20,20 +20,21 @@ use crate::ops::normalisation::checks::{channel, check_count, check_eps};
 /// The result is the last y_k, differentiable in `x`, the weights, gamma, beta and biases; see
 /// [`ConvUnit`] for what a unit may leave out. `eps` is the normalisations'; PyTorch's is 1e-5.
 ///
-/// It equals [`conv2d`](crate::ops::conv2d()), [`batch_norm`](crate::ops::batch_norm()), sum and ReLU one
-/// after another, but on a CPU in f32 or f64 is one operation: between the units no gradient is zeroed,
-/// copied or added up by the graph, normalisation, sum and ReLU are one pass, and where nothing
-/// needs a gradient a result's memory is free as soon as nobody reads it. The same numbers whatever
-/// the number of threads. Elsewhere [`conv_units_composite`].
+/// It equals [`conv2d`](crate::ops::conv2d()), [`batch_norm`](crate::ops::batch_norm()), sum and
+/// ReLU one after another, but on a CPU in f32 or f64 is one operation: between the units no
+/// gradient is zeroed, copied or added up by the graph, normalisation, sum and ReLU are one pass,
+/// and where nothing needs a gradient a result's memory is free as soon as nobody reads it. The
+/// same numbers whatever the number of threads. Elsewhere [`conv_units_composite`].
 ///
 /// - **Shapes**: `x` (N, C, H, W); the result is (N, O, H', W'), its statistics (O,) a unit.
 /// - **Range**: any number; ≥ 0 where the last unit ends with a ReLU. `eps` > 0.
-/// - **Source**: He et al. 2016 (arXiv 1512.03385), section 3; one operation for several units is ours.
+/// - **Source**: He et al. 2016 (arXiv 1512.03385), section 3; one operation for several units is
+///   ours.
 ///
 /// # Errors
 /// No units, a unit that reads its own or a later result, shapes or dtypes that do not fit, `eps`
-/// not positive and finite, and what [`conv2d`](crate::ops::conv2d()) and [`batch_norm`](crate::ops::batch_norm())
-/// refuse.
+/// not positive and finite, and what [`conv2d`](crate::ops::conv2d()) and
+/// [`batch_norm`](crate::ops::batch_norm()) refuse.
 pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits> {
     if !is_fused(x) {
         return conv_units_composite(x, units, eps);

@@ -48,19 +48,19 @@ impl Default for Conv2dParams {
 /// row(i, a) = i·stride + a·dilation − padding,  column(j, b) likewise
 /// ```
 ///
-/// x is 0 outside the image; c runs over the channels of o's group. Like every network library we do not
-/// flip the kernel, so this is a cross-correlation. On a CPU in f32 or f64 a kernel of its own, which
-/// gives the same numbers whatever the number of threads and computes gradients only for arguments that
-/// need one; elsewhere [`conv2d_composite`].
+/// x is 0 outside the image; c runs over the channels of o's group. Like every network library we
+/// do not flip the kernel, so this is a cross-correlation. On a CPU in f32 or f64 a kernel of its
+/// own, which gives the same numbers whatever the number of threads and computes gradients only for
+/// arguments that need one; elsewhere [`conv2d_composite`].
 ///
-/// - **Shapes**: `x` (N, C, H, W), `weight` (O, C / groups, kernel height, kernel width), `bias` (O,), of
-///   one dtype; the result is (N, O, H', W'), sizes by [`Conv2dParams`]. N may be 0.
+/// - **Shapes**: `x` (N, C, H, W), `weight` (O, C / groups, kernel height, kernel width), `bias`
+///   (O,), of one dtype; the result is (N, O, H', W'), sizes by [`Conv2dParams`]. N may be 0.
 /// - **Range**: any number.
 /// - **Source**: the definition, as PyTorch's `conv2d`.
 ///
 /// # Errors
-/// Parameters that are 0 or over 65,536, shapes or dtypes that do not fit, a kernel that is empty or
-/// larger than the padded image.
+/// Parameters that are 0 or over 65,536, shapes or dtypes that do not fit, a kernel that is empty
+/// or larger than the padded image.
 ///
 /// # Examples
 /// ```

@@ -11,7 +11,8 @@ use crate::ops::dtype::{is_fused, widened};
 /// The places where a transposed convolution lays its kernel; the same in both directions.
 ///
 /// ```text
-/// output size = (input size − 1)·stride − 2·padding + dilation·(kernel size − 1) + output_padding + 1
+/// output size = (input size − 1)·stride − 2·padding + dilation·(kernel size − 1)
+///               + output_padding + 1
 /// ```
 ///
 /// They are the places of that convolution whose input gradient the transposed one is.
@@ -26,8 +27,8 @@ pub struct ConvTranspose2dParams {
     pub stride: usize,
     /// The rows and columns cut off the result on each side. Default 0.
     pub padding: usize,
-    /// The rows and columns that the result has more at the lower and the right edge, below stride or
-    /// dilation. Default 0.
+    /// The rows and columns that the result has more at the lower and the right edge, below stride
+    /// or dilation. Default 0.
     pub output_padding: usize,
     /// The pixels of the result from one number of the kernel to the next, at least 1. Default 1.
     pub dilation: usize,
@@ -52,22 +53,24 @@ impl Default for ConvTranspose2dParams {
 ///
 /// ```text
 /// y[n, o, p, q] = bias[o] + Σ weight[c, o, a, b] · x[n, c, i, j]
-/// over all c, i, j, a, b with p = i·stride + a·dilation − padding,  q = j·stride + b·dilation − padding
+/// over all c, i, j, a, b with p = i·stride + a·dilation − padding
+///                             q = j·stride + b·dilation − padding
 /// ```
 ///
-/// c runs over the channels of o's group. It is the gradient of a [`conv2d`](crate::ops::conv2d()) in its
-/// images. On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever the number of
-/// threads and computes gradients only for arguments that need one; elsewhere
+/// c runs over the channels of o's group. It is the gradient of a [`conv2d`](crate::ops::conv2d())
+/// in its images. On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever
+/// the number of threads and computes gradients only for arguments that need one; elsewhere
 /// [`conv_transpose2d_composite`].
 ///
-/// - **Shapes**: `x` (N, C, H, W), `weight` (C, O / groups, kernel height, kernel width), `bias` (O,), of
-///   one dtype; the result is (N, O, H', W'), sizes by [`ConvTranspose2dParams`]. N may be 0.
+/// - **Shapes**: `x` (N, C, H, W), `weight` (C, O / groups, kernel height, kernel width), `bias`
+///   (O,), of one dtype; the result is (N, O, H', W'), sizes by [`ConvTranspose2dParams`].
+///   N may be 0.
 /// - **Range**: any number.
 /// - **Source**: the definition, as PyTorch's `conv_transpose2d`.
 ///
 /// # Errors
-/// Parameters that are 0 or over 65,536, an output padding that is too large, shapes or dtypes that do
-/// not fit, an empty kernel or result.
+/// Parameters that are 0 or over 65,536, an output padding that is too large, shapes or dtypes that
+/// do not fit, an empty kernel or result.
 pub fn conv_transpose2d(
     x: &Tensor,
     weight: &Tensor,

@@ -249,8 +249,8 @@ impl<T: Float> Product<'_, '_, T> {
         }
     }
 
-    /// Copies the tile in pieces of at most W. All W numbers are copied where there are so many, since that is one
-    /// instruction; what is too much is overwritten by the next piece.
+    /// Copies the tile in pieces of at most W. All W numbers are copied where there are so many,
+    /// since that is one instruction; what is too much is overwritten by the next piece.
     #[inline(always)]
     fn pack_pieces<const W: usize>(
         &self,

@@ -19,8 +19,8 @@ const ROUNDING: f64 = 1e-4;
 /// D_ij = d(x_i, x_j)
 /// ```
 ///
-/// For [`isometric_to`](super::isometric_to). Where the points never change, as in a training set of one
-/// batch, the distances are computed once.
+/// For [`isometric_to`](super::isometric_to). Where the points never change, as in a training set
+/// of one batch, the distances are computed once.
 ///
 /// - **Shapes**: a matrix (N, N), or the pairs inside the cells of a partition of N points.
 /// - **Range**: finite numbers ≥ 0, in f32 or f64; symmetric, up to rounding.
@@ -45,8 +45,8 @@ impl Distances {
     /// D_ij = matrix[i, j]
     /// ```
     ///
-    /// No gradient flows into the matrix. It must be symmetric, up to 1e-4 of its largest entry: the
-    /// gradient reads a row where the formula asks for the row and the column.
+    /// No gradient flows into the matrix. It must be symmetric, up to 1e-4 of its largest entry:
+    /// the gradient reads a row where the formula asks for the row and the column.
     ///
     /// - **Shapes**: `matrix` (N, N), N ≥ 1.
     /// - **Range**: finite numbers ≥ 0, up to 1e-4 of the largest.

@@ -13,17 +13,18 @@ use crate::distances::{Distance, Euclidean};
 use crate::error::Result;
 use crate::ops::dtype::{self, widened};
 
-/// The isometric loss: how much a representation changes the distances inside the cells of a partition.
+/// The isometric loss: how much a representation changes the distances inside the cells of a
+/// partition.
 ///
 /// ```text
 /// L_ISO = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(z_i, z_j))²,  G_ij = 1 where cells_i = cells_j, else 0
 /// ```
 ///
-/// z_i is the representation of point x_i, and `cells` the [partition](crate::losses::Partition) G: the
-/// cell that each point lies in (its class; all equal for a global isometry). Differentiable in `x` and
-/// in `z`. Only pairs inside a cell are visited, and a point alone in its cell adds nothing.
-/// [`IsometricLoss`](crate::losses::IsometricLoss) takes it of a network; where x never changes,
-/// [`isometric_to`] saves its distances.
+/// z_i is the representation of point x_i, and `cells` the [partition](crate::losses::Partition) G:
+/// the cell that each point lies in (its class; all equal for a global isometry). Differentiable in
+/// `x` and in `z`. Only pairs inside a cell are visited, and a point alone in its cell adds
+/// nothing. [`IsometricLoss`](crate::losses::IsometricLoss) takes it of a network; where x never
+/// changes, [`isometric_to`] saves its distances.
 ///
 /// Euclidean distances in f32 or f64 on the CPU go to a fused kernel, all else to
 /// [`isometric_composite`]. Either gives the same numbers whatever the number of threads. The
@@ -31,7 +32,8 @@ use crate::ops::dtype::{self, widened};
 /// has, which `ISOPATH_SIMD` (`avx512`, `avx2`, `scalar`) narrows.
 ///
 /// - **Shapes**: `x` (N, D) and `z` (N, E) of one dtype, `cells` (N,); the result is a scalar ().
-/// - **Range**: ≥ 0, in the square of the distance's unit; 0 where every distance inside a cell is kept.
+/// - **Range**: ≥ 0, in the square of the distance's unit; 0 where every distance inside a cell is
+///   kept.
 /// - **Source**: *isometry*, section 2, first displayed equation, second term,
 ///   ‖G ⊙ D_M − G ⊙ D_Φ‖²_F / N².
 ///
@@ -84,12 +86,14 @@ pub fn isometric_composite(
 /// L_ISO = (1/N²) Σ_ij G_ij (D_ij − d(z_i, z_j))²
 /// ```
 ///
-/// D are the `distances` of the points, z their representations, `cells` the partition G; cells must be
-/// those of `distances` if they were made for cells. Differentiable in `z`. `metric` measures z alone.
+/// D are the `distances` of the points, z their representations, `cells` the partition G; cells
+/// must be those of `distances` if they were made for cells. Differentiable in `z`. `metric`
+/// measures z alone.
 ///
-/// - **Shapes**: `distances` of N points, `z` (N, E) of their dtype, `cells` (N,); the result is a scalar
-///   ().
-/// - **Range**: ≥ 0, in the square of the distance's unit; 0 where every distance inside a cell is kept.
+/// - **Shapes**: `distances` of N points, `z` (N, E) of their dtype, `cells` (N,); the result is a
+///   scalar ().
+/// - **Range**: ≥ 0, in the square of the distance's unit; 0 where every distance inside a cell is
+///   kept.
 /// - **Source**: *isometry*, section 2, first displayed equation, second term.
 ///
 /// # Errors
@@ -130,8 +134,8 @@ fn is_fused(z: &Tensor, metric: &dyn Distance) -> bool {
     (metric as &dyn Any).is::<Euclidean>() && dtype::is_fused(z)
 }
 
-/// The loss in candle operations; `square` gives the distances D_M of a cell's points, one cell after
-/// the other.
+/// The loss in candle operations; `square` gives the distances D_M of a cell's points, one cell
+/// after the other.
 fn composite(
     mut square: impl FnMut(&[u32]) -> Result<Tensor>,
     z: &Tensor,

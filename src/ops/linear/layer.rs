@@ -24,8 +24,8 @@ use crate::ops::simd::{self, Float};
 ///
 /// On a CPU in f32 or f64 the fused operation, elsewhere [`linear_composite`].
 ///
-/// - **Shapes**: `x` (N, inputs), `weight` W (outputs, inputs), `bias` b (outputs,), of one dtype; the
-///   result is (N, outputs).
+/// - **Shapes**: `x` (N, inputs), `weight` W (outputs, inputs), `bias` b (outputs,), of one dtype;
+///   the result is (N, outputs).
 /// - **Range**: any number.
 /// - **Source**: the definition, as PyTorch's `linear`.
 ///
@@ -49,17 +49,17 @@ pub fn linear_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Re
     Ok(wide(x, weight, bias)?.to_dtype(x.dtype())?)
 }
 
-/// The linear layer of a network and its hyperbolic tangent; differentiable in input, weight and bias.
+/// The linear layer of a network with its tanh; differentiable in input, weight and bias.
 ///
 /// ```text
 /// y = tanh(x·Wᵀ + b)
 /// ```
 ///
-/// On a CPU in f32 or f64 the fused operation, elsewhere [`linear_tanh_composite`]; in f32 its tanh is
-/// within 3 units in the last place of the exact value.
+/// On a CPU in f32 or f64 the fused operation, elsewhere [`linear_tanh_composite`]; in f32 its tanh
+/// is within 3 units in the last place of the exact value.
 ///
-/// - **Shapes**: `x` (N, inputs), `weight` W (outputs, inputs), `bias` b (outputs,), of one dtype; the
-///   result is (N, outputs).
+/// - **Shapes**: `x` (N, inputs), `weight` W (outputs, inputs), `bias` b (outputs,), of one dtype;
+///   the result is (N, outputs).
 /// - **Range**: \[−1, 1\].
 /// - **Source**: the definition; one operation for both is ours.
 ///

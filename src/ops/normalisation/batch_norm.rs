@@ -22,14 +22,15 @@ use crate::ops::dtype::{is_fused, widened};
 /// the output, two more the gradients; the same numbers whatever the number of threads. Elsewhere
 /// [`batch_norm_composite`].
 ///
-/// - **Shapes**: `x` (N, C, H, W), `gamma` and `beta` (C,), of one dtype; the output is (N, C, H, W), the
-///   statistics are (C,).
+/// - **Shapes**: `x` (N, C, H, W), `gamma` and `beta` (C,), of one dtype; the output is (N, C, H,
+///   W), the statistics are (C,).
 /// - **Range**: any number; with gamma 1 and beta 0 each channel has mean 0 and variance at most 1.
 ///   `eps` > 0.
 /// - **Source**: Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithm 1, as PyTorch's `BatchNorm2d`.
 ///
 /// # Errors
-/// Shapes or dtypes that do not fit; `eps` not positive and finite; fewer than two numbers a channel, N·H·W <
+/// Shapes or dtypes that do not fit; `eps` not positive and finite; fewer than two numbers a
+/// channel, N·H·W <
 /// 2. (PyTorch refuses one number, but not none.)
 pub fn batch_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<BatchNorm> {
     check_batch(x, gamma, beta, eps)?;
@@ -75,11 +76,11 @@ pub fn batch_norm_composite(
 /// ```
 ///
 /// Differentiable in `x`, `gamma` and `beta`. Where a convolution comes before,
-/// [`fold_batch_norm`](super::fold_batch_norm) makes it cost nothing. On a CPU in f32 or f64 the fused
-/// operation, elsewhere [`batch_norm_eval_composite`].
+/// [`fold_batch_norm`](super::fold_batch_norm) makes it cost nothing. On a CPU in f32 or f64 the
+/// fused operation, elsewhere [`batch_norm_eval_composite`].
 ///
-/// - **Shapes**: `x` (N, C, H, W), `gamma`, `beta`, `mean` and `variance` (C,), of one dtype; the result
-///   is (N, C, H, W). N may be 0.
+/// - **Shapes**: `x` (N, C, H, W), `gamma`, `beta`, `mean` and `variance` (C,), of one dtype; the
+///   result is (N, C, H, W). N may be 0.
 /// - **Range**: any number. `eps` > 0.
 /// - **Source**: Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithm 2, as PyTorch's `BatchNorm2d`.
 ///

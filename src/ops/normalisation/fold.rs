@@ -16,8 +16,8 @@ use crate::ops::dtype::widened;
 /// The normalisation is the one after the convolution, in evaluation mode:
 /// [`batch_norm_eval`](super::batch_norm_eval). Differentiable in all tensors.
 ///
-/// - **Shapes**: `conv_weight` (O, C / groups, kernel height, kernel width), `conv_bias` (O,), 0 if there
-///   is none, all others (O,); the results have the shapes of weight and bias.
+/// - **Shapes**: `conv_weight` (O, C / groups, kernel height, kernel width), `conv_bias` (O,), 0 if
+///   there is none, all others (O,); the results have the shapes of weight and bias.
 /// - **Range**: any number. `eps` > 0.
 /// - **Source**: the definition: both steps are linear in evaluation mode.
 ///

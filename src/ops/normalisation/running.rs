@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 ///
 /// - **Shapes**: `output` (N, C, H, W), `mean` and `variance` (C,).
 /// - **Range**: any number; `variance` ≥ 0.
-/// - **Source**: Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithms 1 and 2, as PyTorch's `BatchNorm2d`.
+/// - **Source**: Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithms 1 and 2, as PyTorch's
+///   `BatchNorm2d`.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     /// The normalised images, (N, C, H, W); differentiable.
@@ -33,8 +34,8 @@ impl BatchNorm {
     /// after = (1 − momentum) · before + momentum · batch
     /// ```
     ///
-    /// `mean` and `variance` are those before this batch; PyTorch starts with 0 and 1, and its momentum
-    /// is 0.1.
+    /// `mean` and `variance` are those before this batch; PyTorch starts with 0 and 1, and its
+    /// momentum is 0.1.
     ///
     /// - **Shapes**: `mean` and `variance` (C,); so are the results.
     /// - **Range**: `momentum` in \[0, 1\]; a variance is ≥ 0 if the one before is.

@@ -18,16 +18,16 @@ use crate::ops::simd::{self, Float};
 /// y[n, c, i, j] = max_{a, b} x[n, c, i·stride + a − padding, j·stride + b − padding]
 /// ```
 ///
-/// a and b run over the rows and columns of the kernel. `kernel`, `stride` and `padding` are one number
-/// or (rows, columns); padding counts as −∞. The gradient goes to the first largest number of the
-/// window, row by row. A NaN is larger than all numbers; of several the last one counts. All that is as
-/// in PyTorch's `max_pool2d`. On a CPU in f32 or f64 the fused operation, elsewhere
+/// a and b run over the rows and columns of the kernel. `kernel`, `stride` and `padding` are one
+/// number or (rows, columns); padding counts as −∞. The gradient goes to the first largest number
+/// of the window, row by row. A NaN is larger than all numbers; of several the last one counts. All
+/// that is as in PyTorch's `max_pool2d`. On a CPU in f32 or f64 the fused operation, elsewhere
 /// [`max_pool2d_composite`].
 ///
 /// - **Shapes**: `x` (N, C, H, W); the result is (N, C, H', W') with
 ///   H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1, W' likewise. N may be 0.
-/// - **Range**: numbers of `x`. `kernel` is from 1 to 65,536, `stride` ≥ 1, `padding` at most half the
-///   kernel.
+/// - **Range**: numbers of `x`. `kernel` is from 1 to 65,536, `stride` ≥ 1, `padding` at most half
+///   the kernel.
 /// - **Source**: the definition, as PyTorch's `max_pool2d`.
 ///
 /// # Errors
@@ -61,8 +61,9 @@ pub fn max_pool2d(
 
 /// The function [`max_pool2d`] in plain candle operations, for every device.
 ///
-/// Differentiable for every kernel and stride, which candle's own is not. Ties, and NaN, are settled as in [`max_pool2d`], with one exception: where all of a window is −∞
-/// and it reaches into the padding, the gradient goes there and is lost.
+/// Differentiable for every kernel and stride, which candle's own is not. Ties, and NaN, are
+/// settled as in [`max_pool2d`], with one exception: where all of a window is −∞ and it reaches
+/// into the padding, the gradient goes there and is lost.
 ///
 /// # Errors
 /// As [`max_pool2d`].
