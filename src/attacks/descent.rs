@@ -14,9 +14,9 @@ use crate::rng::Rng;
 
 /// An attack on one batch, for one or several pairs of ε and α.
 pub(super) struct Descent<'a> {
-    /// In evaluation mode.
+    /// The network, in evaluation mode.
     pub network: &'a dyn Network,
-    /// Valid; its `alpha` is not read.
+    /// The attack, valid; its `alpha` is not read.
     pub pgd: &'a Pgd,
 }
 

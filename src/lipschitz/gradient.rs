@@ -124,7 +124,6 @@ pub struct CrossEntropyGradient {
 /// assert_eq!(found.point_bounds[2].gradient, 0.);
 /// # Ok::<(), isopath::Error>(())
 /// ```
-
 pub fn isometric_gradient(
     network: &dyn Network,
     loss: &IsometricLoss,

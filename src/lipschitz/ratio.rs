@@ -11,6 +11,14 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 
 /// The pairs of points whose ratios are measured.
+///
+/// ```text
+/// All: i < j;  Within: i < j and t_i = t_j;  Between: i < j and t_i ≠ t_j
+/// ```
+///
+/// - **Shapes**: labels t (N,) of u32.
+/// - **Range**: up to N·(N − 1)/2 pairs.
+/// - **Source**: ours; `Within` are the pairs of a local isometry, *isometry*, definition 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairs {
     /// All pairs.

@@ -59,6 +59,15 @@ pub enum UnitNorm {
 }
 
 /// The result of [`conv_units`](super::conv_units), with the statistics of its normalisations.
+///
+/// ```text
+/// output = y_K,  statistics_k = (μ_c, M/(M − 1) · σ²_c) of unit k,  M = N·H'·W'
+/// ```
+///
+/// - **Shapes**: `output` (N, O, H', W'); `statistics` has K entries, one for each unit, of (O,)
+///   each.
+/// - **Range**: any number; variances are ≥ 0.
+/// - **Source**: as [`BatchNorm`](crate::ops::BatchNorm).
 #[derive(Clone, Debug)]
 pub struct ConvUnits {
     /// The last unit's result (N, O, H', W'); differentiable.

@@ -461,7 +461,7 @@ impl<T: Float> Scratch<T> {
     }
 }
 
-/// No branch, so that the compiler can vectorise.
+/// Whether `next` takes the place of `best`; without a branch, so that the compiler can vectorise.
 #[inline(always)]
 #[allow(clippy::eq_op)]
 fn is_larger<T: Float>(next: T, best: T) -> bool {
