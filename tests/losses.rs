@@ -576,6 +576,9 @@ fn logit_differences_of_thousands_are_right_in_half_precision() -> Result<()> {
             assert!((found - expected).abs() < 2e-3, "{dtype:?}: {found}");
         }
     }
+    // The floor under equal logits is there in f16, too.
+    let equal = Tensor::ones((1, 3), DType::F16, CPU)?;
+    assert_eq!(of_logits(&RescaledLogitDifference, &equal, &[0])?.0, 0.);
     Ok(())
 }
 

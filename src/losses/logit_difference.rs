@@ -107,6 +107,12 @@ impl Loss for LogitDifference {
 impl Loss for RescaledLogitDifference {
     fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor> {
         let logits = network.forward(&batch.inputs)?;
+        let dtype = logits.dtype();
+        // In f16 the floor would be 0.
+        let logits = match dtype {
+            DType::F16 | DType::BF16 => logits.to_dtype(DType::F32)?,
+            _ => logits,
+        };
         let difference = differences(&logits, &batch.labels)?;
         if logits.dim(1)? < 3 {
             let expected = "(N, classes), at least 3 classes";
@@ -125,7 +131,7 @@ impl Loss for RescaledLogitDifference {
         };
         // The floor is auto-attack's.
         let scale = ((place(0)? - place(2)?)? + 1e-12)?;
-        mean(&(difference / scale)?)
+        Ok(mean(&(difference / scale)?)?.to_dtype(dtype)?)
     }
 
     fn describe(&self) -> String {

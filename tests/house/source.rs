@@ -283,5 +283,12 @@ fn exported<'m>(all: &'m Modules, target: &[String]) -> Option<&'m PublicItem> {
     let (name, module) = target.split_last()?;
     let module = all.get(module)?;
     let own = module.items.iter().find(|item| item.name == *name);
-    own.or_else(|| exported(all, module.exports.get(name)?))
+    // Another crate's name is exported as itself.
+    let further = || {
+        module
+            .exports
+            .get(name)
+            .filter(|further| *further != target)
+    };
+    own.or_else(|| exported(all, further()?))
 }

@@ -4,7 +4,6 @@ use candle_core::Tensor;
 
 use super::{Connection, Connections, Shown, Summary};
 use crate::checks::Bounds;
-use crate::display::{self, Bundle, Show};
 use crate::error::{Error, Result};
 use crate::figures::{
     Figure, Filmstrip, Image, ImageGrid, LineChart, Mark, Pixels, Series, Strip, Table, drawn,
@@ -14,6 +13,7 @@ use crate::paths::{Profile, Verdict};
 use crate::statistics::Proportion;
 
 drawn!(Connection);
+drawn!(table: Connections);
 
 /// Below this cross-entropy the class has more than half of the probability.
 fn certain() -> (String, f64) {
@@ -212,19 +212,6 @@ impl Connections {
             }
             false => Ok(hardest),
         }
-    }
-}
-
-impl Show for Connections {
-    fn bundle(&self) -> Bundle {
-        self.table().bundle()
-    }
-}
-
-impl Connections {
-    /// Shows the table as the value of a cell.
-    pub fn evcxr_display(&self) {
-        display::value(self);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::display::{self, Bundle, Show};
 use crate::error::Result;
 use crate::experiments::connectivity::{Connections, Counts, Summary, verdict_table};
 use crate::experiments::decoders::Decoders;
-use crate::figures::{BarChart, BarSeries, BarStyle, Filmstrip, Panels, Strip, Table};
+use crate::figures::{BarChart, BarSeries, BarStyle, Filmstrip, Panels, Strip, Table, drawn};
 use crate::statistics::Proportion;
 
 /// The paper's pairs.
@@ -197,15 +197,6 @@ impl Agreements {
         }
         table
     }
-
-    /// Shows the table as the value of a cell.
-    pub fn evcxr_display(&self) {
-        display::value(self);
-    }
 }
 
-impl Show for Agreements {
-    fn bundle(&self) -> Bundle {
-        self.table().bundle()
-    }
-}
+drawn!(table: Agreements);

@@ -37,8 +37,8 @@ pub struct Trained {
 /// The networks by β and seed.
 pub type Networks = Sweep<f64, Trained>;
 
-/// Trains one network, on the device that holds the images; `hear` hears of it as a
-/// [`TrainParams::observer`] does.
+/// Trains one network, on the device that holds the images; `hear` is called as a training's
+/// [observer](TrainParams::observer) is.
 ///
 /// # Errors
 /// β negative or not finite, or images that do not fit [`Settings::sizes`].

@@ -49,7 +49,8 @@ impl Trained {
 /// The networks by kind of mapping and seed.
 pub type Networks = Sweep<Partition, Trained>;
 
-/// Trains one network; `hear` hears of it as a [`TrainParams::observer`] does.
+/// Trains one network; `hear` is called as a training's
+/// [observer](crate::training::TrainParams::observer) is.
 ///
 /// # Errors
 /// A setting out of its range.

@@ -33,7 +33,8 @@ pub struct Trained {
 /// The stacks by gradient and seed.
 pub type Stacks = Sweep<Gradient, Trained>;
 
-/// Trains one stack; `hear` hears of it as a [`StackParams::observer`] does.
+/// Trains one stack; `hear` is called as a stack's
+/// [observer](crate::training::StackParams::observer) is.
 ///
 /// # Errors
 /// A setting out of its range.
