@@ -5,7 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The range of a pixel, both ends included.
+/// The range of a pixel, both ends included: [min, max], [0, 1] by default.
+///
+/// Attacks and paths keep their inputs inside.
+///
+/// - **Shapes**: two numbers.
+/// - **Range**: finite, min < max.
+/// - **Source**: ours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
     /// The smallest value.
@@ -14,7 +20,7 @@ pub struct Bounds {
     pub max: f64,
 }
 
-/// [0, 1].
+/// The range [0, 1].
 impl Default for Bounds {
     fn default() -> Self {
         Self { min: 0., max: 1. }
@@ -22,10 +28,11 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Checks both ends.
+    /// Checks that both ends are finite and in order.
     ///
     /// # Errors
-    /// Not finite, or not min < max.
+    ///
+    /// An end is not finite, or not min < max.
     pub fn validate(&self) -> Result<()> {
         let Self { min, max } = *self;
         if min.is_finite() && max.is_finite() && min < max {
