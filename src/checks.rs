@@ -92,7 +92,7 @@ pub(crate) fn finite(name: &'static str, what: &str, tensor: &Tensor) -> Result<
         false => Err(Error::argument(
             name,
             format!("finite {what}"),
-            "NaN or ∞ among them",
+            "partly NaN or ∞",
         )),
     }
 }

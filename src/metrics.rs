@@ -51,7 +51,8 @@ pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
     // Each by itself: a sum of huge ones might be ∞ − ∞.
     let holes = logits.ne(logits)?.to_dtype(DType::F64)?.sum_all()?;
     if holes.to_scalar::<f64>()? > 0. {
-        return Err(Error::argument("logits", "numbers", f64::NAN));
+        let expected = "a number; check the inputs and the weights for NaN";
+        return Err(Error::argument("logit", expected, f64::NAN));
     }
     classes(logits)
 }
@@ -188,11 +189,12 @@ pub fn correctly_classified(network: &dyn Network, data: &Dataset) -> Result<Dat
         .collect();
     match rows.is_empty() {
         true => {
-            let expected = "one that gives at least one input its label";
+            let expected =
+                "one that gives at least one input its label; train it, or check the labels";
             Err(Error::argument(
                 "network",
                 expected,
-                "wrong about all of them",
+                "wrong about all inputs",
             ))
         }
         false => data.select(&rows),

@@ -110,9 +110,9 @@ impl Rng {
     ) -> Result<Tensor> {
         if !(lo.is_finite() && hi.is_finite() && lo <= hi) {
             return Err(Error::argument(
-                "range",
-                "finite lo ≤ hi",
-                format!("({lo}, {hi})"),
+                "lo and hi",
+                "finite numbers, lo ≤ hi",
+                format!("{lo} and {hi}"),
             ));
         }
         self.tensor(shape.into(), dtype, device, |generator| {
@@ -143,9 +143,9 @@ impl Rng {
     ) -> Result<Tensor> {
         if !(mean.is_finite() && std.is_finite() && std >= 0.) {
             return Err(Error::argument(
-                "normal",
-                "finite mean, std ≥ 0",
-                format!("({mean}, {std})"),
+                "mean and std",
+                "a finite mean and a finite std ≥ 0",
+                format!("{mean} and {std}"),
             ));
         }
         self.tensor(shape.into(), dtype, device, |generator| {

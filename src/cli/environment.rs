@@ -167,7 +167,7 @@ pub fn required_packages(root: &Path) -> Result<Vec<String>> {
     let packages = pip_section(&text);
     if packages.is_empty() {
         return Err(Failure(format!(
-            "{}: no packages under `- pip:`",
+            "{}: no packages under `- pip:`; check the repository out again",
             path.display()
         )));
     }

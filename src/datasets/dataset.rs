@@ -120,7 +120,6 @@ impl Dataset {
     /// Names the classes of the data, in the order of their labels. There may be more classes than
     /// labels.
     ///
-    ///
     /// # Errors
     /// A label without a name.
     pub fn with_classes(self, names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {

@@ -81,7 +81,7 @@ pub(super) fn read(
         Some(index) => Err(Error::file(
             labels.path,
             format!("labels from 0 to {}", classes - 1),
-            format!("label {} at {index}", labels.bytes[index]),
+            format!("label {} of image {index}", labels.bytes[index]),
         )),
         None => Ok((images.bytes, labels.bytes)),
     }

@@ -34,7 +34,7 @@ pub fn cases<P: Clone>(parameters: &[P], seeds: &[u64]) -> Result<Vec<(P, u64)>>
     if parameters.is_empty() || seeds.is_empty() {
         let got = format!("{} and {}", parameters.len(), seeds.len());
         return Err(Error::argument(
-            "parameters and seeds",
+            "number of parameters and of seeds",
             "at least one of each",
             got,
         ));

@@ -406,7 +406,7 @@ mod tests {
             message(|c| {
                 c.groups.pop();
             })
-            .starts_with("values is 6; expected 5 numbers")
+            .starts_with("values is 6 numbers; expected 5 numbers")
         );
         assert!(message(|c| c.series[0].high[2] = f64::INFINITY).starts_with("value is inf"));
         assert!(

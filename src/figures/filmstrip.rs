@@ -62,11 +62,15 @@ impl Strip {
         if images == 0 || images != lists.len() {
             let got = format!("{} for {images} images in {:?}", lists.len(), self.label);
             let expected = "one list for each image, at least one";
-            return Err(Error::argument("probabilities", expected, got));
+            return Err(Error::argument("number of probabilities", expected, got));
         }
         if let Some(list) = lists.iter().find(|list| list.len() != classes) {
             let expected = format!("{classes}, one for each class");
-            return Err(Error::argument("probabilities", expected, list.len()));
+            return Err(Error::argument(
+                "number of probabilities",
+                expected,
+                list.len(),
+            ));
         }
         let is_share = |p: &&f64| (0. ..=1. + 1e-6).contains(*p);
         if let Some(p) = lists.iter().flatten().find(|p| !is_share(p)) {
@@ -90,7 +94,7 @@ impl Filmstrip {
         if self.strips.is_empty() || self.classes.is_empty() {
             let got = format!("{} and {}", self.strips.len(), self.classes.len());
             return Err(Error::argument(
-                "strips and classes",
+                "number of strips and of classes",
                 "at least one each",
                 got,
             ));
@@ -253,7 +257,7 @@ mod tests {
         };
         assert_eq!(
             message(|f| f.strips.clear()),
-            "strips and classes is 0 and 10; expected at least one each"
+            "number of strips and of classes is 0 and 10; expected at least one each"
         );
         assert_eq!(
             message(|f| f.strips[1].target = 10),
@@ -261,7 +265,7 @@ mod tests {
         );
         assert_eq!(
             message(|f| f.classes.truncate(9)),
-            "probabilities is 10; expected 9, one for each class"
+            "number of probabilities is 10; expected 9, one for each class"
         );
         assert_eq!(
             message(|f| f.strips[0].probabilities[2][1] = f64::NAN),
@@ -269,8 +273,8 @@ mod tests {
         );
         assert!(
             message(|f| f.strips[0].images.truncate(4))
-                .starts_with("probabilities is 10 for 4 images")
+                .starts_with("number of probabilities is 10 for 4 images")
         );
-        assert!(message(|f| f.strips[0].images[0].rgb.truncate(3)).starts_with("rgb is 3"));
+        assert!(message(|f| f.strips[0].images[0].rgb.truncate(3)).starts_with("size of rgb is 3"));
     }
 }

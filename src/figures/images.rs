@@ -80,7 +80,7 @@ impl Image {
             .flatten_from(1)?
             .to_vec2::<f64>()?;
         if rows.iter().flatten().any(|value| value.is_nan()) {
-            return Err(Error::argument("images", "numbers", "NaN"));
+            return Err(Error::argument("pixel", "a number", "NaN"));
         }
         let images = rows.iter().map(|row| {
             let rgb = colors(row, area, pixels);
@@ -99,7 +99,7 @@ impl Image {
                 "3 × {} × {} bytes, at least one pixel",
                 self.height, self.width
             );
-            return Err(Error::argument("rgb", expected, self.rgb.len()));
+            return Err(Error::argument("size of rgb", expected, self.rgb.len()));
         }
         let grey = self
             .rgb
@@ -221,7 +221,11 @@ impl ImageGrid {
         let images = Image::batch(images, size, pixels)?;
         if captions.len() != images.len() {
             let expected = format!("{}, one an image", images.len());
-            return Err(Error::argument("captions", expected, captions.len()));
+            return Err(Error::argument(
+                "number of captions",
+                expected,
+                captions.len(),
+            ));
         }
         self.row_labels.resize(self.rows.len(), String::new());
         self.row_labels.push(label.into());
@@ -279,8 +283,8 @@ impl ImageGrid {
             return Err(Error::argument("rows", "at least one image", "empty"));
         }
         for (name, labels, count) in [
-            ("row_labels", &self.row_labels, self.rows.len()),
-            ("column_labels", &self.column_labels, columns),
+            ("number of row labels", &self.row_labels, self.rows.len()),
+            ("number of column labels", &self.column_labels, columns),
         ] {
             if !labels.is_empty() && labels.len() != count {
                 return Err(Error::argument(
@@ -572,7 +576,7 @@ mod tests {
             Image::batch(&nan, (1, 1), Pixels::Intensity)
                 .unwrap_err()
                 .to_string(),
-            "images is NaN; expected numbers"
+            "pixel is NaN; expected a number"
         );
         assert!(ImageGrid::default().figure().is_err());
         assert!(

@@ -56,7 +56,7 @@ impl Series {
     pub fn over_runs(name: impl Into<String>, x: &[f64], runs: ArrayView2<f64>) -> Result<Self> {
         if runs.ncols() != x.len() {
             let expected = format!("{} points, as many as x", x.len());
-            return Err(Error::argument("runs", expected, runs.ncols()));
+            return Err(Error::argument("length of a run", expected, runs.ncols()));
         }
         let mean = runs
             .mean_axis(ndarray::Axis(0))
@@ -79,7 +79,7 @@ impl Series {
         let curves = runs.outer_iter();
         if names.len() != curves.len() {
             let expected = format!("{}, one a curve", curves.len());
-            return Err(Error::argument("names", expected, names.len()));
+            return Err(Error::argument("number of names", expected, names.len()));
         }
         let curves = names.iter().zip(curves);
         curves
@@ -501,7 +501,7 @@ mod tests {
         );
         assert_eq!(
             message(with(Series::line("a", &[1., 2.], &[1.]))),
-            "mean is 1; expected 2 numbers, as many as x of \"a\""
+            "mean is 1 numbers; expected 2 numbers, as many as x of \"a\""
         );
         assert_eq!(
             message(with(Series::line("a", &[], &[]))),

@@ -115,7 +115,11 @@ impl ScatterChart {
         }
         if self.labels.len() != n {
             let expected = format!("{n}, one a point");
-            return Err(Error::argument("labels", expected, self.labels.len()));
+            return Err(Error::argument(
+                "number of labels",
+                expected,
+                self.labels.len(),
+            ));
         }
         let named = self.classes.len();
         let unnamed = |label: &&u32| named > 0 && **label as usize >= named;
@@ -125,7 +129,7 @@ impl ScatterChart {
         }
         if !self.axes.is_empty() && self.axes.len() != coordinates {
             let expected = format!("{coordinates} names or none");
-            return Err(Error::argument("axes", expected, self.axes.len()));
+            return Err(Error::argument("number of axes", expected, self.axes.len()));
         }
         Ok(())
     }
@@ -498,7 +502,7 @@ mod tests {
         );
         assert_eq!(
             message(|c| c.labels.clear()),
-            "labels is 0; expected 20, one a point"
+            "number of labels is 0; expected 20, one a point"
         );
         assert_eq!(
             message(|c| c.labels[4] = 2),
@@ -506,7 +510,7 @@ mod tests {
         );
         assert_eq!(
             message(|c| c.axes = vec!["x".into()]),
-            "axes is 1; expected 3 names or none"
+            "number of axes is 1; expected 3 names or none"
         );
         assert!(message(|c| c.view.azimuth = f64::NAN).starts_with("view is (NaN, 25)"));
         assert!(

@@ -149,11 +149,7 @@ pub fn stress(given: &[f64], found: &[f64]) -> Result<f64> {
     check_pairs("stress", given, found, 1)?;
     let size = given.iter().map(|d| d * d).sum::<f64>();
     if size == 0. {
-        return Err(Error::argument(
-            "given distances",
-            "at least one above 0",
-            0,
-        ));
+        return Err(Error::argument("largest given distance", "a number > 0", 0));
     }
     let difference = given
         .iter()

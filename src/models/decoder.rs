@@ -130,7 +130,6 @@ impl Decoder {
     /// Builds a decoder in training mode, its weights from `vb`: `layers.0.weight`,
     /// `layers.0.bias`, `layers.2.running_mean`, …, numbered as they follow one another.
     ///
-    ///
     /// A builder that draws takes transposed convolutions from U(−b, b), b = √(6/((inputs +
     /// outputs) · kernel area)), with biases of 0: the default of Keras (Glorot & Bengio 2010),
     /// which the paper used.
@@ -279,7 +278,11 @@ impl Network for Decoder {
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         if index > 0 {
-            return Err(Error::argument("stage", "below 1", index));
+            return Err(Error::argument(
+                "stage",
+                "below 1, the number of stages",
+                index,
+            ));
         }
         self.check(x)?;
         self.layers

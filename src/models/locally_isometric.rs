@@ -191,8 +191,7 @@ impl LocallyIsometric {
         before: Option<&LayerOutput>,
     ) -> Result<LayerOutput> {
         let layer = self.layers.get(index);
-        let layer = layer
-            .ok_or_else(|| Error::argument("layer", format!("below {}", self.len()), index))?;
+        let layer = layer.ok_or_else(|| Error::argument("layer", self.below(), index))?;
         let input = match (before, self.stop_gradient) {
             (None, _) => x.clone(),
             (Some(before), true) => before.representation.detach(),
@@ -206,6 +205,11 @@ impl LocallyIsometric {
             representation,
             logits,
         })
+    }
+
+    /// The range of a layer's index, for messages.
+    fn below(&self) -> String {
+        format!("below {}, the number of layers", self.len())
     }
 
     /// Whether the gradient stops between the layers of the stack.
@@ -223,8 +227,7 @@ impl LocallyIsometric {
     /// There is no such layer.
     pub fn level(&self, index: usize) -> Result<Level> {
         let layers = self.layers.get(..=index);
-        let layers = layers
-            .ok_or_else(|| Error::argument("level", format!("below {}", self.len()), index))?;
+        let layers = layers.ok_or_else(|| Error::argument("level", self.below(), index))?;
         Ok(Level {
             layers: layers.to_vec(),
         })
@@ -266,7 +269,7 @@ impl Network for Level {
         }
         Err(Error::argument(
             "stage",
-            format!("below {}", self.stages()),
+            format!("below {}, the number of stages", self.stages()),
             index,
         ))
     }

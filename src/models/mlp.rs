@@ -119,7 +119,7 @@ impl Network for Mlp {
         let Some(layer) = self.layers.get(index) else {
             return Err(Error::argument(
                 "stage",
-                format!("below {}", self.layers.len()),
+                format!("below {}, the number of stages", self.layers.len()),
                 index,
             ));
         };

@@ -57,7 +57,6 @@ impl<N> Model<N> {
     /// Builds a network by `build`, its weights drawn from `seed`, in f32 on the [best
     /// device](device::best).
     ///
-    ///
     /// `build` gets candle's builder, from which every layer takes its weights by name. It is
     /// called again for the network's [evaluation mode](Network::frozen).
     ///
@@ -98,7 +97,6 @@ impl<N> Model<N> {
 
     /// Puts a network around this one, with the same weights: a [normalisation](super::Normalised),
     /// an [enlargement](super::Enlarged) of images, or one of one's own.
-    ///
     ///
     /// Training either changes both.
     ///
@@ -148,7 +146,6 @@ impl<N> Model<N> {
     /// The network with copies of the weights as plain tensors: no gradient flows to them, and
     /// later training does not change them.
     ///
-    ///
     /// # Errors
     /// The device is out of memory.
     pub fn freeze(&self) -> Result<N> {
@@ -171,7 +168,6 @@ impl<N> Model<N> {
 
     /// Takes the weights of a file for the model's own: safetensors, or PyTorch's `.pt` and `.pth`.
     /// Floats of another width are rounded to the weights' own.
-    ///
     ///
     /// # Errors
     /// As [`Model::with_weights`], or a file that cannot be read.

@@ -77,7 +77,6 @@ impl Parameters {
     /// The report of every epoch that the last training of these weights finished, also if it was
     /// stopped or failed; empty before the first. For a stack of layers it is the first layer's.
     ///
-    ///
     /// The weights of a training that was stopped are those after its last step, which may lie
     /// within an epoch.
     pub fn history(&self) -> History {

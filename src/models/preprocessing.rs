@@ -68,7 +68,7 @@ impl<N> Normalised<N> {
         if mean.len() != std.len() || mean.is_empty() {
             let got = format!("{} and {}", mean.len(), std.len());
             return Err(Error::argument(
-                "mean and std",
+                "number of means and of deviations",
                 "as many of both, at least one",
                 got,
             ));

@@ -62,7 +62,6 @@ impl ResNet {
     /// `bn1.running_mean`, `layer1.0.conv1.weight`, …, `layer1.0.downsample.0.weight`, …,
     /// `fc.bias`.
     ///
-    ///
     /// A builder that draws takes convolutions from N(0, 2/(outputs · kernel area)) and the last
     /// layer from U(−1/√n, 1/√n), n its inputs, as torchvision does.
     ///
@@ -187,7 +186,7 @@ impl Network for ResNet {
             }
             _ => Err(Error::argument(
                 "stage",
-                format!("below {}", self.stages()),
+                format!("below {}, the number of stages", self.stages()),
                 index,
             )),
         }

@@ -9,7 +9,6 @@ use crate::interrupt;
 /// Does some work on each of several items, as many at once as there are processors, and gives the
 /// results in the order of the items.
 ///
-///
 /// One training step of a small network is too short to share between processors, so several
 /// networks trained side by side, each on one, take far less time than one after the other. Each
 /// item computes on one thread, which changes none of its numbers. After an error no further item

@@ -53,9 +53,7 @@ impl Default for StackParams {
 /// layer, coarse to fine; each finer class lies in one coarser class. `loss` gives α, β and the
 /// partition of every layer; its D_M are the distances between the layer's own inputs, its D_Φ
 /// those between its representations. Where the stack [stops the
-/// gradient](crate::models::LocallyIsometricParams::stop_gradient), L_k trains layer k alone. The
-/// paper lets each layer's gradient reach the layer before it; which of the two is a choice of the
-/// stack.
+/// gradient](crate::models::LocallyIsometricParams::stop_gradient), L_k trains layer k alone.
 ///
 /// What is shown and heard are the losses summed over the layers, and the least of their
 /// accuracies.
@@ -258,7 +256,7 @@ fn terms_of(loss: &IsometricLoss, out: &LayerOutput, labels: &Tensor) -> Result<
 fn check_levels<'a>(stack: &LocallyIsometric, levels: &'a [Dataset]) -> Result<&'a Tensor> {
     let Some(first) = levels.first().filter(|_| levels.len() == stack.len()) else {
         let expected = format!("{}, one for each layer", stack.len());
-        return Err(Error::argument("levels", expected, levels.len()));
+        return Err(Error::argument("number of levels", expected, levels.len()));
     };
     let points = &first.inputs;
     match levels
@@ -303,10 +301,11 @@ pub fn check_nested(levels: &[Dataset]) -> Result<()> {
             if parent != coarse {
                 let expected = "labels that nest: each finer class inside one coarser class";
                 let got = format!(
-                    "class {fine} of level {} lies in both {parent} and {coarse}",
+                    "broken: class {fine} of level {} lies in both class {parent} and class {coarse} of \
+                     level {level}",
                     level + 1
                 );
-                return Err(Error::argument("labels", expected, got));
+                return Err(Error::argument("nesting of the labels", expected, got));
             }
         }
     }

@@ -251,7 +251,10 @@ fn run(
             }),
         );
         if history.epochs.len() > params.epochs {
-            let expected = format!("at most {} epochs", params.epochs);
+            let expected = format!(
+                "at most {} epochs (ask for more, or move the file away to begin anew)",
+                params.epochs
+            );
             return Err(Error::file(
                 path,
                 expected,

@@ -191,8 +191,12 @@ fn curves(
     for (index, beta) in betas.iter().enumerate() {
         let runs = networks.at(beta);
         if runs.len() != seeds.len() {
-            let expected = format!("{} seeds for every β", seeds.len());
-            return Err(Error::argument("networks", expected, runs.len()));
+            let expected = format!("{}, one for each seed", seeds.len());
+            return Err(Error::argument(
+                "number of networks",
+                expected,
+                format!("{} at β = {beta}", runs.len()),
+            ));
         }
         for (seed, trained) in runs.into_iter().enumerate() {
             let mut part = bar.part();
