@@ -21,9 +21,11 @@ use crate::error::{Error, Result};
 /// ```
 /// use isopath::prelude::*;
 ///
-/// let draw = |seed| Rng::new(seed).normal(3, 0., 1., DType::F64, &Device::Cpu)?.to_vec1::<f64>();
+/// let draw = |seed| Rng::new(seed).below(1_000_000);
 /// assert_eq!(draw(0)?, draw(0)?);
 /// assert_ne!(draw(0)?, draw(1)?);
+/// let noise = Rng::new(0).normal((2, 3), 0., 1., DType::F32, &Device::Cpu)?;
+/// assert_eq!(noise.dims(), [2, 3]);
 /// let mut order = Rng::new(0).stream("order").permutation(4);
 /// order.sort();
 /// assert_eq!(order, [0, 1, 2, 3]);

@@ -60,7 +60,7 @@ const POINTS: usize = 300;
 const LONG: usize = 200;
 
 impl History {
-    /// The loss over the epochs, and its terms where it has any.
+    /// Charts the loss over the epochs, and its terms where it has any.
     pub fn chart(&self) -> LineChart {
         let sampled = self.sampled(POINTS);
         let scale = if self.epochs.len() > LONG {
@@ -94,7 +94,7 @@ impl History {
         }
     }
 
-    /// [`History::chart`], drawn.
+    /// Draws [`History::chart`] as a figure.
     ///
     /// # Errors
     /// No epoch, or a loss that is not finite.
@@ -104,8 +104,8 @@ impl History {
 }
 
 impl Dataset {
-    /// The first inputs with their labels: images as a grid; points of two or three coordinates,
-    /// all of them, as a cloud.
+    /// Draws the first inputs with their labels: images as a grid; points of two or three
+    /// coordinates, all of them, as a cloud.
     ///
     /// Images are (N, C, H, W), or (N, side²) of grey pixels, as MNIST's.
     ///
@@ -118,7 +118,7 @@ impl Dataset {
         }
     }
 
-    /// The first `count` inputs as images, their labels below.
+    /// Arranges the first `count` inputs as images, their labels below.
     ///
     /// # Errors
     /// Inputs that are no images, or `count` 0.
@@ -135,7 +135,7 @@ impl Dataset {
         Ok(grid)
     }
 
-    /// All points (N, 2) or (N, 3), coloured by their labels.
+    /// Charts all points, (N, 2) or (N, 3), coloured by their labels.
     ///
     /// # Errors
     /// Inputs that are no such points.
@@ -176,7 +176,7 @@ impl Dataset {
 }
 
 impl Torus {
-    /// The points at every resolution, coloured by their regions.
+    /// Charts the points at every resolution, coloured by their regions.
     ///
     /// # Errors
     /// The torus is yours, and its points or labels are not of the shapes that its fields say.
@@ -204,7 +204,7 @@ impl Torus {
         })
     }
 
-    /// [`Torus::panels`], drawn.
+    /// Draws [`Torus::panels`] as a figure.
     ///
     /// # Errors
     /// As [`Torus::panels`].
@@ -228,8 +228,8 @@ pub(crate) fn image_size(images: &Tensor) -> Result<(usize, usize)> {
 }
 
 impl Adversarial {
-    /// The first images before and after the attack, with the network's answers, and what the attack
-    /// changed.
+    /// Arranges the first images before and after the attack, with the network's answers, and what
+    /// the attack changed.
     ///
     /// # Errors
     /// Inputs that are no images.
@@ -265,7 +265,7 @@ impl Adversarial {
         Ok(grid)
     }
 
-    /// [`Adversarial::grid`], drawn.
+    /// Draws [`Adversarial::grid`] as a figure.
     ///
     /// # Errors
     /// As [`Adversarial::grid`].
@@ -275,7 +275,7 @@ impl Adversarial {
 }
 
 impl RobustAccuracy {
-    /// The accuracy over the step size.
+    /// Charts the robust accuracy over the step size.
     pub fn chart(&self) -> LineChart {
         let positive = self.step_size.iter().all(|step| *step > 0.);
         let note = match self.zero_gradients {
@@ -306,7 +306,7 @@ impl RobustAccuracy {
         }
     }
 
-    /// [`RobustAccuracy::chart`], drawn.
+    /// Draws [`RobustAccuracy::chart`] as a figure.
     ///
     /// # Errors
     /// Numbers that are not finite.

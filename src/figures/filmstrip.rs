@@ -20,32 +20,35 @@ const CAPTION: Font = Font::new(10.5, palette::WRONG, true);
 /// The bar of the target class, as in the *connectivity* paper's figures.
 const TARGET: Color = Color::hex(0xb2182b);
 
-/// The images of one path.
+/// The images of one path, with the network's probabilities for each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strip {
-    /// Beside the images.
+    /// The label beside the images.
     pub label: String,
-    /// From the path's start to its end; images and paths of other strips may be of another number.
+    /// The images from the path's start to its end; images and paths of other strips may be of
+    /// another number.
     pub images: Vec<Image>,
-    /// For each image a probability for each class, in [0, 1].
+    /// The probability of each class for each image, in [0, 1].
     pub probabilities: Vec<Vec<f64>>,
     /// The class that the path should not leave.
     pub target: usize,
 }
 
-/// Paths as rows of images, under each a bar for each class, the target's in red; an image that the
-/// network gives another class is framed and captioned with that class.
+/// Images along paths, a row for each path, with the network's answers below each image.
 ///
-/// Paper: *connectivity*, figures 2 and 3.
+/// Under each image stands a bar for each class, the target's in red; an image that the network
+/// gives another class is framed and captioned with that class.
+///
+/// - **Source**: *connectivity*, figures 2 and 3.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filmstrip {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: String,
-    /// The classes' names.
+    /// The names of the classes.
     pub classes: Vec<String>,
-    /// A row each.
+    /// The paths, a row for each.
     pub strips: Vec<Strip>,
-    /// Small print below everything.
+    /// The small print below everything; may be empty.
     pub note: String,
 }
 

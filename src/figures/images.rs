@@ -13,11 +13,11 @@ const CAPTION: Font = Font::new(11., palette::INK, false);
 const GAP: f64 = 12.;
 const CAPTION_ROOM: f64 = 22.;
 
-/// How numbers become colours.
+/// The way in which the numbers of an image become colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Pixels {
-    /// [0, 1] from black to white, or red, green and blue; what lies outside is clipped, as a
-    /// screen would.
+    /// Brightness: [0, 1] from black to white, or red, green and blue; what lies outside is
+    /// clipped, as a screen would.
     #[default]
     Intensity,
     /// A difference: blue at −`limit`, white at 0, red at `limit`, the average of the channels of
@@ -28,20 +28,20 @@ pub enum Pixels {
     },
 }
 
-/// One image, 8 bits a channel.
+/// An image of 8 bits a channel, ready to be drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// In pixels.
+    /// The width in pixels.
     pub width: usize,
-    /// In pixels.
+    /// The height in pixels.
     pub height: usize,
-    /// Red, green and blue of each pixel, row by row.
+    /// The red, green and blue of each pixel, row by row.
     pub rgb: Vec<u8>,
 }
 
 impl Image {
-    /// The images of a batch: (N, H·W) or (N, H, W) grey, (N, C·H·W) or (N, C, H, W) with C = 1 or
-    /// 3; any float type.
+    /// Makes images of a batch: (N, H·W) or (N, H, W) grey, (N, C·H·W) or (N, C, H, W) with C = 1
+    /// or 3; any float type.
     ///
     /// `size` is (height, width).
     ///
@@ -152,10 +152,10 @@ fn colors(planes: &[f64], area: usize, pixels: Pixels) -> Vec<u8> {
         .collect()
 }
 
-/// What a tile's frame and sign say.
+/// The verdict that a tile shows on the answer in its caption.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing.
+    /// No verdict.
     #[default]
     None,
     /// A right answer: ✓, green.
@@ -165,7 +165,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// Right where the answer is the label.
+    /// The verdict on an answer that is right or wrong.
     pub fn of(right: bool) -> Self {
         if right { Self::Right } else { Self::Wrong }
     }
@@ -179,29 +179,43 @@ impl Mark {
     }
 }
 
-/// An image with its caption.
+/// An image with its caption, a part of an [`ImageGrid`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {
     /// The image.
     pub image: Image,
-    /// Below the image; may be empty.
+    /// The caption below the image; may be empty.
     pub caption: String,
     /// Whether the answer in the caption is right.
     pub mark: Mark,
 }
 
-/// Images in rows and columns.
+/// A grid of images in rows and columns, each with its caption.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::candle::{DType, Device, Tensor};
+/// use isopath::figures::ImageGrid;
+///
+/// let digits = Tensor::zeros((2, 784), DType::F32, &Device::Cpu)?;
+/// let mut grid = ImageGrid { title: "Digits".into(), ..ImageGrid::default() };
+/// let answers = [("a three".into(), true), ("an eight".into(), false)];
+/// grid.push_answers("", &digits, (28, 28), &answers)?;
+/// assert!(grid.figure()?.svg.contains("an eight"));
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageGrid {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: String,
-    /// One a row, or empty.
+    /// The labels of the rows, one a row, or empty.
     pub row_labels: Vec<String>,
-    /// One a column, or empty.
+    /// The labels of the columns, one a column, or empty.
     pub column_labels: Vec<String>,
-    /// The tiles; rows may be of different length.
+    /// The tiles, row by row; rows may be of different length.
     pub rows: Vec<Vec<Tile>>,
-    /// Small print below everything.
+    /// The small print below everything; may be empty.
     pub note: String,
 }
 
@@ -239,9 +253,10 @@ impl ImageGrid {
         Ok(())
     }
 
-    /// [`ImageGrid::push`] with a network's answers: each caption marked as right or wrong.
+    /// Adds a row of images with a network's answers as captions, each marked as right or wrong.
     ///
     /// # Errors
+    ///
     /// As [`ImageGrid::push`].
     pub fn push_answers(
         &mut self,
@@ -256,9 +271,10 @@ impl ImageGrid {
         self.push(label, images, size, Pixels::Intensity, &captions)
     }
 
-    /// [`ImageGrid::push`] of differences without captions, blue at −`limit` and red at `limit`.
+    /// Adds a row of differences of images without captions, blue at −`limit` and red at `limit`.
     ///
     /// # Errors
+    ///
     /// As [`ImageGrid::push`].
     pub fn push_differences(
         &mut self,

@@ -12,23 +12,23 @@ use crate::rng::Rng;
 /// Two inputs and the class that a path between them must not leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
-    /// The class.
+    /// The class that a path must not leave.
     pub class: u32,
     /// The places of both inputs in their data set, from 0.
     pub index: [usize; 2],
 }
 
-/// Pairs of a data set's inputs.
+/// Pairs of the inputs of a data set.
 #[derive(Clone, Debug)]
 pub struct Pairs {
-    /// The data that the pairs' indices count.
+    /// The data set in which the pairs' indices count.
     pub data: Dataset,
-    /// The pairs.
+    /// The pairs, in order.
     pub pairs: Vec<Pair>,
 }
 
 impl Pairs {
-    /// The pair of the two inputs of `data`, which are of one class.
+    /// Makes a pair of the two inputs of `data`, which are of one class.
     ///
     /// # Errors
     /// Not two inputs, or two of different classes.
@@ -68,7 +68,7 @@ impl Pairs {
         self.with(self.pairs.iter().take(count).copied())
     }
 
-    /// Other pairs of the same data.
+    /// Takes other pairs of the same data.
     pub fn with(&self, pairs: impl IntoIterator<Item = Pair>) -> Self {
         Self {
             data: self.data.clone(),

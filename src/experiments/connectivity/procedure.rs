@@ -14,21 +14,22 @@ use crate::models::{Enlarged, Network, Representation, evaluation};
 use crate::paths::{Energy, NebInfo, NebParams, NetworkEnergy, Values, neb};
 use crate::progress::{Part, Progress};
 
-/// How pairs are connected.
+/// The parameters of the search for connections: how pairs are chosen and connected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectParams {
-    /// The band. Where its bounds are `None`, paths in input space stay in [0, 1] if all of the data
-    /// lie there, as images do; those through other inputs, or through hidden representations, are
-    /// free.
+    /// The parameters of the band. Where its bounds are `None`, paths in input space stay in [0, 1]
+    /// if all of the data lie there, as images do; those through other inputs, or through hidden
+    /// representations, are free.
     pub neb: NebParams,
-    /// Decides the pairs. Default 0.
+    /// The seed by which pairs are chosen; 0 by default.
     pub seed: u64,
-    /// Images are enlarged to this height and width first; `None` leaves them. Default `None`.
+    /// The height and width to which images are enlarged first; `None`, the default, leaves them.
     pub side: Option<usize>,
-    /// Points that go through the network together, at least 1; bounds the memory. Default 16.
+    /// The number of points that go through the network together, at least 1; bounds the memory. 16
+    /// by default.
     pub batch_size: usize,
-    /// The points of so many paths are kept for figures, from the first pair on; 200 paths in a hidden
-    /// space are half a gigabyte. Default 25.
+    /// The number of paths whose points are kept for figures, from the first pair on; 200 paths in
+    /// a hidden space are half a gigabyte. 25 by default.
     pub kept_paths: usize,
     /// Whether a moving line shows how far the work has come.
     pub progress: Progress,
