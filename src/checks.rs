@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 /// - **Source**: ours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The smallest value.
+    /// The smallest value that a pixel may have.
     pub min: f64,
-    /// The largest value.
+    /// The largest value that a pixel may have.
     pub max: f64,
 }
 

@@ -26,7 +26,7 @@ pub(super) const NAMES: [[&str; 2]; 2] = [
 ];
 
 impl Dataset {
-    /// The images and labels of two idx files, packed by gzip or not.
+    /// Reads the images and labels of two idx files, packed by gzip or not.
     ///
     /// Images: (N, …) in the file's own sizes, as (60000, 28, 28), of bytes k, read as k/255: f32
     /// in \[0, 1\]. Labels: (N,) of bytes. [`reshaped`](Self::reshaped) turns the images into

@@ -135,7 +135,7 @@ pub struct Trained {
     pub decoder: SpaceDecoder,
     /// The history of its training.
     pub history: History,
-    /// [`SpaceDecoder::test_error`] on the test images.
+    /// The error of the decoder on the test images ([`SpaceDecoder::test_error`]).
     pub test_error: f64,
 }
 

@@ -88,7 +88,7 @@ impl Strip {
 }
 
 impl Filmstrip {
-    /// Draws the strips.
+    /// Draws the strips as a figure.
     ///
     /// # Errors
     /// No strip or no class, a strip without images, probabilities that are not one for each class

@@ -182,7 +182,7 @@ impl Mark {
 /// An image with its caption, a part of an [`ImageGrid`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {
-    /// The image.
+    /// The image of the tile.
     pub image: Image,
     /// The caption below the image; may be empty.
     pub caption: String,
@@ -288,7 +288,7 @@ impl ImageGrid {
         self.push(label, images, size, Pixels::Signed { limit }, &captions)
     }
 
-    /// Draws the grid.
+    /// Draws the grid as a figure.
     ///
     /// # Errors
     /// No image, labels that are not as many as rows or columns, or an image whose bytes do not fit

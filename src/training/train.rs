@@ -34,8 +34,7 @@ pub struct TrainParams {
     pub epochs: usize,
     /// The number of inputs in a step; 100 by default. One batch of all inputs keeps their order.
     pub batch_size: usize,
-    /// How an epoch ends whose last inputs do not fill a batch; they make a smaller batch by
-    /// default.
+    /// The end of an epoch whose last inputs do not fill a batch: a smaller batch by default.
     pub last_batch: LastBatch,
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
@@ -64,7 +63,7 @@ pub struct TrainParams {
     pub observer: Option<Observer>,
 }
 
-/// How an epoch ends whose last inputs do not fill a batch.
+/// The end of an epoch whose last inputs do not fill a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastBatch {
     /// The inputs that are left make a smaller batch.

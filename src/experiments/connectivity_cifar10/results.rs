@@ -107,7 +107,7 @@ impl Results {
     }
 }
 
-/// What the notebook shows beyond table 1: its second JSON.
+/// The numbers of what the notebook shows beyond table 1: its second JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
     /// The verdicts on all pairs.

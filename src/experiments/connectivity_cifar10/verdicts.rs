@@ -19,15 +19,16 @@ pub struct Verdicts {
     pub spaces: BTreeMap<Space, Connections>,
 }
 
-/// Finds a verdict on every pair in each of [`Settings::spaces`].
+/// Connects every pair in each of [`Settings::spaces`], by the network's representations there.
 ///
-/// `pairs` are images (N, 3, H, W) in [0, 1]; `network` has the stages of a
-/// [`ResNet`](crate::models::ResNet).
+/// - **Shapes**: `pairs` are images (N, 3, H, W); `network` has the stages of a
+///   [`ResNet`](crate::models::ResNet).
+/// - **Range**: pixels in [0, 1]; each verdict is linear, nonlinear or none.
+/// - **Source**: *connectivity*, sections 3 and 4.
 ///
 /// # Errors
-/// As [`connect_pairs`], or no space.
 ///
-/// Paper: *connectivity*, sections 3 and 4.
+/// As [`connect_pairs`], or no space.
 pub fn connect_in_spaces(
     network: &dyn Network,
     pairs: &Pairs,

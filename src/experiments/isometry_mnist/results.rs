@@ -112,7 +112,7 @@ impl Results {
     }
 }
 
-/// What the notebook shows beyond table 1 and figure 3: its second JSON.
+/// The numbers of what the notebook shows beyond table 1 and figure 3: its second JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
     /// The angles and lengths of the gradients.

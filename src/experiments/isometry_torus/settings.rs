@@ -133,7 +133,7 @@ pub enum Gradient {
     Through,
 }
 
-/// `stopped` or `through`.
+/// Writes `stopped` or `through`.
 impl fmt::Display for Gradient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
