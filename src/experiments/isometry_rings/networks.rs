@@ -49,7 +49,8 @@ impl Trained {
 /// The trained networks for every kind of mapping and seed.
 pub type Networks = Sweep<Partition, Trained>;
 
-/// Trains one network; `hear` hears of it as a [`TrainParams::observer`] does.
+/// Trains one network on the rings of a seed; `hear` hears of it as a
+/// [`TrainParams::observer`](crate::training::TrainParams::observer) does.
 ///
 /// # Errors
 /// A setting out of its range.

@@ -33,7 +33,8 @@ pub struct Trained {
 /// The trained stacks by gradient and seed.
 pub type Stacks = Sweep<Gradient, Trained>;
 
-/// Trains one stack; `hear` hears of it as a [`StackParams::observer`] does.
+/// Trains one stack on the torus of a seed; `hear` hears of it as a
+/// [`StackParams::observer`](crate::training::StackParams::observer) does.
 ///
 /// # Errors
 /// A setting out of its range.
