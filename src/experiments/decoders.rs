@@ -230,10 +230,18 @@ impl SpaceDecoder {
             .decoded(self.decoder.frozen()?.as_ref(), images)
     }
 
-    /// The mean squared error of the decoder on images (N, 3, H, W), over images, channels and
-    /// pixels in [0, 1].
+    /// The mean squared error of the decoder on a data set.
+    ///
+    /// ```text
+    /// (1/NCHW) Σ (x̂ − x)²
+    /// ```
+    ///
+    /// - **Shapes**: images (N, 3, H, W); the result a number.
+    /// - **Range**: in [0, 1] for pixels in [0, 1].
+    /// - **Source**: *connectivity*, appendix A, table 4.
     ///
     /// # Errors
+    ///
     /// Images that the network does not take.
     pub fn test_error(&self, data: &Dataset) -> Result<f64> {
         let errors = self.errors(&data.inputs)?;

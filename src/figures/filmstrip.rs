@@ -39,7 +39,7 @@ pub struct Strip {
 /// Under each image stands a bar for each class, the target's in red; an image that the network
 /// gives another class is framed and captioned with that class.
 ///
-/// - **Source**: *connectivity*, figures 2 and 3.
+/// Figures 2 and 3 of the *connectivity* paper look so.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filmstrip {
     /// The title above everything; may be empty.

@@ -170,7 +170,15 @@ impl LocallyIsometric {
         self.layers.is_empty()
     }
 
-    /// The output of every layer on points `x` (N, D), coarse to fine.
+    /// The output of every layer on a batch of points, coarse to fine.
+    ///
+    /// ```text
+    /// Φ_k = F_k(Φ_{k−1}),    logits_k = W_k Φ_k + b_k,    Φ_0 = x
+    /// ```
+    ///
+    /// - **Shapes**: `x` (N, D); for each layer Φ (N, hidden) and logits (N, units), see [`Head`].
+    /// - **Range**: Φ in [−1, 1]; logits unbounded.
+    /// - **Source**: *isometry*, section 3.4.
     ///
     /// # Errors
     ///

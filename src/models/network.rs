@@ -141,6 +141,14 @@ pub trait Network: Shared + Send + Sync {
 
     /// All L + 1 representations of a batch of inputs, in order: the inputs first, the logits last.
     ///
+    /// ```text
+    /// z_0 = x,  z_l = f_l(z_{l−1}),  l = 1, …, L
+    /// ```
+    ///
+    /// - **Shapes**: `x` (N, …) as the network takes it; the result L + 1 tensors (N, …).
+    /// - **Range**: as each stage's output.
+    /// - **Source**: the definition.
+    ///
     /// # Errors
     ///
     /// The shape does not fit.
@@ -241,7 +249,15 @@ impl Representation {
         index.ok_or_else(|| Error::argument("representation", expected(), format!("{self:?}")))
     }
 
-    /// Computes these representations for a batch of inputs `x` (N, …).
+    /// Computes these representations for a batch of inputs.
+    ///
+    /// ```text
+    /// z_l = f_l ∘ … ∘ f_1 (x)
+    /// ```
+    ///
+    /// - **Shapes**: `x` (N, …) as the network takes it; the result (N, …).
+    /// - **Range**: as the stage's output.
+    /// - **Source**: *connectivity*, section 3, for z^l; *isometry*, section 2, for Φ.
     ///
     /// # Errors
     ///

@@ -20,12 +20,12 @@ use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 /// A residual network, ResNet-18 to ResNet-152, whose weights have torchvision's names and shapes.
 ///
 /// ```text
-/// z_{l+1} = relu(z_l + F_l(z_l)),  F_l two or three convolutions with batch normalisation
+/// block: h ← max(h + F(h), 0),  F two or three convolutions with batch normalisation
 /// ```
 ///
-/// A projection takes the place of z_l where the shape changes; the stride of a bottleneck lies in
-/// its 3×3 convolution, as in torchvision. Stages, with the output's shape of ResNet-50 on 224×224
-/// pixels:
+/// A projection of h takes the place of h where the shape changes; the stride of a bottleneck lies
+/// in its 3×3 convolution, as in torchvision. Stages, with the output's shape of ResNet-50 on
+/// 224×224 pixels:
 ///
 /// | stage | what | output |
 /// |---|---|---|

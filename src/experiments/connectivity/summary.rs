@@ -168,14 +168,24 @@ impl Agreement {
     /// ```text
     /// (n₁₁ + n₁₀)(n₁₁ + n₀₁) / N
     /// ```
+    ///
+    /// n₁₁ pairs are connected by both, n₁₀ by the first alone, n₀₁ by the second alone.
+    ///
+    /// - **Shapes**: a number.
+    /// - **Range**: from 0 to N.
+    /// - **Source**: the definition.
     pub fn both_by_chance(&self) -> f64 {
         let [first, second, all] = self.margins();
         first * second / all
     }
 
-    /// The correlation φ of the two networks' verdicts: 1 if they always agree, 0 if they have
-    /// nothing in common; NaN where a network connects all pairs, or none. See
-    /// [`phi`](crate::statistics::phi).
+    /// The correlation φ of the two networks' verdicts; [`phi`](crate::statistics::phi) has its
+    /// formula.
+    ///
+    /// - **Shapes**: a number.
+    /// - **Range**: in [−1, 1]: 1 if they always agree, 0 if they have nothing in common; NaN where
+    ///   a network connects all pairs, or none.
+    /// - **Source**: Yule 1912.
     pub fn phi(&self) -> f64 {
         phi([
             [self.both, self.only_first],
