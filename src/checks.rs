@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The range of a pixel, both ends included: [min, max], [0, 1] by default.
+/// The range of a pixel, both ends included; [0, 1] by default.
+///
+/// ```text
+/// min ≤ x ≤ max
+/// ```
 ///
 /// Attacks and paths keep their inputs inside.
 ///

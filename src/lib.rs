@@ -1,9 +1,35 @@
 //! See how a neural classifier carves up its input space.
 //!
-//! Two halves that meet: **paths** (are two inputs of a class joined by a path that the network
-//! keeps in that class?) and **isometry** (networks trained to keep within-class distances, and
-//! what that does to their robustness). The notebooks in `notebooks/` tell the story; this crate
-//! holds everything they call.
+//! Train a network on two linked rings, keep the distances inside each ring, and attack it:
+//!
+//! ```
+//! use isopath::prelude::*;
+//!
+//! let rings = datasets::entangled_rings(&RingsParams { points: 100, ..RingsParams::default() })?.dataset()?;
+//! let network = Model::new(0, |vb| Mlp::new(&[3, 20, 20, 20, 20, 2], Activation::Tanh, vb))?;
+//! let params = TrainParams { epochs: 200, batch_size: 100, ..TrainParams::default() };
+//! train(&network, &rings, &IsometricLoss::new(1.), &params)?;
+//! println!("accuracy {:.3}", accuracy(&network, &rings)?);
+//! let attack = Fgsm { bounds: None, ..Fgsm::default() };
+//! attack.curve(&network, &rings, &[0.01, 0.03, 0.1])?     // as a cell's last line, it draws itself
+//! # ; Ok::<(), isopath::Error>(())
+//! ```
+//!
+//! Two halves meet here. **Isometry**: networks trained to keep within-class distances, and what that
+//! does to their robustness. **Paths**: are two inputs of a class joined by a path that the network
+//! keeps in that class? The notebooks in `notebooks/` tell the story; this crate holds everything they
+//! call. [`formulas`] says where each formula of the two papers is.
+//!
+//! | to do this | begin here |
+//! |---|---|
+//! | get data, or bring your own | [`datasets`] |
+//! | build a network, load weights | [`Model`](models::Model), [`models`] |
+//! | train | [`train`](training::train()), [`losses`] |
+//! | attack | [`Fgsm`](attacks::Fgsm), [`Pgd`](attacks::Pgd) |
+//! | connect two inputs | [`connect`](experiments::connectivity::connect()), [`neb`](paths::neb()) |
+//! | measure | [`metrics`], [`lipschitz`] |
+//! | draw | [`figures`] |
+//! | find a formula | [`formulas`] |
 //!
 //! The modules form floors, and each floor imports only lower ones:
 //!
@@ -44,6 +70,9 @@ pub mod experiments;
 pub mod figures;
 
 pub mod prelude;
+
+#[doc = include_str!("formulas.md")]
+pub mod formulas {}
 
 /// The tensor library, for notebooks that need a tensor of their own.
 pub use candle_core as candle;

@@ -174,6 +174,10 @@ pub fn accuracy_of(answers: &Tensor, data: &Dataset) -> Result<f64> {
 
 /// The part of a data set that a network classifies correctly, in the data's order.
 ///
+/// ```text
+/// { (x_i, t_i) : argmax_k f_k(x_i) = t_i }
+/// ```
+///
 /// - **Shapes**: inputs (N, …), labels (N,) of u32; the result holds n ≤ N of both.
 /// - **Range**: n ≥ 1; the classes' names are the data's.
 /// - **Source**: the definition.

@@ -25,6 +25,10 @@ pub fn mean_std(values: &[f64]) -> (f64, f64) {
 
 /// The median of some numbers: the middle one, or the mean of the two in the middle.
 ///
+/// ```text
+/// (x_(⌊(n − 1)/2⌋) + x_(⌊n/2⌋)) / 2,  x_(0) ≤ x_(1) ≤ … in ascending order
+/// ```
+///
 /// - **Shapes**: a list of n numbers; the result a number, `None` for n = 0.
 /// - **Range**: between the smallest and the largest number.
 /// - **Source**: the definition.

@@ -5,10 +5,21 @@ use std::fmt;
 use crate::datasets::Dataset;
 use crate::metrics::Answer;
 
-/// What an attack found, one entry an image and in their order.
+/// The attacked images of one attack, and the network's answers to them.
+///
+/// ```text
+/// ‖x'_i − x_i‖ ≤ ε
+/// ```
+///
+/// x_i are the images before the attack, x'_i the attacked ones. The lists have one entry for each
+/// image, in the order of the data.
+///
+/// - **Shapes**: images (N, …), labels (N,); lists of N entries.
+/// - **Range**: ε and distances ≥ 0, in pixel units; x'_i inside the bounds of the attack.
+/// - **Source**: *isometry*, sections 2.2 and 3.3.
 #[derive(Clone, Debug)]
 pub struct Adversarial {
-    /// The attack in words.
+    /// The name of the attack, with the number of its steps.
     pub attack: String,
     /// ε, the radius of the ball, pixel units.
     pub eps: f64,
@@ -20,37 +31,49 @@ pub struct Adversarial {
     pub before: Vec<Answer>,
     /// The network's answer to each attacked image.
     pub after: Vec<Answer>,
+    /// Whether the attack reached its goal at each image.
+    ///
     /// Untargeted: the prediction is not the true label (also where it was not before the attack);
     /// targeted: it is the label to reach.
     pub success: Vec<bool>,
-    /// ‖attacked − image‖ in the attack's norm, pixel units.
+    /// The length ‖x'_i − x_i‖ of each change in the attack's norm, pixel units.
     pub distance: Vec<f64>,
-    /// The attacked loss at the images, the mean over batches, weighted by their size; at the labels
-    /// to reach if targeted.
+    /// The loss that the attack follows, before the attack: the mean over batches, weighted by
+    /// their size; at the labels to reach if targeted.
     pub loss_before: f64,
-    /// The same at the attacked images.
+    /// The loss that the attack follows, at the attacked images; the mean as before the attack.
     pub loss_after: f64,
-    /// Images whose gradient was exactly 0 at the first step.
+    /// The number of images whose gradient was exactly 0 at the first step.
     ///
     /// There the attack learns nothing, and an image that it does not change is no sign of
     /// robustness: in f32 the gradient of the cross-entropy is 0 where the margin of the logits
     /// exceeds 87 or so. [`LogitDifference`](crate::losses::LogitDifference) and
     /// [`RescaledLogitDifference`](crate::losses::RescaledLogitDifference) have a gradient there.
     pub zero_gradients: usize,
-    /// Input gradients taken for each image: steps times restarts.
+    /// The number of input gradients taken for each image: steps times restarts.
     pub gradient_evaluations: usize,
 }
 
 impl Adversarial {
-    /// The share of images where the attack succeeded, in \[0, 1\]. Untargeted, the robust accuracy is
-    /// what remains to 1.
+    /// The share of images where the attack succeeded.
+    ///
+    /// ```text
+    /// (1/N) Σ_i [success_i]
+    /// ```
+    ///
+    /// For an untargeted attack, 1 minus this share is the robust accuracy.
+    ///
+    /// - **Shapes**: a number.
+    /// - **Range**: \[0, 1\].
+    /// - **Source**: the definition.
     pub fn success_rate(&self) -> f64 {
         let count = self.success.iter().filter(|success| **success).count();
         count as f64 / self.success.len() as f64
     }
 }
 
-/// `FGSM, eps = 0.1: 82 of 100 images misled, the largest change 0.1`.
+/// Writes `FGSM, eps = 0.1: 82 of 100 images misled, the largest change 0.100`, and a warning where
+/// gradients were 0.
 impl fmt::Display for Adversarial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -19,7 +19,7 @@ pub(super) struct Batch {
     pub index: usize,
     /// The images, and the labels at which the loss is taken: the true ones, or those to reach.
     pub data: Dataset,
-    /// The same labels on the host.
+    /// The labels at which the loss is taken, on the host.
     pub aim_labels: Vec<u32>,
     pub true_labels: Vec<u32>,
 }

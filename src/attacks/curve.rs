@@ -2,22 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A robust-accuracy curve; the three lists have one entry a point.
+/// The accuracy of a network under an attack, at each of several radii or step sizes.
+///
+/// ```text
+/// accuracy(ε, α) = (1/N) Σ_i [argmax f(x'_i) = t_i]
+/// ```
+///
+/// x'_i is image i after the attack in the ball of radius ε with steps of α, t_i its true label.
+/// [`Attack::curve`](super::Attack::curve) and
+/// [`Pgd::curve_over_alpha`](super::Pgd::curve_over_alpha) give it.
+///
+/// - **Shapes**: the lists `eps`, `step_size` and `accuracy` have one entry for each point.
+/// - **Range**: ε and α ≥ 0 in pixel units; accuracies in \[0, 1\].
+/// - **Source**: *isometry*, figure 3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RobustAccuracy {
-    /// The attack in words.
+    /// The name of the attack, with the number of its steps.
     pub attack: String,
-    /// The radius ε of the ball, pixel units.
+    /// The radius ε of the ball at each point, pixel units.
     pub eps: Vec<f64>,
-    /// The step size α, pixel units; equals ε for FGSM.
+    /// The step size α at each point, pixel units; equals ε for FGSM.
     pub step_size: Vec<f64>,
     /// The share of images that keep their true label in every restart, in \[0, 1\].
     pub accuracy: Vec<f64>,
-    /// Images whose gradient was exactly 0 at the first step, of which the attack knew nothing: see
-    /// [`Adversarial::zero_gradients`](super::Adversarial::zero_gradients).
+    /// The number of images whose gradient was exactly 0 at the first step: there the attack learnt
+    /// nothing, see [`Adversarial::zero_gradients`](super::Adversarial::zero_gradients).
     pub zero_gradients: usize,
-    /// All attacked images.
+    /// The number of attacked images.
     pub images: usize,
-    /// What the whole curve took, seconds of wall time.
+    /// The time that the whole curve took, seconds of wall time.
     pub seconds: f64,
 }

@@ -14,9 +14,9 @@ use crate::rng::Rng;
 
 /// An attack on one batch, for one or several pairs of ε and α.
 pub(super) struct Descent<'a> {
-    /// In evaluation mode.
+    /// The network, in evaluation mode.
     pub network: &'a dyn Network,
-    /// Valid; its `alpha` is not read.
+    /// The attack, valid; its `alpha` is not read.
     pub pgd: &'a Pgd,
 }
 
@@ -93,7 +93,7 @@ impl Descent<'_> {
         Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
     }
 
-    /// What a step follows; here a run that the user stops ends.
+    /// The gradient that a step follows; a run that the user stops ends here.
     fn gradient(&self, x: &Tensor, batch: &Batch) -> Result<Tensor> {
         interrupt::check()?;
         let data = batch.data.part(x.clone(), batch.data.labels.clone());

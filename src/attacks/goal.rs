@@ -5,24 +5,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The norm that measures a perturbation δ, over all pixels of one image.
+/// The norm that measures a perturbation, over all pixels of one image.
+///
+/// ```text
+/// ‖δ‖∞ = max_k |δ_k|,  ‖δ‖₂ = √Σ_k δ_k²
+/// ```
+///
+/// - **Shapes**: δ, a perturbation of one image (…), gives a number.
+/// - **Range**: ≥ 0, in pixel units.
+/// - **Source**: the definition; the *isometry* paper attacks in L∞ (section 2.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
-    /// ‖δ‖∞ = max |δ_i|.
+    /// The largest change of a pixel, ‖δ‖∞ = max_k |δ_k|.
     #[default]
     LInf,
-    /// ‖δ‖₂ = √(Σ δ_i²).
+    /// The Euclidean length of the change, ‖δ‖₂ = √Σ_k δ_k².
     L2,
 }
 
-/// What the attacker wants.
+/// The answer that an attacker wants from the network.
+///
+/// ```text
+/// untargeted: argmax f(x') ≠ t,  t the true label
+/// targeted:   argmax f(x') = t,  t the label to reach
+/// ```
+///
+/// - **Shapes**: labels to reach (N,) of u32, one for each image.
+/// - **Range**: labels below the number of classes.
+/// - **Source**: Goodfellow et al. 2015 (arXiv 1412.6572) for untargeted attacks, as in *isometry*;
+///   Szegedy et al. 2014 (arXiv 1312.6199) for targeted ones.
 #[derive(Clone, Debug, Default)]
 pub enum Goal {
-    /// Any label but the true one: ascends the loss at the true labels.
+    /// Any label but the true one: the attack ascends the loss at the true labels.
     #[default]
     Untargeted,
-    /// These labels, (N,) of `u32`: descends the loss at them.
+    /// The given labels, (N,) of u32: the attack descends the loss at them.
     Targeted(Tensor),
 }
 
@@ -37,6 +55,8 @@ impl Goal {
     }
 }
 
+/// Checks a radius.
+///
 /// # Errors
 /// `eps` negative or not finite.
 pub(super) fn validate_eps(eps: f64) -> Result<()> {

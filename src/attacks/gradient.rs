@@ -12,22 +12,28 @@ use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::models::{Network, evaluation};
 
-/// ∇ₓ L(x, t), the gradient that an attacker follows.
+/// The gradient of a loss with respect to the inputs, which an attacker follows.
 ///
-/// # Shapes
-/// The batch's inputs (N, …), labels (N,) of u32; the gradient has the shape of the inputs.
+/// ```text
+/// g = ∇ₓ L(f; x, t)
+/// ```
+///
+/// L is the loss of the whole batch, at the network f in [evaluation mode](Network::frozen): a mean
+/// over N samples gives each of them an N-th of its own gradient. The weights get no gradient.
+///
+/// - **Shapes**: inputs x (N, …), labels t (N,) of u32; the gradient is (N, …).
+/// - **Range**: finite numbers, loss per pixel unit.
+/// - **Source**: *isometry*, section 3.2, first displayed equation.
 ///
 /// # Errors
-/// A network in training mode; what [`Loss::loss`] refuses; a loss that is not a scalar; a gradient
-/// that is missing (an operation without a backward pass lies between the loss and the input) or
-/// not finite.
-///
-/// Paper: *isometry*, section 3.2.
+/// A network without an evaluation mode; what [`Loss::loss`] refuses; a loss that is not a scalar;
+/// a gradient that is missing (an operation without a backward pass lies between the loss and the
+/// input) or not finite.
 pub fn gradient(network: &dyn Network, loss: &dyn Loss, batch: &Dataset) -> Result<Tensor> {
     gradient_of(evaluation(network)?.as_ref(), loss, batch)
 }
 
-/// [`gradient`] of a network in evaluation mode.
+/// The [`gradient`] of a network in evaluation mode.
 pub(super) fn gradient_of(
     network: &dyn Network,
     loss: &dyn Loss,
@@ -56,7 +62,7 @@ pub(super) fn gradient_of(
     Ok(gradient)
 }
 
-/// How many rows of a gradient (N, …) are exactly 0.
+/// The number of rows of a gradient (N, …) that are exactly 0.
 pub(super) fn zero_rows(gradient: &Tensor) -> Result<usize> {
     let largest = gradient
         .flatten_from(1)?
@@ -70,17 +76,26 @@ pub(super) fn zero_rows(gradient: &Tensor) -> Result<usize> {
         .count())
 }
 
-/// How far two losses agree on the direction in which to attack.
+/// How far two losses agree on the direction in which to attack: what [`gradient_cosine`] gives.
+///
+/// ```text
+/// cos_i = g_a,i · g_b,i / (‖g_a,i‖₂ ‖g_b,i‖₂)
+/// ```
+///
+/// g_a,i and g_b,i are the gradients of the two losses in input i.
+///
+/// - **Shapes**: one entry for each sample, and a number.
+/// - **Range**: \[−1, 1\].
+/// - **Source**: ours; it takes the sum of two gradients in *isometry*, section 3.2, apart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GradientCosine {
-    /// For each sample g_a · g_b / (‖g_a‖₂ ‖g_b‖₂) in [−1, 1]; `None` where a gradient is zero and
-    /// has no direction.
+    /// The cosine at each sample; `None` where a gradient is zero and has no direction.
     pub per_sample: Vec<Option<f64>>,
-    /// The mean over the samples that have one; `None` when none has.
+    /// The mean over the samples that have a cosine; `None` when none has.
     pub mean: Option<f64>,
 }
 
-/// `0.123, the mean over 100 samples`; `–` where no sample has both directions.
+/// Writes `0.123, the mean over 100 samples`, or `–` where no sample has both directions.
 impl fmt::Display for GradientCosine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.per_sample.iter().flatten().count();
@@ -93,15 +108,32 @@ impl fmt::Display for GradientCosine {
 
 /// The cosine of the angle between the input gradients of two losses, sample by sample.
 ///
-/// 1: both attackers take the same direction; 0: what one does says nothing about the other.
+/// ```text
+/// cos_i = g_a,i · g_b,i / (‖g_a,i‖₂ ‖g_b,i‖₂),  g = ∇ₓ L(f; x, t)
+/// ```
 ///
-/// # Shapes
-/// The batch's inputs (N, …), labels (N,) of u32.
+/// 1: both attackers take the same direction; 0: the directions are at right angles.
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32; one cosine for each sample.
+/// - **Range**: \[−1, 1\]; none where a gradient is 0.
+/// - **Source**: ours; it takes the sum of two gradients in *isometry*, section 3.2, apart.
 ///
 /// # Errors
 /// As [`gradient`].
 ///
-/// Paper: *isometry*, section 3.2, whose sum of two gradients this takes apart.
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let device = device::best();
+/// let network = Model::new(0, |vb| Mlp::new(&[4, 8, 2], Activation::Tanh, vb))?;
+/// let images = Tensor::new(&[[0.1f32, 0.9, 0.5, 0.3], [0.7, 0.2, 0.8, 0.4]], &device)?;
+/// let data = Dataset::new(images, Tensor::new(&[0u32, 1], &device)?)?;
+/// // Of two classes: both losses follow the difference of the same two logits.
+/// let cosine = attacks::gradient_cosine(&network, &CrossEntropy, &LogitDifference, &data)?;
+/// assert!(cosine.per_sample.iter().flatten().all(|cosine| *cosine > 0.999));
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn gradient_cosine(
     network: &dyn Network,
     loss_a: &dyn Loss,

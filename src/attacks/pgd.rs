@@ -9,9 +9,26 @@ use crate::error::{Error, Result};
 use crate::losses::{CrossEntropy, Loss};
 use crate::progress::Progress;
 
-/// Projected gradient descent in a ball around each image ([the loop](crate::attacks)): ten steps of
-/// 0.01 in L∞ along the cross-entropy, from the image itself, pixels in \[0, 1\], unless told otherwise.
+/// Projected gradient descent: several steps of length α, each back into the ball around the image.
 ///
+/// ```text
+/// x_0     = x,  or uniform in the ball
+/// x_{k+1} = clip(project(x_k + α · normalise(∇ₓ L(x_k, t))))
+/// ```
+///
+/// A targeted attack steps against the gradient. The head of [the module](crate::attacks) has
+/// project and normalise for both norms. Ten steps of 0.01 in L∞ along the cross-entropy, from the
+/// image itself, pixels in \[0, 1\], unless told otherwise.
+///
+/// - **Shapes**: images (N, …), labels (N,) of u32; the attacked images have the images' shape.
+/// - **Range**: ε ≥ 0 and α > 0, in pixel units; every x_k inside the bounds and within ε of x.
+/// - **Source**: Madry et al. 2018 (arXiv 1706.06083); *isometry*, sections 2.2 and 3.3.
+///
+/// # Errors
+/// [`Attack::attack`](super::Attack::attack) refuses what [`Pgd::validate`] and what every attack
+/// refuses.
+///
+/// # Examples
 /// ```
 /// use isopath::prelude::*;
 ///
@@ -20,35 +37,35 @@ use crate::progress::Progress;
 /// let images = Tensor::full(0.5f32, (3, 4), &device)?;
 /// let data = Dataset::new(images, Tensor::new(&[0u32, 1, 0], &device)?)?;
 /// let attacked = Pgd { steps: 40, ..Pgd::default() }.attack(&network, &data, 0.1)?;
+/// assert!(attacked.loss_after > attacked.loss_before);
 /// assert!(attacked.distance.iter().all(|distance| *distance <= 0.1 + 1e-6));
 /// # Ok::<(), isopath::Error>(())
 /// ```
-///
-/// Source: Madry et al. 2018 (arXiv 1706.06083); *isometry* paper, sections 2.2 and 3.3.
 #[derive(Clone)]
 pub struct Pgd {
     /// The loss that the attacker follows. Default the cross-entropy.
     pub loss: Arc<dyn Loss>,
     /// The norm of the ball and of a step. Default L∞.
     pub norm: Norm,
-    /// Default untargeted.
+    /// The answer that the attacker wants. Default untargeted.
     pub goal: Goal,
-    /// α > 0, the length of a step in `norm`, in pixel units. Default 0.01.
+    /// The length α > 0 of a step in `norm`, in pixel units. Default 0.01.
     pub alpha: f64,
-    /// At least 1. Default 10, as in the *isometry* paper, section 2.2.
+    /// The number of steps, at least 1. Default 10, as in the *isometry* paper, section 2.2.
     pub steps: usize,
-    /// Start uniformly in the ball (then clipped to the bounds), not at the image. Default false.
+    /// Whether to start uniformly in the ball (then clipped to the bounds), not at the image.
+    /// Default false.
     pub random_start: bool,
-    /// Attempts from different random starts, at least 1; of each image the first attempt that
-    /// succeeds is kept (the first of all when none does). More than one needs `random_start`.
-    /// Default 1.
+    /// The number of attempts from different random starts, at least 1; of each image the first
+    /// attempt that succeeds is kept (the first of all when none does). More than one needs
+    /// `random_start`. Default 1.
     pub restarts: usize,
-    /// Pixels stay inside; `None` leaves them unclipped. Default \[0, 1\].
+    /// The range that pixels are clipped to; `None` leaves them unclipped. Default \[0, 1\].
     pub bounds: Option<Bounds>,
-    /// Images attacked together, at least 1; matters when the loss couples the samples of a batch.
-    /// Default 100, the batch the *isometry* paper trains on.
+    /// The number of images attacked together, at least 1; matters when the loss couples the
+    /// samples of a batch. Default 100, the batch the *isometry* paper trains on.
     pub batch_size: usize,
-    /// Decides the random starts. Default 0.
+    /// The seed of the random starts. Default 0.
     pub seed: u64,
     /// Whether a moving line shows how far an attack of more than a second has come. Default shown.
     pub progress: Progress,
@@ -73,7 +90,7 @@ impl Default for Pgd {
 }
 
 impl Pgd {
-    /// The attack with all defaults that follows `loss`.
+    /// The attack that follows `loss`, with all other defaults.
     pub fn along(loss: impl Loss + 'static) -> Self {
         Self {
             loss: Arc::new(loss),
@@ -108,7 +125,7 @@ impl Pgd {
     }
 }
 
-/// `PGD, 10 steps`.
+/// Writes `PGD, 10 steps`, and the number of restarts if there are several.
 impl fmt::Display for Pgd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps = if self.steps == 1 { "step" } else { "steps" };

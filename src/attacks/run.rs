@@ -70,7 +70,7 @@ pub(super) fn attack(
     })
 }
 
-/// What the attack found for one batch.
+/// The attacked images of one batch and the answers to them.
 struct Part {
     images: Tensor,
     before: Vec<Answer>,

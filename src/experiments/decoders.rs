@@ -12,7 +12,7 @@ use super::connectivity_cifar10::Space;
 use crate::datasets::{Dataset, Split};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::figures::{ImageGrid, Mark, Pixels, image_size};
+use crate::figures::{ImageGrid, Mark, Pixels};
 use crate::interrupt;
 use crate::io::results;
 use crate::losses::Reconstruction;
@@ -343,8 +343,12 @@ impl Decoders {
             let errors = decoder.errors(&data.inputs)?;
             let caption = |error: &f64| (format!("{error:.4}"), Mark::None);
             let captions: Vec<_> = errors.iter().map(caption).collect();
-            let (label, size) = (decoder.space.title(), image_size(&decoded)?);
-            grid.push(label, &decoded, size, Pixels::Intensity, &captions)?;
+            grid.push(
+                decoder.space.title(),
+                &decoded,
+                Pixels::Intensity,
+                &captions,
+            )?;
         }
         Ok(grid)
     }

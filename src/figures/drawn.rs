@@ -1,7 +1,5 @@
 //! Results that draw themselves, as the last expression of a cell.
 
-use candle_core::Tensor;
-
 use super::{
     AxisScale, BarChart, Figure, Filmstrip, HistogramChart, HistogramPanels, ImageGrid, LineChart,
     Mark, Panels, Pixels, ScatterChart, ScatterPanels, Series, View, scatter,
@@ -130,8 +128,7 @@ impl Dataset {
             title: format!("{} of {} images", first.len(), self.len()),
             ..ImageGrid::default()
         };
-        let size = image_size(&first.inputs)?;
-        grid.push("", &first.inputs, size, Pixels::Intensity, &captions)?;
+        grid.push("", &first.inputs, Pixels::Intensity, &captions)?;
         Ok(grid)
     }
 
@@ -213,20 +210,6 @@ impl Torus {
     }
 }
 
-/// Height and width of images (N, C, H, W), or (N, side²).
-pub(crate) fn image_size(images: &Tensor) -> Result<(usize, usize)> {
-    match *images.dims() {
-        [_, _, height, width] => Ok((height, width)),
-        [_, pixels] if pixels.isqrt() * pixels.isqrt() == pixels && pixels > 1 => {
-            Ok((pixels.isqrt(), pixels.isqrt()))
-        }
-        _ => {
-            let expected = "images (N, C, H, W), or (N, side²) of grey pixels";
-            Err(Error::shape("figure", "inputs", expected, images.dims()))
-        }
-    }
-}
-
 impl Adversarial {
     /// Arranges the first images before and after the attack, with the network's answers, and what
     /// the attack changed.
@@ -235,7 +218,6 @@ impl Adversarial {
     /// Inputs that are no images.
     pub fn grid(&self) -> Result<ImageGrid> {
         let (before, after) = (self.original.first(SHOWN)?, self.data.first(SHOWN)?);
-        let size = image_size(&before.inputs)?;
         let change = (&after.inputs - &before.inputs)?;
         let labels = before.labels.to_vec1::<u32>()?;
         let answers = |answers: &[Answer]| -> Vec<(String, bool)> {
@@ -258,10 +240,10 @@ impl Adversarial {
             note: self.to_string(),
             ..ImageGrid::default()
         };
-        grid.push_answers("before", &before.inputs, size, &answers(&self.before))?;
+        grid.push_answers("before", &before.inputs, &answers(&self.before))?;
         let label = format!("change, blue −{limit:.2}, red +{limit:.2}");
-        grid.push_differences(label, &change, size, limit)?;
-        grid.push_answers("after", &after.inputs, size, &answers(&self.after))?;
+        grid.push_differences(label, &change, limit)?;
+        grid.push_answers("after", &after.inputs, &answers(&self.after))?;
         Ok(grid)
     }
 

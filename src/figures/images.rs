@@ -40,35 +40,27 @@ pub struct Image {
 }
 
 impl Image {
-    /// Makes images of a batch: (N, H·W) or (N, H, W) grey, (N, C·H·W) or (N, C, H, W) with C = 1
-    /// or 3; any float type.
-    ///
-    /// `size` is (height, width).
+    /// Makes images of a batch: (N, H, W) or (N, 1, H, W) grey, (N, 3, H, W) in colour, or the rows
+    /// (N, side²) of square grey images; any float type.
     ///
     /// # Errors
-    /// A shape that does not fit `size`, a number that is NaN, or a `limit` that is not positive.
-    pub fn batch(images: &Tensor, size: (usize, usize), pixels: Pixels) -> Result<Vec<Self>> {
-        let (height, width) = size;
+    /// Another shape, a number that is NaN, or a `limit` that is not positive.
+    pub fn batch(images: &Tensor, pixels: Pixels) -> Result<Vec<Self>> {
+        let (height, width) = match *images.dims() {
+            [_, 1 | 3, height, width] | [_, height, width] => (height, width),
+            [_, area] => (area.isqrt(), area.isqrt()),
+            _ => (0, 0),
+        };
         let area = height * width;
-        let expected = || {
-            format!(
-                "(N, {height}, {width}), (N, C, {height}, {width}) or rows of C·{area}, C = 1 or 3"
-            )
-        };
-        let shape_error = || Error::shape("Image::batch", "images", expected(), images.dims());
-        let count: usize = match images.dims() {
-            [_, rest @ ..] if !rest.is_empty() => rest.iter().product(),
-            _ => return Err(shape_error()),
-        };
-        let channels = if count == area { 1 } else { 3 };
-        let fits = match images.dims() {
-            [_, _] => true,
-            [_, h, w] => (*h, *w) == size,
-            [_, c, h, w] => *c == channels && (*h, *w) == size,
-            _ => false,
-        };
-        if area == 0 || count != channels * area || !fits {
-            return Err(shape_error());
+        let is_square_or_given = images.rank() != 2 || images.dims()[1] == area;
+        if area == 0 || !is_square_or_given {
+            let expected = "(N, H, W), (N, C, H, W) with C = 1 or 3, or (N, side²); reshape the images to one of them";
+            return Err(Error::shape(
+                "Image::batch",
+                "images",
+                expected,
+                images.dims(),
+            ));
         }
         if let Pixels::Signed { limit } = pixels
             && !(limit.is_finite() && limit > 0.)
@@ -201,7 +193,7 @@ pub struct Tile {
 /// let digits = Tensor::zeros((2, 784), DType::F32, &Device::Cpu)?;
 /// let mut grid = ImageGrid { title: "Digits".into(), ..ImageGrid::default() };
 /// let answers = [("a three".into(), true), ("an eight".into(), false)];
-/// grid.push_answers("", &digits, (28, 28), &answers)?;
+/// grid.push_answers("", &digits, &answers)?;
 /// assert!(grid.figure()?.svg.contains("an eight"));
 /// # Ok::<(), isopath::Error>(())
 /// ```
@@ -228,11 +220,10 @@ impl ImageGrid {
         &mut self,
         label: impl Into<String>,
         images: &Tensor,
-        size: (usize, usize),
         pixels: Pixels,
         captions: &[(String, Mark)],
     ) -> Result<()> {
-        let images = Image::batch(images, size, pixels)?;
+        let images = Image::batch(images, pixels)?;
         if captions.len() != images.len() {
             let expected = format!("{}, one an image", images.len());
             return Err(Error::argument(
@@ -262,13 +253,12 @@ impl ImageGrid {
         &mut self,
         label: impl Into<String>,
         images: &Tensor,
-        size: (usize, usize),
         answers: &[(String, bool)],
     ) -> Result<()> {
         let captions = answers.iter();
         let captions = captions.map(|(caption, right)| (caption.clone(), Mark::of(*right)));
         let captions: Vec<_> = captions.collect();
-        self.push(label, images, size, Pixels::Intensity, &captions)
+        self.push(label, images, Pixels::Intensity, &captions)
     }
 
     /// Adds a row of differences of images without captions, blue at −`limit` and red at `limit`.
@@ -280,12 +270,11 @@ impl ImageGrid {
         &mut self,
         label: impl Into<String>,
         images: &Tensor,
-        size: (usize, usize),
         limit: f64,
     ) -> Result<()> {
         let captions =
             vec![(String::new(), Mark::None); images.dims().first().copied().unwrap_or(0)];
-        self.push(label, images, size, Pixels::Signed { limit }, &captions)
+        self.push(label, images, Pixels::Signed { limit }, &captions)
     }
 
     /// Draws the grid as a figure.
@@ -455,17 +444,11 @@ mod tests {
             note: "Below each image: the answer and its probability.".into(),
             ..ImageGrid::default()
         };
-        grid.push_answers("clean", &clean, (28, 28), &answers(false))
+        grid.push_answers("clean", &clean, &answers(false)).unwrap();
+        grid.push_differences("perturbation, −0.2 to 0.2", &noise, 0.8)
             .unwrap();
-        grid.push_differences("perturbation, −0.2 to 0.2", &noise, (28, 28), 0.8)
+        grid.push_answers("attacked", &(clean + noise).unwrap(), &answers(true))
             .unwrap();
-        grid.push_answers(
-            "attacked",
-            &(clean + noise).unwrap(),
-            (28, 28),
-            &answers(true),
-        )
-        .unwrap();
         grid
     }
 
@@ -500,15 +483,13 @@ mod tests {
         grid.push(
             "",
             &image,
-            (32, 32),
             Pixels::Intensity,
             &vec![("cat · 55%".into(), Mark::Wrong); 9],
         )
         .unwrap();
         grid.push(
             "",
-            &image.flatten_from(1).unwrap(),
-            (32, 32),
+            &image.reshape((9, 3, 32, 32)).unwrap(),
             Pixels::Intensity,
             &vec![("dog".into(), Mark::Right); 9],
         )
@@ -530,8 +511,7 @@ mod tests {
             let grid = &mut ImageGrid::default();
             grid.push(
                 "",
-                tensor,
-                size,
+                &tensor.reshape((1, (), size.0, size.1)).unwrap(),
                 Pixels::Intensity,
                 &[(String::new(), Mark::None)],
             )
@@ -557,15 +537,15 @@ mod tests {
 
     #[test]
     fn signed_pixels_show_the_sign() {
-        let difference = Tensor::new(&[[-0.1f32, 0., 0.1]], &Device::Cpu).unwrap();
-        let image = Image::batch(&difference, (1, 3), Pixels::Signed { limit: 0.1 })
+        let difference = Tensor::new(&[[[-0.1f32, 0., 0.1]]], &Device::Cpu).unwrap();
+        let image = Image::batch(&difference, Pixels::Signed { limit: 0.1 })
             .unwrap()
             .remove(0);
         assert_eq!(
             image.rgb,
             [0x21, 0x66, 0xac, 255, 255, 255, 0xb2, 0x18, 0x2b]
         );
-        assert!(Image::batch(&difference, (1, 3), Pixels::Signed { limit: 0. }).is_err());
+        assert!(Image::batch(&difference, Pixels::Signed { limit: 0. }).is_err());
     }
 
     #[test]
@@ -574,11 +554,11 @@ mod tests {
         for shape in [
             &[784][..],
             &[2, 783],
-            &[2, 14, 56],
+            &[2, 0],
             &[2, 2, 28, 28],
             &[2, 1, 1, 28, 28],
         ] {
-            let error = Image::batch(&zeros(shape), (28, 28), Pixels::Intensity)
+            let error = Image::batch(&zeros(shape), Pixels::Intensity)
                 .unwrap_err()
                 .to_string();
             assert!(
@@ -586,10 +566,10 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(Image::batch(&zeros(&[2, 0]), (0, 28), Pixels::Intensity).is_err());
+        assert!(Image::batch(&zeros(&[2, 0, 28]), Pixels::Intensity).is_err());
         let nan = Tensor::new(&[[f32::NAN]], &Device::Cpu).unwrap();
         assert_eq!(
-            Image::batch(&nan, (1, 1), Pixels::Intensity)
+            Image::batch(&nan, Pixels::Intensity)
                 .unwrap_err()
                 .to_string(),
             "pixel is NaN; expected a number"
@@ -597,7 +577,7 @@ mod tests {
         assert!(ImageGrid::default().figure().is_err());
         assert!(
             ImageGrid::default()
-                .push("", &zeros(&[2, 4]), (2, 2), Pixels::Intensity, &[])
+                .push("", &zeros(&[2, 4]), Pixels::Intensity, &[])
                 .is_err()
         );
         assert!(

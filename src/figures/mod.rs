@@ -37,7 +37,7 @@ mod spread;
 pub mod table;
 mod text;
 
-pub(crate) use drawn::{drawn, image_size};
+pub(crate) use drawn::drawn;
 
 pub use bars::{BarChart, BarSeries, BarStyle};
 pub use figure::Figure;

@@ -7,69 +7,124 @@ use ndarray::{Array1, Array2};
 use serde::Serialize;
 
 use super::power::spectral_norms;
-use super::{distance, host_rows, jacobian, norm, represent};
+use super::{host_rows, jacobian, represent};
 use crate::datasets::Dataset;
 use crate::distances::Euclidean;
+use crate::distances::slices::{euclidean, norm};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::{IsometricLoss, cross_entropy};
 use crate::models::{Network, Representation, evaluation};
 
-/// A gradient's length and what it cannot exceed: both sides of an inequality.
+/// The length of a gradient and its bound: both sides of an inequality of the *isometry* paper.
+///
+/// ```text
+/// gradient ≤ bound
+/// ```
+///
+/// - **Shapes**: two numbers.
+/// - **Range**: both ≥ 0, loss per unit of the input; the inequality holds up to rounding.
+/// - **Source**: *isometry*, section 3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct GradientBound {
-    /// The length of the gradient.
+    /// The length ‖∇ₓ L‖₂ of the gradient.
     pub gradient: f64,
-    /// What it cannot exceed.
+    /// The number that the length cannot exceed.
     pub bound: f64,
 }
 
-/// The gradient of β·L_ISO in closed form, with its bounds.
+/// The gradient of β·L_ISO in closed form, with its bounds: what [`isometric_gradient`] gives.
+///
+/// ```text
+/// together = Σ_k points_k
+/// ```
+///
+/// - **Shapes**: `points` (N, D), `together` (D,), the lists (N,); D is the number of an input's
+///   numbers.
+/// - **Range**: gradients are any numbers, per unit of the input; bounds and norms are ≥ 0.
+/// - **Source**: *isometry*, equation (6) and appendix A.1; `points` is ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IsometricGradient {
-    /// ∂(β·L_ISO)/∂x_k, a row each: (N, D).
+    /// The gradient ∂(β·L_ISO)/∂x_k of each point alone, a row each: (N, D).
     pub points: Array2<f64>,
-    /// Both sides for each x_k.
+    /// The length of each point's gradient, and its bound.
     pub point_bounds: Vec<GradientBound>,
     /// The paper's ∇ₓ: the derivative as all points move together, Σ_k ∂(β·L_ISO)/∂x_k: (D,).
     pub together: Array1<f64>,
-    /// Both sides of inequality (6).
+    /// The length of [`IsometricGradient::together`], and its bound: inequality (6).
     pub together_bound: GradientBound,
-    /// ‖∂Φ/∂x‖₂ at each point; the largest is the K of the bounds.
+    /// The norm ‖∂Φ/∂x‖₂ at each point; the largest is the K of the bounds.
     pub jacobian_norms: Vec<f64>,
 }
 
-/// How long the gradient of the cross-entropy is, with its bounds.
+/// The length of the cross-entropy's gradient at each sample, with its bound.
+///
+/// ```text
+/// ‖∇ₓ L_CE‖₂ ≤ ‖∇_Φ L_CE‖₂ · ‖∂Φ/∂x‖₂
+/// ```
+///
+/// [`cross_entropy_gradient`] gives it.
+///
+/// - **Shapes**: one entry for each sample.
+/// - **Range**: ≥ 0; gradients in nats per unit of the input.
+/// - **Source**: *isometry*, section 3.2, the inequality before (6).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrossEntropyGradient {
-    /// Both sides for each sample.
+    /// The length of each sample's gradient, and its bound.
     pub bounds: Vec<GradientBound>,
-    /// ‖∂Φ/∂x‖₂ at each sample.
+    /// The norm ‖∂Φ/∂x‖₂ at each sample.
     pub jacobian_norms: Vec<f64>,
 }
 
-/// ∇ₓ β·L_ISO written out, and what a K-Lipschitz Φ leaves of it.
+/// The gradient of the isometric loss in the inputs, in closed form, and its Lipschitz bounds.
 ///
-/// With H_ij = d(x_i, x_j) − d(Φ_i, Φ_j), J_ij = (Φ_i − Φ_j) / d(Φ_i, Φ_j), and X_ij likewise for
-/// the inputs:
+/// ```text
+/// H_ij = d(x_i, x_j) − d(Φ_i, Φ_j)
+/// X_ij = (x_i − x_j) / d(x_i, x_j),  J_ij = (Φ_i − Φ_j) / d(Φ_i, Φ_j)
 ///
-/// - each point alone, which is what an attack moves: ∂(β·L_ISO)/∂x_k = (4β/N²) Σ_j G_kj H_kj (X_kj
-///   − ∇Φ_kᵀ J_kj), no longer than (4β/N²) Σ_j G_kj |H_kj| (1 + K);
-/// - all points together, as the paper's equation (6) has it: (4β/N²) Σ_{i>j} G_ij H_ij (∇Φ_j −
-///   ∇Φ_i)ᵀ J_ij, no longer than (8β/N²) Σ_{i>j} G_ij |H_ij| K.
+/// each point alone, which is what an attack moves:
+/// ∂(β·L_ISO)/∂x_k = (4β/N²) Σ_j G_kj H_kj (X_kj − ∇Φ_kᵀ J_kj)
+/// ‖ · ‖₂          ≤ (4β/N²) Σ_j G_kj |H_kj| (1 + K)
 ///
-/// K is the largest ‖∇Φ‖₂ at these points, the least for which the argument holds. β, G and Φ are those
-/// of `loss`; inputs (N, …), labels (N,) of u32. Equal points or
+/// all points together, as in equation (6):
+/// Σ_k ∂(β·L_ISO)/∂x_k = (4β/N²) Σ_{i>j} G_ij H_ij (∇Φ_j − ∇Φ_i)ᵀ J_ij
+/// ‖ · ‖₂              ≤ (8β/N²) Σ_{i>j} G_ij |H_ij| K
+/// ```
+///
+/// K is the largest ‖∇Φ‖₂ at these points, the least for which the argument holds. β, Φ and the
+/// [partition](crate::losses::Partition) G are those of `loss`; its α is not used. Equal points or
 /// representations have no direction: X or J is 0 there, as in the gradient of the loss itself.
 ///
-/// # Errors
-/// Fewer than two points; numbers that are not finite; labels of another number; a distance other
-/// than the Euclidean; or an error of [`jacobian`].
+/// The paper's ∇ₓ lets all points move together, which is why its distances of inputs cancel; under
+/// an attack each point moves alone, hence the first form. In A.1 each distance is differentiated
+/// in its first argument only, so (6) is half of the derivative, and half of our bound. And |H|,
+/// not H, bounds a length.
 ///
-/// *isometry* paper, equation (6) and appendix A.1. Three deviations. The paper's ∇ₓ lets all
-/// points move together, which is why its distances of inputs cancel; under an attack each point
-/// moves alone, hence the first form. In A.1 each distance is differentiated in its first argument
-/// only, so (6) is half of the derivative, and half of our bound. And |H|, not H, bounds a length.
+/// - **Shapes**: inputs (N, …) with N ≥ 2, each flattened to D numbers; labels (N,) of u32; the
+///   gradients are (N, D) and (D,).
+/// - **Range**: any numbers, per unit of the input; the bounds are ≥ 0.
+/// - **Source**: *isometry*, equation (6) and appendix A.1; the first form is ours.
+///
+/// # Errors
+/// Fewer than two points; numbers that are not finite; labels that are not (N,) of u32; α or β
+/// negative or not finite; a distance other than the Euclidean; or an error of [`jacobian`] or
+/// [`jacobian_norms`](super::jacobian_norms).
+///
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let device = device::best();
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 2], Activation::Tanh, vb))?;
+/// let x = Tensor::new(&[[0f32, 0.], [1., 0.], [0., 2.]], &device)?;
+/// let data = Dataset::new(x, Tensor::new(&[0u32, 0, 1], &device)?)?;
+/// let found = lipschitz::isometric_gradient(&network, &IsometricLoss::new(1.), &data)?;
+/// assert!(found.point_bounds[0].gradient > 0.);
+/// assert!(found.point_bounds.iter().all(|both| both.gradient <= both.bound + 1e-6));
+/// // The third point is alone in its class.
+/// assert_eq!(found.point_bounds[2].gradient, 0.);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn isometric_gradient(
     network: &dyn Network,
     loss: &IsometricLoss,
@@ -115,7 +170,10 @@ pub fn isometric_gradient(
         interrupt::check()?;
         let (mut before, mut after, mut deviation) = (vec![0.; d], vec![0.; outputs], 0.);
         for j in (0..n).filter(|&j| j != i && cells[i] == cells[j]) {
-            let (dx, dphi) = (distance(&inputs[i], &inputs[j]), distance(&phi[i], &phi[j]));
+            let (dx, dphi) = (
+                euclidean(&inputs[i], &inputs[j]),
+                euclidean(&phi[i], &phi[j]),
+            );
             let h = dx - dphi;
             deviation += h.abs();
             add_direction(&mut before, h, &inputs[i], &inputs[j], dx);
@@ -157,7 +215,7 @@ pub fn isometric_gradient(
     })
 }
 
-/// sum += h·(a − b)/d; nothing where a = b.
+/// Adds h·(a − b)/d to `sum`; nothing where a = b.
 fn add_direction(sum: &mut [f64], h: f64, a: &[f64], b: &[f64], d: f64) {
     if d > 0. {
         sum.iter_mut()
@@ -166,16 +224,23 @@ fn add_direction(sum: &mut [f64], h: f64, a: &[f64], b: &[f64], d: f64) {
     }
 }
 
-/// ‖∇ₓ L_CE‖₂ of each sample, and ‖∇_Φ L_CE‖₂·‖∂Φ/∂x‖₂, which it cannot exceed.
+/// The length of the cross-entropy's gradient at each sample, and its Lipschitz bound.
 ///
-/// Inputs (N, …), labels (N,) of u32. Of each sample's own cross-entropy, not divided by N; per
-/// unit of the input. The representation limits only the second factor: the layers above it may
-/// make the first one as large as they like.
+/// ```text
+/// ‖∇ₓ L_CE‖₂ ≤ ‖∇_Φ L_CE‖₂ · ‖∂Φ/∂x‖₂
+/// ```
+///
+/// L_CE is each sample's own cross-entropy, not divided by N. The representation Φ limits only the
+/// second factor: the layers above it may make the first one as large as they like.
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32; one entry for each sample.
+/// - **Range**: ≥ 0, in nats per unit of the input.
+/// - **Source**: *isometry*, section 3.2, the inequality before (6), there with α and with K for
+///   ‖∂Φ/∂x‖₂.
 ///
 /// # Errors
-/// No points, numbers that are not finite, labels that do not fit, or an error of [`jacobian`].
-///
-/// *isometry* paper, section 3.2: the inequality before (6).
+/// No points, numbers that are not finite, labels that are not (N,) of u32 or out of range, or an
+/// error of [`jacobian`] or [`jacobian_norms`](super::jacobian_norms).
 pub fn cross_entropy_gradient(
     network: &dyn Network,
     representation: Representation,

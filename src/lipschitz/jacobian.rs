@@ -13,16 +13,38 @@ use crate::models::{Network, Representation, evaluation};
 /// Points whose derivatives are held in memory together, by [`jacobian_norms`].
 const BATCH: usize = 50;
 
-/// ∂F(x_n)/∂x_n (N, E, D) at each row of `x` (N, …), F the representation and D an input's numbers.
+/// The Jacobian of a representation at each of several points.
 ///
-/// One backward pass for each of the E outputs, which serves all rows at once: exact for every
-/// network whose operations have a gradient. (candle differentiates once only, and a difference
-/// quotient would leave a product J·v three digits in f32.) Give a frozen network, or the gradients
-/// of its weights are computed in vain.
+/// ```text
+/// J_n = ∂F(x_n)/∂x_n
+/// ```
+///
+/// F is the representation, by the network in [evaluation mode](Network::frozen). One backward pass
+/// for each of F's E numbers serves all points at once: exact for every network whose operations
+/// have a gradient. (candle differentiates once only, and a difference quotient would leave a
+/// product J·v three digits in f32.)
+///
+/// - **Shapes**: `x` (N, …), each point flattened to D numbers, F(x) to E; the result is (N, E, D).
+/// - **Range**: finite numbers, F per unit of the input.
+/// - **Source**: *isometry*, section 3.2, ∇F; the definition.
 ///
 /// # Errors
-/// A network in training mode, in which rows depend on each other; no points, numbers that are not
-/// finite, or an input or a representation that the network does not have.
+/// A network without an evaluation mode; no points; inputs or derivatives that are not finite;
+/// inputs that the network does not take; a representation that it does not have, or that no
+/// gradient flows through.
+///
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 3], Activation::Tanh, vb))?;
+/// let x = Tensor::zeros((5, 2), DType::F32, &device::best())?;
+/// let jacobian = lipschitz::jacobian(&network, Representation::Logits, &x)?;
+/// assert_eq!(jacobian.dims(), [5, 3, 2]);
+/// // One linear layer: its weight, at every point.
+/// assert_eq!(jacobian.get(4)?.to_vec2::<f32>()?, network.weights()[0].to_vec2::<f32>()?);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn jacobian(
     network: &dyn Network,
     representation: Representation,
@@ -32,7 +54,7 @@ pub fn jacobian(
     jacobian_of(evaluation(network)?.as_ref(), representation, x)
 }
 
-/// [`jacobian`] of a network in evaluation mode, at rows that have been checked.
+/// The [`jacobian`] of a network in evaluation mode, at rows that have been checked.
 fn jacobian_of(
     network: &dyn Network,
     representation: Representation,
@@ -66,17 +88,23 @@ fn jacobian_of(
     Ok(jacobian)
 }
 
-/// ‖∂F/∂x‖₂ ≥ 0 at each row of `x` (N, …): how much F stretches there, in the direction in which it
-/// stretches most.
+/// The spectral norm of a representation's Jacobian at each of several points.
 ///
-/// The largest singular value, by power iteration on J·Jᵀ or Jᵀ·J, J from [`jacobian`]; `x` is
-/// taken in parts, side by side, which changes no number. In f32 to about six digits. The largest
-/// over many points is a lower bound of F's Lipschitz constant.
+/// ```text
+/// ‖J_n‖₂ = max_v ‖J_n v‖₂ / ‖v‖₂,  J_n = ∂F(x_n)/∂x_n
+/// ```
+///
+/// That is how much F stretches at x_n, in the direction in which it stretches most: the largest
+/// singular value, by power iteration on J·Jᵀ or Jᵀ·J, J from [`jacobian`]. The largest over many
+/// points is a lower bound of F's Lipschitz constant. In f32 it has about six digits. The points
+/// are taken in parts, side by side, which changes no number.
+///
+/// - **Shapes**: `x` (N, …); N numbers come back.
+/// - **Range**: ≥ 0, F per unit of the input; 1 for an isometry.
+/// - **Source**: *isometry*, section 3.2, ‖∇F‖ ≤ K.
 ///
 /// # Errors
-/// As [`jacobian`].
-///
-/// *isometry* paper, section 3.2: ‖∇F‖ ≤ K.
+/// As [`jacobian`], or a power iteration that does not settle.
 pub fn jacobian_norms(
     network: &dyn Network,
     representation: Representation,

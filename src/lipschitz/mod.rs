@@ -62,37 +62,3 @@ fn host_rows(name: &'static str, x: &Tensor, least: usize) -> Result<Vec<Vec<f64
         None => Ok(rows),
     }
 }
-
-/// Σ_k term(a_k, b_k), in eight sums that fill a vector; the order does not depend on the
-/// processor.
-fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut sums = [0.; 8];
-    let (blocks_a, blocks_b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest = blocks_a
-        .remainder()
-        .iter()
-        .zip(blocks_b.remainder())
-        .map(|(a, b)| term(*a, *b))
-        .sum::<f64>();
-    for (a, b) in blocks_a.zip(blocks_b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += term(*a, *b);
-        }
-    }
-    sums.iter().sum::<f64>() + rest
-}
-
-/// √Σ_k (a_k − b_k)².
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    sum(a, b, |a, b| (a - b) * (a - b)).sqrt()
-}
-
-/// Σ_k a_k b_k.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    sum(a, b, |a, b| a * b)
-}
-
-/// √Σ_k a_k².
-fn norm(a: &[f64]) -> f64 {
-    dot(a, a).sqrt()
-}

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{dot, norm};
+use crate::distances::slices::{dot, norm};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::rng::Rng;
@@ -53,10 +53,8 @@ pub fn largest_eigenvalue(matrix: &[f64], n: usize) -> Result<f64> {
     ))
 }
 
-/// ‖A‖₂ of each matrix of (N, rows, columns): the root of the largest eigenvalue of A·Aᵀ or Aᵀ·A,
-/// the smaller of both.
-///
-/// All in f64.
+/// The spectral norm ‖A‖₂ of each matrix of (N, rows, columns), in f64: the root of the largest
+/// eigenvalue of A·Aᵀ or Aᵀ·A, whichever matrix is smaller.
 pub fn spectral_norms(matrices: &Tensor) -> Result<Vec<f64>> {
     let (count, rows, columns) = matrices.dims3()?;
     let matrices = matrices

@@ -4,41 +4,58 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{distance, host_rows};
+use super::host_rows;
 use crate::checks;
 use crate::datasets::Dataset;
+use crate::distances::slices::euclidean;
 use crate::error::{Error, Result};
 use crate::interrupt;
 
-/// Which pairs of points are looked at.
+/// The pairs of points whose ratios are measured.
+///
+/// ```text
+/// All: i < j;  Within: i < j and t_i = t_j;  Between: i < j and t_i ≠ t_j
+/// ```
+///
+/// - **Shapes**: labels t (N,) of u32.
+/// - **Range**: up to N·(N − 1)/2 pairs.
+/// - **Source**: ours; `Within` are the pairs of a local isometry, *isometry*, definition 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairs {
-    /// All.
+    /// All pairs.
     All,
-    /// Those whose points share a label.
+    /// Pairs inside a class: both points have the same label.
     Within,
-    /// Those whose points have different labels.
+    /// Pairs across two classes: the points have different labels.
     Between,
 }
 
-/// d(F(x), F(y)) / d(x, y) over pairs of points, Euclidean.
+/// How much a map F stretches and shrinks the distances between given points: what [`ratio`] gives.
+///
+/// ```text
+/// r_ij = d(F(x_i), F(x_j)) / d(x_i, x_j)
+/// ```
+///
+/// - **Shapes**: numbers.
+/// - **Range**: ratios are ≥ 0; all are 1 for an isometry.
+/// - **Source**: *isometry*, definition 3.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ratio {
-    /// The largest: a lower bound of F's Lipschitz constant.
+    /// The largest ratio: a lower bound of F's Lipschitz constant.
     pub largest: f64,
-    /// The pair that has it, by rows; the first of equals.
+    /// The rows of the pair with the largest ratio; the first such pair if there are several.
     pub pair: (usize, usize),
-    /// The smallest; the largest is 1 and the smallest is 1 for an isometry.
+    /// The smallest ratio.
     pub smallest: f64,
-    /// The mean over the pairs.
+    /// The mean ratio over the pairs.
     pub mean: f64,
-    /// How many pairs there are.
+    /// The number of pairs that have a ratio.
     pub pairs: usize,
-    /// Pairs of equal points, which have no ratio and are left out.
+    /// The number of pairs of equal points, which have no ratio and are left out.
     pub duplicates: usize,
 }
 
-/// What one row adds.
+/// The ratios of one point to all later ones, summed up.
 struct Part {
     largest: (f64, usize, usize),
     smallest: f64,
@@ -47,17 +64,36 @@ struct Part {
     duplicates: usize,
 }
 
-/// The largest, smallest and mean d(F(x_i), F(x_j)) / d(x_i, x_j) over pairs i < j.
+/// The largest, the smallest and the mean ratio of distances after and before a map F.
 ///
-/// The data's inputs x (N, …) are points; `phi`: (N, …) the representations F(x); each flattened to a vector. The
-/// distances are Euclidean, in f64; the time grows with N². Equal points are left out and counted.
+/// ```text
+/// r_ij = d(F(x_i), F(x_j)) / d(x_i, x_j),  i < j
+/// ```
+///
+/// x are the data's inputs, `phi` their representations F(x), each flattened to a vector; the
+/// data's labels matter only where `pairs` asks for them. The distances are Euclidean, in f64; the
+/// time grows with N². Equal points have no ratio: they are left out and counted.
+///
+/// - **Shapes**: inputs (N, …) with N ≥ 2, labels (N,) of u32, `phi` (N, …); numbers come back.
+/// - **Range**: ≥ 0; all ratios are 1 for an isometry.
+/// - **Source**: *isometry*, definition 3: the largest ratio is the least K of these pairs.
 ///
 /// # Errors
 /// Fewer than two points; numbers that are not finite; not as many representations or labels as
-/// points; no pair, such as between the points of one class; equal points whose representations
-/// differ, which no map does.
+/// points; labels that are not u32; no pair, such as between the points of one class; equal points
+/// whose representations differ, which no map does.
 ///
-/// *isometry* paper, definition 3.
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let device = device::best();
+/// let x = Tensor::new(&[[0f32, 0.], [3., 4.], [0., 1.]], &device)?;
+/// let data = Dataset::new(x.clone(), Tensor::new(&[0u32, 0, 1], &device)?)?;
+/// let ratio = lipschitz::ratio(&data, &(x * 2.)?, lipschitz::Pairs::All)?;
+/// assert_eq!((ratio.largest, ratio.smallest, ratio.pairs), (2., 2., 3));
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn ratio(data: &Dataset, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
     let points = host_rows("inputs", &data.inputs, 2)?;
     let n = points.len();
@@ -83,8 +119,8 @@ pub fn ratio(data: &Dataset, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
         };
         for j in (i + 1..n).filter(|&j| wanted(i, j)) {
             let (before, after) = (
-                distance(&points[i], &points[j]),
-                distance(&images[i], &images[j]),
+                euclidean(&points[i], &points[j]),
+                euclidean(&images[i], &images[j]),
             );
             if before == 0. {
                 if after > 0. {

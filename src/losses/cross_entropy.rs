@@ -8,7 +8,39 @@ use crate::losses::{Loss, LossTerms};
 use crate::models::Network;
 use crate::ops;
 
-/// L_CE = −(1/N) Σ_i log softmax(f(x_i))_{t_i}, t the labels.
+/// The cross-entropy, the usual loss of a classifier: how surprised the network is by the labels.
+///
+/// ```text
+/// L_CE = −(1/N) Σ_i log softmax(f(x_i))_{t_i}
+/// ```
+///
+/// f(x_i) are the logits of input i, t_i its label, and N the size of the batch. An attack that
+/// follows this loss stands still where the network is sure: see
+/// [`LogitDifference`](super::LogitDifference).
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32; the loss is a scalar ().
+/// - **Range**: ≥ 0, in nats; log C where all C logits are equal.
+/// - **Source**: *isometry*, section 2, first displayed equation, first term, which the paper
+///   prints without its sign and factor; here as PyTorch's `cross_entropy`.
+///
+/// # Errors
+/// [`Loss::loss`] refuses what [`cross_entropy`] refuses.
+///
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let device = device::best();
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 3], Activation::Tanh, vb))?;
+/// let data = Dataset::new(
+///     Tensor::new(&[[0.5f32, -1.]], &device)?,
+///     Tensor::new(&[2u32], &device)?,
+/// )?;
+/// let loss = CrossEntropy.loss(&network, &data)?.to_scalar::<f32>()?;
+/// let probability = nn::ops::softmax(&network.forward(&data.inputs)?, 1)?.to_vec2::<f32>()?[0][2];
+/// assert!((loss + probability.ln()).abs() < 1e-5);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CrossEntropy;
 
@@ -34,14 +66,22 @@ impl Loss for CrossEntropy {
     }
 }
 
-/// −(1/N) Σ_i log softmax(`logits`_i)_{t_i}: a scalar ≥ 0, differentiable in the logits.
+/// The cross-entropy of logits against labels, the mean over the batch; differentiable.
 ///
-/// `logits`: (N, classes); `labels`: (N,) of u32, each below the number of classes. The mean over
-/// the batch, as PyTorch's `cross_entropy` has it; the *isometry* paper's section 2 writes the
-/// sum's sign and factor loosely.
+/// ```text
+/// L_CE = −(1/N) Σ_i log softmax(z_i)_{t_i}
+/// ```
+///
+/// z_i are the logits of input i, t_i its label. [`ops::cross_entropy`] with ε = 0.
+///
+/// - **Shapes**: `logits` (N, C), `labels` (N,) of u32, each below C; the result is a scalar ().
+/// - **Range**: ≥ 0, in nats.
+/// - **Source**: *isometry*, section 2, first displayed equation, first term, which the paper
+///   prints without its sign and factor; here as PyTorch's `cross_entropy`.
 ///
 /// # Errors
-/// Shapes that do not fit, labels out of range, or an empty batch.
+/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or
+/// out of range, or an empty batch.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     ops::cross_entropy(logits, labels, 0.)
 }

@@ -13,19 +13,31 @@ use crate::losses::{Loss, LossTerms, cross_entropy};
 use crate::models::{Network, Representation};
 use crate::ops;
 
-/// Which pairs of a batch keep their distance: the matrix G of the *isometry* paper, section 2.
+/// The partition of a batch into cells: the isometric loss keeps the distances inside each cell.
+///
+/// ```text
+/// G_ij = 1 where x_i and x_j lie in one cell, else 0
+/// ```
+///
+/// The matrix G and the partition say the same. The code keeps a number for each point, its cell:
+/// G_ij = 1 where cells_i = cells_j. A point alone in its cell adds nothing to the loss.
+///
+/// - **Shapes**: `cells` (N,) of u32 for a batch of N points, in place of G (N, N).
+/// - **Range**: G_ij is 0 or 1.
+/// - **Source**: *isometry*, section 2, second displayed equation; [`Partition::Global`] and
+///   [`Partition::None`] stand for the other two mappings of section 2.1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Partition {
-    /// The pairs inside a class: G_ij = 1 where t_i = t_j.
+    /// Each class is a cell: G_ij = 1 where the labels t_i = t_j. Gives a local isometry.
     #[default]
     Local,
-    /// All pairs: G_ij = 1.
+    /// The whole batch is one cell: G_ij = 1 for all pairs. Gives a global isometry.
     Global,
-    /// No pairs: G = 0.
+    /// Each point is a cell of its own: no pair keeps its distance, and L_ISO = 0.
     None,
 }
 
-/// `local`, `global` or `none`.
+/// Writes the partition's name: `local`, `global` or `none`.
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -36,26 +48,62 @@ impl fmt::Display for Partition {
     }
 }
 
-/// L = α·L_CE + β·L_ISO, L_ISO = (1/N²) ‖G ⊙ (D_M − D_Φ)‖²_F.
+/// The loss of isometric networks: cross-entropy, and how much a representation changes distances.
 ///
-/// D_M are the distances of the inputs, each flattened to a vector, D_Φ those of their
-/// representations, N the size of the batch, so the value depends on the batch as a whole.
-/// Differentiable in the weights and in the inputs: the latter through Φ and through D_M, as
-/// section 3.2 needs it. With β = 0 only the cross-entropy is computed.
+/// ```text
+/// L     = α·L_CE + β·L_ISO
+/// L_CE  = −(1/N) Σ_i log softmax(f(x_i))_{t_i}
+/// L_ISO = (1/N²) ‖G ⊙ (D_M − D_Φ)‖²_F
+///       = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(Φ(x_i), Φ(x_j)))²
+/// ```
 ///
-/// *isometry* paper, sections 2 and 2.1.
+/// D_M holds the distances d between the inputs of a batch, each flattened to a vector, D_Φ those
+/// between their representations Φ; the [`Partition`] G chooses the pairs. N is the size of the
+/// batch: the loss couples its samples, and another batch gives another value. Differentiable in
+/// the weights and in the inputs, in these through Φ and through D_M. With β = 0 [`Loss::loss`]
+/// computes the cross-entropy alone, and [`Loss::terms`] cuts the gradient of L_ISO.
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32; the loss is a scalar ().
+/// - **Range**: ≥ 0. L_CE is in nats, L_ISO in the square of the distance's unit; L_ISO is 0 where
+///   Φ keeps every distance inside a cell.
+/// - **Source**: *isometry*, section 2, first displayed equation, with the weights of section 2.1.
+///   The paper's L_CSE is our L_CE.
+///
+/// # Errors
+/// [`Loss::loss`] refuses α or β negative or not finite, a representation that the network does not
+/// have or whose dtype is not the inputs', and what [`cross_entropy`] refuses.
+///
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let device = device::best();
+/// let x = Tensor::new(&[[0f32, 0.], [3., 4.], [1., 1.]], &device)?;
+/// let labels = Tensor::new(&[0u32, 0, 1], &device)?;
+/// // Φ doubles every distance. The one pair inside a class is 5 apart, then 10.
+/// let l_iso = IsometricLoss::new(1.).isometric(&x, &(&x * 2.)?, &labels)?.to_scalar::<f32>()?;
+/// assert!((l_iso - 2. * 5f32.powi(2) / 9.).abs() < 1e-5);
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 2], Activation::Tanh, vb))?;
+/// let data = Dataset::new(x, labels)?;
+/// // The input itself keeps every distance: the cross-entropy remains.
+/// let loss = IsometricLoss { representation: Representation::Input, ..IsometricLoss::new(1.) };
+/// let [l, l_ce] = [loss.loss(&network, &data)?, CrossEntropy.loss(&network, &data)?];
+/// assert!((l - l_ce)?.abs()?.to_scalar::<f32>()? < 1e-5);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct IsometricLoss {
     /// α, the weight of the cross-entropy; 1 by default.
     pub alpha: f64,
-    /// β, the weight of the isometric term; 0.1 by default. The paper takes 0 to 10 on MNIST, 100
-    /// on the torus.
+    /// β, the weight of the isometric term; 0.1 by default. The *isometry* paper takes 0 to 10 on
+    /// MNIST, 100 on the torus.
     pub beta: f64,
-    /// G; [`Partition::Local`] by default.
+    /// G, the pairs whose distances are compared; [`Partition::Local`] by default.
     pub partition: Partition,
-    /// Φ; [`Representation::LastHidden`] by default.
+    /// Φ, the representation that is to keep distances; [`Representation::LastHidden`] by default.
     pub representation: Representation,
-    /// d, for inputs and representations alike; [`Euclidean`] by default.
+    /// d, the distance of inputs and of representations alike; [`Euclidean`] by default.
     pub distance: Arc<dyn Distance>,
 }
 
@@ -72,7 +120,8 @@ impl Default for IsometricLoss {
 }
 
 impl IsometricLoss {
-    /// L = L_CE + β·L_ISO inside the classes, on the last hidden representation.
+    /// The loss L_CE + β·L_ISO with all other defaults: inside each class, on the last hidden
+    /// layer.
     pub fn new(beta: f64) -> Self {
         Self {
             beta,
@@ -80,7 +129,7 @@ impl IsometricLoss {
         }
     }
 
-    /// Checks the weights of both terms.
+    /// Checks that the weights α and β are finite and not negative.
     ///
     /// # Errors
     /// α or β negative, NaN or infinite.
@@ -93,17 +142,29 @@ impl IsometricLoss {
         Ok(())
     }
 
-    /// L_ISO of a batch, a scalar: `x` (N, …) inputs, `phi` (N, …) their representations, `labels`
-    /// (N,) of u32.
+    /// The isometric term L_ISO of a batch, without its weight β; differentiable in `x` and `phi`.
+    ///
+    /// ```text
+    /// L_ISO = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(Φ_i, Φ_j))²
+    /// ```
+    ///
+    /// The cells of G follow from `labels` by [`IsometricLoss::partition`]; then
+    /// [`ops::isometric`].
+    ///
+    /// - **Shapes**: `x` (N, …) inputs, `phi` (N, …) their representations Φ, each flattened to a
+    ///   vector, `labels` (N,) of u32; the result is a scalar ().
+    /// - **Range**: ≥ 0, in the square of the distance's unit.
+    /// - **Source**: *isometry*, section 2, first displayed equation, second term.
     ///
     /// # Errors
-    /// Shapes that do not fit, or an empty batch.
+    /// Shapes or dtypes that do not fit, labels that are not u32, or an empty batch.
     pub fn isometric(&self, x: &Tensor, phi: &Tensor, labels: &Tensor) -> Result<Tensor> {
         let cells = self.cells(labels, x.dims().first().copied().unwrap_or(0))?;
         ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.distance.as_ref())
     }
 
-    /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two are equal.
+    /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two cells are
+    /// equal.
     pub(crate) fn cells(&self, labels: &Tensor, n: usize) -> Result<Vec<u32>> {
         let labels = checks::labels("isometric loss", labels, n, None)?;
         Ok(match self.partition {
@@ -113,12 +174,22 @@ impl IsometricLoss {
         })
     }
 
-    /// L and its terms from a network's outputs: `x` (N, …) inputs, `phi` (N, …) their
-    /// representations, `logits` (N, classes), `labels` (N,) of u32. With β = 0 the isometric term is
-    /// given too, but not followed.
+    /// The loss and its terms from what a network has answered already.
+    ///
+    /// ```text
+    /// L = α·L_CE + β·L_ISO
+    /// ```
+    ///
+    /// With β = 0 the isometric term is given too, but no gradient flows through it.
+    ///
+    /// - **Shapes**: `x` (N, …) inputs, `phi` (N, …) their representations Φ, `logits` (N, C),
+    ///   `labels` (N,) of u32, each below C; every term is a scalar ().
+    /// - **Range**: ≥ 0.
+    /// - **Source**: *isometry*, section 2.1, the weighted loss.
     ///
     /// # Errors
-    /// α or β out of its range, shapes that do not fit, labels out of range, or an empty batch.
+    /// α or β negative or not finite, shapes or dtypes that do not fit, labels that are not u32 or
+    /// out of range, or an empty batch.
     pub fn terms_of(
         &self,
         x: &Tensor,
@@ -134,7 +205,7 @@ impl IsometricLoss {
         self.sum(cross_entropy(logits, labels)?, Some(isometric), logits)
     }
 
-    /// L of its terms; an isometric term with β = 0 is not followed.
+    /// L from its terms; no gradient flows through an isometric term with β = 0.
     fn sum(
         &self,
         cross_entropy: Tensor,
@@ -178,7 +249,7 @@ impl Loss for IsometricLoss {
             .loss)
     }
 
-    /// With β = 0 the isometric term is given too, but not followed.
+    /// Gives the isometric term also with β = 0; then no gradient flows through it.
     fn terms(&self, network: &dyn Network, batch: &Dataset) -> Result<LossTerms> {
         let [phi, logits] = self.outputs(network, &batch.inputs)?;
         self.terms_of(&batch.inputs, &phi, &logits, &batch.labels)
@@ -189,7 +260,7 @@ impl Loss for IsometricLoss {
     }
 }
 
-/// Without an operation where the factor is 1.
+/// `t` times `factor`, without an operation where the factor is 1.
 fn times(t: &Tensor, factor: f64) -> Result<Tensor> {
     Ok(if factor == 1. {
         t.clone()

@@ -8,28 +8,65 @@ use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::models::Network;
 
-/// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i}), z the logits and t the labels: positive where the
-/// answer is wrong.
+/// The largest wrong logit minus the true one: the loss of an attacker whose target is sure.
 ///
-/// An attack that follows the cross-entropy stands still where a network is so sure that the gradient
-/// is 0 in f32, from margins of about 87 on; the gradient of this loss is as large there as anywhere.
+/// ```text
+/// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i})
+/// ```
 ///
-/// Source: Carlini & Wagner 2017 (arXiv 1608.04644), the function f of their equation after (7)
-/// without the floor.
+/// z_i are the logits of input i, t_i its label; a term is positive where the answer is wrong. An
+/// attack that follows the cross-entropy stands still where a network is so sure that the gradient
+/// is 0 in f32, from margins of about 87 on; the gradient of this loss is as large there as
+/// anywhere.
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32, at least 2 classes; the loss is a scalar ().
+/// - **Range**: any number; minus the mean margin of the true label.
+/// - **Source**: Carlini & Wagner 2017 (arXiv 1608.04644), the function f of their equation after
+///   (7), without the floor.
+///
+/// # Errors
+/// [`Loss::loss`] refuses fewer than 2 classes, labels that are not (N,) of u32 or out of range,
+/// and an empty batch.
+///
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let device = device::best();
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 3], Activation::Tanh, vb))?;
+/// let x = Tensor::new(&[[1f32, 2.]], &device)?;
+/// let answer = network.forward(&x)?.argmax(1)?;
+/// // Negative where the label is the network's own answer.
+/// let loss = LogitDifference.loss(&network, &Dataset::new(x, answer)?)?;
+/// assert!(loss.to_scalar::<f32>()? < 0.);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogitDifference;
 
-/// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i}) / (z_{π1} − z_{π3}), z_{πk} the k-th largest logit
-/// of the image: the difference of logits ratio, which also does not change when all logits are
-/// multiplied by one number.
+/// The difference of logits ratio (DLR), a [`LogitDifference`] that ignores the scale of the
+/// logits.
 ///
-/// Needs three classes or more.
+/// ```text
+/// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i}) / (z_{i,π1} − z_{i,π3} + 1e-12)
+/// ```
 ///
-/// Source: Croce & Hein 2020 (arXiv 2003.01690), equation 6.
+/// z_{i,πk} is the k-th largest logit of input i. Up to the floor of 1e-12 nothing changes when all
+/// logits are multiplied by one positive number, so a network cannot hide by scaling them. The
+/// gradient flows through the denominator too.
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32, at least 3 classes; the loss is a scalar ().
+/// - **Range**: ≥ −1; a wrong answer adds a number ≥ 0.
+/// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), equation 6; the floor of 1e-12 is
+///   auto-attack's.
+///
+/// # Errors
+/// [`Loss::loss`] refuses fewer than 3 classes, labels that are not (N,) of u32 or out of range,
+/// and an empty batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RescaledLogitDifference;
 
-/// max_{j ≠ t} z_j − z_t of each row, (N,).
+/// The difference max_{j ≠ t} z_j − z_t of each row, (N,).
 fn differences(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let (n, classes) = match *logits.dims() {
         [n, classes] if n > 0 && classes > 1 => (n, classes),
@@ -96,7 +133,7 @@ impl Loss for RescaledLogitDifference {
     }
 }
 
-/// In f32 at least: a mean over thousands stalls in the half-precision types.
+/// The mean, in f32 at least: over thousands it stalls in the half-precision types.
 fn mean(values: &Tensor) -> Result<Tensor> {
     let dtype = values.dtype();
     Ok(match dtype {

@@ -31,8 +31,18 @@ use crate::models::Network;
 
 /// A scalar function of a network and a labelled batch, differentiable in weights and inputs.
 ///
-/// A loss of one's own needs the one method without a default:
+/// ```text
+/// L(f; x, t) ∈ ℝ,  f the network, x the inputs, t the labels
+/// ```
 ///
+/// Training descends it in the weights of f; an attack ascends it in x. A loss of one's own needs
+/// the one method without a default.
+///
+/// - **Shapes**: x (N, …), t (N,) of u32; the loss is a scalar ().
+/// - **Range**: any number.
+/// - **Source**: ours, the common form of the losses of this module.
+///
+/// # Examples
 /// ```
 /// use isopath::prelude::*;
 ///
@@ -44,17 +54,22 @@ use crate::models::Network;
 ///         Ok(network.forward(&batch.inputs)?.max(1)?.mean_all()?)
 ///     }
 /// }
+///
+/// let device = device::best();
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 3], Activation::Tanh, vb))?;
+/// let x = Tensor::zeros((4, 2), DType::F32, &device)?;
+/// let data = Dataset::new(x, Tensor::zeros(4, DType::U32, &device)?)?;
+/// assert!(Confidence.loss(&network, &data)?.dims().is_empty());
+/// # Ok::<(), isopath::Error>(())
 /// ```
 pub trait Loss: Send + Sync {
-    /// The loss, a scalar tensor.
-    ///
-    /// The batch's labels are each below the number of classes.
+    /// The loss of a network on a batch: a scalar tensor, differentiable in weights and inputs.
     ///
     /// # Errors
     /// Shapes that do not fit, labels out of range, or an empty batch.
     fn loss(&self, network: &dyn Network, batch: &Dataset) -> Result<Tensor>;
 
-    /// The loss with its terms, for a history of training.
+    /// The loss with its terms, for a history of training; by default the loss alone.
     ///
     /// # Errors
     /// As [`Loss::loss`].
@@ -68,28 +83,39 @@ pub trait Loss: Send + Sync {
         })
     }
 
-    /// The loss and its parameters in words. A checkpoint holds them, so that a run goes on with the
-    /// loss it began with.
+    /// The name of the loss with its parameters; by default the name of its type.
+    ///
+    /// A checkpoint holds it, so that a run goes on with the loss it began with.
     fn describe(&self) -> String {
         std::any::type_name::<Self>().to_string()
     }
 }
 
-/// A loss and what it is made of; scalars but for the logits. Only `loss` can be followed: the rest
-/// is detached.
+/// The value of a loss and of its terms, on one batch.
+///
+/// ```text
+/// L = α·L_CE + β·L_ISO
+/// ```
+///
+/// The terms come without their weights. A gradient flows through [`LossTerms::loss`] alone: the
+/// rest is detached.
+///
+/// - **Shapes**: `logits` (N, C); all others are scalars ().
+/// - **Range**: that of the loss; L_CE ≥ 0 in nats, L_ISO ≥ 0.
+/// - **Source**: *isometry*, section 2.1, the weighted loss.
 #[derive(Clone, Debug)]
 pub struct LossTerms {
-    /// The loss itself.
+    /// The value of the loss; the one field that a gradient flows through.
     pub loss: Tensor,
-    /// The network's answers (N, classes), if the loss looks at them.
+    /// The network's logits (N, C), if the loss computes them.
     pub logits: Option<Tensor>,
-    /// L_CE, if it is a term.
+    /// The cross-entropy L_CE against the labels as they are, if the loss computes it.
     pub cross_entropy: Option<Tensor>,
-    /// L_ISO, if it is a term.
+    /// The isometric term L_ISO, if the loss computes it.
     pub isometric: Option<Tensor>,
 }
 
-/// `L = 2.51, L_CE = 2.31, L_ISO = 0.2`.
+/// Writes the loss and those terms that it has: `L = 2.510, L_CE = 2.310, L_ISO = 0.200`.
 impl fmt::Display for LossTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let terms = [("L_CE", &self.cross_entropy), ("L_ISO", &self.isometric)];

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
+use crate::distances::slices::euclidean;
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -30,7 +31,7 @@ pub fn pair_distances(points: &Tensor) -> Result<Vec<f64>> {
     let mut distances = Vec::with_capacity(rows.len() * rows.len().saturating_sub(1) / 2);
     for (index, a) in rows.iter().enumerate() {
         interrupt::check()?;
-        distances.extend(rows[index + 1..].iter().map(|b| distance(a, b)));
+        distances.extend(rows[index + 1..].iter().map(|b| euclidean(a, b)));
     }
     Ok(distances)
 }
@@ -324,7 +325,7 @@ fn edges(points: &[&[f64]]) -> (Vec<f64>, Vec<usize>) {
     let n = points.len();
     let mut edges: Vec<(f64, usize)> = (0..n)
         .flat_map(|a| (a + 1..n).map(move |b| (a, b)))
-        .map(|(a, b)| (distance(points[a], points[b]), a * n + b))
+        .map(|(a, b)| (euclidean(points[a], points[b]), a * n + b))
         .collect();
     edges.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut index = vec![0; n * n];
@@ -342,7 +343,7 @@ fn landmarks(points: &[Vec<f64>], count: usize) -> Vec<&[f64]> {
     while chosen.len() < count.min(points.len()) {
         chosen.push(&points[next]);
         for (nearest, point) in nearest.iter_mut().zip(points) {
-            *nearest = nearest.min(distance(&points[next], point));
+            *nearest = nearest.min(euclidean(&points[next], point));
         }
         let farthest = (0..points.len()).reduce(|best, point| {
             match nearest[point].total_cmp(&nearest[best]) {
@@ -353,14 +354,6 @@ fn landmarks(points: &[Vec<f64>], count: usize) -> Vec<&[f64]> {
         next = farthest.unwrap_or(0);
     }
     chosen
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).powi(2))
-        .sum::<f64>()
-        .sqrt()
 }
 
 fn rows(points: &Tensor) -> Result<Vec<Vec<f64>>> {

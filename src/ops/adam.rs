@@ -11,30 +11,51 @@ use super::operation::Operation;
 use super::simd::{self, Float};
 use crate::error::Error;
 
-/// The numbers of one step; β₁, β₂, ε as in Kingma & Ba 2015.
+/// The numbers of one step of Adam, with the bias correction of step t worked in.
+///
+/// ```text
+/// step_size = α / (1 − β₁ᵗ),  correction = √(1 − β₂ᵗ)
+/// ```
+///
+/// α is the learning rate and t = 1, 2, … the number of the step, for [`adam`].
+///
+/// - **Shapes**: numbers.
+/// - **Range**: `step_size` > 0, `correction` in (0, 1\], β₁ and β₂ in \[0, 1), ε > 0; not checked.
+/// - **Source**: Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamStep {
-    /// The learning rate over 1 − β₁ᵗ.
+    /// The learning rate divided by 1 − β₁ᵗ, the correction of the first moment.
     pub step_size: f64,
-    /// √(1 − β₂ᵗ).
+    /// The correction √(1 − β₂ᵗ) of the second moment's root.
     pub correction: f64,
-    /// β₁.
+    /// The decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// β₂.
+    /// The decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε.
+    /// The number ε that keeps the denominator above 0.
     pub eps: f64,
 }
 
-/// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g², θ ← θ − step_size · m / (√v / correction + ε).
+/// One step of Adam: changes a weight and its two moments in place.
 ///
-/// `theta`, `m`, `v` and `gradient` have one shape and dtype. On the CPU f32 and f64 are changed in
-/// place in one pass, with no memory taken and one division a number; all else goes to
+/// ```text
+/// m ← m + (1 − β₁)(g − m)
+/// v ← β₂ v + (1 − β₂) g²
+/// θ ← θ − step_size · m / (√v / correction + ε)
+/// ```
+///
+/// θ is the weight, g its gradient, m and v the running means of g and g², 0 before the first step.
+/// On the CPU one pass, with no memory taken and one division a number; on other devices
 /// [`adam_composite`], whose order of operations is that of PyTorch's `Adam`.
 ///
+/// - **Shapes**: `theta`, `m`, `v` and `gradient` of one shape and dtype.
+/// - **Range**: v ≥ 0; all else any number.
+/// - **Source**: Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1, as PyTorch's `Adam`.
+///
 /// # Errors
-/// Numbers other than f32 and f64; shapes or dtypes that do not fit, or two tensors that share their
-/// memory. (PyTorch takes f16 and bf16, where a moment no longer moves: 0.999 v rounds to v.)
+/// Numbers other than f32 and f64; shapes or dtypes that do not fit; a weight or moments that are
+/// not contiguous; two tensors that share their memory. (PyTorch takes f16 and bf16, where a moment
+/// no longer moves: 0.999 v rounds to v.)
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
     if !is_fused(theta) {
         return adam_composite(theta, m, v, gradient, step);
@@ -45,10 +66,10 @@ pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) ->
     Ok(with_float(OPERATION, theta.dtype(), Step(step, tensors))?)
 }
 
-/// [`adam`] in plain candle operations, on every device.
+/// The step of [`adam`] in plain candle operations, on every device.
 ///
 /// # Errors
-/// As [`adam`].
+/// As [`adam`]; tensors that share their memory are not looked for.
 pub fn adam_composite(
     theta: &Var,
     m: &Var,
@@ -74,7 +95,7 @@ pub fn adam_composite(
     Ok(theta.set(&next)?)
 }
 
-/// All fit, and no two share their memory: each is locked while the step is done.
+/// Checks that all fit, and that no two share their memory: each is locked while the step is done.
 fn check(tensors: [&Tensor; 4]) -> Result<()> {
     let [theta, others @ ..] = tensors;
     for other in others {
@@ -113,7 +134,8 @@ impl WithFloat for Step<'_> {
 }
 
 impl AdamStep {
-    /// A half of long ones on a thread each: every number is its own.
+    /// The step of all numbers; many are halved between two threads, since each number is moved
+    /// alone.
     fn run<T: Float>(&self, [theta, m, v]: [&mut [T]; 3], gradient: &[T]) -> Result<()> {
         if gradient.len() < WORTH_HALVING {
             return self.run_part([theta, m, v], gradient);
@@ -145,7 +167,7 @@ impl AdamStep {
     }
 }
 
-/// `change` of a contiguous tensor's numbers.
+/// Lets `change` change the numbers of a contiguous tensor.
 fn in_place<T: Float>(tensor: &Tensor, change: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()> {
     tensor.inplace_op1(&InPlace {
         change: Cell::new(Some(change)),

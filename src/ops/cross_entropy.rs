@@ -14,15 +14,38 @@ use super::simd::{self, Float};
 use crate::checks;
 use crate::error::Error;
 
-/// −(1/N) Σ_i Σ_c q_ic log softmax(`logits`_i)_c, q_ic = (1 − ε)·\[c = t_i\] + ε/C: a scalar ≥ 0,
-/// differentiable in the logits.
+/// The cross-entropy of logits against labels, the mean over the batch; differentiable.
 ///
-/// `logits`: (N, C); `labels`: t, (N,) of u32, each below C; `smoothing`: ε in \[0, 1). The mean
-/// over the batch, as PyTorch's `cross_entropy(label_smoothing=ε)`. On the CPU in f32 or f64 one
-/// pass, elsewhere [`cross_entropy_composite`]. Szegedy et al. 2016 for ε.
+/// ```text
+/// L = −(1/N) Σ_i Σ_c q_ic log softmax(z_i)_c,  q_ic = (1 − ε)·[c = t_i] + ε/C
+/// ```
+///
+/// z_i are the logits of input i, t_i its label, C the number of classes, and ε, `smoothing`, the
+/// share of a label that is spread over all classes; ε = 0 is the plain cross-entropy. On the CPU
+/// in f32 or f64 one pass, elsewhere [`cross_entropy_composite`].
+///
+/// - **Shapes**: `logits` (N, C), `labels` (N,) of u32, each below C; the result is a scalar () of
+///   the logits' dtype.
+/// - **Range**: ≥ 0, in nats.
+/// - **Source**: *isometry*, section 2, first displayed equation, first term, as PyTorch's
+///   `cross_entropy(label_smoothing=ε)`; ε is that of Szegedy et al. 2016 (arXiv 1512.00567),
+///   section 7.
 ///
 /// # Errors
-/// Shapes that do not fit, labels out of range, an empty batch, or `smoothing` outside \[0, 1).
+/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or
+/// out of range, an empty batch, or `smoothing` outside \[0, 1).
+///
+/// # Examples
+/// ```
+/// use isopath::{ops, prelude::*};
+///
+/// let device = device::best();
+/// let logits = Tensor::zeros((2, 10), DType::F32, &device)?;
+/// let loss = ops::cross_entropy(&logits, &Tensor::new(&[3u32, 7], &device)?, 0.)?;
+/// // Equal logits leave ten equal probabilities.
+/// assert!((loss.to_scalar::<f32>()? - 10f32.ln()).abs() < 1e-6);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate::Result<Tensor> {
     if !is_fused(logits) {
         return cross_entropy_composite(logits, labels, smoothing);
@@ -32,7 +55,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate:
     fused(logits, host, smoothing, true)
 }
 
-/// [`cross_entropy()`] in plain candle operations, for every device.
+/// The function [`cross_entropy()`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`cross_entropy()`].
@@ -47,11 +70,22 @@ pub fn cross_entropy_composite(
     Ok(mean.to_dtype(logits.dtype())?)
 }
 
-/// −log softmax(`logits`_i)_{t_i} of each row: (N,), each ≥ 0; shapes and errors as
-/// [`cross_entropy()`], their mean without smoothing.
+/// The cross-entropy of each row of logits against its label; differentiable in the logits.
+///
+/// ```text
+/// L_i = −log softmax(z_i)_{t_i}
+/// ```
+///
+/// Their mean is [`cross_entropy()`] without smoothing. On the CPU in f32 or f64 one pass,
+/// elsewhere [`cross_entropies_composite`].
+///
+/// - **Shapes**: `logits` (N, C), `labels` (N,) of u32, each below C; the result is (N,).
+/// - **Range**: ≥ 0, in nats.
+/// - **Source**: the definition, as PyTorch's `cross_entropy(reduction="none")`.
 ///
 /// # Errors
-/// Shapes that do not fit, labels out of range, or an empty batch.
+/// Shapes that do not fit, logits that are not floating-point numbers, labels that are not u32 or
+/// out of range, or an empty batch.
 pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> crate::Result<Tensor> {
     if !is_fused(logits) {
         return cross_entropies_composite(logits, labels);
@@ -60,7 +94,7 @@ pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> crate::Result<Tensor
     fused(logits, host, 0., false)
 }
 
-/// [`cross_entropies`] in plain candle operations, for every device.
+/// The function [`cross_entropies`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`cross_entropies`].
@@ -96,7 +130,7 @@ fn check_smoothing(smoothing: f64) -> crate::Result<()> {
     ))
 }
 
-/// Not rounded to the dtype of `logits` yet.
+/// The cross-entropy of each row, not rounded to the dtype of `logits` yet.
 fn rows_composite(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate::Result<Tensor> {
     let logits = widened("logits", logits)?;
     // The shift keeps exp() in range; its gradient cancels, hence the detach.
@@ -128,7 +162,7 @@ struct Fused {
     mean: bool,
     /// Whether the logits take part in a gradient.
     needed: bool,
-    /// Of each row's own cross-entropy, or of their mean.
+    /// The gradient of each row's own cross-entropy, or of their mean.
     gradient: OnceLock<Tensor>,
 }
 

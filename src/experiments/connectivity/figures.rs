@@ -8,7 +8,6 @@ use crate::display::{self, Bundle, Show};
 use crate::error::{Error, Result};
 use crate::figures::{
     Figure, Filmstrip, Image, ImageGrid, LineChart, Mark, Pixels, Series, Strip, Table, drawn,
-    image_size,
 };
 use crate::models::{Network, evaluation};
 use crate::paths::{Profile, Verdict};
@@ -129,7 +128,7 @@ impl Connection {
 /// Not images (N, C, H, W) or (N, side²), or not in [0, 1].
 fn images(points: &Tensor) -> Result<Vec<Image>> {
     Bounds::default().check("points", "the pixels of images", points)?;
-    Image::batch(points, image_size(points)?, Pixels::Intensity)
+    Image::batch(points, Pixels::Intensity)
 }
 
 impl Connections {
@@ -188,16 +187,15 @@ impl Connections {
             on_path.push(info.path.narrow(0, middle, 1)?);
         }
         let (on_line, on_path) = (Tensor::cat(&on_line, 0)?, Tensor::cat(&on_path, 0)?);
-        let size = image_size(&on_line)?;
         let none = vec![(String::new(), Mark::None); on_line.dim(0)?];
         let mut grid = ImageGrid {
             title: "What the band changes: path minus line, at the middle of the line".into(),
             note: format!("Blue −{limit}, red +{limit}, the average of the channels."),
             ..ImageGrid::default()
         };
-        grid.push("line", &on_line, size, Pixels::Intensity, &none)?;
-        grid.push_differences("difference", &(&on_path - &on_line)?, size, limit)?;
-        grid.push("band", &on_path, size, Pixels::Intensity, &none)?;
+        grid.push("line", &on_line, Pixels::Intensity, &none)?;
+        grid.push_differences("difference", &(&on_path - &on_line)?, limit)?;
+        grid.push("band", &on_path, Pixels::Intensity, &none)?;
         Ok(grid)
     }
 

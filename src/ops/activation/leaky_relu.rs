@@ -10,14 +10,22 @@ use crate::ops::operation::Operation;
 use crate::ops::planes::CHUNK;
 use crate::ops::simd::{self, Float};
 
-/// y = x where x > 0, else `slope` · x, number by number; differentiable, with the derivative
-/// `slope` at 0.
+/// The leaky rectifier, which shrinks numbers below 0 by a factor; differentiable.
 ///
-/// `x`: any shape; `slope` in \[0, 1\]: 0 is ReLU, Keras takes 0.3. On a CPU in f32 or f64 one
-/// pass, elsewhere [`leaky_relu_composite`].
+/// ```text
+/// y = x  where x > 0,  else slope · x
+/// ```
+///
+/// The derivative at 0 is `slope`. A slope of 0 is ReLU; Keras takes 0.3. On a CPU in f32 or f64
+/// one pass, elsewhere [`leaky_relu_composite`].
+///
+/// - **Shapes**: `x` of any shape; the result has the same.
+/// - **Range**: any number; ≥ 0 for slope 0. `slope` is in \[0, 1\].
+/// - **Source**: Maas, Hannun & Ng 2013, "Rectifier nonlinearities improve neural network acoustic
+///   models".
 ///
 /// # Errors
-/// `slope` outside \[0, 1\].
+/// `slope` outside \[0, 1\], or numbers that are not floating-point.
 pub fn leaky_relu(x: &Tensor, slope: f64) -> crate::Result<Tensor> {
     check(slope)?;
     if is_fused(x) {
@@ -26,7 +34,7 @@ pub fn leaky_relu(x: &Tensor, slope: f64) -> crate::Result<Tensor> {
     leaky_relu_composite(x, slope)
 }
 
-/// [`leaky_relu`] in plain candle operations, for every device.
+/// The function [`leaky_relu`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`leaky_relu`].
@@ -65,7 +73,7 @@ impl Kernel<1> for LeakyRelu {
     }
 }
 
-/// The gradient in x, of the gradient in y and x.
+/// The gradient in x, from the gradient in y and from x.
 struct Gradient(f64);
 
 impl Kernel<2> for Gradient {

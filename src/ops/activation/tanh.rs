@@ -7,7 +7,7 @@ use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{self, Float};
 
-/// y = tanh(y + bias) for every row of `y`.
+/// Makes every row of `y` tanh(y + bias).
 pub(in crate::ops) fn add_bias_and_tanh<T: Float>(arch: Arch, y: &mut [T], bias: &[T]) {
     // Sixteen short rows at a time fill whole vectors.
     let rows = bias.repeat(if bias.len() < 256 { 16 } else { 1 });
@@ -20,7 +20,7 @@ pub(in crate::ops) fn add_bias_and_tanh<T: Float>(arch: Arch, y: &mut [T], bias:
     });
 }
 
-/// gradient · (1 − y²), y = tanh(·), in one pass.
+/// The gradient in the argument of y = tanh(·), gradient · (1 − y²), in one pass.
 pub(in crate::ops) fn times_derivative(y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
     [y, gradient].apply_detached(TimesDerivative)
 }

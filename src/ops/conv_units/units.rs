@@ -11,20 +11,30 @@ use crate::ops::dtype::is_fused;
 use crate::ops::normalisation::batch_norm_composite;
 use crate::ops::normalisation::checks::{channel, check_count, check_eps};
 
-/// The last of the results y_k of `units`, where y_0 = `x` (N, C, H, W): see [`ConvUnit`].
-/// Differentiable in `x`, the weights, gamma, beta and biases.
+/// Several units of a residual network one after another, as one operation.
 ///
-/// `eps` > 0 is the normalisations'; PyTorch's is 1e-5. The same numbers as
-/// [`conv2d`](crate::ops::conv2d()), [`batch_norm`](crate::ops::batch_norm()), sum and ReLU one after
-/// another, but on a CPU in f32 or f64 one operation: between the units no gradient is zeroed,
-/// copied or added up by the graph, normalisation, sum and ReLU are one pass, and where nothing
-/// needs a gradient a result's memory is free as soon as nobody reads it. The same numbers whatever
-/// the number of threads. Elsewhere [`conv_units_composite`].
+/// ```text
+/// y_0 = x,  y_k = ReLU(norm_k(conv2d(y_input, weight_k)) + y_residual),  k = 1, 2, …
+/// ```
+///
+/// The result is the last y_k, differentiable in `x`, the weights, gamma, beta and biases; see
+/// [`ConvUnit`] for what a unit may leave out. `eps` is the normalisations'; PyTorch's is 1e-5.
+///
+/// It equals [`conv2d`](crate::ops::conv2d()), [`batch_norm`](crate::ops::batch_norm()), sum and
+/// ReLU one after another, but on a CPU in f32 or f64 is one operation: between the units no
+/// gradient is zeroed, copied or added up by the graph, normalisation, sum and ReLU are one pass,
+/// and where nothing needs a gradient a result's memory is free as soon as nobody reads it. The
+/// same numbers whatever the number of threads. Elsewhere [`conv_units_composite`].
+///
+/// - **Shapes**: `x` (N, C, H, W); the result is (N, O, H', W'), its statistics (O,) a unit.
+/// - **Range**: any number; ≥ 0 where the last unit ends with a ReLU. `eps` > 0.
+/// - **Source**: He et al. 2016 (arXiv 1512.03385), section 3; one operation for several units is
+///   ours.
 ///
 /// # Errors
 /// No units, a unit that reads its own or a later result, shapes or dtypes that do not fit, `eps`
-/// not positive, and what [`conv2d`](crate::ops::conv2d()) and [`batch_norm`](crate::ops::batch_norm())
-/// refuse.
+/// not positive and finite, and what [`conv2d`](crate::ops::conv2d()) and
+/// [`batch_norm`](crate::ops::batch_norm()) refuse.
 pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits> {
     if !is_fused(x) {
         return conv_units_composite(x, units, eps);
@@ -33,7 +43,7 @@ pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits>
     fused::run(x, units, shapes, eps)
 }
 
-/// [`conv_units`] in plain candle operations, for every device.
+/// The function [`conv_units`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`conv_units`].
@@ -65,7 +75,7 @@ pub fn conv_units_composite(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<
     Ok(ConvUnits { output, statistics })
 }
 
-/// What every unit's convolution is.
+/// Checks all units; the sizes of their convolutions.
 fn check(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<Vec<Geometry>> {
     const NAME: &str = "conv_units";
     check_eps(eps)?;

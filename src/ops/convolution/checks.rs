@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use crate::error::{Error, Result};
 use crate::ops::dtype::widened;
 
-/// A number added to each channel of a composite twin.
+/// Adds a number to each channel, in a composite twin.
 pub(super) fn with_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match bias {
         Some(bias) => Ok(y.broadcast_add(&widened("bias", bias)?.reshape((1, (), 1, 1))?)?),
@@ -13,10 +13,10 @@ pub(super) fn with_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     }
 }
 
-/// No image is as large; sizes that follow from larger numbers would overflow.
+/// The largest size: no image is as large, and sizes that follow from larger ones would overflow.
 const LARGEST: usize = 65_536;
 
-/// Stride, dilation and groups.
+/// Checks stride, dilation and groups: each at least 1.
 pub(super) fn at_least_one(arguments: &[(&'static str, usize)]) -> Result<()> {
     match arguments.iter().find(|(_, value)| *value == 0) {
         Some((name, value)) => Err(Error::argument(name, "at least 1", value)),
@@ -24,7 +24,7 @@ pub(super) fn at_least_one(arguments: &[(&'static str, usize)]) -> Result<()> {
     }
 }
 
-/// Sizes that are added up.
+/// Checks sizes that are added up: none over the largest.
 pub(super) fn not_huge(arguments: &[(&'static str, usize)]) -> Result<()> {
     match arguments.iter().find(|(_, value)| *value > LARGEST) {
         Some((name, value)) => Err(Error::argument(name, format!("at most {LARGEST}"), value)),
@@ -32,7 +32,7 @@ pub(super) fn not_huge(arguments: &[(&'static str, usize)]) -> Result<()> {
     }
 }
 
-/// A number for each channel of the result.
+/// Checks that a bias has a number for each channel of the result.
 pub(super) fn check_bias(
     operation: &'static str,
     bias: Option<&Tensor>,
@@ -49,7 +49,7 @@ pub(super) fn check_bias(
     }
 }
 
-/// One dtype for all.
+/// Checks that all tensors have one dtype.
 pub(super) fn check_dtypes(dtype: DType, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
     let expected = || format!("{dtype:?}, that of x");
     if weight.dtype() != dtype {

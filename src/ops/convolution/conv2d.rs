@@ -8,16 +8,25 @@ use super::layer::Layer;
 use crate::error::{Error, Result};
 use crate::ops::dtype::{is_fused, widened};
 
-/// Where a kernel is laid on the image; the same in both directions.
+/// The places where a convolution lays its kernel on the image; the same in both directions.
+///
+/// ```text
+/// output size = ⌊(input size + 2·padding − dilation·(kernel size − 1) − 1) / stride⌋ + 1
+/// ```
+///
+/// - **Shapes**: numbers.
+/// - **Range**: `stride`, `dilation` and `groups` from 1 to 65,536, `padding` from 0 to 65,536.
+/// - **Source**: the definition, as PyTorch's `Conv2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dParams {
-    /// Pixels from one place to the next, at least 1. Default 1.
+    /// The pixels from one place of the kernel to the next, at least 1. Default 1.
     pub stride: usize,
-    /// Rows and columns of zeros on each side of the image. Default 0.
+    /// The rows and columns of zeros on each side of the image. Default 0.
     pub padding: usize,
-    /// Pixels from one number of the kernel to the next, at least 1. Default 1.
+    /// The pixels of the image from one number of the kernel to the next, at least 1. Default 1.
     pub dilation: usize,
-    /// Parts that the channels fall into, each convolved on its own; at least 1. Default 1.
+    /// The number of groups that the channels fall into, each convolved on its own; at least 1.
+    /// Default 1.
     pub groups: usize,
 }
 
@@ -32,19 +41,40 @@ impl Default for Conv2dParams {
     }
 }
 
-/// y\[n, o, i, j\] = bias\[o\] + Σ_{c, a, b} weight\[o, c, a, b\] · x\[n, c, i·stride + a·dilation
-/// − padding, …\], zeros outside the image; differentiable in all three.
+/// The two-dimensional convolution of images; differentiable in images, weight and bias.
 ///
-/// `x`: (N, C, H, W), `weight`: (O, C / groups, kernel height, kernel width), `bias`: (O,), of one
-/// dtype; the result is (N, O, H', W') with H' = ⌊(H + 2·padding − dilation·(kernel height − 1) −
-/// 1) / stride⌋ + 1, W' likewise.
+/// ```text
+/// y[n, o, i, j] = bias[o] + Σ_{c, a, b} weight[o, c, a, b] · x[n, c, row(i, a), column(j, b)]
+/// row(i, a) = i·stride + a·dilation − padding,  column(j, b) likewise
+/// ```
 ///
-/// On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever the number of
-/// threads and computes gradients only for arguments that need one; elsewhere [`conv2d_composite`].
+/// x is 0 outside the image; c runs over the channels of o's group. Like every network library we
+/// do not flip the kernel, so this is a cross-correlation. On a CPU in f32 or f64 a kernel of its
+/// own, which gives the same numbers whatever the number of threads and computes gradients only for
+/// arguments that need one; elsewhere [`conv2d_composite`].
+///
+/// - **Shapes**: `x` (N, C, H, W), `weight` (O, C / groups, kernel height, kernel width), `bias`
+///   (O,), of one dtype; the result is (N, O, H', W'), sizes by [`Conv2dParams`]. N may be 0.
+/// - **Range**: any number.
+/// - **Source**: the definition, as PyTorch's `conv2d`.
 ///
 /// # Errors
-/// Parameters that are 0, shapes or dtypes that do not fit, a kernel that is larger than the padded
-/// image.
+/// Parameters that are 0 or over 65,536, shapes or dtypes that do not fit, a kernel that is empty
+/// or larger than the padded image.
+///
+/// # Examples
+/// ```
+/// use isopath::{ops, prelude::*};
+///
+/// let device = device::best();
+/// let image = Tensor::new(&[[[[1f32, 2., 3.], [4., 5., 6.]]]], &device)?;
+/// // The difference of neighbours in a row.
+/// let weight = Tensor::new(&[[[[-1f32, 1.]]]], &device)?;
+/// let y = ops::conv2d(&image, &weight, None, &ops::Conv2dParams::default())?;
+/// assert_eq!(y.dims(), [1, 1, 2, 2]);
+/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [1.; 4]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn conv2d(
     x: &Tensor,
     weight: &Tensor,
@@ -54,7 +84,17 @@ pub fn conv2d(
     either(x, weight, bias, params, false)
 }
 
-/// max(conv2d(x), 0) without a second pass over the memory; the derivative at 0 is 0.
+/// The convolution [`conv2d`] and a ReLU, without a second pass over the memory.
+///
+/// ```text
+/// y = max(conv2d(x, weight, bias), 0)
+/// ```
+///
+/// Differentiable in images, weight and bias; the derivative of the ReLU at 0 is 0.
+///
+/// - **Shapes**: as [`conv2d`].
+/// - **Range**: ≥ 0.
+/// - **Source**: the definition; one operation for both is ours.
 ///
 /// # Errors
 /// As [`conv2d`].
@@ -89,7 +129,7 @@ fn either(
     }
 }
 
-/// [`conv2d`] in plain candle operations, for every device.
+/// The function [`conv2d`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`conv2d`].
@@ -125,7 +165,7 @@ pub fn conv2d_composite(
     Ok(with_bias(y, bias)?.to_dtype(dtype)?)
 }
 
-/// [`conv2d_relu`] in plain candle operations, for every device.
+/// The function [`conv2d_relu`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`conv2d`].

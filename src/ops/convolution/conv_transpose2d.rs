@@ -8,19 +8,32 @@ use super::layer::Layer;
 use crate::error::{Error, Result};
 use crate::ops::dtype::{is_fused, widened};
 
-/// The convolution whose input gradient it is, and how much larger the image becomes.
+/// The places where a transposed convolution lays its kernel; the same in both directions.
+///
+/// ```text
+/// output size = (input size − 1)·stride − 2·padding + dilation·(kernel size − 1)
+///               + output_padding + 1
+/// ```
+///
+/// They are the places of that convolution whose input gradient the transposed one is.
+///
+/// - **Shapes**: numbers.
+/// - **Range**: `stride`, `dilation` and `groups` from 1 to 65,536, `padding` from 0 to 65,536,
+///   `output_padding` below `stride` or below `dilation`.
+/// - **Source**: the definition, as PyTorch's `ConvTranspose2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvTranspose2dParams {
-    /// Pixels of the result from one pixel of `x` to the next, at least 1. Default 1.
+    /// The pixels of the result from one pixel of `x` to the next, at least 1. Default 1.
     pub stride: usize,
-    /// Rows and columns cut off the result on each side. Default 0.
+    /// The rows and columns cut off the result on each side. Default 0.
     pub padding: usize,
-    /// Rows and columns that the result has more at the lower and the right edge, below stride or
-    /// dilation. Default 0.
+    /// The rows and columns that the result has more at the lower and the right edge, below stride
+    /// or dilation. Default 0.
     pub output_padding: usize,
-    /// Pixels from one number of the kernel to the next, at least 1. Default 1.
+    /// The pixels of the result from one number of the kernel to the next, at least 1. Default 1.
     pub dilation: usize,
-    /// Parts that the channels fall into, each convolved on its own; at least 1. Default 1.
+    /// The number of groups that the channels fall into, each convolved on its own; at least 1.
+    /// Default 1.
     pub groups: usize,
 }
 
@@ -36,20 +49,28 @@ impl Default for ConvTranspose2dParams {
     }
 }
 
-/// y\[n, o, i·stride + a·dilation − padding, …\] = bias\[o\] + the sum of x\[n, c, i, j\] ·
-/// weight\[c, o, a, b\] over all that falls there; differentiable in all three.
+/// The transposed convolution of images, by which decoders enlarge; differentiable in all tensors.
 ///
-/// `x`: (N, C, H, W), `weight`: (C, O / groups, kernel height, kernel width), `bias`: (O,), of one
-/// dtype; the result is (N, O, H', W') with H' = (H − 1)·stride − 2·padding + dilation·(kernel
-/// height − 1) + output_padding + 1, W' likewise.
+/// ```text
+/// y[n, o, p, q] = bias[o] + Σ weight[c, o, a, b] · x[n, c, i, j]
+/// over all c, i, j, a, b with p = i·stride + a·dilation − padding
+///                             q = j·stride + b·dilation − padding
+/// ```
 ///
-/// On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever the number of
-/// threads and computes gradients only for arguments that need one; elsewhere
+/// c runs over the channels of o's group. It is the gradient of a [`conv2d`](crate::ops::conv2d())
+/// in its images. On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever
+/// the number of threads and computes gradients only for arguments that need one; elsewhere
 /// [`conv_transpose2d_composite`].
 ///
+/// - **Shapes**: `x` (N, C, H, W), `weight` (C, O / groups, kernel height, kernel width), `bias`
+///   (O,), of one dtype; the result is (N, O, H', W'), sizes by [`ConvTranspose2dParams`].
+///   N may be 0.
+/// - **Range**: any number.
+/// - **Source**: the definition, as PyTorch's `conv_transpose2d`.
+///
 /// # Errors
-/// Parameters that are 0, an output padding that is too large, shapes or dtypes that do not fit, an
-/// empty result.
+/// Parameters that are 0 or over 65,536, an output padding that is too large, shapes or dtypes that
+/// do not fit, an empty kernel or result.
 pub fn conv_transpose2d(
     x: &Tensor,
     weight: &Tensor,
@@ -68,7 +89,7 @@ pub fn conv_transpose2d(
     .apply(x, weight, bias)?)
 }
 
-/// [`conv_transpose2d`] in plain candle operations, for every device.
+/// The function [`conv_transpose2d`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`conv_transpose2d`].

@@ -151,7 +151,7 @@ impl<T: Float> Gather<'_, T> {
         Ok(result)
     }
 
-    /// What grids of one layout, with their left factors, give of some images' channels.
+    /// Computes some channels of some images, from grids of one layout with their left factors.
     fn piece(
         &self,
         arch: Arch,
@@ -415,7 +415,7 @@ fn finish<T: Float>(
 /// Memory that a thread uses again.
 struct Scratch<T> {
     source: Vec<T>,
-    /// What is laid there: positions, images.
+    /// The positions and the number of images that `source` holds.
     key: Option<([usize; 2], usize)>,
     result: Vec<T>,
     panel: Vec<T>,
@@ -449,16 +449,16 @@ struct Split<T> {
     pieces: Vec<Piece<T>>,
 }
 
-/// `rows` channels of one group, which are `first..` of the split's.
+/// Channels of one group: `rows` of the split's channels, from `first` on.
 struct Piece<T> {
     group: usize,
     first: usize,
     rows: usize,
-    /// For each grid.
+    /// The left factor of each grid.
     left: Vec<Left<T>>,
 }
 
-/// One split's channels of some images.
+/// The part of the result that one task computes: one split's channels of some images.
 struct Part<'a, T> {
     first_image: usize,
     split: &'a Split<T>,

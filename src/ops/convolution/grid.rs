@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-/// What a convolution is given: sizes alone.
+/// The sizes of a convolution.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::ops) struct Geometry {
     pub images: usize,
@@ -201,8 +201,9 @@ impl Axis {
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     axes: [Axis; 2],
-    /// Of the source: all, and those of one group.
+    /// The channels of the source.
     all_channels: usize,
+    /// The source's channels of one group.
     pub channels: usize,
     /// A plane is read at any distance along a row; else one is made for each.
     shared: bool,
@@ -252,7 +253,7 @@ impl Grid {
         grid
     }
 
-    /// Of each tap, row by row.
+    /// The value of `of` for each tap, row by row.
     fn taps_with<T>(&self, of: impl Fn(&Tap, &Tap) -> T) -> impl Iterator<Item = T> {
         let [rows, columns] = &self.axes;
         rows.taps
@@ -405,7 +406,7 @@ fn copy<T: Copy>(from: &[T], step: usize, to: &mut [T]) {
     }
 }
 
-/// Without a call for a short row: pieces of one size, the last over the one before.
+/// Copies a row; a short one without a call, in pieces of one size, the last over the one before.
 #[inline(always)]
 fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
     #[inline(always)]

@@ -22,8 +22,9 @@ pub(super) struct Positions {
 
 /// Positions that lie one after another in the buffer.
 struct Piece {
-    /// In the buffer, and among the positions.
+    /// The first one's place in the buffer.
     from: usize,
+    /// The first one's place among the positions.
     to: usize,
     count: usize,
 }
@@ -248,8 +249,8 @@ impl<T: Float> Product<'_, '_, T> {
         }
     }
 
-    /// In pieces of at most W. All W numbers are copied where there are so many, since that is one
-    /// instruction; what is too much is overwritten by the next piece.
+    /// Copies the tile in pieces of at most W. All W numbers are copied where there are so many,
+    /// since that is one instruction; what is too much is overwritten by the next piece.
     #[inline(always)]
     fn pack_pieces<const W: usize>(
         &self,

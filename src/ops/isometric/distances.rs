@@ -13,9 +13,18 @@ use crate::error::{Error, Result};
 /// only up to this.
 const ROUNDING: f64 = 1e-4;
 
-/// D_M, the distances that a representation is to keep, for [`isometric_to`](super::isometric_to).
+/// The known distances between points, which a representation is to keep.
 ///
-/// Of points that never change it is computed once, as for a training set of one batch.
+/// ```text
+/// D_ij = d(x_i, x_j)
+/// ```
+///
+/// For [`isometric_to`](super::isometric_to). Where the points never change, as in a training set
+/// of one batch, the distances are computed once.
+///
+/// - **Shapes**: a matrix (N, N), or the pairs inside the cells of a partition of N points.
+/// - **Range**: finite numbers ≥ 0, in f32 or f64; symmetric, up to rounding.
+/// - **Source**: *isometry*, section 2, the matrix D_M.
 #[derive(Clone, Debug)]
 pub struct Distances {
     kind: Kind,
@@ -30,10 +39,18 @@ enum Kind {
 }
 
 impl Distances {
-    /// The matrix D_M itself, (N, N); any partition may be asked of it.
+    /// The distances of all pairs, from their matrix; they serve any partition.
     ///
-    /// No gradient flows into it. It must be symmetric, up to 1e-4 of its largest entry: the
-    /// gradient reads a row where the formula asks for the row and the column.
+    /// ```text
+    /// D_ij = matrix[i, j]
+    /// ```
+    ///
+    /// No gradient flows into the matrix. It must be symmetric, up to 1e-4 of its largest entry:
+    /// the gradient reads a row where the formula asks for the row and the column.
+    ///
+    /// - **Shapes**: `matrix` (N, N), N ≥ 1.
+    /// - **Range**: finite numbers ≥ 0, up to 1e-4 of the largest.
+    /// - **Source**: *isometry*, section 2, the matrix D_M.
     ///
     /// # Errors
     /// A tensor that is not square, has no rows or is neither f32 nor f64; negative, infinite or
@@ -65,10 +82,17 @@ impl Distances {
         })
     }
 
-    /// d(x_i, x_j) of the pairs inside the cells alone: memory for Σ n² numbers, n the sizes of the
-    /// cells.
+    /// The distances of the pairs inside the cells of a partition alone.
     ///
-    /// `x`: (N, D) points; `cells`: N numbers, the cell of each. No gradient flows into `x`.
+    /// ```text
+    /// D_ij = d(x_i, x_j)  where cells_i = cells_j
+    /// ```
+    ///
+    /// They take memory for Σ n² numbers, n the sizes of the cells. No gradient flows into `x`.
+    ///
+    /// - **Shapes**: `x` (N, D) points, N ≥ 1; `cells` (N,), the cell of each.
+    /// - **Range**: finite numbers ≥ 0, up to 1e-4 of the largest.
+    /// - **Source**: *isometry*, section 2, G ⊙ D_M.
     ///
     /// # Errors
     /// No points, shapes that do not fit, a dtype other than f32 and f64, or distances that are not
@@ -138,7 +162,7 @@ impl Distances {
         }
     }
 
-    /// D_M of one cell after the other.
+    /// The distances D_M of one cell after the other.
     pub(super) fn squares(&self, partition: &Cells) -> impl FnMut(&[u32]) -> Result<Tensor> {
         let mut starts = partition.starts_of_pairs().into_iter();
         move |cell| match self.kind {

@@ -13,7 +13,7 @@ use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{self, Float};
 
-/// What the first argument holds.
+/// The meaning of the first argument.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Given {
     /// The points x.
@@ -85,8 +85,9 @@ const SHARES: usize = 16;
 /// any number of threads.
 struct Share<'a, T> {
     cell: usize,
-    /// Of how many shares it is which.
+    /// The place of this share among the shares of its cell.
     index: usize,
+    /// The number of shares of the cell.
     of: usize,
     gradients: [&'a mut [T]; 2],
     sum: f64,

@@ -13,23 +13,43 @@ use crate::distances::{Distance, Euclidean};
 use crate::error::Result;
 use crate::ops::dtype::{self, widened};
 
-/// L_ISO = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(z_i, z_j))², with G_ij = 1 where
-/// `cells[i] == cells[j]`, else 0.
+/// The isometric loss: how much a representation changes the distances inside the cells of a
+/// partition.
 ///
-/// `x`: (N, D) points; `z`: (N, E) their representations, the same dtype; `cells`: N numbers, the
-/// cell of the partition each point lies in (its class; all equal for a global isometry). A scalar
-/// ≥ 0, differentiable in `x` and in `z`; 0 for an isometry. Only pairs inside a cell are visited.
-/// Where x never changes, [`isometric_to`] saves its distances.
+/// ```text
+/// L_ISO = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(z_i, z_j))²,  G_ij = 1 where cells_i = cells_j, else 0
+/// ```
+///
+/// z_i is the representation of point x_i, and `cells` the [partition](crate::losses::Partition) G:
+/// the cell that each point lies in (its class; all equal for a global isometry). Differentiable in
+/// `x` and in `z`. Only pairs inside a cell are visited, and a point alone in its cell adds
+/// nothing. [`IsometricLoss`](crate::losses::IsometricLoss) takes it of a network; where x never
+/// changes, [`isometric_to`] saves its distances.
 ///
 /// Euclidean distances in f32 or f64 on the CPU go to a fused kernel, all else to
 /// [`isometric_composite`]. Either gives the same numbers whatever the number of threads. The
 /// kernel takes memory for some N·(D + E) numbers; its vectors are the widest that the processor
 /// has, which `ISOPATH_SIMD` (`avx512`, `avx2`, `scalar`) narrows.
 ///
-/// *isometry* paper, section 2: the second term of the loss, ‖G ⊙ D_M − G ⊙ D_Φ‖²_F / N².
+/// - **Shapes**: `x` (N, D) and `z` (N, E) of one dtype, `cells` (N,); the result is a scalar ().
+/// - **Range**: ≥ 0, in the square of the distance's unit; 0 where every distance inside a cell is
+///   kept.
+/// - **Source**: *isometry*, section 2, first displayed equation, second term,
+///   ‖G ⊙ D_M − G ⊙ D_Φ‖²_F / N².
 ///
 /// # Errors
 /// No points, or shapes or dtypes that do not fit.
+///
+/// # Examples
+/// ```
+/// use isopath::{distances::Euclidean, ops, prelude::*};
+///
+/// let x = Tensor::new(&[[0f32, 0.], [3., 4.], [1., 1.]], &device::best())?;
+/// // The two points of cell 0 are 5 apart, then 10; the third is alone in its cell.
+/// let loss = ops::isometric(&x, &(&x * 2.)?, &[0, 0, 1], &Euclidean)?;
+/// assert!((loss.to_scalar::<f32>()? - 2. * 5f32.powi(2) / 9.).abs() < 1e-5);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn isometric(x: &Tensor, z: &Tensor, cells: &[u32], metric: &dyn Distance) -> Result<Tensor> {
     if !is_fused(z, metric) {
         return isometric_composite(x, z, cells, metric);
@@ -38,8 +58,9 @@ pub fn isometric(x: &Tensor, z: &Tensor, cells: &[u32], metric: &dyn Distance) -
     fused::apply(Given::Points, x, z, Arc::new(Cells::new(cells)))
 }
 
-/// [`isometric`] in plain candle operations: runs on every device, and is what the fused kernel is
-/// tested against. Takes memory for Σ n²·(D + E) numbers, n the sizes of the cells.
+/// The function [`isometric`] in plain candle operations, for every device.
+///
+/// It takes memory for Σ n²·(D + E) numbers, n the sizes of the cells.
 ///
 /// # Errors
 /// As [`isometric`].
@@ -59,10 +80,21 @@ pub fn isometric_composite(
     )
 }
 
-/// L_ISO as [`isometric`], with D_M given: (1/N²) Σ_ij G_ij (D_M,ij − d(z_i, z_j))².
+/// The isometric loss against distances that are known: [`isometric`] for points that never change.
 ///
-/// `z`: (N, E); `cells`: N numbers, those of `distances` if it was made for cells. A scalar ≥ 0,
-/// differentiable in `z`.
+/// ```text
+/// L_ISO = (1/N²) Σ_ij G_ij (D_ij − d(z_i, z_j))²
+/// ```
+///
+/// D are the `distances` of the points, z their representations, `cells` the partition G; cells
+/// must be those of `distances` if they were made for cells. Differentiable in `z`. `metric`
+/// measures z alone.
+///
+/// - **Shapes**: `distances` of N points, `z` (N, E) of their dtype, `cells` (N,); the result is a
+///   scalar ().
+/// - **Range**: ≥ 0, in the square of the distance's unit; 0 where every distance inside a cell is
+///   kept.
+/// - **Source**: *isometry*, section 2, first displayed equation, second term.
 ///
 /// # Errors
 /// No points, or shapes, dtypes or cells that do not fit.
@@ -84,7 +116,7 @@ pub fn isometric_to(
     fused::apply(kind, distances.tensor(), z, partition)
 }
 
-/// [`isometric_to`] in plain candle operations, for every device.
+/// The function [`isometric_to`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`isometric_to`].
@@ -102,7 +134,8 @@ fn is_fused(z: &Tensor, metric: &dyn Distance) -> bool {
     (metric as &dyn Any).is::<Euclidean>() && dtype::is_fused(z)
 }
 
-/// `square`: D_M of a cell's points; it is asked for one cell after the other.
+/// The loss in candle operations; `square` gives the distances D_M of a cell's points, one cell
+/// after the other.
 fn composite(
     mut square: impl FnMut(&[u32]) -> Result<Tensor>,
     z: &Tensor,

@@ -1,9 +1,10 @@
-//! The isometric loss: how far a representation is from keeping the distances inside each cell of a
+//! The isometric loss: how much a representation changes the distances inside the cells of a
 //! partition.
 //!
-//! `loss` has the formulas, `distances` those that are known before, `fused` the operation of candle
-//! for Euclidean distances, `kernel` a block of it, `by_feature` and `by_point` its two innermost
-//! loops, `points` and `cells` how points lie in memory and in the partition.
+//! [`isometric`] states the formula. `loss` has the functions, `distances` those that are known
+//! before, `fused` the operation of candle for Euclidean distances, `kernel` a block of it,
+//! `by_feature` and `by_point` its two innermost loops, `points` and `cells` how points lie in
+//! memory and in the partition.
 
 mod by_feature;
 mod by_point;

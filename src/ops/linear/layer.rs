@@ -16,13 +16,21 @@ use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{self, Float};
 
-/// y = x·Wᵀ + b, differentiable in all three.
+/// The linear layer of a network; differentiable in input, weight and bias.
 ///
-/// `x`: (N, inputs), `weight`: (outputs, inputs), `bias`: (outputs,); the result is (N, outputs).
+/// ```text
+/// y = x·Wᵀ + b
+/// ```
+///
 /// On a CPU in f32 or f64 the fused operation, elsewhere [`linear_composite`].
 ///
+/// - **Shapes**: `x` (N, inputs), `weight` W (outputs, inputs), `bias` b (outputs,), of one dtype;
+///   the result is (N, outputs).
+/// - **Range**: any number.
+/// - **Source**: the definition, as PyTorch's `linear`.
+///
 /// # Errors
-/// Shapes that do not fit.
+/// Shapes or dtypes that do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
     if is_fused(x) {
@@ -32,23 +40,31 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tenso
     }
 }
 
-/// [`linear`] in plain candle operations, for every device.
+/// The function [`linear`] in plain candle operations, for every device.
 ///
 /// # Errors
-/// Shapes that do not fit.
+/// As [`linear`].
 pub fn linear_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
     Ok(wide(x, weight, bias)?.to_dtype(x.dtype())?)
 }
 
-/// y = tanh(x·Wᵀ + b), differentiable in all three.
+/// The linear layer of a network with its tanh; differentiable in input, weight and bias.
 ///
-/// Shapes as in [`linear`]; the result is in [−1, 1]. On a CPU in f32 or f64 the fused operation,
-/// elsewhere [`linear_tanh_composite`]; in f32 its tanh is within 3 units in the last place of the
-/// exact value.
+/// ```text
+/// y = tanh(x·Wᵀ + b)
+/// ```
+///
+/// On a CPU in f32 or f64 the fused operation, elsewhere [`linear_tanh_composite`]; in f32 its tanh
+/// is within 3 units in the last place of the exact value.
+///
+/// - **Shapes**: `x` (N, inputs), `weight` W (outputs, inputs), `bias` b (outputs,), of one dtype;
+///   the result is (N, outputs).
+/// - **Range**: \[−1, 1\].
+/// - **Source**: the definition; one operation for both is ours.
 ///
 /// # Errors
-/// Shapes that do not fit.
+/// Shapes or dtypes that do not fit.
 pub fn linear_tanh(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
     if is_fused(x) {
@@ -58,10 +74,10 @@ pub fn linear_tanh(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<
     }
 }
 
-/// [`linear_tanh`] in plain candle operations, for every device.
+/// The function [`linear_tanh`] in plain candle operations, for every device.
 ///
 /// # Errors
-/// Shapes that do not fit.
+/// As [`linear_tanh`].
 pub fn linear_tanh_composite(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     check(x, weight, bias)?;
     Ok(wide(x, weight, bias)?.tanh()?.to_dtype(x.dtype())?)
@@ -71,7 +87,7 @@ fn fused(x: &Tensor, weight: &Tensor, bias: &Tensor, op: Fused) -> crate::Result
     Ok([x, weight, bias].apply(op)?)
 }
 
-/// x·Wᵀ + b, not rounded to the dtype of `x` yet.
+/// The layer x·Wᵀ + b, not rounded to the dtype of `x` yet.
 fn wide(x: &Tensor, weight: &Tensor, bias: &Tensor) -> crate::Result<Tensor> {
     let (weight, bias) = (widened("weight", weight)?, widened("bias", bias)?);
     Ok(candle_nn::Linear::new(weight, Some(bias)).forward(&widened("x", x)?)?)
@@ -159,14 +175,14 @@ impl Kernel<3> for Fused {
     }
 }
 
-/// y = y + bias for every row of `y`.
+/// Adds the bias to every row of `y`.
 fn add_bias<T: Float>(y: &mut [T], bias: &[T]) {
     for row in y.chunks_mut(bias.len().max(1)) {
         row.iter_mut().zip(bias).for_each(|(y, bias)| *y += *bias);
     }
 }
 
-/// Σ_i x_i of a matrix's rows; candle's sum over rows is scalar.
+/// The sum Σ_i x_i of a matrix's rows; candle's sum over rows uses no vectors.
 struct SumOfRows;
 
 impl SumOfRows {

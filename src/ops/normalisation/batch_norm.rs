@@ -8,19 +8,29 @@ use super::running::BatchNorm;
 use crate::error::Result;
 use crate::ops::dtype::{is_fused, widened};
 
-/// Training mode: y = (x − μ_c) / √(σ²_c + eps) · gamma_c + beta_c, with μ_c and σ²_c the mean and
-/// the (biased) variance of channel c in this batch.
+/// Batch normalisation in training mode: by the mean and the variance of the batch itself.
 ///
-/// `x`: (N, C, H, W); `gamma`, `beta`: (C,), the same dtype; `eps` > 0, PyTorch's is 1e-5. The
-/// output is differentiable in all three, also through μ and σ². The statistics come along for
-/// [`BatchNorm::running`].
+/// ```text
+/// y = (x − μ_c) / √(σ²_c + eps) · gamma_c + beta_c
+/// ```
+///
+/// μ_c and σ²_c are the mean and the (biased) variance of channel c in this batch. The output is
+/// differentiable in `x`, `gamma` and `beta`, also through μ and σ². The statistics come along for
+/// [`BatchNorm::running`]. PyTorch's `eps` is 1e-5.
 ///
 /// On a CPU in f32 or f64 the fused operation: sums are in f64, and two passes over the data give
 /// the output, two more the gradients; the same numbers whatever the number of threads. Elsewhere
 /// [`batch_norm_composite`].
 ///
+/// - **Shapes**: `x` (N, C, H, W), `gamma` and `beta` (C,), of one dtype; the output is (N, C, H,
+///   W), the statistics are (C,).
+/// - **Range**: any number; with gamma 1 and beta 0 each channel has mean 0 and variance at most 1.
+///   `eps` > 0.
+/// - **Source**: Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithm 1, as PyTorch's `BatchNorm2d`.
+///
 /// # Errors
-/// Shapes or dtypes that do not fit; `eps` not positive; fewer than two numbers a channel, N·H·W <
+/// Shapes or dtypes that do not fit; `eps` not positive and finite; fewer than two numbers a
+/// channel, N·H·W <
 /// 2. (PyTorch refuses one number, but not none.)
 pub fn batch_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<BatchNorm> {
     check_batch(x, gamma, beta, eps)?;
@@ -30,7 +40,7 @@ pub fn batch_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
     fused::train(x, gamma, beta, eps)
 }
 
-/// [`batch_norm`] in plain candle operations, for every device.
+/// The function [`batch_norm`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`batch_norm`].
@@ -59,14 +69,23 @@ pub fn batch_norm_composite(
     })
 }
 
-/// Evaluation mode: y = (x − mean_c) / √(variance_c + eps) · gamma_c + beta_c with given
-/// statistics.
+/// Batch normalisation in evaluation mode: by a mean and a variance that are given.
 ///
-/// Shapes as in [`batch_norm`], `mean` and `variance` (C,); N may be 0. Differentiable in `x`,
-/// `gamma` and `beta`. Where a convolution comes before, [`fold_batch_norm`](super::fold_batch_norm) costs nothing at all.
+/// ```text
+/// y = (x − mean_c) / √(variance_c + eps) · gamma_c + beta_c
+/// ```
+///
+/// Differentiable in `x`, `gamma` and `beta`. Where a convolution comes before,
+/// [`fold_batch_norm`](super::fold_batch_norm) makes it cost nothing. On a CPU in f32 or f64 the
+/// fused operation, elsewhere [`batch_norm_eval_composite`].
+///
+/// - **Shapes**: `x` (N, C, H, W), `gamma`, `beta`, `mean` and `variance` (C,), of one dtype; the
+///   result is (N, C, H, W). N may be 0.
+/// - **Range**: any number. `eps` > 0.
+/// - **Source**: Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithm 2, as PyTorch's `BatchNorm2d`.
 ///
 /// # Errors
-/// Shapes or dtypes that do not fit; `eps` not positive.
+/// Shapes or dtypes that do not fit; `eps` not positive and finite.
 pub fn batch_norm_eval(
     x: &Tensor,
     gamma: &Tensor,
@@ -82,7 +101,7 @@ pub fn batch_norm_eval(
     fused::eval(x, gamma, beta, mean, variance, eps)
 }
 
-/// [`batch_norm_eval`] in plain candle operations, for every device.
+/// The function [`batch_norm_eval`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`batch_norm_eval`].
@@ -104,7 +123,7 @@ pub fn batch_norm_eval_composite(
         .to_dtype(x.dtype())?)
 }
 
-/// (C,) as (1, C, 1, 1), in the numbers that a twin adds up in.
+/// A vector (C,) as (1, C, 1, 1), in the dtype that a twin adds up in.
 fn by_channel(vector: &Tensor) -> Result<Tensor> {
     Ok(widened("a number for each channel", vector)?.reshape((1, vector.elem_count(), 1, 1))?)
 }

@@ -4,13 +4,13 @@ use candle_core::{DType, Tensor};
 
 use crate::error::{Error, Result};
 
-/// Images that have statistics, their scale and shift; N·H·W.
+/// Checks images, scale and shift in training mode; gives N·H·W.
 pub(super) fn check_batch(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<usize> {
     check(x, gamma, beta, eps)?;
     check_count(x.dims())
 }
 
-/// N·H·W of the shape (N, C, H, W), two at least.
+/// Checks that N·H·W of the shape (N, C, H, W) is at least two, and gives it.
 pub(in crate::ops) fn check_count(x: &[usize]) -> Result<usize> {
     let count = x[0] * x[2] * x[3];
     if count < 2 {
@@ -24,7 +24,7 @@ pub(in crate::ops) fn check_count(x: &[usize]) -> Result<usize> {
     Ok(count)
 }
 
-/// Images, their scale and shift, and given statistics.
+/// Checks images, scale, shift and statistics in evaluation mode.
 pub(super) fn check_eval(
     x: &Tensor,
     gamma: &Tensor,
@@ -47,7 +47,7 @@ fn check(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<()> {
     channel("beta", beta, x.dims(), x.dtype())
 }
 
-/// A positive number.
+/// Checks that `eps` is positive and finite.
 pub(in crate::ops) fn check_eps(eps: f64) -> Result<()> {
     if eps > 0. && eps.is_finite() {
         return Ok(());
@@ -55,7 +55,7 @@ pub(in crate::ops) fn check_eps(eps: f64) -> Result<()> {
     Err(Error::argument("eps", "a finite number > 0", eps))
 }
 
-/// A number for each channel of images of shape `x`, in their dtype.
+/// Checks that `vector` has a number for each channel of images of shape `x`, in their dtype.
 pub(in crate::ops) fn channel(
     name: &'static str,
     vector: &Tensor,

@@ -6,16 +6,23 @@ use super::checks::check_eps;
 use crate::error::{Error, Result};
 use crate::ops::dtype::widened;
 
-/// The weight and bias of the one convolution that does what a convolution and [`batch_norm_eval`](super::batch_norm_eval)
-/// after it do: weight_o · s_o and (bias_o − mean_o) · s_o + beta_o, with s_o = gamma_o /
-/// √(variance_o + eps).
+/// The weight and bias of one convolution that does the batch normalisation after it as well.
 ///
-/// `conv_weight`: (O, I, kernel rows, kernel columns), I being the inputs of a group; `conv_bias`:
-/// (O,), none is 0; the others (O,). The result has the shapes of weight and bias, and is
-/// differentiable in all arguments.
+/// ```text
+/// weight'_o = weight_o · s_o,  bias'_o = (bias_o − mean_o) · s_o + beta_o
+/// s_o = gamma_o / √(variance_o + eps)
+/// ```
+///
+/// The normalisation is the one after the convolution, in evaluation mode:
+/// [`batch_norm_eval`](super::batch_norm_eval). Differentiable in all tensors.
+///
+/// - **Shapes**: `conv_weight` (O, C / groups, kernel height, kernel width), `conv_bias` (O,), 0 if
+///   there is none, all others (O,); the results have the shapes of weight and bias.
+/// - **Range**: any number. `eps` > 0.
+/// - **Source**: the definition: both steps are linear in evaluation mode.
 ///
 /// # Errors
-/// Shapes that do not fit; `eps` not positive.
+/// Shapes that do not fit, numbers that are not floating-point, or `eps` not positive and finite.
 pub fn fold_batch_norm(
     conv_weight: &Tensor,
     conv_bias: Option<&Tensor>,

@@ -24,7 +24,7 @@ pub(in crate::ops) struct Sums {
 /// What is done to x̂·gamma + beta in the same pass.
 #[derive(Clone, Copy)]
 pub(in crate::ops) struct Then<'a, T> {
-    /// Added.
+    /// The images that are added, if any.
     pub residual: Option<&'a [T]>,
     /// Whether what is below 0 then becomes 0.
     pub relu: bool,
@@ -111,8 +111,9 @@ pub(in crate::ops) struct Gradient<'a, T> {
 
 impl<T: Float> Gradient<'_, T> {
     /// With s = √(variance + eps), x̂ = (x − mean)/s and M = N·H·W, the gradient of x is gamma/s ·
-    /// (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the channel, and only
-    /// the first term with given ones. `g` is left alone where the gradient of x is not wanted.
+    /// (g − Σg/M − x̂ · Σ(g·x̂)/M) with the batch's statistics, where Σ is over the channel, and
+    /// only the first term with given ones. `g` is left alone where the gradient of x is not
+    /// wanted.
     pub fn run(&self, g: &mut [T]) -> Result<Vec<Sums>> {
         let arch = simd::arch()?;
         let planes = self.images.split_mut(g).into_par_iter().enumerate();

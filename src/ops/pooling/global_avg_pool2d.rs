@@ -10,13 +10,21 @@ use crate::ops::operation::Operation;
 use crate::ops::planes::{planes_per_task, sum};
 use crate::ops::simd::{self, Float};
 
-/// y_nc = 1/(H·W) Σ_hw x_nchw.
+/// The mean of each channel of each image; differentiable.
 ///
-/// `x`: (N, C, H, W); the result is (N, C), differentiable. N may be 0. On a CPU in f32 or f64 the
-/// fused operation, which adds in f64; elsewhere [`global_avg_pool2d_composite`].
+/// ```text
+/// y_nc = 1/(H·W) Σ_hw x_nchw
+/// ```
+///
+/// On a CPU in f32 or f64 the fused operation, which adds in f64; elsewhere
+/// [`global_avg_pool2d_composite`].
+///
+/// - **Shapes**: `x` (N, C, H, W); the result is (N, C). N may be 0.
+/// - **Range**: between the smallest and the largest number of the channel.
+/// - **Source**: Lin, Chen & Yan 2014 (arXiv 1312.4400), section 3.2.
 ///
 /// # Errors
-/// Another rank, or planes without a number.
+/// Another rank, H or W of 0, or numbers that are not floating-point.
 pub fn global_avg_pool2d(x: &Tensor) -> crate::Result<Tensor> {
     check(x)?;
     if is_fused(x) {
@@ -26,7 +34,7 @@ pub fn global_avg_pool2d(x: &Tensor) -> crate::Result<Tensor> {
     }
 }
 
-/// [`global_avg_pool2d`] in plain candle operations, for every device.
+/// The function [`global_avg_pool2d`] in plain candle operations, for every device.
 ///
 /// # Errors
 /// As [`global_avg_pool2d`].

@@ -12,19 +12,26 @@ use crate::ops::operation::Operation;
 use crate::ops::planes::planes_per_task;
 use crate::ops::simd::{self, Float};
 
-/// y_nchw = max of x_nc over the window of `kernel` rows and columns that starts at row `stride`·h
-/// − `padding`, and at the column likewise.
+/// The largest number of each window of an image's channels; differentiable.
 ///
-/// `x`: (N, C, H, W); the result is (N, C, H', W') with H' = ⌊(H + 2·padding − kernel)/stride⌋ + 1.
-/// `kernel`, `stride` and `padding` are one number or (rows, columns); padding counts as −∞ and is
-/// at most half the kernel. N may be 0. The gradient goes to the first largest number of the
-/// window, row by row. A NaN is larger than all numbers, the last one counts. All that is as in
-/// PyTorch's `max_pool2d`.
+/// ```text
+/// y[n, c, i, j] = max_{a, b} x[n, c, i·stride + a − padding, j·stride + b − padding]
+/// ```
 ///
-/// On a CPU in f32 or f64 the fused operation, elsewhere [`max_pool2d_composite`].
+/// a and b run over the rows and columns of the kernel. `kernel`, `stride` and `padding` are one
+/// number or (rows, columns); padding counts as −∞. The gradient goes to the first largest number
+/// of the window, row by row. A NaN is larger than all numbers; of several the last one counts. All
+/// that is as in PyTorch's `max_pool2d`. On a CPU in f32 or f64 the fused operation, elsewhere
+/// [`max_pool2d_composite`].
+///
+/// - **Shapes**: `x` (N, C, H, W); the result is (N, C, H', W') with
+///   H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1, W' likewise. N may be 0.
+/// - **Range**: numbers of `x`. `kernel` is from 1 to 65,536, `stride` ≥ 1, `padding` at most half
+///   the kernel.
+/// - **Source**: the definition, as PyTorch's `max_pool2d`.
 ///
 /// # Errors
-/// Another rank; C, H or W of 0; a kernel of 0 or over 65536; a stride of 0; padding over half the
+/// Another rank; C, H or W of 0; a kernel of 0 or over 65,536; a stride of 0; padding over half the
 /// kernel; a kernel larger than the padded plane.
 pub fn max_pool2d(
     x: &Tensor,
@@ -52,11 +59,11 @@ pub fn max_pool2d(
     }
 }
 
-/// [`max_pool2d`] in plain candle operations, for every device, and differentiable for every kernel
-/// and stride, which candle's own is not.
+/// The function [`max_pool2d`] in plain candle operations, for every device.
 ///
-/// Ties, and NaN, are settled as in [`max_pool2d`], with one exception: where all of a window is −∞
-/// and it reaches into the padding, the gradient goes there and is lost.
+/// Differentiable for every kernel and stride, which candle's own is not. Ties, and NaN, are
+/// settled as in [`max_pool2d`], with one exception: where all of a window is −∞ and it reaches
+/// into the padding, the gradient goes there and is lost.
 ///
 /// # Errors
 /// As [`max_pool2d`].
@@ -454,7 +461,7 @@ impl<T: Float> Scratch<T> {
     }
 }
 
-/// No branch, so that the compiler can vectorise.
+/// Whether `next` takes the place of `best`; without a branch, so that the compiler can vectorise.
 #[inline(always)]
 #[allow(clippy::eq_op)]
 fn is_larger<T: Float>(next: T, best: T) -> bool {

@@ -1,47 +1,34 @@
-//! The order of the house: no circle between files, and each floor imports only lower ones.
-//!
-//! `cargo test --test house -- --nocapture` also prints the largest files.
+//! What the files of the crate hold: their items, what they export and what they use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 
-/// The modules of the crate by floor; within a floor, the modules of a later list may use those of an
-/// earlier one.
-const FLOORS: [&[&str]; 10] = [
-    &["error", "interrupt"],
-    &[
-        "device",
-        "scale",
-        "statistics",
-        "io",
-        "rng",
-        "checks",
-        "display",
-        "progress",
-    ],
-    &["distances", "datasets", "ops"],
-    &["optimizers", "embedding"],
-    &["models"],
-    &["losses", "metrics"],
-    &["training", "attacks", "paths", "lipschitz"],
-    &["figures"],
-    &["experiments"],
-    &["prelude"],
-];
-
 /// A module: its file, and what its `use` declarations export under which name.
 #[derive(Default)]
-struct Module {
-    file: PathBuf,
-    exports: BTreeMap<String, Vec<String>>,
+pub struct Module {
+    pub file: PathBuf,
+    pub exports: BTreeMap<String, Vec<String>>,
     /// Paths that its own code names.
-    uses: Vec<Vec<String>>,
+    pub uses: Vec<Vec<String>>,
+    /// The items that are public, if the module itself can be reached.
+    pub items: Vec<PublicItem>,
+    /// The modules inside it that are public.
+    children: Vec<String>,
+}
+
+/// A public function, type or trait, or a trait that a type implements.
+pub struct PublicItem {
+    pub name: String,
+    pub docs: String,
+    pub is_function: bool,
+    /// Whether it gives a `Result`.
+    pub is_fallible: bool,
 }
 
 /// The modules of the crate by path, `["attacks", "pgd"]`.
-type Modules = BTreeMap<Vec<String>, Module>;
+pub type Modules = BTreeMap<Vec<String>, Module>;
 
 fn read_module(path: Vec<String>, file: &Path, all: &mut Modules) {
     let source = std::fs::read_to_string(file).unwrap();
@@ -64,6 +51,9 @@ fn read_module(path: Vec<String>, file: &Path, all: &mut Modules) {
         match item {
             syn::Item::Mod(child) if child.content.is_none() => {
                 let name = child.ident.to_string();
+                if is_public(&child.vis) {
+                    module.children.push(name.clone());
+                }
                 let mut child_path = path.clone();
                 child_path.push(name.clone());
                 let flat = folder.join(format!("{name}.rs"));
@@ -77,11 +67,59 @@ fn read_module(path: Vec<String>, file: &Path, all: &mut Modules) {
                 }
             }
             other if is_test(other) => {}
-            other => names.visit_item(other),
+            other => {
+                module.items.extend(public_item(other));
+                names.visit_item(other);
+            }
         }
     }
     module.uses = names.uses;
     all.insert(path, module);
+}
+
+fn is_public(visibility: &syn::Visibility) -> bool {
+    matches!(visibility, syn::Visibility::Public(_))
+}
+
+/// The item, if it is a public function, type or trait.
+fn public_item(item: &syn::Item) -> Option<PublicItem> {
+    let (name, visibility, attributes, function) = match item {
+        syn::Item::Fn(item) => (&item.sig.ident, &item.vis, &item.attrs, Some(&item.sig)),
+        syn::Item::Struct(item) => (&item.ident, &item.vis, &item.attrs, None),
+        syn::Item::Enum(item) => (&item.ident, &item.vis, &item.attrs, None),
+        syn::Item::Trait(item) => (&item.ident, &item.vis, &item.attrs, None),
+        _ => return None,
+    };
+    let gives_result = |signature: &syn::Signature| {
+        let syn::ReturnType::Type(_, kind) = &signature.output else {
+            return false;
+        };
+        matches!(kind.as_ref(), syn::Type::Path(path)
+            if path.path.segments.last().is_some_and(|last| last.ident == "Result"))
+    };
+    is_public(visibility).then(|| PublicItem {
+        name: name.to_string(),
+        docs: docs(attributes),
+        is_function: function.is_some(),
+        is_fallible: function.is_some_and(gives_result),
+    })
+}
+
+/// The documentation comment among an item's attributes.
+fn docs(attributes: &[syn::Attribute]) -> String {
+    let mut lines = Vec::new();
+    for attribute in attributes {
+        let syn::Meta::NameValue(pair) = &attribute.meta else {
+            continue;
+        };
+        if let syn::Expr::Lit(literal) = &pair.value
+            && let syn::Lit::Str(text) = &literal.lit
+            && pair.path.is_ident("doc")
+        {
+            lines.push(text.value());
+        }
+    }
+    lines.join("\n")
 }
 
 /// Code that is compiled for tests alone.
@@ -191,7 +229,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
 }
 
 /// The module that defines what a path names, if it is one of this crate.
-fn defining<'m>(all: &'m Modules, path: &[String]) -> Option<&'m Vec<String>> {
+pub fn defining<'m>(all: &'m Modules, path: &[String]) -> Option<&'m Vec<String>> {
     let mut here: Vec<String> = Vec::new();
     for (at, name) in path.iter().enumerate() {
         let child = [here.clone(), vec![name.clone()]].concat();
@@ -210,124 +248,40 @@ fn defining<'m>(all: &'m Modules, path: &[String]) -> Option<&'m Vec<String>> {
     (!key.is_empty()).then_some(key)
 }
 
-/// Which file uses which others.
-fn edges(all: &Modules) -> BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> {
-    let of = |(path, module): (&'_ Vec<String>, &'_ Module)| {
-        let targets = module.uses.iter().filter_map(|name| defining(all, name));
-        let own = targets.filter(|target| *target != path);
-        own.collect::<BTreeSet<_>>()
-    };
-    all.iter()
-        .map(|(path, module)| (path, of((path, module))))
-        .collect()
-}
-
-/// The groups of files that use each other, directly or through others.
-fn circles<'m>(edges: &BTreeMap<&'m Vec<String>, BTreeSet<&'m Vec<String>>>) -> Vec<Vec<String>> {
-    let reached_from = |start: &'m Vec<String>| -> BTreeSet<&'m Vec<String>> {
-        let mut reached = BTreeSet::new();
-        let mut open = vec![start];
-        while let Some(at) = open.pop() {
-            open.extend(
-                edges[at]
-                    .iter()
-                    .copied()
-                    .filter(|next| reached.insert(*next)),
-            );
-        }
-        reached
-    };
-    let reached: BTreeMap<_, _> = edges.keys().map(|at| (*at, reached_from(at))).collect();
-    let mut groups: Vec<Vec<String>> = Vec::new();
-    for (at, own) in reached.iter().filter(|(at, own)| own.contains(*at)) {
-        let group = own.iter().filter(|other| reached[*other].contains(at));
-        let group: Vec<String> = group.map(|path| path.join("::")).collect();
-        if !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
-    groups
-}
-
-fn modules(root: &Path) -> Modules {
+pub fn modules(root: &Path) -> Modules {
     let mut all = Modules::new();
     read_module(Vec::new(), root, &mut all);
     all
 }
 
-fn of_crate() -> Modules {
+pub fn of_crate() -> Modules {
     modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"))
 }
 
-#[test]
-fn files_form_no_circle() {
-    let all = of_crate();
-    let edges = edges(&all);
-    let count: usize = edges.values().map(BTreeSet::len).sum();
-    assert!(
-        all.len() > 100 && count > 300,
-        "{} files, {count} uses: not all were read",
-        all.len()
-    );
-    assert_eq!(circles(&edges), Vec::<Vec<String>>::new());
-    let lines = |file: &Path| std::fs::read_to_string(file).unwrap().lines().count();
-    let mut sizes: Vec<(usize, &Path)> = all
-        .values()
-        .map(|module| (lines(&module.file), module.file.as_path()))
-        .collect();
-    sizes.sort();
-    println!(
-        "{} files, {count} uses between them; the largest:",
-        all.len()
-    );
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (lines, file) in sizes.iter().rev().take(12) {
-        println!(
-            "{lines:5} lines  {}",
-            file.strip_prefix(root).unwrap().display()
-        );
-    }
-}
-
-#[test]
-fn each_floor_uses_only_lower_ones() {
-    let all = of_crate();
-    let floor = |path: &Vec<String>| {
-        let place = FLOORS
-            .iter()
-            .position(|floor| floor.contains(&path[0].as_str()));
-        place.unwrap_or_else(|| panic!("{} stands on no floor of tests/house.rs", path[0]))
-    };
-    for (path, targets) in edges(&all).into_iter().filter(|(path, _)| !path.is_empty()) {
-        for target in targets {
-            let (from, to) = (path.join("::"), target.join("::"));
-            let same = path[0] == target[0];
-            assert!(
-                same || floor(target) <= floor(path),
-                "{from} uses {to}, a floor above it"
-            );
+/// What can be named from outside the crate: the paths by which it is reached (`ops::linear`), and the item.
+pub fn reachable(all: &Modules) -> BTreeMap<String, &PublicItem> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![Vec::<String>::new()];
+    while let Some(path) = open.pop() {
+        let module = &all[&path];
+        let named = |name: &str| [path.as_slice(), &[name.to_string()]].concat();
+        for item in &module.items {
+            found.insert(named(&item.name).join("::"), item);
         }
+        for (name, target) in &module.exports {
+            if let Some(item) = exported(all, target) {
+                found.insert(named(name).join("::"), item);
+            }
+        }
+        open.extend(module.children.iter().map(|name| named(name)));
     }
+    found
 }
 
-#[test]
-fn a_circle_is_found_through_what_a_module_exports() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write(
-        "lib.rs",
-        "mod a; mod b; pub use b::B; use a::A; fn f() -> A { todo!() }",
-    );
-    write("a.rs", "pub struct A; fn g() { let _ = crate::B; }");
-    write("b.rs", "pub struct B;");
-    let root = folder.path().join("lib.rs");
-    assert!(circles(&edges(&modules(&root))).is_empty());
-    write("b.rs", "use super::a::A; pub struct B(A);");
-    assert_eq!(circles(&edges(&modules(&root))), [["a", "b"]]);
-    // What only tests use does not count.
-    write(
-        "b.rs",
-        "pub struct B; #[cfg(test)] mod tests { use crate::a::A; }",
-    );
-    assert!(circles(&edges(&modules(&root))).is_empty());
+/// The item that an export names, through other exports.
+fn exported<'m>(all: &'m Modules, target: &[String]) -> Option<&'m PublicItem> {
+    let (name, module) = target.split_last()?;
+    let module = all.get(module)?;
+    let own = module.items.iter().find(|item| item.name == *name);
+    own.or_else(|| exported(all, module.exports.get(name)?))
 }
