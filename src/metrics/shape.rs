@@ -170,6 +170,10 @@ fn check_pairs(operation: &'static str, a: &[f64], b: &[f64], least: usize) -> R
 
 /// The largest loop in a set of points: the longest bar of its first persistent homology.
 ///
+/// ```text
+/// [birth, death): the distances at which the loop is closed and not yet filled by triangles
+/// ```
+///
 /// - **Shapes**: two numbers, birth and death.
 /// - **Range**: 0 ≤ birth ≤ death, in the unit of the points; both 0 where no loop closes.
 /// - **Source**: Edelsbrunner, Letscher & Zomorodian 2002, for persistence.

@@ -9,6 +9,10 @@ use crate::models::Network;
 
 /// Images enlarged to `side`×`side` pixels, bilinearly.
 ///
+/// ```text
+/// y(i, j) = x((i + ½) H/side − ½, (j + ½) W/side − ½), linear between pixels, clamped at edges
+/// ```
+///
 /// It is PyTorch's `interpolate(mode="bilinear", align_corners=False)`. Images of that size are
 /// given back as they are. No gradient passes through an enlargement.
 ///

@@ -12,6 +12,10 @@ use crate::ops::{linear, linear_tanh};
 /// The activation of a fully connected network: the function between two layers, for each number
 /// alone.
 ///
+/// ```text
+/// φ(x) = tanh(x)   or   φ(x) = max(x, 0)
+/// ```
+///
 /// - **Shapes**: any; the result has the input's.
 /// - **Range**: tanh in [−1, 1], max(x, 0) ≥ 0.
 /// - **Source**: tanh in *isometry*, section 2.2.
