@@ -5,16 +5,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The range of a pixel, both ends included.
+/// The range of a pixel, both ends included; [0, 1] by default.
+///
+/// ```text
+/// min ≤ x ≤ max
+/// ```
+///
+/// Attacks and paths keep their inputs inside.
+///
+/// - **Shapes**: two numbers.
+/// - **Range**: finite, min < max.
+/// - **Source**: ours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The smallest value.
+    /// The smallest value that a pixel may have.
     pub min: f64,
-    /// The largest value.
+    /// The largest value that a pixel may have.
     pub max: f64,
 }
 
-/// [0, 1].
+/// The range [0, 1].
 impl Default for Bounds {
     fn default() -> Self {
         Self { min: 0., max: 1. }
@@ -22,10 +32,11 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Checks both ends.
+    /// Checks that both ends are finite and in order.
     ///
     /// # Errors
-    /// Not finite, or not min < max.
+    ///
+    /// An end is not finite, or not min < max.
     pub fn validate(&self) -> Result<()> {
         let Self { min, max } = *self;
         if min.is_finite() && max.is_finite() && min < max {
@@ -85,7 +96,7 @@ pub(crate) fn finite(name: &'static str, what: &str, tensor: &Tensor) -> Result<
         false => Err(Error::argument(
             name,
             format!("finite {what}"),
-            "NaN or ∞ among them",
+            "partly NaN or ∞",
         )),
     }
 }

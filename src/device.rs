@@ -2,8 +2,8 @@
 
 use candle_core::Device;
 
-/// The first CUDA device when the crate was built with `--features cuda` and one is present, else
-/// the CPU.
+/// The device to compute on: the first CUDA device when the crate was built with `--features cuda`
+/// and one is present, else the CPU.
 ///
 /// `ISOPATH_DEVICE=cpu` keeps everything on the CPU.
 pub fn best() -> Device {

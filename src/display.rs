@@ -67,7 +67,7 @@ impl<S: AsRef<str>> Show for Html<S> {
 }
 
 impl<S: AsRef<str>> Html<S> {
-    /// Shows it as the value of a cell.
+    /// Shows the HTML as the value of a cell.
     pub fn evcxr_display(&self) {
         value(self);
     }
@@ -84,7 +84,7 @@ impl<S: AsRef<str>> Show for Markdown<S> {
 }
 
 impl<S: AsRef<str>> Markdown<S> {
-    /// Shows it as the value of a cell.
+    /// Shows the Markdown as the value of a cell.
     pub fn evcxr_display(&self) {
         value(self);
     }
@@ -105,7 +105,8 @@ pub fn clear() {
     Screen::of_process().clear(false);
 }
 
-/// As [`clear`], but only when something new is shown, so that the page does not jump.
+/// Clears what the cell shows, as [`clear`] does, but only when something new is shown, so that the
+/// page does not jump.
 pub fn clear_with_next() {
     Screen::of_process().clear(true);
 }
@@ -123,7 +124,8 @@ pub fn value<S: Show + ?Sized>(x: &S) {
     }
 }
 
-/// A display that can change. It may be kept for later cells, and used by several threads.
+/// A handle of something shown, by which it can change. It may be kept for later cells, and used by
+/// several threads.
 pub struct Handle {
     screen: Screen,
     id: String,

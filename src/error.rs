@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What went wrong.
+/// The error of everything in this crate: what was wrong, with which value and where.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -76,7 +76,7 @@ pub enum Error {
     Figure(String),
 }
 
-/// The crate's result.
+/// The result of a function of this crate, with its [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The first line of an error of another library, which may carry a backtrace.
@@ -96,7 +96,7 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    /// An argument outside its range: `name is got; expected expected`.
+    /// Makes the error of an argument outside its range: `name is got; expected expected`.
     pub fn argument(
         name: &'static str,
         expected: impl Into<String>,
@@ -109,7 +109,7 @@ impl Error {
         }
     }
 
-    /// A tensor whose shape does not fit.
+    /// Makes the error of a tensor whose shape does not fit.
     pub fn shape(
         operation: &'static str,
         name: &'static str,
@@ -124,7 +124,7 @@ impl Error {
         }
     }
 
-    /// A file that is not what it should be.
+    /// Makes the error of a file that is not what it should be.
     pub fn file(
         path: impl AsRef<Path>,
         expected: impl Into<String>,
@@ -137,7 +137,7 @@ impl Error {
         }
     }
 
-    /// For `map_err`: an error of the operating system at a path.
+    /// Makes an error of the operating system at a path, for `map_err`.
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { path, source }

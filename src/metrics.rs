@@ -18,10 +18,18 @@ use crate::interrupt;
 use crate::models::{Network, Representation, evaluation};
 use crate::progress::Bar;
 
-/// The class of the largest logit in every row, the first of equals: `logits` (N, classes) give
-/// (N,) of u32.
+/// The class that a network answers with: the largest logit of each row, the first of equals.
+///
+/// ```text
+/// c_i = argmax_k logits_ik
+/// ```
+///
+/// - **Shapes**: `logits` (N, classes); the result (N,) of u32.
+/// - **Range**: from 0 to classes − 1. NaN is not refused; [`predictions`] refuses it.
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// `logits` is no matrix, or has no columns.
 pub fn classes(logits: &Tensor) -> Result<Tensor> {
     match *logits.dims() {
@@ -43,7 +51,8 @@ pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
     // Each by itself: a sum of huge ones might be ∞ − ∞.
     let holes = logits.ne(logits)?.to_dtype(DType::F64)?.sum_all()?;
     if holes.to_scalar::<f64>()? > 0. {
-        return Err(Error::argument("logits", "numbers", f64::NAN));
+        let expected = "a number; check the inputs and the weights for NaN";
+        return Err(Error::argument("logit", expected, f64::NAN));
     }
     classes(logits)
 }
@@ -51,11 +60,24 @@ pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
 /// Inputs that go through a network together.
 const BATCH: usize = 200;
 
-/// The class that `network` gives each of `inputs` (N, …): (N,) of u32. A moving line counts them where
-/// it takes long.
+/// The class that a network gives each of some inputs.
+///
+/// ```text
+/// c_i = argmax_k f_k(x_i)
+/// ```
+///
+/// The network answers in evaluation mode, 200 inputs at a time; a moving line counts them where it
+/// takes long.
+///
+/// - **Shapes**: `inputs` (N, …), N ≥ 1, as the network takes them; the result (N,) of u32.
+/// - **Range**: below the number of the network's logits; the first of equally large logits.
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// No inputs, inputs that the network does not take, or logits that are NaN.
+///
+/// # Examples
 ///
 /// ```
 /// use isopath::prelude::*;
@@ -90,18 +112,48 @@ pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
     Ok(Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 0)?)
 }
 
-/// The share of `data` that `network` gives the class its label names: in [0, 1].
+/// The accuracy of a network: the share of a data set's inputs that it gives their label's class.
+///
+/// ```text
+/// accuracy = (1/N) Σ_i [argmax_k f_k(x_i) = t_i]
+/// ```
+///
+/// - **Shapes**: inputs (N, …) as the network takes them, labels (N,) of u32; the result a number.
+/// - **Range**: in [0, 1].
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// As [`predictions`], or labels that are not (N,) of u32.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 8, 2], Activation::Tanh, vb))?;
+/// let points = Rng::new(0).normal((20, 3), 0., 1., DType::F32, &device::best())?;
+/// let own_answers = Dataset::new(points.clone(), predictions(&network, &points)?)?;
+/// assert_eq!(accuracy(&network, &own_answers)?, 1.);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
     accuracy_of(&predictions(network, &data.inputs)?, data)
 }
 
-/// The share of `data` whose label is the class in `answers`, [`predictions`] (N,) of a network: in
-/// [0, 1].
+/// The accuracy of answers that are known already: the share of a data set whose label they name.
+///
+/// ```text
+/// accuracy = (1/N) Σ_i [c_i = t_i]
+/// ```
+///
+/// - **Shapes**: `answers` (N,) of u32, as [`predictions`] gives them, and labels (N,) of u32; the
+///   result a number.
+/// - **Range**: in [0, 1].
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// Answers or labels that are not (N,) of u32.
 pub fn accuracy_of(answers: &Tensor, data: &Dataset) -> Result<f64> {
     let n = data.len();
@@ -120,10 +172,19 @@ pub fn accuracy_of(answers: &Tensor, data: &Dataset) -> Result<f64> {
     Ok(correct / n as f64)
 }
 
-/// The inputs that `network` gives the class their label names.
+/// The part of a data set that a network classifies correctly, in the data's order.
+///
+/// ```text
+/// { (x_i, t_i) : argmax_k f_k(x_i) = t_i }
+/// ```
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32; the result holds n ≤ N of both.
+/// - **Range**: n ≥ 1; the classes' names are the data's.
+/// - **Source**: the definition.
 ///
 /// # Errors
-/// As [`accuracy`], or there are none.
+///
+/// As [`predictions`], labels that are not (N,) of u32, or not one input is classified correctly.
 pub fn correctly_classified(network: &dyn Network, data: &Dataset) -> Result<Dataset> {
     let answers = predictions(network, &data.inputs)?.to_vec1::<u32>()?;
     let labels = checks::labels("correctly_classified", &data.labels, data.len(), None)?;
@@ -132,23 +193,24 @@ pub fn correctly_classified(network: &dyn Network, data: &Dataset) -> Result<Dat
         .collect();
     match rows.is_empty() {
         true => {
-            let expected = "one that gives at least one input its label";
+            let expected =
+                "one that gives at least one input its label; train it, or check the labels";
             Err(Error::argument(
                 "network",
                 expected,
-                "wrong about all of them",
+                "wrong about all inputs",
             ))
         }
         false => data.select(&rows),
     }
 }
 
-/// What a network says to one input.
+/// A network's answer to one input: the class with the largest probability, and that probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
     /// The class of the largest logit, the first of equals.
     pub class: u32,
-    /// Its probability, the softmax of the logits, in \[0, 1\].
+    /// The probability of that class, the softmax of the logits, in \[0, 1\].
     pub probability: f64,
 }
 
@@ -165,18 +227,55 @@ impl Answer {
     }
 }
 
-/// The probability of each class, the softmax of the logits: `inputs` (N, …) give (N, classes).
+/// The probability that a network gives each class, for each of some inputs: the softmax of its
+/// logits.
+///
+/// ```text
+/// p_ik = exp(f_k(x_i)) / Σ_j exp(f_j(x_i))
+/// ```
+///
+/// The network answers in evaluation mode, all inputs at once.
+///
+/// - **Shapes**: `inputs` (N, …) as the network takes them; the result (N, classes) of the logits'
+///   type.
+/// - **Range**: in [0, 1]; each row sums to 1 up to rounding. Logits that are not finite give NaN.
+/// - **Source**: the definition.
 ///
 /// # Errors
-/// As [`predictions`].
+///
+/// Inputs that the network does not take, or a network that cannot leave training mode.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 8, 2], Activation::Tanh, vb))?;
+/// let points = Tensor::zeros((5, 3), DType::F32, &device::best())?;
+/// let sums = probabilities(&network, &points)?.sum(1)?.to_vec1::<f32>()?;
+/// assert!(sums.iter().all(|sum| (sum - 1.).abs() < 1e-6));
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn probabilities(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
     probabilities_from(network, Representation::Input, inputs)
 }
 
-/// [`probabilities`] of points `z` (N, …) that are representations of the network.
+/// The probability that a network gives each class, for points that are representations inside it.
+///
+/// ```text
+/// p_ik = softmax_k(f_{l:L}(z_i))
+/// ```
+///
+/// [`probabilities`] where the representation is the input.
+///
+/// - **Shapes**: `z` (N, …) as the network's representation l; the result (N, classes).
+/// - **Range**: in [0, 1]; each row sums to 1 up to rounding.
+/// - **Source**: *connectivity*, section 3, for f_{l:L}.
 ///
 /// # Errors
-/// As [`predictions`], or a representation that the network does not have.
+///
+/// A representation that the network does not have, points that do not fit it, or a network that
+/// cannot leave training mode.
 pub fn probabilities_from(
     network: &dyn Network,
     representation: Representation,
@@ -190,17 +289,38 @@ pub fn probabilities_from(
     )?)
 }
 
-/// How far the neighbours in `embedding` (N, E) are neighbours in `x` (N, D), too: in [0, 1], 1 if
-/// all are.
+/// How far the neighbours of a point in a picture are its neighbours in the data, too.
 ///
-/// T = 1 − 2 / (N k (2N − 3k − 1)) · Σ_i Σ_j max(0, r_ij − k) over the k nearest j of each i in the
-/// embedding, r_ij the rank of j among the neighbours of i in `x`, from 1; k is `n_neighbors`.
-/// Euclidean distances; of equally near points the first in the data counts as nearer. Venna and
-/// Kaski 2001; scikit-learn's `trustworthiness`.
+/// ```text
+/// T = 1 − 2 / (N k (2N − 3k − 1)) · Σ_i Σ_{j ∈ U_i} max(0, r_ij − k)
+/// ```
+///
+/// U_i holds the k = `n_neighbors` nearest points of i in `embedding`, and r_ij is the rank of j
+/// among the neighbours of i in `x`, from 1. Distances are Euclidean; of equally near points the
+/// first in the data counts as nearer.
+///
+/// - **Shapes**: `x` (N, D), `embedding` (N, E), 2k < N; the result a number.
+/// - **Range**: in [0, 1]; 1 where all neighbours in the picture are neighbours in the data.
+/// - **Source**: Venna & Kaski 2001; scikit-learn's `trustworthiness`.
 ///
 /// # Errors
+///
 /// Not as many rows in both, no rows or columns, a number that is not finite, or `n_neighbors` 0 or
 /// not below N/2.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::metrics::trustworthiness;
+/// use isopath::{candle::{Device, Tensor}, ndarray::arr2};
+///
+/// let line = Tensor::new(&[[0f64], [1.], [2.], [3.], [4.]], &Device::Cpu)?;
+/// let kept = arr2(&[[0.], [2.], [4.], [6.], [8.]]);
+/// let mixed = arr2(&[[0.], [6.], [2.], [8.], [4.]]);
+/// assert_eq!(trustworthiness(&line, &kept, 1)?, 1.);
+/// assert!(trustworthiness(&line, &mixed, 1)? < 1.);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn trustworthiness(x: &Tensor, embedding: &Array2<f64>, n_neighbors: usize) -> Result<f64> {
     let x = points(x)?;
     let n = x.dim(0)?;

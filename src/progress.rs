@@ -61,15 +61,15 @@ impl Pace {
     }
 }
 
-/// Whether a long procedure shows how far it has come: a setting of every one that takes long.
+/// The setting of every long procedure that says whether it shows how far it has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Progress {
-    /// On one moving line, under the procedure's own name.
+    /// Shown on one moving line, under the procedure's own name.
     #[default]
     Shown,
-    /// On one moving line, under this name.
+    /// Shown on one moving line, under this name.
     Named(String),
-    /// Nothing is shown.
+    /// Not shown.
     Hidden,
 }
 
@@ -93,14 +93,14 @@ impl Progress {
     }
 }
 
-/// The name under which progress is shown.
+/// Shown under a name.
 impl From<&str> for Progress {
     fn from(label: &str) -> Self {
         Self::Named(label.to_string())
     }
 }
 
-/// A moving line.
+/// A moving line that says how far a procedure has come.
 ///
 /// Nothing is shown before the first change. Several threads may move one bar, and several bars may
 /// move at once; on a terminal one of those moves, and the others appear when they end.
@@ -131,12 +131,12 @@ enum Stage {
 }
 
 impl Bar {
-    /// Of an unknown number of steps, until [`Bar::of`] or [`Bar::begin`] says how many.
+    /// A bar with an unknown number of steps, until [`Bar::of`] or [`Bar::begin`] says how many.
     pub fn new(label: impl Into<String>) -> Self {
         Self::on(Output::of_process(), label)
     }
 
-    /// One that is never shown.
+    /// A bar that is never shown.
     pub fn hidden() -> Self {
         Self::on(Output::Nowhere, "")
     }
@@ -164,7 +164,7 @@ impl Bar {
         }
     }
 
-    /// With `total` steps, whose name in the plural is `unit`.
+    /// Gives the bar its number of steps, `total`, whose name in the plural is `unit`.
     pub fn of(self, total: usize, unit: &'static str) -> Self {
         self.lock().line.begin(Some(total as f64), unit);
         self
@@ -197,22 +197,22 @@ impl Bar {
         });
     }
 
-    /// Moves to so many steps; a part of a step counts, too.
+    /// Moves the bar to so many steps; a part of a step counts, too.
     pub fn set(&self, position: f64) {
         self.change(|state| state.line.position = position);
     }
 
-    /// Moves on by so many steps.
+    /// Moves the bar on by so many steps.
     pub fn add(&self, steps: f64) {
         self.change(|state| state.line.position += steps);
     }
 
-    /// Says something behind the line, until something else is said.
+    /// Says something behind the bar, until something else is said.
     pub fn note(&self, note: impl Into<String>) {
         self.change(|state| state.line.note = note.into());
     }
 
-    /// [`Bar::set`] and [`Bar::note`] at once.
+    /// Moves the bar and says something behind it: [`Bar::set`] and [`Bar::note`] at once.
     pub fn report(&self, position: f64, note: impl Into<String>) {
         self.change(|state| {
             state.line.position = position;
@@ -228,12 +228,12 @@ impl Bar {
         (line.before, line.position) = (before, before);
     }
 
-    /// A step that moves the bar by parts, beside others.
+    /// A step that moves the bar by parts, beside other steps.
     pub fn part(&self) -> Part<'_> {
         self.part_of(1)
     }
 
-    /// So many steps that move the bar together, by parts.
+    /// Several steps that move the bar together, by parts.
     pub fn part_of(&self, steps: usize) -> Part<'_> {
         Part {
             bar: self,
@@ -311,7 +311,7 @@ impl Drop for Bar {
     }
 }
 
-/// A step of a [`Bar`] under way, or several together.
+/// A step of a [`Bar`] that is under way, or several together.
 #[derive(Debug)]
 pub struct Part<'a> {
     bar: &'a Bar,
@@ -320,13 +320,13 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// The share that is done, in [0, 1].
+    /// Says which share of the step is done, in [0, 1].
     pub fn set(&mut self, share: f64) {
         self.bar.add(self.steps * (share - self.share));
         self.share = share;
     }
 
-    /// All is done; `note` is what the bar says of it.
+    /// Says that the step is done; `note` is what the bar says of it.
     pub fn finish(self, note: impl Into<String>) {
         let left = self.steps * (1. - self.share);
         self.bar.change(|state| {

@@ -11,8 +11,26 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// A seeded generator (ChaCha8). [`Rng::stream`] gives independent generators by name, so that
-/// adding a draw in one place changes no other.
+/// A seeded generator of random numbers (ChaCha8): same seed, same numbers.
+///
+/// [`Rng::stream`] gives independent generators by name, so that adding a draw in one place changes
+/// no other.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let draw = |seed| Rng::new(seed).below(1_000_000);
+/// assert_eq!(draw(0)?, draw(0)?);
+/// assert_ne!(draw(0)?, draw(1)?);
+/// let noise = Rng::new(0).normal((2, 3), 0., 1., DType::F32, &Device::Cpu)?;
+/// assert_eq!(noise.dims(), [2, 3]);
+/// let mut order = Rng::new(0).stream("order").permutation(4);
+/// order.sort();
+/// assert_eq!(order, [0, 1, 2, 3]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rng {
     key: [u8; 32],
@@ -20,7 +38,7 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// The generator of a seed.
+    /// The generator that a seed begins.
     pub fn new(seed: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -44,9 +62,14 @@ impl Rng {
         Self::from_key(digest.into())
     }
 
-    /// A number below `bound`, each equally likely.
+    /// A whole number below a bound, each equally likely.
+    ///
+    /// - **Shapes**: a number.
+    /// - **Range**: from 0 to `bound` − 1.
+    /// - **Source**: the definition.
     ///
     /// # Errors
+    ///
     /// `bound` is 0.
     pub fn below(&mut self, bound: usize) -> Result<usize> {
         if bound == 0 {
@@ -55,17 +78,30 @@ impl Rng {
         Ok(self.generator.random_range(0..bound))
     }
 
-    /// The numbers `0..n` in random order.
+    /// The numbers `0..n` in random order, each order equally likely.
+    ///
+    /// - **Shapes**: n numbers.
+    /// - **Range**: from 0 to n − 1, each once.
+    /// - **Source**: Fisher & Yates's shuffle, as the crate `rand` has it.
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         order.shuffle(&mut self.generator);
         order
     }
 
-    /// A tensor of U(`lo`, `hi`), drawn in f64 and row by row, then rounded to `dtype`.
+    /// A tensor of independent random numbers, each equally likely between two ends.
+    ///
+    /// ```text
+    /// x = lo + (hi − lo) u,   u ~ U[0, 1)
+    /// ```
+    ///
+    /// - **Shapes**: `shape`, row by row, of type `dtype` on `device`.
+    /// - **Range**: in [`lo`, `hi`]; drawn in f64, then rounded to `dtype`.
+    /// - **Source**: the definition.
     ///
     /// # Errors
-    /// `lo > hi`, or either is not finite.
+    ///
+    /// `lo` > `hi`, or either is not finite.
     pub fn uniform(
         &mut self,
         shape: impl Into<Shape>,
@@ -76,9 +112,9 @@ impl Rng {
     ) -> Result<Tensor> {
         if !(lo.is_finite() && hi.is_finite() && lo <= hi) {
             return Err(Error::argument(
-                "range",
-                "finite lo ≤ hi",
-                format!("({lo}, {hi})"),
+                "lo and hi",
+                "finite numbers, lo ≤ hi",
+                format!("{lo} and {hi}"),
             ));
         }
         self.tensor(shape.into(), dtype, device, |generator| {
@@ -86,10 +122,19 @@ impl Rng {
         })
     }
 
-    /// A tensor of N(`mean`, `std`²), drawn in f64 and row by row, then rounded to `dtype`.
+    /// A tensor of independent random numbers with a normal distribution.
+    ///
+    /// ```text
+    /// x = mean + std · ε,   ε ~ N(0, 1)
+    /// ```
+    ///
+    /// - **Shapes**: `shape`, row by row, of type `dtype` on `device`.
+    /// - **Range**: unbounded; drawn in f64, then rounded to `dtype`.
+    /// - **Source**: the definition.
     ///
     /// # Errors
-    /// `std` negative, or either is not finite.
+    ///
+    /// `std` negative, or `mean` or `std` not finite.
     pub fn normal(
         &mut self,
         shape: impl Into<Shape>,
@@ -100,9 +145,9 @@ impl Rng {
     ) -> Result<Tensor> {
         if !(mean.is_finite() && std.is_finite() && std >= 0.) {
             return Err(Error::argument(
-                "normal",
-                "finite mean, std ≥ 0",
-                format!("({mean}, {std})"),
+                "mean and std",
+                "a finite mean and a finite std ≥ 0",
+                format!("{mean} and {std}"),
             ));
         }
         self.tensor(shape.into(), dtype, device, |generator| {
@@ -125,7 +170,7 @@ impl Rng {
             .to_device(device)?)
     }
 
-    /// 64 random bits, for another library's seed.
+    /// 64 random bits, for the seed of another library.
     pub fn bits(&mut self) -> u64 {
         self.generator.next_u64()
     }

@@ -8,16 +8,16 @@ use crate::error::{Error, Result};
 /// The size at which a notebook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// A few minutes: shows that everything works, its numbers mean little.
+    /// The size for a check: a few minutes, to show that everything works; its numbers mean little.
     Quick,
-    /// A laptop's CPU: all notebooks together within twenty minutes.
+    /// The size for a laptop's CPU: all notebooks together within twenty minutes.
     Default,
-    /// The papers' sizes.
+    /// The size of the papers, which needs CUDA.
     Paper,
 }
 
 impl Scale {
-    /// The variable of the environment that names the scale.
+    /// The environment variable that names the scale.
     pub const VARIABLE: &str = "ISOPATH_SCALE";
 
     /// The scale that `ISOPATH_SCALE` names, `default` when it is not set.
@@ -31,7 +31,7 @@ impl Scale {
         }
     }
 
-    /// One of three values, by scale.
+    /// Chooses one of three values, by scale.
     pub fn pick<T>(self, quick: T, default: T, paper: T) -> T {
         match self {
             Self::Quick => quick,

@@ -4,9 +4,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// The mean and the standard deviation (divided by n − 1; 0 for a single value).
+/// The mean and the standard deviation of some numbers.
 ///
-/// No value gives NaN.
+/// ```text
+/// x̄ = Σ_i x_i / n,   s = √(Σ_i (x_i − x̄)² / (n − 1))
+/// ```
+///
+/// - **Shapes**: a list of n numbers; the result two numbers, (x̄, s).
+/// - **Range**: s ≥ 0, and 0 for a single number; no numbers give (NaN, 0).
+/// - **Source**: the definition.
 pub fn mean_std(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -17,7 +23,15 @@ pub fn mean_std(values: &[f64]) -> (f64, f64) {
     (mean, (squares.sum::<f64>() / (n - 1.)).sqrt())
 }
 
-/// The middle value, the mean of both in the middle for an even number; `None` of no values.
+/// The median of some numbers: the middle one, or the mean of the two in the middle.
+///
+/// ```text
+/// (x_(⌊(n − 1)/2⌋) + x_(⌊n/2⌋)) / 2,  x_(0) ≤ x_(1) ≤ … in ascending order
+/// ```
+///
+/// - **Shapes**: a list of n numbers; the result a number, `None` for n = 0.
+/// - **Range**: between the smallest and the largest number.
+/// - **Source**: the definition.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -29,8 +43,19 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// `count` + 1 of the values in ascending order, equally far apart in the list: the smallest, the
-/// one after 1/`count` of the list, …, the largest. Nothing of no values.
+/// Quantiles of some numbers: the smallest, the largest, and those that stand at equal steps
+/// between.
+///
+/// ```text
+/// q_s = x_(⌊(n − 1) s / m⌋),  s = 0, …, m
+/// ```
+///
+/// x_(0) ≤ x_(1) ≤ … are the numbers in ascending order and m is `count`. No two are averaged:
+/// NumPy's `quantile` with `method="lower"`.
+///
+/// - **Shapes**: a list of n numbers; the result `count` + 1 of them, none for n = 0.
+/// - **Range**: ascending, from the smallest to the largest number.
+/// - **Source**: the definition.
 pub fn quantiles(values: &[f64], count: usize) -> Vec<f64> {
     let mut values = values.to_vec();
     values.sort_unstable_by(f64::total_cmp);
@@ -41,30 +66,45 @@ pub fn quantiles(values: &[f64], count: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A share and what is known of it: Wilson's 95 % interval,
+/// A share of some cases, with Wilson's 95 % interval for what is known of it.
 ///
-/// (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n), z = 1.96.
+/// ```text
+/// (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n),   z = 1.96
+/// ```
 ///
-/// Right at shares of 0 and 1 too, where the usual interval has no width: 25 of 25 leave 0.867 to
-/// 1.
+/// The interval is right at shares of 0 and 1 too, where the usual one has no width: 25 of 25 leave
+/// 0.867 to 1.
 ///
-/// Source: Wilson, *J. Am. Stat. Assoc.* 22, 209 (1927).
+/// - **Shapes**: numbers.
+/// - **Range**: 0 ≤ low ≤ share ≤ high ≤ 1 where count ≤ of; of no cases the share is NaN and the
+///   interval is from 0 to 1.
+/// - **Source**: Wilson, *J. Am. Stat. Assoc.* 22, 209 (1927).
+///
+/// # Examples
+///
+/// ```
+/// use isopath::statistics::Proportion;
+///
+/// let connected = Proportion::new(19, 25);
+/// assert_eq!(connected.to_string(), "0.760 (0.566–0.885)");
+/// assert_eq!(Proportion::new(25, 25).high, 1.);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Proportion {
-    /// How many.
+    /// How many cases count.
     pub count: usize,
-    /// Of how many.
+    /// How many cases there are.
     pub of: usize,
-    /// count / of, in [0, 1]; 0 of none is NaN.
+    /// count / of, in [0, 1]; NaN of no cases.
     pub share: f64,
-    /// The lower end of the interval; 0 of none.
+    /// The lower end of the interval; 0 of no cases.
     pub low: f64,
-    /// The upper end; 1 of none.
+    /// The upper end of the interval; 1 of no cases.
     pub high: f64,
 }
 
 impl Proportion {
-    /// The share of `count` in `of`.
+    /// The share of `count` in `of` cases, `count` at most `of`.
     pub fn new(count: usize, of: usize) -> Self {
         const Z: f64 = 1.959_963_984_540_054;
         let (share, n) = (count as f64 / of as f64, of as f64);
@@ -100,7 +140,7 @@ impl Proportion {
     }
 }
 
-/// `0.760 (0.566–0.885)`: share and interval.
+/// The share and its interval: `0.760 (0.566–0.885)`.
 impl fmt::Display for Proportion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -110,12 +150,28 @@ impl fmt::Display for Proportion {
     }
 }
 
-/// φ, the correlation of two yes-or-no verdicts on the same cases: 1 if they always agree, 0 if they
-/// have nothing in common; NaN where one of them is always the same.
+/// The correlation φ of two yes-or-no verdicts on the same cases.
 ///
-/// `table` counts the cases: [[both yes, only the first], [only the second, neither]].
+/// ```text
+/// φ = (n₁₁ n₀₀ − n₁₀ n₀₁) / √(n₁. n₀. n.₁ n.₀)
+/// ```
 ///
-/// Source: Yule, *J. R. Stat. Soc.* 75, 579 (1912).
+/// n₁₁ cases have yes from both verdicts, n₁₀ from the first alone, n₀₁ from the second alone and
+/// n₀₀ from neither; a dot sums over both.
+///
+/// - **Shapes**: `table` is [[n₁₁, n₁₀], [n₀₁, n₀₀]]; the result a number.
+/// - **Range**: in [−1, 1]: 1 if the verdicts always agree, 0 if they have nothing in common; NaN
+///   where one of them is always the same.
+/// - **Source**: Yule, *J. R. Stat. Soc.* 75, 579 (1912).
+///
+/// # Examples
+///
+/// ```
+/// use isopath::statistics::phi;
+///
+/// assert_eq!(phi([[5, 0], [0, 5]]), 1.);
+/// assert_eq!(phi([[2, 2], [2, 2]]), 0.);
+/// ```
 pub fn phi(table: [[usize; 2]; 2]) -> f64 {
     let [[both, first], [second, neither]] = table.map(|row| row.map(|count| count as f64));
     let difference = both * neither - first * second;

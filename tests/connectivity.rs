@@ -294,6 +294,6 @@ fn pairs_that_cannot_be_connected_are_refused() -> Result<()> {
     let right = correctly_classified(&DISC, &wrong)?;
     assert_eq!(values(&right.inputs), [-1., 0.]);
     let none = correctly_classified(&DISC, &wrong.select(&[1])?);
-    assert!(message(none).contains("wrong about all of them"));
+    assert!(message(none).contains("wrong about all inputs"));
     Ok(())
 }

@@ -183,7 +183,7 @@ fn bad_settings_of_the_rings_are_refused() {
             seeds: vec![],
             ..few_rings()
         }),
-        "parameters and seeds is 3 and 0; expected at least one of each"
+        "number of parameters and of seeds is 3 and 0; expected at least one of each"
     );
     assert_eq!(
         refused(rings::Settings {
@@ -391,7 +391,7 @@ fn bad_settings_of_the_torus_are_refused() {
             seeds: vec![],
             ..small_torus()
         }),
-        "parameters and seeds is 1 and 0; expected at least one of each"
+        "number of parameters and of seeds is 1 and 0; expected at least one of each"
     );
     let crossing = TorusParams {
         regions: vec![2, 3],

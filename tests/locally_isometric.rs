@@ -357,7 +357,10 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
         build(&separate, DType::F64)?.parameters().named()["lil.0.layers.4.weight"].dims(),
         [2, 20]
     );
-    assert_eq!(message(stack.level(3)), "level is 3; expected below 3");
+    assert_eq!(
+        message(stack.level(3)),
+        "level is 3; expected below 3, the number of layers"
+    );
     Ok(())
 }
 
@@ -425,11 +428,11 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
     assert_eq!(train(&labels, 0), "epochs is 0; expected at least 1");
     assert_eq!(
         train(&labels[..1], 1),
-        "levels is 1; expected 2, one for each layer"
+        "number of levels is 1; expected 2, one for each layer"
     );
     let crossing = [labels[0].clone(), Tensor::new(&[0u32, 1, 1, 1, 2, 2], CPU)?];
-    let expected = "labels is class 1 of level 1 lies in both 0 and 1; \
-                    expected labels that nest: each finer class inside one coarser class";
+    let expected = "nesting of the labels is broken: class 1 of level 1 lies in both class 0 and \
+                    class 1 of level 0; expected labels that nest: each finer class inside one coarser class";
     assert_eq!(train(&crossing, 1), expected);
     assert_eq!(message(check_nested(&levels(&x, &crossing))), expected);
     let short = [labels[0].clone(), Tensor::new(&[0u32, 1], CPU)?];

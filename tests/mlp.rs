@@ -261,7 +261,7 @@ fn bad_arguments_are_refused() -> Result<()> {
     );
     assert_eq!(
         message(mlp.stage(2, &wave(&[2, 4], 0.)?)),
-        "stage is 2; expected below 2"
+        "stage is 2; expected below 2, the number of stages"
     );
     // The same names with other sizes.
     let again = Mlp::new(

@@ -373,7 +373,7 @@ fn bad_parameters_weights_and_inputs_are_refused() -> Result<()> {
     );
     assert_eq!(
         message(network.stage(7, &input)),
-        "stage is 7; expected below 7"
+        "stage is 7; expected below 7, the number of stages"
     );
 
     let folder = tempfile::tempdir().unwrap();

@@ -13,11 +13,13 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each notebook, and the most lines of code that it may have.
-const NOTEBOOKS: [(&str, usize); 2] = [
+const NOTEBOOKS: [(&str, usize); 3] = [
     // MNIST, training with β, accuracy, the FGSM curve drawn.
     ("isometric_training", 7),
     // Two test images of a class of CIFAR-10, the carried network, line and band, filmstrip drawn.
     ("two_images", 7),
+    // Verdicts on 25 pairs of test images in a space, with intervals.
+    ("table_of_pairs", 4),
 ];
 
 fn notebook(path: &Path) -> Value {

@@ -376,7 +376,7 @@ fn interrupted_run_ends_where_a_whole_one_does() -> Result<()> {
     assert_eq!(run(&with(7), &loss)?.0, run(&params(7), &loss)?.0);
     let text = message(run(&with(5), &loss));
     assert!(
-        text.ends_with("7 epochs; expected at most 5 epochs"),
+        text.ends_with("7 epochs; expected at most 5 epochs (ask for more, or move the file away to begin anew)"),
         "{text}"
     );
 
@@ -661,7 +661,7 @@ fn scores_count_right_answers() -> Result<()> {
     let hole = Tensor::new(&[[0f32, 1., 0.], [f32::NAN; 3]], CPU)?;
     assert_eq!(
         message(metrics::predictions(&Same, &hole)),
-        "logits is NaN; expected numbers"
+        "logit is NaN; expected a number; check the inputs and the weights for NaN"
     );
     Ok(())
 }
@@ -692,7 +692,7 @@ fn huge_logits_are_scored_and_a_hole_is_seen() -> Result<()> {
         let hole = Tensor::new(&[[0f32, 1., f32::NAN]], CPU)?.to_dtype(dtype)?;
         assert_eq!(
             message(metrics::predictions(&Same, &hole)),
-            "logits is NaN; expected numbers"
+            "logit is NaN; expected a number; check the inputs and the weights for NaN"
         );
     }
     Ok(())

@@ -78,7 +78,7 @@ pub fn run(command: &mut Command, remedy: &str) -> Result<()> {
     }
 }
 
-/// What a command prints on standard output, trimmed.
+/// Runs a command and gives what it prints on standard output, trimmed.
 ///
 /// # Errors
 /// It cannot be started, or it fails: with the last line that it wrote on standard error.

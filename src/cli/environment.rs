@@ -9,7 +9,7 @@ use super::{Failure, Result};
 /// A Python environment with Jupyter.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// Its folder (`sys.prefix`).
+    /// The folder of the environment (`sys.prefix`).
     pub prefix: PathBuf,
     /// Whether it is the project's own `.venv`, with the very versions of environment.yml. In an
     /// active environment of the user's, any version will do: nothing of theirs is changed.
@@ -20,12 +20,13 @@ pub struct Environment {
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 impl Environment {
-    /// Its interpreter.
+    /// The Python interpreter of the environment.
     pub fn python(&self) -> PathBuf {
         self.prefix.join("bin/python")
     }
 
-    /// The active environment if it has JupyterLab, else `.venv`, whether it exists or not.
+    /// Finds the environment: the active one if it has JupyterLab, else `.venv`, whether it exists
+    /// or not.
     pub fn locate(project: &Project) -> Self {
         let active = ["CONDA_PREFIX", "VIRTUAL_ENV"]
             .into_iter()
@@ -127,7 +128,7 @@ fn name_of(requirement: &str) -> &str {
         .map_or(requirement, |(name, _)| name)
 }
 
-/// A Python that is new enough.
+/// Finds a Python that is new enough.
 ///
 /// # Errors
 /// None is on `PATH`, or it is too old.
@@ -167,7 +168,7 @@ pub fn required_packages(root: &Path) -> Result<Vec<String>> {
     let packages = pip_section(&text);
     if packages.is_empty() {
         return Err(Failure(format!(
-            "{}: no packages under `- pip:`",
+            "{}: no packages under `- pip:`; check the repository out again",
             path.display()
         )));
     }

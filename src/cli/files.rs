@@ -6,7 +6,7 @@ use isopath::io::files::write_whole;
 
 use super::{Failure, Result};
 
-/// For `map_err`: a failure at a path.
+/// Makes a failure of a system's error at a path, for `map_err`.
 pub fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Failure + use<> {
     let path = path.to_path_buf();
     move |error| Failure(format!("{}: {error}", path.display()))

@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 use project::Project;
 
-/// Why a command failed, in one line or a few.
+/// The reason why a command failed, in one line or a few.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Failure(pub String);
@@ -30,7 +30,7 @@ impl From<isopath::Error> for Failure {
     }
 }
 
-/// The result of a verb.
+/// The result of a command of the program.
 pub type Result<T> = std::result::Result<T, Failure>;
 
 /// isopath: see how a neural classifier carves up its input space.
@@ -97,7 +97,7 @@ enum Verb {
     },
 }
 
-/// Runs the verb that the command line names.
+/// Runs the command that the command line names.
 ///
 /// # Errors
 /// What the verb could not do.

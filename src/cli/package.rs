@@ -80,7 +80,7 @@ pub fn profile(root: &Path) -> Result<String> {
         .collect();
     if section.is_empty() {
         return Err(Failure(format!(
-            "{}: no section [profile.dev]",
+            "{}: no section [profile.dev]; check the repository out again",
             path.display()
         )));
     }

@@ -7,18 +7,18 @@ use super::{Failure, Result};
 /// The checkout that this binary was built from.
 #[derive(Clone, Debug)]
 pub struct Project {
-    /// The folder of Cargo.toml.
+    /// The path of the folder of Cargo.toml.
     pub root: PathBuf,
-    /// cargo's target folder.
+    /// The path of cargo's target folder.
     pub target: PathBuf,
-    /// The host's triple, under which cargo puts what it builds for the host.
+    /// The triple of the host, under which cargo puts what it builds for the host.
     pub triple: String,
-    /// This binary.
+    /// The path of this binary.
     pub binary: PathBuf,
 }
 
 impl Project {
-    /// The project of the running binary, `<target>/<triple>/<profile>/isopath`.
+    /// Finds the project of the running binary, `<target>/<triple>/<profile>/isopath`.
     ///
     /// # Errors
     /// The checkout is gone, or the binary is not where cargo puts it.
@@ -53,23 +53,23 @@ impl Project {
         })
     }
 
-    /// The notebooks.
+    /// The path of the folder of notebooks.
     pub fn notebooks(&self) -> PathBuf {
         self.root.join("notebooks")
     }
 
-    /// The virtual environment that `setup` makes where none is active.
+    /// The path of the virtual environment that `setup` makes where none is active.
     pub fn venv(&self) -> PathBuf {
         self.root.join(".venv")
     }
 
-    /// The package that `setup` compiles the library for, as a cell would, and that kernels take it
-    /// from.
+    /// The path of the package that `setup` compiles the library for, as a cell would, and that
+    /// kernels take it from.
     pub fn seed(&self) -> PathBuf {
         self.target.join("kernels/seed")
     }
 
-    /// The kernels' build folders: `ISOPATH_KERNELS`, else in the target folder.
+    /// The path of the kernels' build folders: `ISOPATH_KERNELS`, else in the target folder.
     pub fn kernels(&self) -> PathBuf {
         std::env::var_os("ISOPATH_KERNELS")
             .map_or_else(|| self.target.join("kernels"), PathBuf::from)

@@ -17,8 +17,8 @@ use super::{Failure, Result};
 /// The kernelspec's name, which the notebooks ask for.
 pub const KERNEL_NAME: &str = "isopath";
 
-/// What the kernel, the compiled dependencies and the kernels' folders want, with room for the
-/// data.
+/// The disk space that the kernel, the compiled dependencies and the kernels' folders want, with
+/// room for the data.
 pub const DISK_NEEDED_GB: f64 = 6.;
 
 /// Sets up what is missing and prints what it found.
@@ -54,7 +54,7 @@ pub fn setup(project: &Project) -> Result<Environment> {
     Ok(environment)
 }
 
-/// Where the kernelspec of an environment lies.
+/// The path of the kernelspec of an environment.
 pub fn kernelspec(environment: &Environment) -> PathBuf {
     environment
         .prefix
@@ -63,7 +63,7 @@ pub fn kernelspec(environment: &Environment) -> PathBuf {
         .join("kernel.json")
 }
 
-/// What the kernelspec must hold for this checkout.
+/// The text that the kernelspec must hold for this checkout.
 pub fn kernelspec_text(project: &Project) -> String {
     let spec = json!({
         "argv": [project.binary, "kernel", "{connection_file}"],

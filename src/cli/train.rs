@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{Failure, Result, data};
 
-/// What can be trained.
+/// The kinds of networks that can be trained from the command line.
 #[derive(clap::Subcommand)]
 pub enum What {
     /// A residual network on CIFAR-10; about six hours on two cores at the defaults
@@ -29,16 +29,17 @@ pub enum What {
 /// The settings of a network's training; those that are not given are the scale's.
 #[derive(clap::Args)]
 pub struct Network {
-    /// quick, default or paper: the whole ResNet-50 on 224×224 pixels, from ImageNet's weights
+    /// The scale: quick, default or paper (the whole ResNet-50 on 224×224 pixels, from ImageNet's
+    /// weights)
     #[arg(long, default_value_t = Scale::Default)]
     scale: Scale,
-    /// Depth of the network: 18, 34, 50, 101 or 152
+    /// The depth of the network: 18, 34, 50, 101 or 152
     #[arg(long)]
     depth: Option<usize>,
-    /// Channels of its first convolution
+    /// The number of channels of the network's first convolution
     #[arg(long)]
     width: Option<usize>,
-    /// Height and width of its inputs; 32 or more
+    /// The height and width of the network's inputs in pixels, 32 or more
     #[arg(long)]
     side: Option<usize>,
     /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
@@ -48,16 +49,16 @@ pub struct Network {
     /// epochs:rate:mean for the mean of the weights at a constant one, as 30:0.2,10:0.05:mean
     #[arg(long, value_delimiter = ',', value_parser = phase)]
     phases: Vec<Phase>,
-    /// Images a step
+    /// The number of images in each training step
     #[arg(long)]
     batch_size: Option<usize>,
-    /// sgd or adam (without weight decay)
+    /// The optimizer: sgd, or adam (without weight decay)
     #[arg(long)]
     optimizer: Option<String>,
-    /// Decides initial weights, order and crops
+    /// The seed of initial weights, order and crops
     #[arg(long)]
     seed: Option<u64>,
-    /// Folder of the run and its result
+    /// The folder of the run and its result
     #[arg(long, default_value = "target/train")]
     out: PathBuf,
 }
@@ -65,24 +66,24 @@ pub struct Network {
 /// The settings of a decoder's training; those that are not given are the scale's.
 #[derive(clap::Args)]
 pub struct Decoder {
-    /// What is decoded: first_stage or last
+    /// The space to decode: first_stage or last
     space: String,
-    /// The network's weights [default: those of the repository]
+    /// The file of the network's weights [default: those of the repository]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// quick, default or paper
+    /// The scale: quick, default or paper
     #[arg(long, default_value_t = Scale::Default)]
     scale: Scale,
-    /// Channels between
+    /// The number of channels of the decoder's inner convolutions
     #[arg(long)]
     filters: Option<usize>,
     /// How often every image is seen
     #[arg(long)]
     epochs: Option<usize>,
-    /// Decides initial weights and order
+    /// The seed of initial weights and order
     #[arg(long)]
     seed: Option<u64>,
-    /// Folder of the run and its result
+    /// The folder of the run and its result
     #[arg(long, default_value = "target/train")]
     out: PathBuf,
 }

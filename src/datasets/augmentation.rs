@@ -5,23 +5,38 @@ use candle_core::{DType, Device, Tensor, WithDType};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// Random crops and mirror images (He et al. 2016, section 4.2); none by default.
+/// Random crops and mirror images of training images; none by default.
+///
+/// ```text
+/// y(c, i, j) = x(c, i + a − p, j′ + b − p),   a, b ~ U{0, …, 2p},   j′ = j or width − 1 − j
+/// ```
+///
+/// p is `crop_padding`; what lies outside of the image is 0. Each image has draws of its own.
+///
+/// - **Shapes**: images (N, C, H, W).
+/// - **Range**: that of the images, and 0.
+/// - **Source**: He et al. 2016, section 4.2; torchvision's `RandomCrop` and
+///   `RandomHorizontalFlip`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augmentation {
-    /// Each image is moved by −`crop_padding` to `crop_padding` pixels along each axis; what comes
-    /// in is 0. It is torchvision's `RandomCrop(size, padding=crop_padding)`; 4 is usual for
-    /// CIFAR-10.
+    /// How far each image is moved along each axis at most, in pixels; what comes in is 0. It is
+    /// torchvision's `RandomCrop(size, padding=crop_padding)`; 4 is usual for CIFAR-10.
     pub crop_padding: usize,
-    /// Whether every second image, by chance, is mirrored from left to right.
+    /// Whether each image is mirrored from left to right with a probability of ½.
     pub flip: bool,
 }
 
 impl Augmentation {
-    /// The images (N, C, H, W), each moved and mirrored by its own draws from `rng`; the same
-    /// numbers on every device.
+    /// Moves and mirrors images, each by its own draws from `rng`; the same numbers on every
+    /// device.
+    ///
+    /// - **Shapes**: `images` (N, C, H, W) of f32 or f64; the result has the same shape.
+    /// - **Range**: that of the images, and 0.
+    /// - **Source**: He et al. 2016, section 4.2.
     ///
     /// # Errors
-    /// Images that are not (N, C, H, W) of f32 or f64.
+    ///
+    /// Images that are not (N, C, H, W) of f32 or f64, unless nothing is to be changed.
     pub fn apply(&self, images: &Tensor, rng: &mut Rng) -> Result<Tensor> {
         if *self == Self::default() {
             return Ok(images.clone());

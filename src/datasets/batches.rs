@@ -70,7 +70,7 @@ impl Dataset {
 }
 
 impl Batches {
-    /// The same without the last batch if it is smaller than `batch_size`.
+    /// Leaves out the last batch if it is smaller than `batch_size`.
     pub fn drop_last(mut self) -> Self {
         self.end -= self.end % self.batch_size;
         self

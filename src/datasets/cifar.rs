@@ -51,7 +51,7 @@ pub(super) fn read(
                 return Err(Error::file(
                     path,
                     expected,
-                    format!("label {} at {n}", record[0]),
+                    format!("label {} of image {n}", record[0]),
                 ));
             }
             labels.push(record[0]);

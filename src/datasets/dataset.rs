@@ -12,23 +12,37 @@ const LARGEST_LABEL: i64 = 999_999;
 
 /// Labelled inputs: what a network is trained on, tested with and attacked at.
 ///
-/// A clone shares the tensors.
+/// A clone shares the tensors. [`Dataset::new`] makes one of two tensors.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// (N, …) of floats, N ≥ 1; images lie in \[0, 1\].
+    /// The inputs, (N, …) of floats, N ≥ 1; images lie in \[0, 1\].
     pub inputs: Tensor,
-    /// (N,) of u32, each below the number of classes.
+    /// The labels, (N,) of u32, each below the number of classes.
     pub labels: Tensor,
     /// The names of the classes, in the order of their labels.
     pub classes: Arc<Vec<String>>,
 }
 
-/// A data set in two parts.
+/// A data set in two parts: one that networks are trained on, and one that they are tested with.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let params = RingsParams { points: 40, ..RingsParams::default() };
+/// let split = datasets::entangled_rings(&params)?.dataset()?.split(0.25, 0)?;
+/// assert_eq!((split.train.len(), split.test.len()), (30, 10));
+/// assert_eq!(split.train.first(5)?.len(), 5);
+/// assert_eq!(split.train.of_class("ring A")?.labels.max_all()?.to_scalar::<u32>()?, 0);
+/// assert_eq!(split.train.batches(8)?.len(), 4);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// What networks are trained on.
+    /// The part that networks are trained on.
     pub train: Dataset,
-    /// What they are tested with.
+    /// The part that networks are tested with.
     pub test: Dataset,
 }
 
@@ -37,8 +51,21 @@ impl Dataset {
     /// their numbers: `0`, `1`, …
     ///
     /// # Errors
+    ///
     /// No inputs, inputs that are not floats, or labels that are not one integer from 0 to 999,999
     /// for each input.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use isopath::prelude::*;
+    ///
+    /// let corners = Tensor::new(&[[0f32, 0.], [1., 0.], [0., 1.], [1., 1.]], &Device::Cpu)?;
+    /// let data = Dataset::new(corners, Tensor::new(&[0u32, 1, 1, 0], &Device::Cpu)?)?;
+    /// let data = data.with_classes(["same", "different"])?;
+    /// assert_eq!((data.len(), data.of_class("different")?.len()), (4, 2));
+    /// # Ok::<(), isopath::Error>(())
+    /// ```
     pub fn new(inputs: Tensor, labels: Tensor) -> Result<Self> {
         let n = match inputs.dims() {
             [n, ..] if *n > 0 => *n,
@@ -90,8 +117,8 @@ impl Dataset {
         })
     }
 
-    /// The same data with names for its classes, in the order of their labels. There may be more
-    /// classes than labels.
+    /// Names the classes of the data, in the order of their labels. There may be more classes than
+    /// labels.
     ///
     /// # Errors
     /// A label without a name.
@@ -115,7 +142,7 @@ impl Dataset {
         })
     }
 
-    /// N, the number of inputs.
+    /// The number N of inputs.
     pub fn len(&self) -> usize {
         self.inputs.dims().first().copied().unwrap_or(0)
     }
@@ -133,7 +160,7 @@ impl Dataset {
         self.range(0, count.min(self.len()))
     }
 
-    /// `count` inputs from the one at `start` on.
+    /// The `count` inputs from row `start` on.
     ///
     /// # Errors
     /// `count` is 0, or there are fewer.
@@ -151,7 +178,7 @@ impl Dataset {
         Ok(self.part(part(&self.inputs)?, part(&self.labels)?))
     }
 
-    /// The inputs at `rows`, in that order; a row may come twice.
+    /// The inputs at some rows, in that order; a row may come twice.
     ///
     /// # Errors
     /// No rows, or a row that there is not.
@@ -260,6 +287,7 @@ impl Dataset {
     /// The same data on another device.
     ///
     /// # Errors
+    ///
     /// The device is out of memory.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         Ok(self.part(
@@ -280,9 +308,10 @@ impl Dataset {
 }
 
 impl Split {
-    /// Both parts on another device.
+    /// The same two parts on another device.
     ///
     /// # Errors
+    ///
     /// The device is out of memory.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         Ok(Self {

@@ -14,7 +14,8 @@ use crate::interrupt;
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 impl Dataset {
-    /// The pictures below `path`: one sub-folder for each class, as torchvision's `ImageFolder`.
+    /// Reads the pictures below `path`: one sub-folder for each class, as torchvision's
+    /// `ImageFolder`.
     ///
     /// ```text
     /// animals/cat/1.png  animals/cat/2.jpg  animals/dog/1.png

@@ -26,7 +26,7 @@ pub(super) const NAMES: [[&str; 2]; 2] = [
 ];
 
 impl Dataset {
-    /// The images and labels of two idx files, packed by gzip or not.
+    /// Reads the images and labels of two idx files, packed by gzip or not.
     ///
     /// Images: (N, …) in the file's own sizes, as (60000, 28, 28), of bytes k, read as k/255: f32
     /// in \[0, 1\]. Labels: (N,) of bytes. [`reshaped`](Self::reshaped) turns the images into
@@ -81,7 +81,7 @@ pub(super) fn read(
         Some(index) => Err(Error::file(
             labels.path,
             format!("labels from 0 to {}", classes - 1),
-            format!("label {} at {index}", labels.bytes[index]),
+            format!("label {} of image {index}", labels.bytes[index]),
         )),
         None => Ok((images.bytes, labels.bytes)),
     }

@@ -91,12 +91,12 @@ fn fetched(set: Set) -> Result<Split> {
     load(set, &root)
 }
 
-/// A set from its folder below `root`, on [`device::best`], without a network: see [`mnist()`],
-/// [`cifar10()`] and [`fashion_mnist`] for its inputs and classes.
+/// Reads a set from its folder below `root`, on [`device::best`], without a network: see
+/// [`mnist()`], [`cifar10()`] and [`fashion_mnist`] for its inputs and classes.
 ///
 /// Where a file is missing, archives put there by hand are unpacked and verified first. Files that
-/// are there are not verified, so that a smaller set in the same format loads too: any N ≥ 1 of
-/// idx files, and batches of 10,000 records.
+/// are there are not verified, so that a smaller set in the same format loads too: any N ≥ 1 of idx
+/// files, and batches of 10,000 records.
 ///
 /// # Errors
 /// A file is missing, has another size than its format or its header says, holds a label without a

@@ -17,7 +17,7 @@ const LABELS: [&str; 2] = ["y", "labels"];
 const LARGEST_RATIO: u64 = 1032;
 
 impl Dataset {
-    /// The inputs and labels in a file of NumPy's `savez`.
+    /// Reads the inputs and labels in a file of NumPy's `savez`.
     ///
     /// Inputs: the array `x`, `images` or `inputs`, (N, …). Bytes k become k/255; floating-point
     /// numbers keep their values, rounded to f32. Labels: the array `y` or `labels`, (N,) of
@@ -36,9 +36,9 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// The file cannot be read or is packed (`savez_compressed`), lacks one of the two arrays or has
-    /// two for one of them (the error lists the names it found), an array is in Fortran's order, of
-    /// another type or shorter than it claims, or the two differ in number.
+    /// The file cannot be read or is packed (`savez_compressed`), lacks one of the two arrays or
+    /// has two for one of them (the error lists the names it found), an array is in Fortran's
+    /// order, of another type or shorter than it claims, or the two differ in number.
     pub fn from_npz(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file_bytes = fs::metadata(path).map_err(Error::io(path))?.len();

@@ -12,13 +12,13 @@ use crate::rng::Rng;
 /// The parameters of [`entangled_rings`]. The *isometry* paper gives none of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RingsParams {
-    /// The points of both rings together, at least 2; 1,000 by default.
+    /// The number of points of both rings together, at least 2; 1,000 by default.
     pub points: usize,
-    /// r₀ and r₁ > 0, with r₁ < 2·r₀; 1 and 1 by default.
+    /// The radii r₀ and r₁ > 0 of the rings, with r₁ < 2·r₀; 1 and 1 by default.
     pub radii: [f64; 2],
     /// The standard deviation ≥ 0 of the normal noise on every coordinate; 0.02 by default.
     pub noise: f64,
-    /// Decides the angles and the noise; 0 by default.
+    /// The seed of the angles and the noise; 0 by default.
     pub seed: u64,
 }
 
@@ -62,19 +62,19 @@ impl RingsParams {
     }
 }
 
-/// Points on two linked rings, on the CPU.
+/// The points of two linked rings, on the CPU.
 #[derive(Clone, Debug)]
 pub struct Rings {
-    /// (N, 3) of f32: ring 0 first, then ring 1.
+    /// The points, (N, 3) of f32: ring 0 first, then ring 1.
     pub points: Tensor,
-    /// (N,) of u32: the ring of each point.
+    /// The ring of each point, (N,) of u32.
     pub labels: Tensor,
     /// The angle φ in [0, 2π) of each point along its ring.
     pub angles: Vec<f64>,
 }
 
 impl Rings {
-    /// Points and rings as labelled data, with the classes `ring A` and `ring B`.
+    /// The points as labelled data, with the classes `ring A` and `ring B`.
     ///
     /// # Errors
     /// The rings are yours, and there is not one label for each point.
@@ -83,18 +83,38 @@ impl Rings {
     }
 }
 
-/// Two rings that no motion in three dimensions can take apart, and a class each:
+/// Points on two rings that no motion in three dimensions can take apart, each ring a class.
 ///
-/// ring 0: (r₀ cos φ, r₀ sin φ, 0); ring 1: (r₀ + r₁ cos φ, 0, r₁ sin φ),
+/// ```text
+/// ring 0: (r₀ cos φ, r₀ sin φ, 0) + ν        ring 1: (r₀ + r₁ cos φ, 0, r₁ sin φ) + ν
+/// φ ~ U(0, 2π),  ν ~ N(0, σ²) for every coordinate
+/// ```
 ///
-/// with φ drawn from U(0, 2π) and noise from N(0, σ²) added to every coordinate. Ring 1 passes
-/// through ring 0 at (r₀ − r₁, 0, 0) and returns outside, at (r₀ + r₁, 0, 0): their linking number
-/// is ±1. Half of the points lie on each ring; of an odd number, ring 0 has one more.
+/// Ring 1 passes through ring 0 at (r₀ − r₁, 0, 0) and returns outside, at (r₀ + r₁, 0, 0): their
+/// linking number is ±1. Half of the points lie on each ring; of an odd number, ring 0 has one
+/// more.
 ///
-/// *isometry* paper, section 3.1, which describes the set and gives no numbers.
+/// - **Shapes**: points (N, 3) of f32, labels (N,) of u32.
+/// - **Range**: without noise from −r₀ to r₀ + r₁ along x; labels 0 and 1.
+/// - **Source**: *isometry*, section 3.1, which describes the set and gives no numbers; these are
+///   ours.
 ///
 /// # Errors
+///
 /// A parameter out of its range.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let params = RingsParams { points: 5, noise: 0., ..RingsParams::default() };
+/// let rings = datasets::entangled_rings(&params)?;
+/// assert_eq!(rings.labels.to_vec1::<u32>()?, [0, 0, 0, 1, 1]);
+/// let radius = rings.points.sqr()?.sum(1)?.sqrt()?.to_vec1::<f32>()?[0];
+/// assert!((radius - 1.).abs() < 1e-6);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn entangled_rings(params: &RingsParams) -> Result<Rings> {
     params.validate()?;
     let RingsParams {

@@ -15,13 +15,13 @@ use crate::error::{Error, Result};
 /// A data set that [`fetch`](fn@crate::datasets::fetch) can bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Set {
-    /// 60,000 training and 10,000 test images of handwritten digits, 28×28 grey.
+    /// MNIST: 60,000 training and 10,000 test images of handwritten digits, 28×28 grey.
     Mnist,
-    /// 50,000 training and 10,000 test photographs of ten kinds of things, 32×32 RGB.
+    /// CIFAR-10: 50,000 training and 10,000 test photographs of ten kinds of things, 32×32 RGB.
     Cifar10,
-    /// 60,000 training and 10,000 test images of ten kinds of clothing, 28×28 grey. Xiao, Rasul &
-    /// Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking machine learning
-    /// algorithms* (2017).
+    /// Fashion-MNIST: 60,000 training and 10,000 test images of ten kinds of clothing, 28×28 grey.
+    /// Xiao, Rasul & Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking machine
+    /// learning algorithms* (2017).
     FashionMnist,
 }
 
@@ -172,7 +172,7 @@ const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> DataFile 
 }
 
 impl Set {
-    /// Every set.
+    /// All sets of the table.
     pub const ALL: [Self; 3] = [Self::Mnist, Self::Cifar10, Self::FashionMnist];
 
     /// The sets that the notebooks use.
@@ -186,8 +186,8 @@ impl Set {
         }
     }
 
-    /// `mnist`, `cifar10` or `fashion_mnist`: on the command line, and the name of the set's
-    /// folder.
+    /// The name of the set, on the command line and of its folder: `mnist`, `cifar10` or
+    /// `fashion_mnist`.
     pub const fn name(self) -> &'static str {
         self.row().name
     }
@@ -197,7 +197,7 @@ impl Set {
         self.row().files
     }
 
-    /// The names of the classes, in the order of their labels.
+    /// The names of the set's classes, in the order of their labels.
     pub const fn classes(self) -> &'static [&'static str] {
         self.row().classes
     }
@@ -207,7 +207,7 @@ impl Set {
         root.join(self.name())
     }
 
-    /// The Hugging Face hub's copy.
+    /// The Hugging Face hub's copy of the set.
     pub fn hub(self) -> Hub {
         let (load, repack) = self.row().hub;
         Hub::new(load, repack)

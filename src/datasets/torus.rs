@@ -12,20 +12,20 @@ use crate::rng::Rng;
 /// The parameters of [`torus`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TorusParams {
-    /// Points the long way round, the steps of u; 40 by default.
+    /// The number of points the long way round, the steps of u; 40 by default.
     pub toroidal: usize,
-    /// Points around the tube, the steps of v; 40 by default.
+    /// The number of points around the tube, the steps of v; 40 by default.
     pub poloidal: usize,
-    /// R, from the centre of the torus to that of the tube; 1 by default.
+    /// The radius R from the centre of the torus to that of the tube; 1 by default.
     pub major_radius: f64,
-    /// r in (0, R), the tube's; 0.4 by default.
+    /// The radius r of the tube, in (0, R); 0.4 by default.
     pub minor_radius: f64,
     /// The standard deviation ≥ 0 of the normal noise on every coordinate; 0.001 by default.
     pub noise: f64,
     /// The number of regions at each resolution, coarse to fine: each a multiple of the one before,
     /// and a divisor of `toroidal`; 2, 4 and 8 by default.
     pub regions: Vec<usize>,
-    /// Decides the noise; 0 by default.
+    /// The seed of the noise; 0 by default.
     pub seed: u64,
 }
 
@@ -99,14 +99,14 @@ impl TorusParams {
     }
 }
 
-/// Points on a torus and the regions they lie in, on the CPU.
+/// The points of a torus and the regions they lie in, on the CPU.
 #[derive(Clone, Debug)]
 pub struct Torus {
-    /// (N, 3) of f32.
+    /// The points, (N, 3) of f32.
     pub points: Tensor,
-    /// (N,) of u32 for each resolution, coarse to fine: the region of each point.
+    /// The region of each point, (N,) of u32 for each resolution, coarse to fine.
     pub labels: Vec<Tensor>,
-    /// (N,) of u32: the circle around the tube, of one u, that each point lies on. A region holds
+    /// The circle around the tube, of one u, that each point lies on: (N,) of u32. A region holds
     /// whole circles.
     pub circles: Tensor,
 }
@@ -122,23 +122,41 @@ impl Torus {
     }
 }
 
-/// A torus with its axis along z, cut into cylindrical regions:
+/// Points on a torus around the z axis, cut into cylindrical regions, coarsely and finely.
 ///
-/// ((R + r cos v) cos u, (R + r cos v) sin u, r sin v),
-///
-/// with normal noise on every coordinate; at a resolution of k regions, region j holds 2πj/k ≤ u <
-/// 2π(j + 1)/k.
+/// ```text
+/// ((R + r cos v) cos u, (R + r cos v) sin u, r sin v) + ν,  ν ~ N(0, σ²) for every coordinate
+/// region j of k holds 2πj/k ≤ u < 2π(j + 1)/k
+/// ```
 ///
 /// u and v run over a regular grid of `toroidal` × `poloidal` points, u slowest. The *isometry*
-/// paper (section 3.4) says "1600 points from the standard three-dimensional parametrization": that
-/// is a grid of 40 × 40, and on a grid every region holds equally many points at every resolution,
-/// while points drawn from U(0, 2π)² would only do so on average (200 ± 13 in each of eight
-/// regions). The grid leaves out 2π, which is the same point as 0. The paper's noise N(0, 0.001) is
-/// read as a standard deviation of 0.001, as PyTorch and NumPy take it; radii and numbers of
-/// regions are not given.
+/// paper says "1600 points from the standard three-dimensional parametrization": that is a grid of
+/// 40 × 40, and on a grid every region holds equally many points at every resolution, while points
+/// drawn from U(0, 2π)² would only do so on average (200 ± 13 in each of eight regions). The grid
+/// leaves out 2π, which is the same point as 0. The paper's noise N(0, 0.001) is read as a standard
+/// deviation of 0.001, as PyTorch and NumPy take it; radii and numbers of regions are not given.
+///
+/// - **Shapes**: points (N, 3) of f32, N = `toroidal` · `poloidal`; labels (N,) of u32 for each
+///   resolution.
+/// - **Range**: without noise from −(R + r) to R + r along x and y, from −r to r along z; labels
+///   from 0 to k − 1.
+/// - **Source**: *isometry*, section 3.4.
 ///
 /// # Errors
+///
 /// A parameter out of its range.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let grid = TorusParams { toroidal: 8, poloidal: 4, regions: vec![2, 4], ..Default::default() };
+/// let torus = datasets::torus(&grid)?;
+/// assert_eq!(torus.points.dims(), [32, 3]);
+/// assert_eq!(torus.levels()?[1].of_class("3")?.len(), 8);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn torus(params: &TorusParams) -> Result<Torus> {
     params.validate()?;
     let TorusParams {

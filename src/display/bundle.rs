@@ -5,23 +5,23 @@ use serde_json::{Map, Value};
 /// The form that every program can show.
 pub(super) const PLAIN: &str = "text/plain";
 
-/// What can be shown in a notebook.
+/// A content that can be shown in a notebook.
 pub trait Show {
     /// The content in all its forms.
     fn bundle(&self) -> Bundle;
 }
 
-/// One content in several forms, by their MIME types.
+/// A content in several forms, by their MIME types.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bundle {
     /// The forms: MIME type and content, the richest first.
     pub data: Vec<(String, String)>,
-    /// What Jupyter is told about them, by MIME type; empty as a rule.
+    /// The metadata of the forms for Jupyter, by MIME type; empty as a rule.
     pub metadata: Map<String, Value>,
 }
 
 impl Bundle {
-    /// Of these forms; one should be `text/plain`, which every program can show.
+    /// Makes a content of its forms; one should be `text/plain`, which every program can show.
     pub fn new<'a>(data: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let owned = |(mime, content): (&str, &str)| (mime.to_owned(), content.to_owned());
         Self {
@@ -30,12 +30,12 @@ impl Bundle {
         }
     }
 
-    /// Of text alone.
+    /// Makes a content of text alone.
     pub fn text(text: &str) -> Self {
         Self::new([(PLAIN, text)])
     }
 
-    /// The form of a MIME type, if there is one.
+    /// The form of a MIME type, if the content has it.
     pub fn get(&self, mime: &str) -> Option<&str> {
         self.data
             .iter()

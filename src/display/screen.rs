@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::bundle::{Bundle, PLAIN};
 
-/// The variable of the environment by which a kernel says that it listens: 1 if so.
+/// The environment variable by which a kernel says that it listens: 1 if so.
 pub const VARIABLE: &str = "ISOPATH_KERNEL";
 
 /// What a line of the protocol does.

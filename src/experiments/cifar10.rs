@@ -25,23 +25,23 @@ const SIDE: usize = 32;
 /// The largest side that is taken.
 const LARGEST: usize = 1024;
 
-/// What decides a training.
+/// The settings of a training of the CIFAR-10 network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The depth of the network: 18, 34, 50, 101 or 152.
     pub depth: usize,
-    /// The channels of its stem, at least 1; torchvision's networks have 64.
+    /// The number of channels of the network's stem, at least 1; torchvision's networks have 64.
     pub width: usize,
-    /// Height and width of the network's inputs in pixels, from 32 to 1024. At 32 the network has
-    /// the stem for them; larger ones are enlarged images, and the network has torchvision's stem,
-    /// with ImageNet's mean and deviation.
+    /// The height and width of the network's inputs in pixels, from 32 to 1024. At 32 the network
+    /// has the stem for them; larger ones are enlarged images, and the network has torchvision's
+    /// stem, with ImageNet's mean and deviation.
     pub side: usize,
     /// The weights to begin with.
     #[serde(rename = "initial")]
     pub initial_weights: InitialWeights,
     /// The training's parts, one after another; at least one.
     pub phases: Vec<Phase>,
-    /// Images a step, at least 1.
+    /// The number of images in a step, at least 1.
     pub batch_size: usize,
     /// The optimizer; each phase has its own learning rate.
     pub optimizer: OptimizerKind,
@@ -49,7 +49,7 @@ pub struct Settings {
     pub weight_decay: f64,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub label_smoothing: f64,
-    /// Decides the initial weights, the order of the images, their crops and mirror images.
+    /// The seed of the initial weights, the order of the images, their crops and mirror images.
     pub seed: u64,
     /// A file that the run is written to after every epoch, and taken up from if it is there; later
     /// phases have files beside it, with `.2` after its name and so on.
@@ -68,24 +68,24 @@ pub struct Phase {
     pub epochs: usize,
     /// The highest learning rate.
     pub learning_rate: f64,
-    /// How the learning rate changes.
+    /// The course of the learning rate.
     pub rate: Rate,
 }
 
-/// How the learning rate changes during a phase.
+/// The course of the learning rate during a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rate {
-    /// It rises and falls ([`Schedule::ONE_CYCLE`]).
+    /// The learning rate rises and falls ([`Schedule::ONE_CYCLE`]).
     #[serde(rename = "cycle")]
     OneCycle,
-    /// It is constant, and the phase ends with the mean of the weights over all steps
-    /// ([`TrainParams::average`]).
+    /// The learning rate is constant, and the phase ends with the mean of the weights over all
+    /// steps ([`TrainParams::average`]).
     #[serde(rename = "mean")]
     AveragedWeights,
 }
 
 impl Phase {
-    /// A phase whose learning rate rises to `learning_rate` and falls.
+    /// Makes a phase whose learning rate rises to `learning_rate` and falls.
     pub const fn one_cycle(epochs: usize, learning_rate: f64) -> Self {
         Self {
             epochs,
@@ -94,7 +94,7 @@ impl Phase {
         }
     }
 
-    /// A phase with a constant learning rate, whose weights are averaged over all steps.
+    /// Makes a phase with a constant learning rate, whose weights are averaged over all steps.
     pub const fn averaged_weights(epochs: usize, learning_rate: f64) -> Self {
         Self {
             epochs,
@@ -110,7 +110,7 @@ impl Phase {
 pub enum OptimizerKind {
     /// Stochastic gradient descent with Nesterov's momentum of 0.9.
     Sgd,
-    /// Adam.
+    /// Adam, without weight decay.
     Adam,
 }
 
@@ -118,13 +118,13 @@ pub enum OptimizerKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InitialWeights {
-    /// Drawn from the seed.
+    /// Weights drawn from the seed.
     Random,
-    /// torchvision's for ImageNet, [brought from the hub](pretrained::imagenet); the last layer is
-    /// drawn from the seed.
+    /// The weights that torchvision trained on ImageNet, [brought from the
+    /// hub](pretrained::imagenet); the last layer is drawn from the seed.
     Imagenet,
-    /// Those of a safetensors file with torchvision's names, for any number of classes; the last
-    /// layer is drawn from the seed.
+    /// The weights of a safetensors file with torchvision's names, for any number of classes; the
+    /// last layer is drawn from the seed.
     File(PathBuf),
 }
 
@@ -154,9 +154,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// `quick` and `default`: the network whose checkpoint the repository holds. `paper`: the whole ResNet-50
-    /// on 224×224 pixels, from ImageNet's weights, cross-entropy and Adam (*connectivity* paper,
-    /// section 4); the paper says neither learning rate nor epochs nor batch size.
+    /// The settings at a scale.
+    ///
+    /// `quick` and `default`: the network whose checkpoint the repository holds. `paper`: the whole
+    /// ResNet-50 on 224×224 pixels, from ImageNet's weights, cross-entropy and Adam (*connectivity*
+    /// paper, section 4); the paper says neither learning rate nor epochs nor batch size.
     pub fn of(scale: Scale) -> Self {
         match scale {
             Scale::Quick | Scale::Default => Self::default(),
@@ -219,7 +221,7 @@ impl Settings {
         Self { checkpoint, ..self }
     }
 
-    /// The epochs of all phases.
+    /// The number of epochs of all phases together.
     pub fn epochs(&self) -> usize {
         self.phases.iter().map(|phase| phase.epochs).sum()
     }
@@ -245,18 +247,18 @@ impl Settings {
     }
 }
 
-/// A trained network.
+/// A trained network with its history and its test accuracy.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The network.
+    /// The network with its weights.
     pub network: Model<ResNet>,
-    /// One record an epoch; accuracies are those on moved and mirrored training images.
+    /// The history of all phases; accuracies are those on moved and mirrored training images.
     pub history: History,
-    /// The share of the test images that it gives their class, in [0, 1].
+    /// The share of the test images that the network gives their class, in [0, 1].
     pub test_accuracy: f64,
 }
 
-/// A network of `settings` with the weights that they begin with.
+/// Builds the network of `settings` with the weights that its training begins with.
 ///
 /// # Errors
 /// A setting out of its range, or weights that cannot be brought or do not fit.
@@ -273,7 +275,7 @@ pub fn build(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
     Ok(network)
 }
 
-/// The trained network of `settings` with the weights of a file.
+/// Builds the network of `settings` with the weights of a file.
 ///
 /// # Errors
 /// A setting out of its range, a file that cannot be read, or weights that do not fit.
@@ -281,7 +283,7 @@ pub fn load(settings: &Settings, weights: &Path) -> Result<Model<ResNet>> {
     fresh(settings, &device::best())?.load(weights)
 }
 
-/// The trained network of `settings` with the weights that the repository holds for it
+/// Builds the network of `settings` with the trained weights that the repository holds for it
 /// ([`pretrained::checkpoint`]).
 ///
 /// # Errors
@@ -297,7 +299,7 @@ fn fresh(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
     })
 }
 
-/// The network before which the data set's images are enlarged to [`Settings::side`].
+/// Puts the enlargement of the data set's images to [`Settings::side`] before a network.
 ///
 /// # Errors
 /// The device is out of memory.

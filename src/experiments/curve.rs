@@ -4,20 +4,20 @@ use serde::Serialize;
 
 use crate::training::History;
 
-/// What both terms of the loss were, at epochs equal factors apart.
+/// The terms of a loss during a training, at epochs equal factors apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Curve {
-    /// The epochs, from 1.
+    /// The numbers of the epochs, from 1.
     pub epoch: Vec<f64>,
-    /// L_CE, ≥ 0.
+    /// The cross-entropy L_CE ≥ 0 in nats.
     pub cross_entropy: Vec<f64>,
-    /// L_ISO before its factor β, ≥ 0.
+    /// The isometric loss L_ISO ≥ 0, before its factor β.
     pub isometric: Vec<f64>,
 }
 
 impl Curve {
-    /// At most `count` points of a history; see [`History::sampled`]. A term that the loss has not
-    /// is NaN.
+    /// Takes at most `count` points of a history; see [`History::sampled`]. A term that the loss
+    /// does not have is NaN.
     pub fn of(history: &History, count: usize) -> Self {
         let mut curve = Self::default();
         for (number, epoch) in history.sampled(count) {

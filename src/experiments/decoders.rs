@@ -22,22 +22,22 @@ use crate::progress::Progress;
 use crate::scale::Scale;
 use crate::training::{AdamParams, History, TrainParams, train};
 
-/// What decides a training.
+/// The settings of a training of a decoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The network that is decoded.
+    /// The settings of the network that is decoded.
     pub network: cifar10::Settings,
-    /// The representation that is decoded; not the input.
+    /// The space whose points are decoded; not the input.
     pub space: Space,
-    /// The channels between, at least 1; 256 in the paper.
+    /// The number of channels between, at least 1; 256 in the paper.
     pub filters: usize,
     /// How often every image is seen, at least 1.
     pub epochs: usize,
-    /// Images a step, at least 1.
+    /// The number of images in a step, at least 1.
     pub batch_size: usize,
     /// The learning rate of Adam.
     pub learning_rate: f64,
-    /// Decides the initial weights and the order of the images.
+    /// The seed of the initial weights and of the order of the images.
     pub seed: u64,
     /// A file that the run is written to after every epoch, and taken up from if it is there.
     #[serde(skip)]
@@ -48,8 +48,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The paper's epochs, batch size and learning rate (table 4), with as many filters as the
-    /// network's stem has channels for `quick` and `default`, the paper's 256 for `paper`.
+    /// The settings at a scale: the paper's epochs, batch size and learning rate (table 4), with as
+    /// many filters as the network's stem has channels for `quick` and `default`, the paper's 256
+    /// for `paper`.
     ///
     /// # Errors
     /// The input space.
@@ -119,34 +120,34 @@ fn not_decoded() -> Error {
 /// A decoder of a hidden space of a network, behind that network.
 #[derive(Clone)]
 pub struct SpaceDecoder {
-    /// The space.
+    /// The space whose points are decoded.
     pub space: Space,
-    /// The decoder.
+    /// The decoder with its weights.
     pub decoder: Model<Decoder>,
     /// The decoder's loss, which holds the network.
     pub reconstruction: Reconstruction,
 }
 
-/// A trained decoder.
+/// A trained decoder with its history and its test error.
 #[derive(Clone)]
 pub struct Trained {
-    /// The decoder.
+    /// The decoder behind its network.
     pub decoder: SpaceDecoder,
-    /// One record an epoch.
+    /// The history of its training.
     pub history: History,
-    /// [`SpaceDecoder::test_error`] on the test images.
+    /// The error of the decoder on the test images ([`SpaceDecoder::test_error`]).
     pub test_error: f64,
 }
 
-/// Trains a decoder of what `network` makes of the training images: mean squared error, Adam, no
-/// augmentation.
+/// Trains a decoder to picture what `network` makes of the training images: mean squared error,
+/// Adam, no augmentation.
 ///
 /// With [`Settings::checkpoint`] the run is written to a file after every epoch, and one that was
 /// interrupted goes on from there to the same result.
 ///
 /// # Errors
-/// A setting out of its range, a network of another shape than the settings', a checkpoint of another
-/// run (another network's decoder, too), and what [`train`] refuses.
+/// A setting out of its range, a network of another shape than the settings', a checkpoint of
+/// another run (another network's decoder, too), and what [`train`] refuses.
 ///
 /// Source: *connectivity* paper, section 3, tables 2 to 4.
 pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result<Trained> {
@@ -183,7 +184,7 @@ pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result
 }
 
 impl SpaceDecoder {
-    /// The decoder of `settings` with weights drawn from their seed.
+    /// Builds the decoder of `settings` with weights drawn from their seed.
     ///
     /// # Errors
     /// A setting out of its range.
@@ -199,7 +200,7 @@ impl SpaceDecoder {
         })
     }
 
-    /// The trained decoder of `settings` with the weights of a file.
+    /// Builds the decoder of `settings` with the weights of a file.
     ///
     /// # Errors
     /// A setting out of its range, a file that cannot be read, or weights that do not fit.
@@ -211,7 +212,7 @@ impl SpaceDecoder {
         })
     }
 
-    /// The trained decoder of `settings` with the weights that the repository holds for it.
+    /// Builds the decoder of `settings` with the trained weights that the repository holds for it.
     ///
     /// # Errors
     /// The repository has none for these settings.
@@ -219,7 +220,8 @@ impl SpaceDecoder {
         Self::load(network, settings, &pretrained::checkpoint(&settings.name()))
     }
 
-    /// What the decoder makes of the representations of images (N, 3, H, W).
+    /// Pictures images (N, 3, H, W) again from their representations: what the decoder makes of
+    /// these.
     ///
     /// # Errors
     /// Images that the network does not take.
@@ -228,17 +230,25 @@ impl SpaceDecoder {
             .decoded(self.decoder.frozen()?.as_ref(), images)
     }
 
-    /// The mean squared error on images (N, 3, H, W): its mean over images, channels and pixels in
-    /// [0, 1].
+    /// The mean squared error of the decoder on a data set.
+    ///
+    /// ```text
+    /// (1/NCHW) Σ (x̂ − x)²
+    /// ```
+    ///
+    /// - **Shapes**: images (N, 3, H, W); the result a number.
+    /// - **Range**: in [0, 1] for pixels in [0, 1].
+    /// - **Source**: *connectivity*, appendix A, table 4.
     ///
     /// # Errors
+    ///
     /// Images that the network does not take.
     pub fn test_error(&self, data: &Dataset) -> Result<f64> {
         let errors = self.errors(&data.inputs)?;
         Ok(errors.iter().sum::<f64>() / errors.len() as f64)
     }
 
-    /// The mean squared error of each image.
+    /// The mean squared error of each of some images.
     ///
     /// # Errors
     /// Images that the network does not take, or none.
@@ -273,7 +283,7 @@ pub struct Decoders {
 }
 
 impl Decoders {
-    /// Both decoders at a scale, with the weights that the repository holds for them.
+    /// Builds both decoders at a scale, with the weights that the repository holds for them.
     ///
     /// # Errors
     /// The repository has none at that scale.
@@ -285,7 +295,7 @@ impl Decoders {
         })
     }
 
-    /// Both decoders at a scale, trained ([`run`]); each run is kept in a file of
+    /// Trains both decoders at a scale ([`run`]); each run is kept in a file of
     /// `target/results/connectivity_cifar10`, from which an interrupted one goes on.
     ///
     /// # Errors
@@ -307,7 +317,7 @@ impl Decoders {
         })
     }
 
-    /// [`SpaceDecoder::test_error`] of both, by space.
+    /// The test errors of both decoders ([`SpaceDecoder::test_error`]), by space.
     ///
     /// # Errors
     /// Images that the network does not take.
@@ -319,7 +329,7 @@ impl Decoders {
             .collect()
     }
 
-    /// Images, and what both decoders make of their representations, with the error of each.
+    /// Shows images, and what both decoders make of their representations, with the error of each.
     ///
     /// # Errors
     /// Images that the network does not take.

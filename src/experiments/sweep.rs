@@ -8,25 +8,43 @@ use crate::models::Model;
 use crate::progress::Progress;
 use crate::training::{Status, in_parallel};
 
-/// The results of an experiment by parameter and seed, in the order in which they were asked for.
+/// The results of an experiment for every value of a parameter and every seed, in the order in
+/// which they were asked for.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::experiments::cases;
+/// use isopath::prelude::*;
+///
+/// let cases = cases(&[1., 2.], &[0, 1, 2])?;
+/// let words = |_: &f64, drawn: &f64| format!("{drawn:.1}");
+/// let sweep = Sweep::train(&cases, &Progress::Hidden, words, |width, seed, _| {
+///     let draw = Rng::new(seed).uniform(1, 0., *width, DType::F64, &Device::Cpu)?;
+///     Ok(draw.sum_all()?.to_scalar::<f64>()?)
+/// })?;
+/// assert_eq!((sweep.parameters(), sweep.seeds()), (vec![1., 2.], vec![0, 1, 2]));
+/// assert_eq!(*sweep.get(&2., 1)?, 2. * sweep.get(&1., 1)?);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sweep<P, T> {
-    /// Parameter by parameter, and of each seed by seed.
+    /// The runs, parameter by parameter, and for each parameter seed by seed.
     pub runs: Vec<Run<P, T>>,
 }
 
-/// One run of an experiment.
+/// One run of an experiment: the result for one parameter and one seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run<P, T> {
-    /// The parameter.
+    /// The value of the parameter.
     pub parameter: P,
-    /// The seed.
+    /// The seed of everything that is drawn.
     pub seed: u64,
-    /// What came of it.
+    /// The result of the run.
     pub result: T,
 }
 
-/// Every parameter with every seed.
+/// Pairs every value of a parameter with every seed.
 ///
 /// # Errors
 /// No parameter, or no seed.
@@ -34,7 +52,7 @@ pub fn cases<P: Clone>(parameters: &[P], seeds: &[u64]) -> Result<Vec<(P, u64)>>
     if parameters.is_empty() || seeds.is_empty() {
         let got = format!("{} and {}", parameters.len(), seeds.len());
         return Err(Error::argument(
-            "parameters and seeds",
+            "number of parameters and of seeds",
             "at least one of each",
             got,
         ));
@@ -47,13 +65,14 @@ pub fn cases<P: Clone>(parameters: &[P], seeds: &[u64]) -> Result<Vec<(P, u64)>>
 }
 
 impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
-    /// Trains a network for every case, as many at once as there are processors; the same numbers
+    /// Runs an experiment for every case, as many at once as there are processors; the same numbers
     /// whatever their number.
     ///
-    /// `train` gets parameter, seed and what is to hear of the training; `words` says of a parameter
-    /// and its result what the moving line shows of them.
+    /// `train` gets the parameter, the seed and what is to hear of the training; `words` says of a
+    /// parameter and its result what the moving line shows of them.
     ///
     /// # Errors
+    ///
     /// The first error in the order of the cases.
     pub fn train(
         cases: &[(P, u64)],
@@ -83,7 +102,7 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
         })
     }
 
-    /// The parameters, each once.
+    /// The values of the parameter, each once.
     pub fn parameters(&self) -> Vec<P> {
         let mut parameters: Vec<P> = Vec::new();
         for run in &self.runs {
@@ -105,13 +124,13 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
         seeds
     }
 
-    /// The results at one parameter, seed by seed.
+    /// The results at one value of the parameter, seed by seed.
     pub fn at(&self, parameter: &P) -> Vec<&T> {
         let own = self.runs.iter().filter(|run| run.parameter == *parameter);
         own.map(|run| &run.result).collect()
     }
 
-    /// The result of one parameter and seed.
+    /// The result for one value of the parameter and one seed.
     ///
     /// # Errors
     /// There is none.
@@ -132,7 +151,7 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
         })
     }
 
-    /// The first seed's result of each parameter.
+    /// The results of the first seed alone, one for each value of the parameter.
     pub fn first_seed(&self) -> Self
     where
         T: Clone,
@@ -146,7 +165,7 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
         }
     }
 
-    /// One number of every result, parameter by parameter and of each seed by seed.
+    /// One number of every result: a list for each value of the parameter, seed by seed.
     pub fn values(&self, value: impl Fn(&T) -> f64) -> Vec<Vec<f64>> {
         let of = |parameter: &P| self.at(parameter).into_iter().map(&value).collect();
         self.parameters().iter().map(of).collect()

@@ -31,7 +31,7 @@ pub trait Panel {
 pub struct Arrangement<'a, C, X> {
     pub title: &'a str,
     pub note: &'a str,
-    /// Panels in a row.
+    /// How many panels stand in a row.
     pub columns: usize,
     pub panels: Vec<(&'a C, X)>,
     /// The most that a plot may take of the figure's width.

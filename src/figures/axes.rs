@@ -11,13 +11,13 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use super::text::{TICK, largest, text_width};
 use crate::error::{Error, Result};
 
-/// How numbers are spread along an axis.
+/// The scale of an axis: how numbers are spread along it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AxisScale {
-    /// Equal steps.
+    /// Equal steps of the number are equally long.
     #[default]
     Linear,
-    /// Equal factors; every number must be positive.
+    /// Equal factors of the number are equally long; every number must be positive.
     Log,
 }
 

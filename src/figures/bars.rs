@@ -15,32 +15,32 @@ use crate::error::{Error, Result};
 
 const PLOT_HEIGHT: f64 = 260.;
 
-/// How a value is drawn.
+/// The way in which a bar chart draws its values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BarStyle {
-    /// A bar from zero: for amounts.
+    /// Bars from zero, for amounts.
     #[default]
     Bars,
-    /// A dot: for values far from zero, which the axis then need not show.
+    /// Dots, for values far from zero, which the axis then need not show.
     Dots,
 }
 
-/// One value for each group, with error bars if `low` and `high` are not empty.
+/// One value for each group of a chart, with error bars if `low` and `high` are not empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BarSeries {
     /// The name in the legend.
     pub name: String,
-    /// One value a group.
+    /// The values, one a group.
     pub values: Vec<f64>,
-    /// The error bars' lower ends: one a group, or empty.
+    /// The lower ends of the error bars: one a group, or empty.
     pub low: Vec<f64>,
-    /// The error bars' upper ends: one a group, or empty.
+    /// The upper ends of the error bars: one a group, or empty.
     pub high: Vec<f64>,
 }
 
 impl BarSeries {
-    /// The mean of each group's runs, with mean ± standard deviation as the error bar; no bars if
-    /// all have a single run.
+    /// The mean of each group's runs, with mean ± standard deviation (divided by n − 1) as the
+    /// error bar; no error bars if every group has a single run.
     ///
     /// # Errors
     /// A group without a run.
@@ -80,32 +80,32 @@ impl BarSeries {
     }
 }
 
-/// A chart of groups, each with a bar or dot for every series.
+/// A chart of groups, each with a bar or a dot for every series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BarChart {
-    /// Above the chart; may be empty.
+    /// The title above the chart; may be empty.
     pub title: String,
-    /// What the groups are.
+    /// The name of the x axis: what the groups are.
     pub x_label: String,
-    /// What the values are, with their unit.
+    /// The name of the y axis: what the values are, with their unit.
     pub y_label: String,
-    /// The groups' names.
+    /// The names of the groups.
     pub groups: Vec<String>,
-    /// A value for each group, finite.
+    /// The series, each with a finite value for each group.
     pub series: Vec<BarSeries>,
-    /// Bars or dots.
+    /// Whether values are drawn as bars or as dots.
     pub style: BarStyle,
-    /// How y is spread; bars, which start at zero, need equal steps.
+    /// The scale of the y axis; bars, which start at zero, need equal steps.
     pub y_scale: AxisScale,
-    /// What the y axis spans at least.
+    /// The range that the y axis spans at least.
     pub y_range: Option<(f64, f64)>,
     /// Whether the series are classes or the values of a parameter.
     pub colors: Colors,
-    /// The legend's heading.
+    /// The heading of the legend.
     pub legend: String,
-    /// A horizontal line with a name.
+    /// A horizontal line at a value, with its name.
     pub reference: Option<(String, f64)>,
-    /// Small print below.
+    /// The small print below the chart; may be empty.
     pub note: String,
 }
 
@@ -406,7 +406,7 @@ mod tests {
             message(|c| {
                 c.groups.pop();
             })
-            .starts_with("values is 6; expected 5 numbers")
+            .starts_with("values is 6 numbers; expected 5 numbers")
         );
         assert!(message(|c| c.series[0].high[2] = f64::INFINITY).starts_with("value is inf"));
         assert!(

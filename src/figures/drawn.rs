@@ -58,7 +58,7 @@ const POINTS: usize = 300;
 const LONG: usize = 200;
 
 impl History {
-    /// The loss over the epochs, and its terms where it has any.
+    /// Charts the loss over the epochs, and its terms where it has any.
     pub fn chart(&self) -> LineChart {
         let sampled = self.sampled(POINTS);
         let scale = if self.epochs.len() > LONG {
@@ -92,7 +92,7 @@ impl History {
         }
     }
 
-    /// [`History::chart`], drawn.
+    /// Draws [`History::chart`] as a figure.
     ///
     /// # Errors
     /// No epoch, or a loss that is not finite.
@@ -102,8 +102,8 @@ impl History {
 }
 
 impl Dataset {
-    /// The first inputs with their labels: images as a grid; points of two or three coordinates,
-    /// all of them, as a cloud.
+    /// Draws the first inputs with their labels: images as a grid; points of two or three
+    /// coordinates, all of them, as a cloud.
     ///
     /// Images are (N, C, H, W), or (N, side²) of grey pixels, as MNIST's.
     ///
@@ -116,7 +116,7 @@ impl Dataset {
         }
     }
 
-    /// The first `count` inputs as images, their labels below.
+    /// Arranges the first `count` inputs as images, their labels below.
     ///
     /// # Errors
     /// Inputs that are no images, or `count` 0.
@@ -132,7 +132,7 @@ impl Dataset {
         Ok(grid)
     }
 
-    /// All points (N, 2) or (N, 3), coloured by their labels.
+    /// Charts all points, (N, 2) or (N, 3), coloured by their labels.
     ///
     /// # Errors
     /// Inputs that are no such points.
@@ -173,7 +173,7 @@ impl Dataset {
 }
 
 impl Torus {
-    /// The points at every resolution, coloured by their regions.
+    /// Charts the points at every resolution, coloured by their regions.
     ///
     /// # Errors
     /// The torus is yours, and its points or labels are not of the shapes that its fields say.
@@ -201,7 +201,7 @@ impl Torus {
         })
     }
 
-    /// [`Torus::panels`], drawn.
+    /// Draws [`Torus::panels`] as a figure.
     ///
     /// # Errors
     /// As [`Torus::panels`].
@@ -211,8 +211,8 @@ impl Torus {
 }
 
 impl Adversarial {
-    /// The first images before and after the attack, with the network's answers, and what the attack
-    /// changed.
+    /// Arranges the first images before and after the attack, with the network's answers, and what
+    /// the attack changed.
     ///
     /// # Errors
     /// Inputs that are no images.
@@ -247,7 +247,7 @@ impl Adversarial {
         Ok(grid)
     }
 
-    /// [`Adversarial::grid`], drawn.
+    /// Draws [`Adversarial::grid`] as a figure.
     ///
     /// # Errors
     /// As [`Adversarial::grid`].
@@ -257,7 +257,7 @@ impl Adversarial {
 }
 
 impl RobustAccuracy {
-    /// The accuracy over the step size.
+    /// Charts the robust accuracy over the step size.
     pub fn chart(&self) -> LineChart {
         let positive = self.step_size.iter().all(|step| *step > 0.);
         let note = match self.zero_gradients {
@@ -288,7 +288,7 @@ impl RobustAccuracy {
         }
     }
 
-    /// [`RobustAccuracy::chart`], drawn.
+    /// Draws [`RobustAccuracy::chart`] as a figure.
     ///
     /// # Errors
     /// Numbers that are not finite.

@@ -11,9 +11,9 @@ use crate::error::Result;
 /// A notebook shows it when a cell ends with it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Figure {
-    /// The document, from `<svg` to `</svg>`; scales down to the width of the page.
+    /// The SVG document, from `<svg` to `</svg>`; it scales down to the width of the page.
     pub svg: String,
-    /// What the figure shows, in words and numbers.
+    /// The words and numbers that say what the figure shows.
     pub alt: String,
 }
 
@@ -33,7 +33,7 @@ impl Figure {
     }
 }
 
-/// `image/svg+xml` and `text/plain`.
+/// Shown as `image/svg+xml` and `text/plain`.
 impl Show for Figure {
     fn bundle(&self) -> Bundle {
         Bundle::new([
@@ -43,7 +43,7 @@ impl Show for Figure {
     }
 }
 
-/// The words alone: the document would flood a terminal.
+/// The figure's words alone: the document would flood a terminal.
 impl fmt::Debug for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

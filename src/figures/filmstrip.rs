@@ -20,32 +20,35 @@ const CAPTION: Font = Font::new(10.5, palette::WRONG, true);
 /// The bar of the target class, as in the *connectivity* paper's figures.
 const TARGET: Color = Color::hex(0xb2182b);
 
-/// The images of one path.
+/// The images of one path, with the network's probabilities for each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strip {
-    /// Beside the images.
+    /// The label beside the images.
     pub label: String,
-    /// From the path's start to its end; images and paths of other strips may be of another number.
+    /// The images from the path's start to its end; images and paths of other strips may be of
+    /// another number.
     pub images: Vec<Image>,
-    /// For each image a probability for each class, in [0, 1].
+    /// The probability of each class for each image, in [0, 1].
     pub probabilities: Vec<Vec<f64>>,
     /// The class that the path should not leave.
     pub target: usize,
 }
 
-/// Paths as rows of images, under each a bar for each class, the target's in red; an image that the
-/// network gives another class is framed and captioned with that class.
+/// Images along paths, a row for each path, with the network's answers below each image.
 ///
-/// Paper: *connectivity*, figures 2 and 3.
+/// Under each image stands a bar for each class, the target's in red; an image that the network
+/// gives another class is framed and captioned with that class.
+///
+/// Figures 2 and 3 of the *connectivity* paper look so.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filmstrip {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: String,
-    /// The classes' names.
+    /// The names of the classes.
     pub classes: Vec<String>,
-    /// A row each.
+    /// The paths, a row for each.
     pub strips: Vec<Strip>,
-    /// Small print below everything.
+    /// The small print below everything; may be empty.
     pub note: String,
 }
 
@@ -62,11 +65,15 @@ impl Strip {
         if images == 0 || images != lists.len() {
             let got = format!("{} for {images} images in {:?}", lists.len(), self.label);
             let expected = "one list for each image, at least one";
-            return Err(Error::argument("probabilities", expected, got));
+            return Err(Error::argument("number of probabilities", expected, got));
         }
         if let Some(list) = lists.iter().find(|list| list.len() != classes) {
             let expected = format!("{classes}, one for each class");
-            return Err(Error::argument("probabilities", expected, list.len()));
+            return Err(Error::argument(
+                "number of probabilities",
+                expected,
+                list.len(),
+            ));
         }
         let is_share = |p: &&f64| (0. ..=1. + 1e-6).contains(*p);
         if let Some(p) = lists.iter().flatten().find(|p| !is_share(p)) {
@@ -81,7 +88,7 @@ impl Strip {
 }
 
 impl Filmstrip {
-    /// Draws the strips.
+    /// Draws the strips as a figure.
     ///
     /// # Errors
     /// No strip or no class, a strip without images, probabilities that are not one for each class
@@ -90,7 +97,7 @@ impl Filmstrip {
         if self.strips.is_empty() || self.classes.is_empty() {
             let got = format!("{} and {}", self.strips.len(), self.classes.len());
             return Err(Error::argument(
-                "strips and classes",
+                "number of strips and of classes",
                 "at least one each",
                 got,
             ));
@@ -253,7 +260,7 @@ mod tests {
         };
         assert_eq!(
             message(|f| f.strips.clear()),
-            "strips and classes is 0 and 10; expected at least one each"
+            "number of strips and of classes is 0 and 10; expected at least one each"
         );
         assert_eq!(
             message(|f| f.strips[1].target = 10),
@@ -261,7 +268,7 @@ mod tests {
         );
         assert_eq!(
             message(|f| f.classes.truncate(9)),
-            "probabilities is 10; expected 9, one for each class"
+            "number of probabilities is 10; expected 9, one for each class"
         );
         assert_eq!(
             message(|f| f.strips[0].probabilities[2][1] = f64::NAN),
@@ -269,8 +276,8 @@ mod tests {
         );
         assert!(
             message(|f| f.strips[0].images.truncate(4))
-                .starts_with("probabilities is 10 for 4 images")
+                .starts_with("number of probabilities is 10 for 4 images")
         );
-        assert!(message(|f| f.strips[0].images[0].rgb.truncate(3)).starts_with("rgb is 3"));
+        assert!(message(|f| f.strips[0].images[0].rgb.truncate(3)).starts_with("size of rgb is 3"));
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 const PLOT_HEIGHT: f64 = 220.;
 const BINS: usize = 50;
 
-/// Numbers with a name.
+/// Numbers with a name, whose distribution a histogram shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
     /// The name in the legend.
@@ -28,7 +28,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// `values` under a name.
+    /// Gives some numbers a name.
     pub fn new(name: impl Into<String>, values: &[f64]) -> Self {
         Self {
             name: name.into(),
@@ -37,8 +37,8 @@ impl Sample {
     }
 }
 
-/// The share of each sample's numbers in bins that all samples have in common; either axis may be
-/// logarithmic.
+/// A histogram of one or more samples: the share of each sample's numbers in bins that all samples
+/// have in common. Either axis may be logarithmic.
 ///
 /// ```
 /// use isopath::figures::{AxisScale, HistogramChart, Sample};
@@ -56,28 +56,28 @@ impl Sample {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistogramChart {
-    /// Above the chart; may be empty.
+    /// The title above the chart; may be empty.
     pub title: String,
-    /// What the numbers are, with their unit.
+    /// The name of the x axis: what the numbers are, with their unit.
     pub x_label: String,
-    /// What a bar is: a share of what.
+    /// The name of the y axis: what the shares are of.
     pub y_label: String,
-    /// How x is spread; bins are equally wide on it.
+    /// The scale of the x axis; bins are equally wide on it.
     pub x_scale: AxisScale,
-    /// How the shares are spread. A logarithmic axis begins at half of the smallest share that is
-    /// not 0.
+    /// The scale of the y axis. A logarithmic axis begins at half of the smallest share that is not
+    /// 0.
     pub y_scale: AxisScale,
-    /// What the x axis spans at least.
+    /// The range that the x axis spans at least.
     pub x_range: Option<(f64, f64)>,
-    /// At least 1; 50 by default.
+    /// The number of bins, at least 1; 50 by default.
     pub bins: usize,
-    /// The samples.
+    /// The samples, at least one.
     pub samples: Vec<Sample>,
     /// Whether the samples are classes or the values of a parameter.
     pub colors: Colors,
-    /// The legend's heading.
+    /// The heading of the legend.
     pub legend: String,
-    /// Small print below.
+    /// The small print below the chart; may be empty.
     pub note: String,
 }
 
@@ -216,13 +216,13 @@ impl Panel for HistogramChart {
 /// Several histograms in rows and columns with one legend; each has its own axes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HistogramPanels {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: String,
-    /// Charts in a row; at least 1.
+    /// How many charts stand in a row; at least 1.
     pub columns: usize,
     /// The charts, row by row, with the same names of samples.
     pub charts: Vec<HistogramChart>,
-    /// Small print below everything.
+    /// The small print below everything; may be empty.
     pub note: String,
 }
 

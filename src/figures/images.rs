@@ -13,11 +13,11 @@ const CAPTION: Font = Font::new(11., palette::INK, false);
 const GAP: f64 = 12.;
 const CAPTION_ROOM: f64 = 22.;
 
-/// How numbers become colours.
+/// The way in which the numbers of an image become colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Pixels {
-    /// [0, 1] from black to white, or red, green and blue; what lies outside is clipped, as a
-    /// screen would.
+    /// Brightness: [0, 1] from black to white, or red, green and blue; what lies outside is
+    /// clipped, as a screen would.
     #[default]
     Intensity,
     /// A difference: blue at −`limit`, white at 0, red at `limit`, the average of the channels of
@@ -28,19 +28,19 @@ pub enum Pixels {
     },
 }
 
-/// One image, 8 bits a channel.
+/// An image of 8 bits a channel, ready to be drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// In pixels.
+    /// The width in pixels.
     pub width: usize,
-    /// In pixels.
+    /// The height in pixels.
     pub height: usize,
-    /// Red, green and blue of each pixel, row by row.
+    /// The red, green and blue of each pixel, row by row.
     pub rgb: Vec<u8>,
 }
 
 impl Image {
-    /// The images of a batch: (N, H, W) or (N, 1, H, W) grey, (N, 3, H, W) in colour, or the rows
+    /// Makes images of a batch: (N, H, W) or (N, 1, H, W) grey, (N, 3, H, W) in colour, or the rows
     /// (N, side²) of square grey images; any float type.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Image {
             .flatten_from(1)?
             .to_vec2::<f64>()?;
         if rows.iter().flatten().any(|value| value.is_nan()) {
-            return Err(Error::argument("images", "numbers", "NaN"));
+            return Err(Error::argument("pixel", "a number", "NaN"));
         }
         let images = rows.iter().map(|row| {
             let rgb = colors(row, area, pixels);
@@ -91,7 +91,7 @@ impl Image {
                 "3 × {} × {} bytes, at least one pixel",
                 self.height, self.width
             );
-            return Err(Error::argument("rgb", expected, self.rgb.len()));
+            return Err(Error::argument("size of rgb", expected, self.rgb.len()));
         }
         let grey = self
             .rgb
@@ -144,10 +144,10 @@ fn colors(planes: &[f64], area: usize, pixels: Pixels) -> Vec<u8> {
         .collect()
 }
 
-/// What a tile's frame and sign say.
+/// The verdict that a tile shows on the answer in its caption.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing.
+    /// No verdict.
     #[default]
     None,
     /// A right answer: ✓, green.
@@ -157,7 +157,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// Right where the answer is the label.
+    /// The verdict on an answer that is right or wrong.
     pub fn of(right: bool) -> Self {
         if right { Self::Right } else { Self::Wrong }
     }
@@ -171,29 +171,43 @@ impl Mark {
     }
 }
 
-/// An image with its caption.
+/// An image with its caption, a part of an [`ImageGrid`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {
-    /// The image.
+    /// The image of the tile.
     pub image: Image,
-    /// Below the image; may be empty.
+    /// The caption below the image; may be empty.
     pub caption: String,
     /// Whether the answer in the caption is right.
     pub mark: Mark,
 }
 
-/// Images in rows and columns.
+/// A grid of images in rows and columns, each with its caption.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::candle::{DType, Device, Tensor};
+/// use isopath::figures::ImageGrid;
+///
+/// let digits = Tensor::zeros((2, 784), DType::F32, &Device::Cpu)?;
+/// let mut grid = ImageGrid { title: "Digits".into(), ..ImageGrid::default() };
+/// let answers = [("a three".into(), true), ("an eight".into(), false)];
+/// grid.push_answers("", &digits, &answers)?;
+/// assert!(grid.figure()?.svg.contains("an eight"));
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageGrid {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: String,
-    /// One a row, or empty.
+    /// The labels of the rows, one a row, or empty.
     pub row_labels: Vec<String>,
-    /// One a column, or empty.
+    /// The labels of the columns, one a column, or empty.
     pub column_labels: Vec<String>,
-    /// The tiles; rows may be of different length.
+    /// The tiles, row by row; rows may be of different length.
     pub rows: Vec<Vec<Tile>>,
-    /// Small print below everything.
+    /// The small print below everything; may be empty.
     pub note: String,
 }
 
@@ -212,7 +226,11 @@ impl ImageGrid {
         let images = Image::batch(images, pixels)?;
         if captions.len() != images.len() {
             let expected = format!("{}, one an image", images.len());
-            return Err(Error::argument("captions", expected, captions.len()));
+            return Err(Error::argument(
+                "number of captions",
+                expected,
+                captions.len(),
+            ));
         }
         self.row_labels.resize(self.rows.len(), String::new());
         self.row_labels.push(label.into());
@@ -226,9 +244,10 @@ impl ImageGrid {
         Ok(())
     }
 
-    /// [`ImageGrid::push`] with a network's answers: each caption marked as right or wrong.
+    /// Adds a row of images with a network's answers as captions, each marked as right or wrong.
     ///
     /// # Errors
+    ///
     /// As [`ImageGrid::push`].
     pub fn push_answers(
         &mut self,
@@ -242,9 +261,10 @@ impl ImageGrid {
         self.push(label, images, Pixels::Intensity, &captions)
     }
 
-    /// [`ImageGrid::push`] of differences without captions, blue at −`limit` and red at `limit`.
+    /// Adds a row of differences of images without captions, blue at −`limit` and red at `limit`.
     ///
     /// # Errors
+    ///
     /// As [`ImageGrid::push`].
     pub fn push_differences(
         &mut self,
@@ -257,7 +277,7 @@ impl ImageGrid {
         self.push(label, images, Pixels::Signed { limit }, &captions)
     }
 
-    /// Draws the grid.
+    /// Draws the grid as a figure.
     ///
     /// # Errors
     /// No image, labels that are not as many as rows or columns, or an image whose bytes do not fit
@@ -268,8 +288,8 @@ impl ImageGrid {
             return Err(Error::argument("rows", "at least one image", "empty"));
         }
         for (name, labels, count) in [
-            ("row_labels", &self.row_labels, self.rows.len()),
-            ("column_labels", &self.column_labels, columns),
+            ("number of row labels", &self.row_labels, self.rows.len()),
+            ("number of column labels", &self.column_labels, columns),
         ] {
             if !labels.is_empty() && labels.len() != count {
                 return Err(Error::argument(
@@ -552,7 +572,7 @@ mod tests {
             Image::batch(&nan, Pixels::Intensity)
                 .unwrap_err()
                 .to_string(),
-            "images is NaN; expected numbers"
+            "pixel is NaN; expected a number"
         );
         assert!(ImageGrid::default().figure().is_err());
         assert!(

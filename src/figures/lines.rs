@@ -22,14 +22,14 @@ const PLOT_HEIGHT: f64 = 250.;
 /// Curves of at most so many points carry a marker at each, longer ones at about this many.
 const MARKERS: usize = 24;
 
-/// One curve, with a spread if `low` and `high` are not empty.
+/// A curve through points, with a spread around it if `low` and `high` are not empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     /// The name in the legend.
     pub name: String,
-    /// Where the points lie.
+    /// The places x of the points.
     pub x: Vec<f64>,
-    /// The curve; as long as `x`.
+    /// The heights y of the points; as long as `x`.
     pub mean: Vec<f64>,
     /// The lower edge of the spread: as long as `x`, or empty.
     pub low: Vec<f64>,
@@ -38,7 +38,7 @@ pub struct Series {
 }
 
 impl Series {
-    /// A curve without a spread.
+    /// Makes a curve without a spread from its points (x, y).
     pub fn line(name: impl Into<String>, x: &[f64], y: &[f64]) -> Self {
         Self {
             name: name.into(),
@@ -56,7 +56,7 @@ impl Series {
     pub fn over_runs(name: impl Into<String>, x: &[f64], runs: ArrayView2<f64>) -> Result<Self> {
         if runs.ncols() != x.len() {
             let expected = format!("{} points, as many as x", x.len());
-            return Err(Error::argument("runs", expected, runs.ncols()));
+            return Err(Error::argument("length of a run", expected, runs.ncols()));
         }
         let mean = runs
             .mean_axis(ndarray::Axis(0))
@@ -70,7 +70,7 @@ impl Series {
         Ok(series)
     }
 
-    /// One curve for each value of a parameter, from an array (value, run, point); see
+    /// Makes one curve for each value of a parameter, from an array (value, run, point); see
     /// [`Series::over_runs`].
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Series {
         let curves = runs.outer_iter();
         if names.len() != curves.len() {
             let expected = format!("{}, one a curve", curves.len());
-            return Err(Error::argument("names", expected, names.len()));
+            return Err(Error::argument("number of names", expected, names.len()));
         }
         let curves = names.iter().zip(curves);
         curves
@@ -110,7 +110,7 @@ impl Series {
     }
 }
 
-/// A chart of curves.
+/// A chart of curves over a linear or a logarithmic axis.
 ///
 /// ```
 /// use isopath::figures::{AxisScale, LineChart, Series};
@@ -132,27 +132,27 @@ impl Series {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LineChart {
-    /// Above the chart; may be empty.
+    /// The title above the chart; may be empty.
     pub title: String,
-    /// What x is, with its unit.
+    /// The name of the x axis, with its unit.
     pub x_label: String,
-    /// What y is, with its unit.
+    /// The name of the y axis, with its unit.
     pub y_label: String,
-    /// How x is spread.
+    /// The scale of the x axis: equal steps or equal factors.
     pub x_scale: AxisScale,
-    /// How y is spread.
+    /// The scale of the y axis: equal steps or equal factors.
     pub y_scale: AxisScale,
-    /// What the y axis spans at least.
+    /// The range that the y axis spans at least.
     pub y_range: Option<(f64, f64)>,
     /// The curves; each point's x and y finite, and positive on a logarithmic axis.
     pub series: Vec<Series>,
     /// Whether the series are classes or the values of a parameter.
     pub colors: Colors,
-    /// The legend's heading, such as the parameter's name.
+    /// The heading of the legend, such as the parameter's name.
     pub legend: String,
     /// A horizontal line with a name, such as the accuracy of chance.
     pub reference: Option<(String, f64)>,
-    /// Small print below: what the shading is, how many seeds.
+    /// The small print below the chart: what the shading is, how many seeds.
     pub note: String,
 }
 
@@ -252,13 +252,13 @@ impl Panel for LineChart {
 /// Several charts in rows and columns with one legend and, when their y labels agree, one y axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Panels {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: String,
-    /// Charts in a row; at least 1.
+    /// How many charts stand in a row; at least 1.
     pub columns: usize,
     /// The charts, row by row, with the same names of series.
     pub charts: Vec<LineChart>,
-    /// Small print below everything.
+    /// The small print below everything; may be empty.
     pub note: String,
 }
 
@@ -501,7 +501,7 @@ mod tests {
         );
         assert_eq!(
             message(with(Series::line("a", &[1., 2.], &[1.]))),
-            "mean is 1; expected 2 numbers, as many as x of \"a\""
+            "mean is 1 numbers; expected 2 numbers, as many as x of \"a\""
         );
         assert_eq!(
             message(with(Series::line("a", &[], &[]))),

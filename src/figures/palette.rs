@@ -3,16 +3,16 @@
 /// An sRGB colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color {
-    /// Red, 0–255.
+    /// The share of red, 0 to 255.
     pub red: u8,
-    /// Green, 0–255.
+    /// The share of green, 0 to 255.
     pub green: u8,
-    /// Blue, 0–255.
+    /// The share of blue, 0 to 255.
     pub blue: u8,
 }
 
 impl Color {
-    /// From `0xRRGGBB`.
+    /// Makes a colour of its number, `0xRRGGBB`.
     pub const fn hex(rgb: u32) -> Self {
         Self {
             red: (rgb >> 16) as u8,
@@ -34,17 +34,17 @@ impl Color {
     }
 }
 
-/// White.
+/// The colour of the background, white.
 pub const WHITE: Color = Color::hex(0xffffff);
-/// Text and axes.
+/// The colour of texts and axes.
 pub const INK: Color = Color::hex(0x262626);
-/// Secondary text.
+/// The colour of secondary texts.
 pub const MUTED: Color = Color::hex(0x5f6368);
-/// Grid lines.
+/// The colour of grid lines.
 pub const GRID: Color = Color::hex(0xe4e6ea);
-/// A wrong answer: Okabe–Ito vermilion.
+/// The colour of a wrong answer, Okabe and Ito's vermilion.
 pub const WRONG: Color = Color::hex(0xd55e00);
-/// A right answer: Okabe–Ito bluish green.
+/// The colour of a right answer, Okabe and Ito's bluish green.
 pub const RIGHT: Color = Color::hex(0x009e73);
 
 /// Okabe and Ito's eight colours ("Color Universal Design", 2008), the yellow late since it is pale
@@ -78,17 +78,17 @@ const VIRIDIS: [Color; 9] = [
 /// The part of viridis that is dark enough for a line on white.
 const DARK_PART: f64 = 0.86;
 
-/// How series are told apart.
+/// The way in which the colours of a chart tell its series apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colors {
-    /// Names without an order: [`class`].
+    /// Colours for names without an order: [`class`].
     #[default]
     Classes,
-    /// Values of a parameter, from small to large: [`ordered`].
+    /// Colours for the values of a parameter, from small to large: [`ordered`].
     Ordered,
 }
 
-/// The colour of class `index`; the same in every figure, repeating after ten.
+/// The colour of a class, by its number; the same in every figure, repeating after ten.
 pub fn class(index: usize) -> Color {
     CLASSES[index % CLASSES.len()]
 }
@@ -102,7 +102,7 @@ pub(super) fn class_mark(index: usize) -> Style {
     }
 }
 
-/// The colour of value `index` of `count` of an ordered parameter: viridis from dark violet to
+/// The colour of one of `count` values of a parameter, by its number: viridis from dark violet to
 /// light green.
 pub fn ordered(index: usize, count: usize) -> Color {
     viridis(
@@ -111,7 +111,8 @@ pub fn ordered(index: usize, count: usize) -> Color {
     )
 }
 
-/// viridis at `t`, clamped to [0, 1]; NaN counts as 0.
+/// The colour of the map viridis at `t`, from dark violet at 0 to yellow at 1; clamped, NaN counts
+/// as 0.
 pub fn viridis(t: f64) -> Color {
     let t = if t.is_nan() { 0. } else { t.clamp(0., 1.) };
     let position = t * (VIRIDIS.len() - 1) as f64;
@@ -119,7 +120,8 @@ pub fn viridis(t: f64) -> Color {
     VIRIDIS[below].towards(VIRIDIS[below + 1], position - below as f64)
 }
 
-/// Blue (−1) through white (0) to red (1), clamped; NaN counts as 0. ColorBrewer's RdBu ends.
+/// The colour between blue (−1), white (0) and red (1) at `t`; clamped, NaN counts as 0. The ends
+/// are those of ColorBrewer's RdBu.
 pub fn diverging(t: f64) -> Color {
     let t = if t.is_nan() { 0. } else { t.clamp(-1., 1.) };
     let end = if t < 0. {

@@ -28,8 +28,8 @@ const FAR_SIZE: f64 = 0.7;
 const NEAR_SIZE: f64 = 1.5;
 const FAR_FOG: f64 = 0.65;
 
-/// Points coloured by class. All axes have the same unit; points in space are the smaller and paler
-/// the farther away they are.
+/// A chart of points in the plane or in space, coloured by class. All axes have the same unit;
+/// points in space are the smaller and paler the farther away they are.
 ///
 /// ```
 /// use isopath::figures::ScatterChart;
@@ -49,27 +49,28 @@ const FAR_FOG: f64 = 0.65;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScatterChart {
-    /// Above the chart; may be empty.
+    /// The title above the chart; may be empty.
     pub title: String,
-    /// (N, 2) in the plane or (N, 3) in space, finite; see [`points`].
+    /// The points, (N, 2) in the plane or (N, 3) in space, finite; see [`points`].
     pub points: Array2<f64>,
     /// The class of each point; its colour is that of [`palette::class`](super::palette::class).
     pub labels: Vec<u32>,
-    /// The classes' names for the legend, one for each label that occurs and those below; or empty,
-    /// for no legend.
+    /// The names of the classes for the legend, one for each label that occurs and those below; or
+    /// empty, for no legend.
     pub classes: Vec<String>,
-    /// The axes' names with their units, two or three; or empty where coordinates mean nothing, as
-    /// UMAP's.
+    /// The names of the axes with their units, two or three; or empty where coordinates mean
+    /// nothing, as UMAP's.
     pub axes: Vec<String>,
-    /// From where points in space are seen.
+    /// The direction from which points in space are seen.
     pub view: View,
-    /// The legend's heading.
+    /// The heading of the legend.
     pub legend: String,
-    /// Small print below.
+    /// The small print below the chart; may be empty.
     pub note: String,
 }
 
-/// The rows of a tensor (N, D) of floating-point numbers, for [`ScatterChart::points`].
+/// The rows of a tensor (N, D) of floating-point numbers as the array that [`ScatterChart::points`]
+/// takes.
 ///
 /// # Errors
 /// `x` is no matrix.
@@ -115,7 +116,11 @@ impl ScatterChart {
         }
         if self.labels.len() != n {
             let expected = format!("{n}, one a point");
-            return Err(Error::argument("labels", expected, self.labels.len()));
+            return Err(Error::argument(
+                "number of labels",
+                expected,
+                self.labels.len(),
+            ));
         }
         let named = self.classes.len();
         let unnamed = |label: &&u32| named > 0 && **label as usize >= named;
@@ -125,7 +130,7 @@ impl ScatterChart {
         }
         if !self.axes.is_empty() && self.axes.len() != coordinates {
             let expected = format!("{coordinates} names or none");
-            return Err(Error::argument("axes", expected, self.axes.len()));
+            return Err(Error::argument("number of axes", expected, self.axes.len()));
         }
         Ok(())
     }
@@ -244,14 +249,14 @@ impl Panel for ScatterChart {
 /// Each keeps its own unit. Points in space may stand beside their layout in the plane.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScatterPanels {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: String,
-    /// Charts in a row; at least 1.
+    /// How many charts stand in a row; at least 1.
     pub columns: usize,
     /// The charts, row by row. One may have fewer classes than another, but a class has the same
     /// name in all.
     pub charts: Vec<ScatterChart>,
-    /// Small print below everything.
+    /// The small print below everything; may be empty.
     pub note: String,
 }
 
@@ -498,7 +503,7 @@ mod tests {
         );
         assert_eq!(
             message(|c| c.labels.clear()),
-            "labels is 0; expected 20, one a point"
+            "number of labels is 0; expected 20, one a point"
         );
         assert_eq!(
             message(|c| c.labels[4] = 2),
@@ -506,7 +511,7 @@ mod tests {
         );
         assert_eq!(
             message(|c| c.axes = vec!["x".into()]),
-            "axes is 1; expected 3 names or none"
+            "number of axes is 1; expected 3 names or none"
         );
         assert!(message(|c| c.view.azimuth = f64::NAN).starts_with("view is (NaN, 25)"));
         assert!(

@@ -12,9 +12,9 @@ pub const MARGIN: f64 = 14.;
 
 /// The texts of a figure.
 pub struct Sheet<'a> {
-    /// Above everything; may be empty.
+    /// The title above everything; may be empty.
     pub title: &'a str,
-    /// Small print below everything; may be empty.
+    /// The small print below everything; may be empty.
     pub note: &'a str,
     /// The figure in words.
     pub alt: String,

@@ -19,12 +19,13 @@ use crate::error::{Error, Result};
 /// Labelled ticks on an edge of the box; more would meet each other.
 const TICKS: usize = 4;
 
-/// From where points in space are seen: a direction, from infinitely far.
+/// The direction from which points in space are seen, from infinitely far away.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
-    /// Around the third axis, in degrees, from the first axis towards the second; −60 by default.
+    /// The angle around the third axis in degrees, from the first axis towards the second; −60 by
+    /// default.
     pub azimuth: f64,
-    /// Above the plane of the first two axes, in degrees; 25 by default.
+    /// The angle above the plane of the first two axes in degrees; 25 by default.
     pub elevation: f64,
 }
 

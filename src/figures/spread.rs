@@ -23,7 +23,11 @@ impl<'s> Spread<'s> {
             ("high", self.high),
         ] {
             if values.len() != count && (name == self.name || !values.is_empty()) {
-                return Err(Error::argument(name, expected(), values.len()));
+                return Err(Error::argument(
+                    name,
+                    expected(),
+                    format!("{} numbers", values.len()),
+                ));
             }
         }
         if self.low.len() != self.high.len() {

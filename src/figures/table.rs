@@ -6,22 +6,33 @@ use super::figure::escape;
 use crate::display::{self, Bundle, Show};
 use crate::statistics::mean_std;
 
-/// A table whose first column names the rows.
+/// A table of results, whose first column names the rows.
 ///
 /// Rows may be shorter than `columns`; what is missing is shown empty, and so is the heading of
 /// surplus cells.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::figures::{Table, plus_minus};
+///
+/// let mut table = Table::new("Test accuracy", ["network", "accuracy"]);
+/// table.push(["β = 0", plus_minus(&[0.97, 0.98], 3).as_str()]);
+/// assert!(table.html().contains("0.975 ± 0.007"));
+/// assert!(table.to_string().contains("β = 0"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// The columns' headings.
+    /// The headings of the columns.
     pub columns: Vec<String>,
     /// The cells, row by row.
     pub rows: Vec<Vec<String>>,
-    /// Above the table; may be empty.
+    /// The caption above the table; may be empty.
     pub caption: String,
 }
 
 impl Table {
-    /// A table without rows.
+    /// Makes a table without rows from its caption and the headings of its columns.
     pub fn new<S: Into<String>>(
         caption: impl Into<String>,
         columns: impl IntoIterator<Item = S>,
@@ -33,12 +44,12 @@ impl Table {
         }
     }
 
-    /// Adds a row.
+    /// Adds a row of cells below the others.
     pub fn push<S: Into<String>>(&mut self, row: impl IntoIterator<Item = S>) {
         self.rows.push(row.into_iter().map(Into::into).collect());
     }
 
-    /// The table in HTML: class `isopath-table`, headings with their scope.
+    /// The table as an HTML element: class `isopath-table`, headings with their scope.
     pub fn html(&self) -> String {
         let mut html = String::from("<table class=\"isopath-table\">\n");
         if !self.caption.is_empty() {
@@ -82,7 +93,7 @@ impl Table {
     }
 }
 
-/// `text/html` and `text/plain`.
+/// Shown as `text/html` and `text/plain`.
 impl Show for Table {
     fn bundle(&self) -> Bundle {
         Bundle::new([
@@ -92,7 +103,9 @@ impl Show for Table {
     }
 }
 
-/// Mean ± standard deviation of several runs; the value alone of a single one, "–" of none.
+/// The mean ± the standard deviation of several runs, as text with so many decimals.
+///
+/// The value alone of a single run, "–" of none.
 pub fn plus_minus(runs: &[f64], decimals: usize) -> String {
     let (mean, std) = mean_std(runs);
     match runs.len() {
@@ -106,7 +119,7 @@ fn cell(row: &[String], column: usize) -> &str {
     row.get(column).map_or("", String::as_str)
 }
 
-/// Aligned columns: the first to the left, the others to the right.
+/// Writes aligned columns of text, the first to the left, the others to the right.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = || std::iter::once(&self.columns).chain(&self.rows);

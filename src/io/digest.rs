@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// Of a file.
+/// The SHA-256 digest of a file, in hexadecimal digits.
 ///
 /// # Errors
 /// The file cannot be read.

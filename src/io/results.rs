@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::io::files;
 
-/// `target/results` of the package, wherever the program runs: a notebook's kernel has a target
-/// folder of its own.
+/// The folder of results, `target/results` of the package, wherever the program runs: a notebook's
+/// kernel has a target folder of its own.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target")

@@ -24,7 +24,7 @@ pub fn write(
     files::write_whole(path, &bytes)
 }
 
-/// The tensors and the metadata of a safetensors file.
+/// Reads the tensors and the metadata of a safetensors file.
 ///
 /// # Errors
 /// The file cannot be read, or is not whole.

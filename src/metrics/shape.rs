@@ -12,10 +12,19 @@ use crate::interrupt;
 /// Points whose loop is looked for: the cost grows with the cube of their number.
 const LANDMARKS: usize = 64;
 
-/// The distances ‖x_i − x_j‖, i < j, of the rows of `points` (N, D), computed in f64: N(N − 1)/2
-/// numbers ≥ 0 in the order (0, 1), (0, 2), …, as SciPy's `pdist` has them.
+/// The Euclidean distance of every pair of points.
+///
+/// ```text
+/// d_ij = ‖x_i − x_j‖₂,  i < j
+/// ```
+///
+/// - **Shapes**: `points` (N, D); the result N(N − 1)/2 numbers in the order (0, 1), (0, 2), …, as
+///   SciPy's `pdist` has them.
+/// - **Range**: ≥ 0, computed in f64.
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// `points` is no matrix, or holds numbers that are not finite.
 pub fn pair_distances(points: &Tensor) -> Result<Vec<f64>> {
     let rows = rows(points)?;
@@ -27,10 +36,20 @@ pub fn pair_distances(points: &Tensor) -> Result<Vec<f64>> {
     Ok(distances)
 }
 
-/// The pairs of [`pair_distances`] in each of the cells 0, 1, …: `cells` (N,) of u32 names the cell
-/// of each row.
+/// The Euclidean distances of all pairs of points that lie in one cell, cell by cell.
+///
+/// ```text
+/// { ‖x_i − x_j‖₂ : i < j, g_i = g_j = k }  for each cell k
+/// ```
+///
+/// - **Shapes**: `points` (N, D), `cells` (N,) of u32; the result a list for each of the cells 0,
+///   1, …, up to the largest, each in the order of [`pair_distances`]. A cell of fewer than two
+///   points has an empty list.
+/// - **Range**: ≥ 0, computed in f64.
+/// - **Source**: the definition; *isometry*, figure 2B, shows them for the two rings.
 ///
 /// # Errors
+///
 /// As [`pair_distances`] and [`members`].
 pub fn distances_within(points: &Tensor, cells: &Tensor) -> Result<Vec<Vec<f64>>> {
     members(points, cells)?
@@ -39,9 +58,15 @@ pub fn distances_within(points: &Tensor, cells: &Tensor) -> Result<Vec<Vec<f64>>
         .collect()
 }
 
-/// The rows of each of the cells 0, 1, …, as indices (n,) of u32.
+/// The rows that lie in each cell of a partition.
+///
+/// - **Shapes**: `points` (N, …), `cells` (N,) of u32; the result one tensor (n_k,) of u32 for each
+///   of the cells 0, 1, …, up to the largest.
+/// - **Range**: indices from 0 to N − 1, ascending.
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// Cells that are not (N,) of u32, one for each row of `points`, or not below N.
 pub fn members(points: &Tensor, cells: &Tensor) -> Result<Vec<Tensor>> {
     let n = points.dims().first().copied().unwrap_or(0);
@@ -74,12 +99,21 @@ pub fn members(points: &Tensor, cells: &Tensor) -> Result<Vec<Tensor>> {
     (0..count).map(tensor).collect()
 }
 
-/// Pearson's correlation of two lists of numbers, in [−1, 1]; NaN where either does not vary.
+/// Pearson's correlation of two lists of numbers.
 ///
-/// Of the distances between points and between their representations: 1 where all are kept up to a
-/// common factor.
+/// ```text
+/// r = Σ_i (a_i − ā)(b_i − b̄) / √(Σ_i (a_i − ā)² · Σ_i (b_i − b̄)²)
+/// ```
+///
+/// For the distances between points and between their representations it is 1 where all are kept up
+/// to a common factor.
+///
+/// - **Shapes**: two lists of n ≥ 2 numbers; the result a number.
+/// - **Range**: in [−1, 1]; NaN where either list does not vary.
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// Lists of different lengths, or of fewer than two numbers.
 pub fn correlation(a: &[f64], b: &[f64]) -> Result<f64> {
     check_pairs("correlation", a, b, 2)?;
@@ -95,23 +129,28 @@ pub fn correlation(a: &[f64], b: &[f64]) -> Result<f64> {
     Ok((sum(|a, b| a * b) / (squares_a * squares_b).sqrt()).clamp(-1., 1.))
 }
 
-/// Kruskal's stress, normalised by the distances that are to be kept: √(Σ (d_k − δ_k)² / Σ d_k²), d
-/// the `given` distances and δ the `found`.
+/// Kruskal's stress: how much distances have changed, as a share of those that were to be kept.
 ///
-/// ≥ 0: 0 for an isometry, 1 where all points fall into one, |1 − s| where all distances grow by
-/// the factor s.
+/// ```text
+/// S = √(Σ_k (d_k − δ_k)² / Σ_k d_k²)
+/// ```
+///
+/// d are the `given` distances and δ those that were `found`. Kruskal divides by Σ δ_k²; here the
+/// distances that are to be kept stand below, so that a collapse counts as 1.
+///
+/// - **Shapes**: two lists of n ≥ 1 numbers; the result a number.
+/// - **Range**: ≥ 0; 0 for an isometry, 1 where all points fall into one, |1 − s| where all
+///   distances grow by the factor s.
+/// - **Source**: Kruskal 1964, with the other denominator.
 ///
 /// # Errors
+///
 /// Lists of different lengths, no distances, or only zeros to be kept.
 pub fn stress(given: &[f64], found: &[f64]) -> Result<f64> {
     check_pairs("stress", given, found, 1)?;
     let size = given.iter().map(|d| d * d).sum::<f64>();
     if size == 0. {
-        return Err(Error::argument(
-            "given distances",
-            "at least one above 0",
-            0,
-        ));
+        return Err(Error::argument("largest given distance", "a number > 0", 0));
     }
     let difference = given
         .iter()
@@ -129,7 +168,15 @@ fn check_pairs(operation: &'static str, a: &[f64], b: &[f64], least: usize) -> R
     Ok(())
 }
 
-/// The loop of a set of points: the longest bar of its first persistent homology.
+/// The largest loop in a set of points: the longest bar of its first persistent homology.
+///
+/// ```text
+/// [birth, death): the distances at which the loop is closed and not yet filled by triangles
+/// ```
+///
+/// - **Shapes**: two numbers, birth and death.
+/// - **Range**: 0 ≤ birth ≤ death, in the unit of the points; both 0 where no loop closes.
+/// - **Source**: Edelsbrunner, Letscher & Zomorodian 2002, for persistence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Loop {
     /// The distance at which neighbours join to a closed loop: about the largest gap along it.
@@ -139,7 +186,15 @@ pub struct Loop {
 }
 
 impl Loop {
-    /// 1 − birth/death, in [0, 1): near 1 for a loop without a gap, 0 where there is none.
+    /// How clearly the points form a loop.
+    ///
+    /// ```text
+    /// 1 − birth / death
+    /// ```
+    ///
+    /// - **Shapes**: a number.
+    /// - **Range**: in [0, 1): near 1 for a loop without a gap, 0 where there is none.
+    /// - **Source**: ours.
     pub fn prominence(&self) -> f64 {
         if self.death > 0. {
             1. - self.birth / self.death
@@ -148,23 +203,45 @@ impl Loop {
         }
     }
 
-    /// Whether death is at least twice birth: a circle that misses more than a seventh counts as
-    /// broken.
+    /// Whether the points still form a loop: its death is at least twice its birth.
+    ///
+    /// A circle that misses more than a seventh counts as broken.
     pub fn kept(&self) -> bool {
         self.prominence() >= 0.5
     }
 }
 
-/// The most prominent loop of `points` (N, D), N at least 3: H₁ of their Vietoris–Rips complexes
-/// over ℤ/2, as `ripser` computes it with `n_perm = 64`; birth and death 0 where no loop ever
-/// closes.
+/// The loop in a set of points that persists longest, if they form one.
+///
+/// ```text
+/// (birth, death) = the bar of H₁(Vietoris–Rips(points); ℤ/2) with the largest death − birth
+/// ```
 ///
 /// More than 64 points are thinned to 64 landmarks, each the farthest from those before, the first
 /// point first. Unlike the largest gap between neighbours, it also sees a loop whose strands have
 /// come together, and it needs no order of the points.
 ///
+/// - **Shapes**: `points` (N, D), N ≥ 3.
+/// - **Range**: see [`Loop`]; birth and death 0 where no loop ever closes.
+/// - **Source**: Edelsbrunner, Letscher & Zomorodian 2002; the numbers are those of `ripser` with
+///   `n_perm=64`.
+///
 /// # Errors
+///
 /// `points` is no matrix of at least three rows, or holds numbers that are not finite.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::{candle::{Device, Tensor}, metrics::most_prominent_loop};
+///
+/// let angles = (0..12).map(|step| f64::from(step) * std::f64::consts::TAU / 12.);
+/// let circle: Vec<f64> = angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect();
+/// let circle = Tensor::from_vec(circle, (12, 2), &Device::Cpu)?;
+/// assert!(most_prominent_loop(&circle)?.kept());
+/// assert!(!most_prominent_loop(&circle.narrow(0, 0, 8)?)?.kept());
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn most_prominent_loop(points: &Tensor) -> Result<Loop> {
     interrupt::check()?;
     let rows = rows(points)?;

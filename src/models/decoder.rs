@@ -13,11 +13,11 @@ use crate::ops::{
     ConvTranspose2dParams, batch_norm, batch_norm_eval, conv_transpose2d, leaky_relu,
 };
 
-/// Which representation is decoded, and how wide the decoder is.
+/// The representation that a [`Decoder`] decodes, and how wide the decoder is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecoderParams {
-    /// The *connectivity* paper's table 2: the output of the first residual stage, (N, `channels`,
-    /// s, s), to pixels (N, 3, s · 2^`doublings`, s · 2^`doublings`).
+    /// A decoder of the output of the first residual stage, (N, `channels`, s, s), to pixels (N, 3,
+    /// s · 2^`doublings`, s · 2^`doublings`): the *connectivity* paper's table 2.
     ///
     /// The table is two groups of a 5×5 and two 3×3 transposed convolutions, then six 3×3 ones,
     /// each with ReLU and batch normalisation but for the last of a group. As printed it neither
@@ -25,16 +25,16 @@ pub enum DecoderParams {
     /// first `doublings` groups have stride 2, the others keep the size, and a last 3×3 convolution
     /// and a sigmoid, those of table 3, give the pixels.
     FirstStage {
-        /// The channels of the representation: 256 for ResNet-50.
+        /// The number of channels of the representation: 256 for ResNet-50.
         channels: usize,
-        /// The channels between: 256 in the paper.
+        /// The number of channels between: 256 in the paper.
         filters: usize,
-        /// How often the size doubles: 2 from 56×56 to 224×224, 0 where the network keeps the size;
-        /// at most 2.
+        /// How often the size doubles, at most 2: 2 from 56×56 to 224×224, 0 where the network
+        /// keeps the size.
         doublings: usize,
     },
-    /// The *connectivity* paper's table 3: the pooled features, (N, `features`), to pixels (N, 3,
-    /// 32, 32).
+    /// A decoder of the pooled features, (N, `features`), to pixels (N, 3, 32, 32): the
+    /// *connectivity* paper's table 3.
     ///
     /// The features as (features/16, 4, 4), then four groups of three 3×3 transposed convolutions
     /// with LeakyReLU of slope 0.3 and batch normalisation, the first group with 2·`filters`
@@ -43,7 +43,7 @@ pub enum DecoderParams {
     Features {
         /// The number of features, a multiple of 16: 2048 for ResNet-50.
         features: usize,
-        /// The channels of the last three groups: 256 in the paper.
+        /// The number of channels of the last three groups: 256 in the paper.
         filters: usize,
     },
 }
@@ -82,12 +82,19 @@ impl DecoderParams {
     }
 }
 
-/// A decoder, representation → pixels in \[0, 1\] (*connectivity* paper, section 3 and tables 2 and
-/// 3).
+/// A decoder: a network from a representation back to pixels.
 ///
-/// As built it is in training mode, as [`ResNet`](crate::models::ResNet) is; [`Decoder::freeze`]
-/// gives evaluation mode. Its one "logits" stage is the image: [`Network::forward`] of (N, …)
-/// representations gives (N, 3, H, W).
+/// ```text
+/// x̂ = σ(layers(z)),  σ(a) = 1 / (1 + exp(−a))
+/// ```
+///
+/// The layers are those of [`DecoderParams`]. As built it is in training mode, as
+/// [`ResNet`](crate::models::ResNet) is; [`Decoder::freeze`] gives evaluation mode. As a
+/// [`Network`] it has one stage, whose "logits" are the image.
+///
+/// - **Shapes**: z (N, …) as [`DecoderParams`] says; the result (N, 3, H, W).
+/// - **Range**: pixels in \[0, 1\].
+/// - **Source**: *connectivity*, section 3 and tables 2 and 3.
 #[derive(Clone)]
 pub struct Decoder {
     params: DecoderParams,
@@ -120,8 +127,8 @@ enum Layer {
 }
 
 impl Decoder {
-    /// A decoder in training mode, its weights from `vb`: `layers.0.weight`, `layers.0.bias`,
-    /// `layers.2.running_mean`, …, numbered as they follow one another.
+    /// Builds a decoder in training mode, its weights from `vb`: `layers.0.weight`,
+    /// `layers.0.bias`, `layers.2.running_mean`, …, numbered as they follow one another.
     ///
     /// A builder that draws takes transposed convolutions from U(−b, b), b = √(6/((inputs +
     /// outputs) · kernel area)), with biases of 0: the default of Keras (Glorot & Bengio 2010),
@@ -181,7 +188,7 @@ impl Decoder {
         })
     }
 
-    /// The parameters.
+    /// The parameters that the decoder was built with.
     pub fn params(&self) -> &DecoderParams {
         &self.params
     }
@@ -271,7 +278,11 @@ impl Network for Decoder {
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         if index > 0 {
-            return Err(Error::argument("stage", "below 1", index));
+            return Err(Error::argument(
+                "stage",
+                "below 1, the number of stages",
+                index,
+            ));
         }
         self.check(x)?;
         self.layers

@@ -7,11 +7,21 @@ use candle_core::Tensor;
 use crate::error::{Error, Result};
 use crate::models::Network;
 
-/// Images (N, C, H, W) enlarged to `side`×`side` pixels, bilinear: PyTorch's
-/// `interpolate(mode="bilinear", align_corners=False)`. Images of that size are given back as they
-/// are; no gradient passes.
+/// Images enlarged to `side`×`side` pixels, bilinearly.
+///
+/// ```text
+/// y(i, j) = x((i + ½) H/side − ½, (j + ½) W/side − ½), linear between pixels, clamped at edges
+/// ```
+///
+/// It is PyTorch's `interpolate(mode="bilinear", align_corners=False)`. Images of that size are
+/// given back as they are. No gradient passes through an enlargement.
+///
+/// - **Shapes**: `images` (N, C, H, W), H and W at most `side`; the result (N, C, side, side).
+/// - **Range**: that of the images.
+/// - **Source**: PyTorch's `interpolate`.
 ///
 /// # Errors
+///
 /// Images that are not (N, C, H, W), or larger than `side`.
 pub fn enlarge(images: &Tensor, side: usize) -> Result<Tensor> {
     match *images.dims() {
@@ -29,13 +39,36 @@ pub fn enlarge(images: &Tensor, side: usize) -> Result<Tensor> {
     }
 }
 
-/// A network that enlarges its images first ([`enlarge`]): a data set of small images stays small
-/// in memory.
+/// A network that enlarges its images first, so that a data set of small images stays small in
+/// memory.
+///
+/// ```text
+/// g(x) = f(enlarge(x, side))
+/// ```
+///
+/// The enlargement ([`enlarge`]) is part of the first stage. No gradient passes through it to
+/// smaller images: attacks need images of the full size.
+///
+/// - **Shapes**: x (N, C, H, W), H and W at most `side`; logits as the network's.
+/// - **Range**: that of the network.
+/// - **Source**: ours; *connectivity* shows CIFAR-10 to a network for 224×224 pixels.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[48, 2], Activation::Tanh, vb))?;
+/// let enlarged = network.wrap(|network| Enlarged { network, side: 4 })?;
+/// let images = Tensor::zeros((5, 3, 2, 2), DType::F32, &device::best())?;
+/// assert_eq!(enlarged.forward(&images)?.dims(), [5, 2]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Enlarged<N> {
-    /// What gets the enlarged images.
+    /// The network that gets the enlarged images.
     pub network: N,
-    /// Their height and width.
+    /// The height and width of the enlarged images in pixels.
     pub side: usize,
 }
 

@@ -2,17 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One record an epoch, in order.
+/// The history of a training: one record for each epoch, in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// The epochs done.
+    /// The records of the epochs that were finished.
     pub epochs: Vec<Epoch>,
 }
 
 impl History {
-    /// At most `count` of the epochs with their numbers from 1, equal factors apart, the first and
-    /// the last among them: enough for a curve over a logarithmic axis. Fewer where factors round
-    /// to the same epoch.
+    /// At most `count` of the epochs, equal factors apart, each with its number from 1: enough for
+    /// a curve over a logarithmic axis.
+    ///
+    /// The first and the last epoch are among them. Fewer where factors round to the same epoch.
     pub fn sampled(&self, count: usize) -> Vec<(usize, Epoch)> {
         let (last, steps) = (
             self.epochs.len() as f64,
@@ -29,19 +30,20 @@ impl History {
     }
 }
 
-/// Means over the images of an epoch, each taken when its batch was trained on, before that batch's
-/// step.
+/// The report of one epoch of a training: means over its images.
+///
+/// Each is taken when the image's batch was trained on, before that batch's step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// The loss that was followed.
+    /// The loss that was minimised.
     pub loss: f64,
-    /// L_CE, if the loss has it.
+    /// The cross-entropy L_CE in nats, if the loss has it.
     pub cross_entropy: Option<f64>,
-    /// L_ISO, before its factor β, if the loss has it.
+    /// The isometric loss L_ISO before its factor β, if the loss has it.
     pub isometric: Option<f64>,
-    /// The share of right answers, in [0, 1], if the loss looks at answers.
+    /// The share of right answers, in [0, 1], if the loss has logits.
     pub accuracy: Option<f64>,
-    /// How long the epoch took.
+    /// The time that the epoch took, in seconds.
     pub seconds: f64,
 }
 

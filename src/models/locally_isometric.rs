@@ -6,14 +6,16 @@ use candle_nn::VarBuilder;
 use crate::error::{Error, Result};
 use crate::models::{Activation, Mlp, Network};
 
-/// What each layer's representation is classified by.
+/// The classification layer that reads the classes from the representation of each layer of a
+/// stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Head {
-    /// A linear projection of its own into one classification layer that all layers share: as many
-    /// units as the finest labels have classes, of which a coarser layer uses the first.
+    /// One classification layer for all layers, each of which has a linear projection of its own
+    /// into it: as many units as the finest labels have classes, of which a coarser layer uses the
+    /// first.
     #[default]
     Shared,
-    /// A classification layer of its own, with as many units as its labels have classes.
+    /// A classification layer for each layer, with as many units as its labels have classes.
     Separate,
 }
 
@@ -21,13 +23,13 @@ pub enum Head {
 /// (section 2.2), with no resolution yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocallyIsometricParams {
-    /// D, the dimension of the points; 3 by default.
+    /// The dimension D of the points; 3 by default.
     pub inputs: usize,
     /// The sizes of each layer's hidden layers: four of 20 by default.
     pub hidden: Vec<usize>,
     /// The number of classes for each layer, coarse to fine.
     pub classes: Vec<usize>,
-    /// Shared by default.
+    /// How the layers read their classes; from a shared layer by default.
     pub head: Head,
     /// Whether the gradient stops between layers, so that a layer gets the representation of the one
     /// before as data; it does by default. Otherwise a layer's loss also trains the layers before
@@ -48,7 +50,7 @@ impl Default for LocallyIsometricParams {
 }
 
 impl LocallyIsometricParams {
-    /// Checks every parameter.
+    /// Checks the range of every parameter.
     ///
     /// # Errors
     /// No input, no hidden layer, an empty one, no classes, or a layer with fewer than two or fewer
@@ -77,29 +79,48 @@ impl LocallyIsometricParams {
     }
 }
 
-/// What one layer of a stack gives.
+/// The output of one layer of a stack, with the input that it had.
 #[derive(Clone, Debug)]
 pub struct LayerOutput {
-    /// What it got: the points, or Φ of the layer before, cut off from it or not; its loss compares
-    /// distances with these.
+    /// The layer's input: the points, or Φ of the layer before, cut off from it or not; the layer's
+    /// loss compares distances with these.
     pub input: Tensor,
-    /// Φ, (N, hidden): the output of its last hidden layer.
+    /// The layer's representation Φ, (N, hidden): the output of its last hidden layer.
     pub representation: Tensor,
-    /// (N, units).
+    /// The layer's logits, (N, units).
     pub logits: Tensor,
 }
 
-/// Locally isometric layers, each on the representation of the one before:
+/// A stack of locally isometric layers (LILs), each working on the representation of the one
+/// before.
 ///
-/// Φ_1 = F_1(x), Φ_k = F_k(Φ_{k−1}), logits_k = W_k Φ_k + b_k, with F_k = four hidden layers of 20
-/// units and tanh.
+/// ```text
+/// Φ_1 = F_1(x),    Φ_k = F_k(Φ_{k−1}),    logits_k = W_k Φ_k + b_k
+/// ```
 ///
-/// With its projection each layer is the network `[D, 20, 20, 20, 20, C]` of section 2.2. Layer k
-/// has labels, a partition and input distances of its own: it keeps those between its inputs, which
-/// are Φ_{k−1}. With [`LocallyIsometricParams::stop_gradient`] it takes them as data, so
-/// that no layer's loss trains another layer.
+/// F_k are the hidden layers of layer k, four of 20 units with tanh by default: with its projection
+/// each layer is the network `[D, 20, 20, 20, 20, C]`. Layer k has labels, a partition and input
+/// distances of its own: it keeps those between its inputs, which are Φ_{k−1}. With
+/// [`LocallyIsometricParams::stop_gradient`] it takes them as data, so that no layer's loss trains
+/// another layer. A stack of one layer is a single LIL.
 ///
-/// A stack of one layer is a single LIL. *isometry* paper, section 3.4 and figure 4A.
+/// - **Shapes**: x (N, D); Φ_k (N, hidden); logits_k (N, units), see [`Head`].
+/// - **Range**: Φ_k in [−1, 1]; logits unbounded.
+/// - **Source**: *isometry*, sections 2.2 and 3.4, figure 4A.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::models::{LocallyIsometric, LocallyIsometricParams};
+/// use isopath::prelude::*;
+///
+/// let params = LocallyIsometricParams { classes: vec![2, 4], ..Default::default() };
+/// let stack = Model::new(0, move |vb| LocallyIsometric::new(&params, vb))?;
+/// let outputs = stack.outputs(&Tensor::zeros((5, 3), DType::F32, &device::best())?)?;
+/// assert_eq!(outputs[1].representation.dims(), [5, 20]);
+/// assert_eq!(outputs[0].logits.dims(), [5, 4]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LocallyIsometric {
     layers: Vec<Mlp>,
@@ -107,9 +128,11 @@ pub struct LocallyIsometric {
 }
 
 impl LocallyIsometric {
-    /// A stack whose weights come from `vb` as `lil.0.layers.0.weight`, …; `lil.0` is the coarsest.
+    /// Builds a stack whose weights come from `vb` as `lil.0.layers.0.weight`, …; `lil.0` is the
+    /// coarsest layer.
     ///
     /// # Errors
+    ///
     /// A parameter out of its range, or a weight of `vb` of another shape.
     pub fn new(params: &LocallyIsometricParams, vb: VarBuilder) -> Result<Self> {
         params.validate()?;
@@ -142,14 +165,23 @@ impl LocallyIsometric {
         self.layers.len()
     }
 
-    /// Never: a stack has at least one layer.
+    /// Whether the stack has no layer, which never happens.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// What every layer gives on points `x` (N, D), coarse to fine.
+    /// The output of every layer on a batch of points, coarse to fine.
+    ///
+    /// ```text
+    /// Φ_k = F_k(Φ_{k−1}),    logits_k = W_k Φ_k + b_k,    Φ_0 = x
+    /// ```
+    ///
+    /// - **Shapes**: `x` (N, D); for each layer Φ (N, hidden) and logits (N, units), see [`Head`].
+    /// - **Range**: Φ in [−1, 1]; logits unbounded.
+    /// - **Source**: *isometry*, section 3.4.
     ///
     /// # Errors
+    ///
     /// The shape does not fit.
     pub fn outputs(&self, x: &Tensor) -> Result<Vec<LayerOutput>> {
         let mut outputs: Vec<LayerOutput> = Vec::with_capacity(self.layers.len());
@@ -167,8 +199,7 @@ impl LocallyIsometric {
         before: Option<&LayerOutput>,
     ) -> Result<LayerOutput> {
         let layer = self.layers.get(index);
-        let layer = layer
-            .ok_or_else(|| Error::argument("layer", format!("below {}", self.len()), index))?;
+        let layer = layer.ok_or_else(|| Error::argument("layer", self.below(), index))?;
         let input = match (before, self.stop_gradient) {
             (None, _) => x.clone(),
             (Some(before), true) => before.representation.detach(),
@@ -184,28 +215,42 @@ impl LocallyIsometric {
         })
     }
 
-    /// Whether the gradient stops between its layers.
+    /// The range of a layer's index, for messages.
+    fn below(&self) -> String {
+        format!("below {}, the number of layers", self.len())
+    }
+
+    /// Whether the gradient stops between the layers of the stack.
     pub fn stops_gradient(&self) -> bool {
         self.stop_gradient
     }
 
-    /// The classifier that ends with layer `index`: its stages are the hidden layers up to there
-    /// and that layer's projection. Gradients flow through all of it, since stopping it belongs to
-    /// training.
+    /// The classifier that ends with layer `index`: a network whose stages are the hidden layers up
+    /// to there and that layer's projection.
+    ///
+    /// Gradients flow through all of it, since stopping them belongs to training.
     ///
     /// # Errors
+    ///
     /// There is no such layer.
     pub fn level(&self, index: usize) -> Result<Level> {
         let layers = self.layers.get(..=index);
-        let layers = layers
-            .ok_or_else(|| Error::argument("level", format!("below {}", self.len()), index))?;
+        let layers = layers.ok_or_else(|| Error::argument("level", self.below(), index))?;
         Ok(Level {
             layers: layers.to_vec(),
         })
     }
 }
 
-/// A stack up to one of its layers, as a classifier; see [`LocallyIsometric::level`].
+/// A stack up to one of its layers, as a classifier; [`LocallyIsometric::level`] makes it.
+///
+/// ```text
+/// f_k(x) = W_k F_k(… F_1(x)) + b_k
+/// ```
+///
+/// - **Shapes**: x (N, D); logits (N, units), see [`Head`].
+/// - **Range**: logits unbounded.
+/// - **Source**: *isometry*, section 3.4.
 #[derive(Clone, Debug)]
 pub struct Level {
     layers: Vec<Mlp>,
@@ -232,7 +277,7 @@ impl Network for Level {
         }
         Err(Error::argument(
             "stage",
-            format!("below {}", self.stages()),
+            format!("below {}, the number of stages", self.stages()),
             index,
         ))
     }

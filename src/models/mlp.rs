@@ -9,21 +9,50 @@ use crate::error::{Error, Result};
 use crate::models::Network;
 use crate::ops::{linear, linear_tanh};
 
-/// The function between two linear layers, elementwise.
+/// The activation of a fully connected network: the function between two layers, for each number
+/// alone.
+///
+/// ```text
+/// φ(x) = tanh(x)   or   φ(x) = max(x, 0)
+/// ```
+///
+/// - **Shapes**: any; the result has the input's.
+/// - **Range**: tanh in [−1, 1], max(x, 0) ≥ 0.
+/// - **Source**: tanh in *isometry*, section 2.2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
-    /// tanh(x), as in the *isometry* paper.
+    /// The hyperbolic tangent, tanh(x), as in the *isometry* paper.
     #[default]
     Tanh,
-    /// max(x, 0). candle gives it the slope 1 at 0, where PyTorch takes 0.
+    /// The rectifier, max(x, 0). candle gives it the slope 1 at 0, where PyTorch takes 0.
     Relu,
 }
 
-/// f(x) = W_L h_{L−1} + b_L, h_l = φ(W_l h_{l−1} + b_l), h_0 = x.
+/// A fully connected network (multilayer perceptron).
 ///
-/// Stage l < L is a hidden layer with its activation, the last stage is linear. The *isometry*
-/// paper's networks have four hidden layers with tanh: `[784, 100, 100, 100, 100, 10]` for MNIST
-/// (section 2.2).
+/// ```text
+/// h_0 = x,    h_l = φ(W_l h_{l−1} + b_l) for l < L,    f(x) = W_L h_{L−1} + b_L
+/// ```
+///
+/// Each hidden layer with its activation φ is a stage, and so is the last, linear layer. The
+/// *isometry* paper's networks have four hidden layers with tanh: `[784, 100, 100, 100, 100, 10]`
+/// for MNIST.
+///
+/// - **Shapes**: x (N, sizes\[0\]), or (N, …) of as many numbers; logits (N, sizes\[L\]).
+/// - **Range**: hidden layers in that of φ; logits unbounded.
+/// - **Source**: *isometry*, section 2.2.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 20, 20, 2], Activation::Tanh, vb))?;
+/// let points = Tensor::zeros((5, 3), DType::F32, &device::best())?;
+/// assert_eq!(network.forward(&points)?.dims(), [5, 2]);
+/// assert_eq!(network.forward_to(2, &points)?.dims(), [5, 20]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Mlp {
     layers: Vec<Linear>,
@@ -32,13 +61,14 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// A network of layers `sizes[0] → … → sizes[L]`, its weights from `vb` as `layers.0.weight` of
-    /// shape (`sizes[1]`, `sizes[0]`), `layers.0.bias`, `layers.1.weight`, …
+    /// Builds a network of layers `sizes[0] → … → sizes[L]`.
     ///
-    /// A builder that draws takes weights and biases from U(−1/√n, 1/√n), n the layer's inputs: the
-    /// default of PyTorch's `nn.Linear`.
+    /// Its weights come from `vb` as `layers.0.weight` of shape (`sizes[1]`, `sizes[0]`),
+    /// `layers.0.bias`, `layers.1.weight`, … A builder that draws takes weights and biases from
+    /// U(−1/√n, 1/√n), n the layer's inputs: the default of PyTorch's `nn.Linear`.
     ///
     /// # Errors
+    ///
     /// Fewer than two sizes, a size of 0, or a weight of `vb` of another shape.
     pub fn new(sizes: &[usize], activation: Activation, vb: VarBuilder) -> Result<Self> {
         if sizes.len() < 2 || sizes.contains(&0) {
@@ -65,7 +95,7 @@ impl Mlp {
         &self.sizes
     }
 
-    /// The layers' weights, each (outputs, inputs), the first layer's first.
+    /// The weight matrices of the layers, each (outputs, inputs), the first layer's first.
     pub fn weights(&self) -> Vec<&Tensor> {
         self.layers.iter().map(Linear::weight).collect()
     }
@@ -87,12 +117,13 @@ impl Network for Mlp {
         self.layers.len()
     }
 
-    /// `x`: (N, `sizes[index]`); more axes, such as (N, 1, 28, 28), are flattened to that.
+    /// Runs layer `index` on `x` (N, `sizes[index]`); more axes, such as (N, 1, 28, 28), are
+    /// flattened to that.
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         let Some(layer) = self.layers.get(index) else {
             return Err(Error::argument(
                 "stage",
-                format!("below {}", self.layers.len()),
+                format!("below {}, the number of stages", self.layers.len()),
                 index,
             ));
         };

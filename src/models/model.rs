@@ -19,6 +19,8 @@ use crate::rng::Rng;
 /// a clone is the same model with the same weights. It can be used wherever a [`Network`] is asked
 /// for, and its own network's methods can be called on it.
 ///
+/// # Examples
+///
 /// ```
 /// use isopath::prelude::*;
 ///
@@ -52,11 +54,11 @@ impl<N> Clone for Model<N> {
 }
 
 impl<N> Model<N> {
-    /// The network that `build` makes, its weights drawn from `seed`, in f32 on the
-    /// [best device](device::best).
+    /// Builds a network by `build`, its weights drawn from `seed`, in f32 on the [best
+    /// device](device::best).
     ///
-    /// `build` gets candle's builder, from which every layer takes its weights by name. It is called
-    /// again for the network's [evaluation mode](Network::frozen).
+    /// `build` gets candle's builder, from which every layer takes its weights by name. It is
+    /// called again for the network's [evaluation mode](Network::frozen).
     ///
     /// # Errors
     /// An error of `build`.
@@ -67,9 +69,10 @@ impl<N> Model<N> {
         Self::on(seed, DType::F32, &device::best(), build)
     }
 
-    /// [`Model::new`] with another type of numbers, or on another device.
+    /// Builds a network as [`Model::new`] does, with another type of numbers or on another device.
     ///
     /// # Errors
+    ///
     /// An error of `build`.
     pub fn on<E: Into<Error>>(
         seed: u64,
@@ -92,8 +95,8 @@ impl<N> Model<N> {
         })
     }
 
-    /// A network around this one, with the same weights: behind a [normalisation](super::Normalised),
-    /// for [larger images](super::Enlarged), or one of one's own.
+    /// Puts a network around this one, with the same weights: a [normalisation](super::Normalised),
+    /// an [enlargement](super::Enlarged) of images, or one of one's own.
     ///
     /// Training either changes both.
     ///
@@ -134,14 +137,14 @@ impl<N> Model<N> {
         &self.parameters
     }
 
-    /// What the last training reported of every epoch that it finished, also if it was stopped or
-    /// failed; empty before the first.
+    /// The report of every epoch that the last training finished, also if it was stopped or failed;
+    /// empty before the first.
     pub fn history(&self) -> History {
         self.parameters.history()
     }
 
-    /// The network with copies of the weights as plain tensors: no gradient flows to them, and later
-    /// training does not change them.
+    /// The network with copies of the weights as plain tensors: no gradient flows to them, and
+    /// later training does not change them.
     ///
     /// # Errors
     /// The device is out of memory.
@@ -163,8 +166,8 @@ impl<N> Model<N> {
         self.parameters.save(path)
     }
 
-    /// The same model with the weights of a file, which become its own: safetensors, or PyTorch's
-    /// `.pt` and `.pth`. Floats of another width are rounded to the weights' own.
+    /// Takes the weights of a file for the model's own: safetensors, or PyTorch's `.pt` and `.pth`.
+    /// Floats of another width are rounded to the weights' own.
     ///
     /// # Errors
     /// As [`Model::with_weights`], or a file that cannot be read.
@@ -172,11 +175,11 @@ impl<N> Model<N> {
         self.with_weights(&Weights::read(path)?)
     }
 
-    /// The same model with `weights`, which become its own.
+    /// Takes `weights` for the model's own.
     ///
     /// # Errors
-    /// A weight is missing, of another shape or not finite, or there is one that the network does not
-    /// have; the message names the nearest. Then no weight has changed.
+    /// A weight is missing, of another shape or not finite, or there is one that the network does
+    /// not have; the message names the nearest. Then no weight has changed.
     pub fn with_weights(self, weights: &Weights) -> Result<Self> {
         self.parameters.set_weights(weights)?;
         Ok(self)

@@ -7,11 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// A classifier f = f_L ∘ … ∘ f_1, a sequence of L stages.
+/// A classifier as a sequence of stages, which can be read and resumed at every representation.
 ///
-/// Representation l of an input x is what l stages make of it: representation 0 is x itself,
-/// representation L the logits. `f_{l:L}` of the *connectivity* paper, the network from
-/// representation l on, is [`Network::forward_from`]`(l)`.
+/// ```text
+/// f = f_L ∘ … ∘ f_1,    z_0 = x,    z_l = f_l(z_{l−1}),    z_L = the logits
+/// ```
+///
+/// Representation l of an input x is what l stages make of it. `f_{l:L}` of the *connectivity*
+/// paper, the network from representation l on, is [`Network::forward_from`]`(l)`.
+/// [`Network::stage`] counts from 0: `stage(l)` is f_{l+1}, which takes representation l.
+///
+/// - **Shapes**: x (N, …) as the network takes it; representations (N, …); logits (N, classes).
+/// - **Range**: logits are unbounded; their softmax is the probability of each class.
+/// - **Source**: *connectivity*, section 3, for f_{l:L}; *isometry*, definition 1, for the layers.
+///
+/// # Examples
 ///
 /// A network of one's own needs the two methods without a default; [`Model`](super::Model) gives it
 /// its weights:
@@ -47,39 +57,47 @@ use crate::error::{Error, Result};
 /// # Ok::<(), isopath::Error>(())
 /// ```
 pub trait Network: Shared + Send + Sync {
-    /// L, the number of stages.
+    /// The number of stages, L.
     fn stages(&self) -> usize;
 
-    /// What stage `index` (from 0) makes of a batch of representations `index`: representations
-    /// `index` + 1.
+    /// Runs one stage, f_{index+1}, on a batch of representations `index`, and gives
+    /// representations `index` + 1.
     ///
     /// # Errors
+    ///
     /// `index` is not below [`Network::stages`], or the shape does not fit.
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor>;
 
-    /// Whether the network is in training mode: what it says to a point then depends on the others
-    /// of the batch, and every forward pass moves its running statistics. Never so for networks
-    /// that normalise nothing.
+    /// Whether the network is in training mode.
+    ///
+    /// Its answer to a point then depends on the other points of the batch, and every forward pass
+    /// moves its running statistics. Networks without normalisation are never in training mode.
     fn is_training(&self) -> bool {
         false
     }
 
-    /// The network for evaluation: as it is now, in evaluation mode, with plain tensors for weights,
-    /// so that gradients flow to the inputs alone.
+    /// The network in evaluation mode, with plain tensors for weights, so that gradients flow to
+    /// the inputs alone.
     ///
     /// Procedures that only ask a network call this first. By default it is the network itself;
     /// [`Model`](super::Model) gives the network with copies of its weights. A network that has a
     /// training mode of its own gives the other mode here.
     ///
     /// # Errors
+    ///
     /// The device is out of memory.
     fn frozen(&self) -> Result<Arc<dyn Network>> {
         Ok(self.shared())
     }
 
-    /// The logits (N, classes) of a batch of representations `index`.
+    /// The logits of a batch of representations: the rest of the network, f_{l:L} for l = `index`.
+    ///
+    /// - **Shapes**: `x` (N, …) as representation `index`; the result (N, classes).
+    /// - **Range**: unbounded.
+    /// - **Source**: *connectivity*, section 3.
     ///
     /// # Errors
+    ///
     /// `index` exceeds [`Network::stages`], or the shape does not fit.
     fn forward_from(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         if index > self.stages() {
@@ -89,27 +107,50 @@ pub trait Network: Shared + Send + Sync {
         (index..self.stages()).try_fold(x.clone(), |x, index| self.stage(index, &x))
     }
 
-    /// Representations `index` of a batch of inputs: those themselves for 0, the logits for
-    /// [`Network::stages`]. Nothing after them is computed.
+    /// The representations of a batch of inputs after the first `index` stages.
+    ///
+    /// ```text
+    /// z_l = f_l ∘ … ∘ f_1 (x),  l = index
+    /// ```
+    ///
+    /// No stage after them is run: 0 gives the inputs themselves, [`Network::stages`] the logits.
+    ///
+    /// - **Shapes**: `x` (N, …) as the network takes it; the result (N, …).
+    /// - **Range**: as the stage's output.
+    /// - **Source**: *connectivity*, section 3.
     ///
     /// # Errors
+    ///
     /// `index` exceeds [`Network::stages`], or the shape does not fit.
     fn forward_to(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         (0..index).try_fold(x.clone(), |x, index| self.stage(index, &x))
     }
 
-    /// The logits (N, classes) of a batch of inputs.
+    /// The logits of a batch of inputs: the whole network.
+    ///
+    /// - **Shapes**: `x` (N, …) as the network takes it; the result (N, classes).
+    /// - **Range**: unbounded.
+    /// - **Source**: the definition.
     ///
     /// # Errors
+    ///
     /// The shape does not fit.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.forward_from(0, x)
     }
 
-    /// All L + 1 representations of a batch of inputs, in order: those themselves first, the logits
-    /// last.
+    /// All L + 1 representations of a batch of inputs, in order: the inputs first, the logits last.
+    ///
+    /// ```text
+    /// z_0 = x,  z_l = f_l(z_{l−1}),  l = 1, …, L
+    /// ```
+    ///
+    /// - **Shapes**: `x` (N, …) as the network takes it; the result L + 1 tensors (N, …).
+    /// - **Range**: as each stage's output.
+    /// - **Source**: the definition.
     ///
     /// # Errors
+    ///
     /// The shape does not fit.
     fn representations(&self, x: &Tensor) -> Result<Vec<Tensor>> {
         let mut all = vec![x.clone()];
@@ -120,9 +161,9 @@ pub trait Network: Shared + Send + Sync {
     }
 }
 
-/// A network that can be kept by a result or an energy: every network that is [`Clone`].
+/// A network that a result or an energy can keep: every network that is [`Clone`].
 pub trait Shared {
-    /// The network behind a pointer of its own.
+    /// A copy of the network behind a shared pointer.
     fn shared(&self) -> Arc<dyn Network>;
 }
 
@@ -166,25 +207,36 @@ pub(crate) fn evaluation(network: &dyn Network) -> Result<Arc<dyn Network>> {
     }
 }
 
-/// One of a network's representations.
+/// The place inside a network whose output is meant: the input, a stage's output, or the logits.
+///
+/// ```text
+/// z_0 = x,    z_l = f_l(z_{l−1}),    z_L = the logits
+/// ```
+///
+/// - **Shapes**: a representation of N inputs is (N, …).
+/// - **Range**: l from 0 to L, the number of stages; l = L − 1, the last hidden layer, by default.
+/// - **Source**: *isometry*, section 2: Φ is the last hidden layer; *connectivity*, section 3, for
+///   z^l.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Representation {
-    /// The input itself: representation 0.
+    /// Representation 0, the input itself.
     Input,
-    /// Representation l, after l stages.
+    /// Representation l, the output of l stages.
     Stage(usize),
-    /// What the last stage reads the answer from: representation L − 1.
+    /// Representation L − 1, which the last stage reads the answer from.
     #[default]
     LastHidden,
-    /// The logits: representation L.
+    /// Representation L, the logits.
     Logits,
 }
 
 impl Representation {
-    /// l, the number of stages before it, in a network of `stages`.
+    /// The number l of the representation, the number of stages before it, in a network of `stages`
+    /// stages.
     ///
     /// # Errors
+    ///
     /// The network has no such representation.
     pub fn index(self, stages: usize) -> Result<usize> {
         let index = match self {
@@ -197,9 +249,18 @@ impl Representation {
         index.ok_or_else(|| Error::argument("representation", expected(), format!("{self:?}")))
     }
 
-    /// The representations of a batch of inputs `x` (N, …).
+    /// Computes these representations for a batch of inputs.
+    ///
+    /// ```text
+    /// z_l = f_l ∘ … ∘ f_1 (x)
+    /// ```
+    ///
+    /// - **Shapes**: `x` (N, …) as the network takes it; the result (N, …).
+    /// - **Range**: as the stage's output.
+    /// - **Source**: *connectivity*, section 3, for z^l; *isometry*, section 2, for Φ.
     ///
     /// # Errors
+    ///
     /// The network has no such representation, or the shape does not fit.
     pub fn of(self, network: &dyn Network, x: &Tensor) -> Result<Tensor> {
         network.forward_to(self.index(network.stages())?, x)

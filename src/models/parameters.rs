@@ -48,7 +48,7 @@ pub(crate) struct Origin {
 }
 
 impl Parameters {
-    /// No weights yet: building a network on [`Parameters::builder`] adds them.
+    /// A set without weights; building a network on [`Parameters::builder`] adds them.
     pub fn new() -> Self {
         Self::default()
     }
@@ -74,8 +74,8 @@ impl Parameters {
         self.lock().values().cloned().collect()
     }
 
-    /// What the last training of these weights reported of every epoch that it finished, also if it
-    /// was stopped or failed; empty before the first. Of a stack of layers, the first layer's.
+    /// The report of every epoch that the last training of these weights finished, also if it was
+    /// stopped or failed; empty before the first. For a stack of layers it is the first layer's.
     ///
     /// The weights of a training that was stopped are those after its last step, which may lie
     /// within an epoch.
@@ -87,8 +87,8 @@ impl Parameters {
             .unwrap_or_default()
     }
 
-    /// [`Parameters::history`] of every layer of a stack, coarse to fine; one alone of any other
-    /// network.
+    /// The [history](Parameters::history) of every layer of a stack, coarse to fine; a single one
+    /// for any other network.
     pub fn histories(&self) -> Vec<History> {
         self.trained().histories.clone()
     }
@@ -130,7 +130,7 @@ impl Parameters {
         Ok(of_numbers(all))
     }
 
-    /// How many numbers the weights hold together.
+    /// The number of numbers in all weights together.
     pub fn count(&self) -> usize {
         self.lock().values().map(|var| var.elem_count()).sum()
     }
@@ -148,9 +148,11 @@ impl Parameters {
         safetensors::write(path.as_ref(), &tensors, None)
     }
 
-    /// [`Parameters::save`] in another float type: half the size in f16, with eleven bits a number.
+    /// Writes the weights to a safetensors file in another float type: half the size in f16, with
+    /// eleven bits a number.
     ///
     /// # Errors
+    ///
     /// The file cannot be written.
     pub fn save_as(&self, path: impl AsRef<Path>, dtype: DType) -> Result<()> {
         let convert = |(name, var): (&String, &Var)| {
@@ -172,20 +174,23 @@ impl Parameters {
             .collect()
     }
 
-    /// Takes over `weights`; floats of another width are rounded to the weights' own.
+    /// Replaces the weights by those of a file; floats of another width are rounded to the weights'
+    /// own.
     ///
     /// # Errors
+    ///
     /// A weight is missing, of another shape or not finite; or there is a tensor that is no weight
     /// (but for PyTorch's `num_batches_tracked`). Then no weight has changed.
     pub fn set_weights(&self, weights: &Weights) -> Result<()> {
         self.set_all(weights.tensors.clone(), &weights.path, |_| true)
     }
 
-    /// [`Parameters::set_weights`] for all weights but those whose names begin with `prefix`: they
+    /// Replaces all weights by those of a file but those whose names begin with `prefix`: they
     /// stay, and those of `weights` are passed over, so that a network begins as one for other
     /// classes ended.
     ///
     /// # Errors
+    ///
     /// As [`Parameters::set_weights`].
     pub fn set_weights_except(&self, weights: &Weights, prefix: &str) -> Result<()> {
         let Weights { tensors, path } = weights.clone().without(prefix);

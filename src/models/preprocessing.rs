@@ -7,32 +7,43 @@ use candle_core::Tensor;
 use crate::error::{Error, Result};
 use crate::models::Network;
 
-/// A network behind a normalisation of its inputs: f((x − mean) / std), channel by channel.
+/// A network behind a normalisation of its inputs, so that it takes pixels.
 ///
-/// Networks are often trained on normalised images. Behind this they take pixels in \[0, 1\], so that
+/// ```text
+/// g(x) = f((x − mean) / std),  channel by channel
+/// ```
+///
+/// Networks are often trained on normalised images. Behind this they take pixels, so that
 /// distances, attacks and bounds are in pixels. Its stages are the network's; the normalisation is
 /// part of the first.
+///
+/// - **Shapes**: x (N, C, …) for C means, or (N, …) for one; logits as the network's.
+/// - **Range**: pixels as the network's training data before their normalisation, usually [0, 1].
+/// - **Source**: ours; torchvision's `Normalize` inside the network.
+///
+/// # Examples
 ///
 /// ```
 /// use isopath::prelude::*;
 ///
-/// let network = Model::new(0, |vb| {
-///     Mlp::new(&[784, 32, 10], Activation::Relu, vb).map(|mlp| Normalised::new(mlp, &[0.1307], &[0.3081]))
-/// })?;
+/// let network = Model::new(0, |vb| Mlp::new(&[784, 32, 10], Activation::Relu, vb))?;
+/// let on_pixels = network.wrap(|mlp| Normalised::new(mlp, &[0.1307], &[0.3081]))?;
+/// let mean = Tensor::full(0.1307f32, (1, 784), &device::best())?;
+/// assert_eq!(on_pixels.normalise(&mean)?.abs()?.max_all()?.to_scalar::<f32>()?, 0.);
 /// # Ok::<(), isopath::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Normalised<N> {
-    /// What gets the normalised inputs.
+    /// The network that gets the normalised inputs.
     pub network: N,
-    /// What is taken off, one number for each channel, or one for all.
+    /// The mean that is subtracted: one number for each channel, or one for all.
     pub mean: Vec<f64>,
-    /// What the rest is divided by, > 0, as many.
+    /// The standard deviation by which the rest is divided, > 0: as many numbers.
     pub std: Vec<f64>,
 }
 
 impl<N> Normalised<N> {
-    /// `network` behind (x − `mean`) / `std`.
+    /// Puts `network` behind (x − `mean`) / `std`; its first use checks the numbers.
     pub fn new(network: N, mean: &[f64], std: &[f64]) -> Self {
         Self {
             network,
@@ -41,9 +52,15 @@ impl<N> Normalised<N> {
         }
     }
 
-    /// (x − mean) / std of inputs (N, C, …), or (N, …) with one number for all.
+    /// Normalises a batch of inputs: (x − mean) / std, channel by channel.
+    ///
+    /// - **Shapes**: `x` (N, C, …), or (N, …) with one number for all; the result has the same
+    ///   shape.
+    /// - **Range**: unbounded.
+    /// - **Source**: torchvision's `Normalize`.
     ///
     /// # Errors
+    ///
     /// Not as many means as deviations, a deviation that is not finite and above 0, or neither one
     /// number nor as many as the inputs have channels.
     pub fn normalise(&self, x: &Tensor) -> Result<Tensor> {
@@ -51,7 +68,7 @@ impl<N> Normalised<N> {
         if mean.len() != std.len() || mean.is_empty() {
             let got = format!("{} and {}", mean.len(), std.len());
             return Err(Error::argument(
-                "mean and std",
+                "number of means and of deviations",
                 "as many of both, at least one",
                 got,
             ));

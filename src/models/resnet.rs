@@ -17,10 +17,15 @@ use crate::io::digest::{numbers, of_numbers};
 use crate::models::{Network, Representation, Shared as _};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 
-/// A residual network (He et al. 2016) as torchvision's `resnet18` to `resnet152`, the stride of a
-/// bottleneck in its 3×3 convolution; weights have torchvision's names and shapes.
+/// A residual network, ResNet-18 to ResNet-152, whose weights have torchvision's names and shapes.
 ///
-/// Stages, with the output's shape of ResNet-50 on 224×224 pixels:
+/// ```text
+/// block: h ← max(h + F(h), 0),  F two or three convolutions with batch normalisation
+/// ```
+///
+/// A projection of h takes the place of h where the shape changes; the stride of a bottleneck lies
+/// in its 3×3 convolution, as in torchvision. Stages, with the output's shape of ResNet-50 on
+/// 224×224 pixels:
 ///
 /// | stage | what | output |
 /// |---|---|---|
@@ -30,12 +35,15 @@ use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 /// | 5 | mean over the pixels; its output is the paper's "last layer" | (N, 2048) |
 /// | 6 | `fc`, the logits | (N, classes) |
 ///
-/// Inputs are pixels in \[0, 1\]; the network takes off [`ResNetParams::mean`] and divides by
-/// [`ResNetParams::std`], so that paths, attacks and bounds are in pixels.
-///
 /// As built, the network is in training mode: it normalises with the statistics of the batch, and
 /// every forward pass moves the running ones (momentum 0.1), which are weights by name and never
 /// change otherwise. [`ResNet::freeze`] gives the network in evaluation mode.
+///
+/// - **Shapes**: images (N, 3, H, W); logits (N, classes).
+/// - **Range**: pixels in \[0, 1\]; the network itself subtracts [`ResNetParams::mean`] and divides
+///   by [`ResNetParams::std`], so that paths, attacks and bounds are in pixels. Logits are
+///   unbounded.
+/// - **Source**: He et al. 2016; *connectivity*, section 4, takes ResNet-50.
 #[derive(Clone)]
 pub struct ResNet {
     params: ResNetParams,
@@ -45,12 +53,12 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// What the first residual stage gives: the *connectivity* paper's "first hidden layer".
+    /// The output of the first residual stage: the *connectivity* paper's "first hidden layer".
     pub const FIRST_RESIDUAL_STAGE: Representation = Representation::Stage(2);
-    /// The pooled features: the paper's "last layer".
+    /// The features pooled over the pixels: the *connectivity* paper's "last layer".
     pub const POOLED: Representation = Representation::Stage(6);
 
-    /// A network in training mode, its weights from `vb`: `conv1.weight`, `bn1.weight`,
+    /// Builds a network in training mode, its weights from `vb`: `conv1.weight`, `bn1.weight`,
     /// `bn1.running_mean`, `layer1.0.conv1.weight`, …, `layer1.0.downsample.0.weight`, …,
     /// `fc.bias`.
     ///
@@ -86,7 +94,7 @@ impl ResNet {
         })
     }
 
-    /// The parameters.
+    /// The parameters that the network was built with.
     pub fn params(&self) -> &ResNetParams {
         &self.params
     }
@@ -113,7 +121,7 @@ impl ResNet {
         self.stem.is_folded()
     }
 
-    /// The SHA-256 of the weights that a frozen network computes with, in hexadecimal digits.
+    /// The SHA-256 digest of the weights of a frozen network, in hexadecimal digits.
     ///
     /// # Errors
     /// A network in training mode.
@@ -131,7 +139,7 @@ impl ResNet {
         ))
     }
 
-    /// The dtype of the weights.
+    /// The number type of the weights.
     pub fn dtype(&self) -> DType {
         self.fc.0.dtype()
     }
@@ -178,7 +186,7 @@ impl Network for ResNet {
             }
             _ => Err(Error::argument(
                 "stage",
-                format!("below {}", self.stages()),
+                format!("below {}, the number of stages", self.stages()),
                 index,
             )),
         }

@@ -8,31 +8,41 @@ use candle_core::{Device, Tensor, pickle};
 use crate::error::{Error, Result};
 use crate::io::safetensors;
 
-/// Named tensors of a file, to be given to a [`Model`](super::Model).
+/// The named tensors of a file, to be given to a [`Model`](super::Model).
 ///
 /// Files of PyTorch often name their tensors otherwise than the network here. Prefixes can be
-/// dropped and names replaced:
+/// dropped and names replaced.
 ///
-/// ```no_run
-/// # use isopath::prelude::*;
-/// # let network = Model::new(0, |vb| Mlp::new(&[784, 100, 10], Activation::Tanh, vb))?;
-/// let weights = Weights::read("mine.pth")?.without_prefix("module.").renamed(&[("fc1", "layers.0"), ("fc2", "layers.1")])?;
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+///
+/// # let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
+/// # let weight = ("module.fc.weight".into(), zeros(&[2, 3])?);
+/// # let tensors = [weight, ("module.fc.bias".into(), zeros(&[2])?)];
+/// # let file = Weights { tensors: tensors.into(), path: "mine.pth".into() };
+/// // let file = Weights::read("mine.pth")?;
+/// let weights = file.without_prefix("module.").renamed(&[("fc", "layers.0")])?;
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 2], Activation::Tanh, vb))?;
 /// let network = network.with_weights(&weights)?;
+/// assert_eq!(network.weights()[0].to_vec2::<f32>()?, [[0.; 3]; 2]);
 /// # Ok::<(), isopath::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Weights {
     /// The tensors by name.
     pub tensors: BTreeMap<String, Tensor>,
-    /// The file they come from, for messages.
+    /// The file that the tensors come from, for messages.
     pub path: PathBuf,
 }
 
 impl Weights {
-    /// The tensors of a safetensors file, or of one that PyTorch's `torch.save` made of a module's
+    /// Reads the tensors of a file: safetensors, or what PyTorch's `torch.save` made of a module's
     /// `state_dict()` (`.pt`, `.pth`, `.bin`; a dictionary with an entry `state_dict`, too).
     ///
     /// # Errors
+    ///
     /// The file cannot be read, is not whole, or holds no tensors.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
@@ -53,8 +63,8 @@ impl Weights {
         }
     }
 
-    /// The same tensors, `prefix` taken off the names that begin with it: PyTorch's parallel modules
-    /// put `module.` before every name.
+    /// Takes `prefix` off the names that begin with it: PyTorch's parallel modules put `module.`
+    /// before every name.
     pub fn without_prefix(mut self, prefix: &str) -> Self {
         let short = |name: String| {
             name.strip_prefix(prefix)
@@ -69,10 +79,11 @@ impl Weights {
         self
     }
 
-    /// The same tensors under other names: of each pair, the first part of a name that is `from`, or
-    /// begins with `from.`, becomes `to`.
+    /// Gives the tensors other names: for each pair (from, to), the first part of a name that is
+    /// `from`, or begins with `from.`, becomes `to`.
     ///
     /// # Errors
+    ///
     /// No name begins with a `from`, or two tensors would have one name.
     pub fn renamed(mut self, pairs: &[(&str, &str)]) -> Result<Self> {
         for (from, to) in pairs {
@@ -120,7 +131,7 @@ impl Weights {
         Ok(self)
     }
 
-    /// The same tensors without those whose names begin with `prefix`.
+    /// Leaves out the tensors whose names begin with `prefix`.
     pub fn without(mut self, prefix: &str) -> Self {
         self.tensors.retain(|name, _| !name.starts_with(prefix));
         self

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
-/// `work` on each of `items`, as many at once as there are processors; the results in the order of
-/// the items.
+/// Does some work on each of several items, as many at once as there are processors, and gives the
+/// results in the order of the items.
 ///
 /// One training step of a small network is too short to share between processors, so several
 /// networks trained side by side, each on one, take far less time than one after the other. Each

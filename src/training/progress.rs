@@ -6,28 +6,27 @@ use std::sync::Arc;
 use crate::models::Epoch;
 use crate::progress::{Bar, Progress};
 
-/// Where training stands.
+/// The state of a training while it runs: how far it is, and how well it goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Status {
-    /// The epoch, from 1.
+    /// The epoch under way, from 1.
     pub epoch: usize,
-    /// The epochs asked for.
+    /// The number of epochs that were asked for.
     pub epochs: usize,
-    /// The batches of this epoch that are done.
+    /// How many batches of this epoch are done.
     pub batch: usize,
-    /// The batches of an epoch.
+    /// How many batches an epoch has.
     pub batches: usize,
-    /// The means since the epoch began.
+    /// The means over the part of the epoch that is done.
     pub means: Epoch,
-    /// Images trained on in a second, since the run began.
+    /// How many images are trained on in a second, since the run began.
     pub images_per_second: f64,
-    /// How long the rest will take at that rate.
+    /// How long the rest will take at that rate, in seconds.
     pub seconds_left: f64,
 }
 
 impl Status {
-    /// The epochs that are done, with the part of the one under way: from 0 to
-    /// [`Status::epochs`].
+    /// How many epochs are done, with the part of the one under way: from 0 to [`Status::epochs`].
     pub fn position(&self) -> f64 {
         (self.epoch.max(1) - 1) as f64 + self.batch as f64 / self.batches.max(1) as f64
     }
@@ -69,10 +68,30 @@ impl fmt::Display for Status {
     }
 }
 
-/// What hears of a training while it runs, after every epoch and at most ten times a second in
+/// An observer of a training: it hears after every epoch, and at most ten times a second in
 /// between.
 ///
-/// [`live_loss`](crate::figures::live_loss) draws the loss; [`Observer::new`] makes one of one's own.
+/// [`live_loss`](crate::figures::live_loss) draws the loss; [`Observer::new`] makes one of one's
+/// own.
+///
+/// # Examples
+///
+/// ```
+/// use isopath::prelude::*;
+/// use isopath::training::{Observer, Status};
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// static EPOCHS: AtomicUsize = AtomicUsize::new(0);
+/// let hear = |status: &Status| EPOCHS.store(status.epoch, Ordering::Relaxed);
+/// let observer = Observer::new(move || hear);
+/// let params = TrainParams { epochs: 2, observer: Some(observer), ..TrainParams::default() };
+/// let rings = RingsParams { points: 40, ..RingsParams::default() };
+/// let rings = datasets::entangled_rings(&rings)?.dataset()?;
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 8, 2], Activation::Tanh, vb))?;
+/// train(&network, &rings, &CrossEntropy, &params)?;
+/// assert_eq!(EPOCHS.load(Ordering::Relaxed), 2);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn() -> Box<Hear> + Send + Sync>);
 
@@ -80,13 +99,7 @@ pub struct Observer(Arc<dyn Fn() -> Box<Hear> + Send + Sync>);
 pub(crate) type Hear = dyn FnMut(&Status) + Send;
 
 impl Observer {
-    /// An observer that `begin` makes anew for every training.
-    ///
-    /// ```
-    /// use isopath::training::{Observer, Status};
-    ///
-    /// let observer = Observer::new(|| |status: &Status| println!("{status}"));
-    /// ```
+    /// Makes an observer from a function that begins anew for every training.
     pub fn new<F: FnMut(&Status) + Send + 'static>(
         begin: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {

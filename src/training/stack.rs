@@ -20,14 +20,14 @@ use crate::training::{Adam, AdamParams, Epoch, History, Observer, Status};
 /// 2.2).
 #[derive(Clone, Debug)]
 pub struct StackParams {
-    /// Steps, each on all points; 10,000 by default.
+    /// The number of steps, each on all points; 10,000 by default.
     pub epochs: usize,
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub adam: AdamParams,
     /// Whether a moving line shows how far the training has come; it does by default.
     pub progress: Progress,
-    /// What hears of the training in place of the moving line; nothing by default.
+    /// The observer that hears of the training in place of the moving line; none by default.
     pub observer: Option<Observer>,
 }
 
@@ -42,24 +42,51 @@ impl Default for StackParams {
     }
 }
 
-/// Trains all layers of a stack together: each epoch is one step on all points along Σ_k L_k, L_k =
-/// α·L_CE,k + β·L_ISO,k. Gives a history for each layer.
+/// Trains all layers of a stack together, each with its own labels, and gives a history for each
+/// layer.
 ///
-/// `levels` holds the points (N, D) with the labels of each layer, coarse to fine; each finer class
-/// lies in one coarser class. `loss` gives α, β and the partition of every layer; its D_M are the
-/// distances between the layer's own inputs, its D_Φ those between its representations. Where the
-/// stack [stops the gradient](crate::models::LocallyIsometricParams::stop_gradient), L_k trains layer
-/// k alone.
+/// ```text
+/// L = Σ_k L_k,    L_k = α·L_CE,k + β·L_ISO,k
+/// ```
 ///
-/// What is shown and heard are the losses summed over the layers, and the least of their accuracies.
+/// Each epoch is one step of Adam on all points. `levels` holds the points with the labels of each
+/// layer, coarse to fine; each finer class lies in one coarser class. `loss` gives α, β and the
+/// partition of every layer; its D_M are the distances between the layer's own inputs, its D_Φ
+/// those between its representations. Where the stack [stops the
+/// gradient](crate::models::LocallyIsometricParams::stop_gradient), L_k trains layer k alone.
+///
+/// What is shown and heard are the losses summed over the layers, and the least of their
+/// accuracies.
+///
+/// - **Shapes**: a level for each layer, of the same points (N, D) and labels (N,) of u32; a
+///   history for each layer with a record for each epoch.
+/// - **Range**: losses and weights stay finite, or the training ends with an error.
+/// - **Source**: *isometry*, section 3.4.
 ///
 /// # Errors
+///
 /// A parameter out of its range, not as many levels as layers, levels of different points, labels
-/// that do not nest or are out of range, shapes that do not fit, a loss or weights that are no longer
-/// finite, or [`Error::Interrupted`]; the weights then keep the steps that were done, and
+/// that do not nest or are out of range, shapes that do not fit, a loss or weights that are no
+/// longer finite, or [`Error::Interrupted`]; the weights then keep the steps that were done, and
 /// [`Parameters::histories`](crate::models::Parameters::histories) their records.
 ///
-/// *isometry* paper, section 3.4.
+/// # Examples
+///
+/// ```
+/// use isopath::models::{LocallyIsometric, LocallyIsometricParams};
+/// use isopath::prelude::*;
+/// use isopath::training::{StackParams, train_stack};
+///
+/// let torus = TorusParams { toroidal: 8, poloidal: 4, regions: vec![2, 4], ..Default::default() };
+/// let params = LocallyIsometricParams { classes: vec![2, 4], ..Default::default() };
+/// let stack = Model::new(0, move |vb| LocallyIsometric::new(&params, vb))?;
+/// let params = StackParams { epochs: 3, ..StackParams::default() };
+/// let levels = datasets::torus(&torus)?.levels()?;
+/// let histories = train_stack(&stack, &levels, &IsometricLoss::new(1.), &params)?;
+/// assert_eq!(histories.len(), 2);
+/// assert!(histories.iter().all(|layer| layer.epochs[2].loss < layer.epochs[0].loss));
+/// # Ok::<(), isopath::Error>(())
+/// ```
 pub fn train_stack(
     stack: &Model<LocallyIsometric>,
     levels: &[Dataset],
@@ -125,14 +152,23 @@ pub(crate) fn train_stack_heard(
     Ok(histories)
 }
 
-/// One step of [`train_stack`]: L_k of every layer and the gradients of their sum, which `update`
-/// then follows.
+/// One step of [`train_stack`]: the loss of every layer and the gradients of their sum, which
+/// `update` then applies to the weights.
 ///
-/// The terms, coarse to fine, are those before the step. Layers without each other's gradients share
-/// nothing but their inputs: as soon as a layer's outputs are there, its loss and gradients may be
-/// computed beside the next layer's outputs. The same numbers whatever the number of threads.
+/// ```text
+/// w ← update(∇_w Σ_k L_k)
+/// ```
+///
+/// The terms are those before the step. Layers without each other's gradients share nothing but
+/// their inputs: as soon as a layer's outputs are there, its loss and gradients may be computed
+/// beside the next layer's outputs. The same numbers whatever the number of threads.
+///
+/// - **Shapes**: as [`train_stack`]; the terms of each layer, coarse to fine, each a scalar ().
+/// - **Range**: ≥ 0.
+/// - **Source**: *isometry*, section 3.4.
 ///
 /// # Errors
+///
 /// As [`stack_terms`], and those of `update`.
 pub fn step_stack(
     stack: &LocallyIsometric,
@@ -187,9 +223,18 @@ fn layer_by_layer(
     Ok((terms, gradients))
 }
 
-/// L_k of every layer with its terms, coarse to fine; see [`train_stack`].
+/// The loss of every layer of a stack with its terms, coarse to fine.
+///
+/// ```text
+/// L_k = α·L_CE,k + β·L_ISO,k
+/// ```
+///
+/// - **Shapes**: as [`train_stack`]; each term is a scalar ().
+/// - **Range**: ≥ 0.
+/// - **Source**: *isometry*, section 3.4.
 ///
 /// # Errors
+///
 /// Not as many levels as layers, labels out of range, or shapes that do not fit.
 pub fn stack_terms(
     stack: &LocallyIsometric,
@@ -211,7 +256,7 @@ fn terms_of(loss: &IsometricLoss, out: &LayerOutput, labels: &Tensor) -> Result<
 fn check_levels<'a>(stack: &LocallyIsometric, levels: &'a [Dataset]) -> Result<&'a Tensor> {
     let Some(first) = levels.first().filter(|_| levels.len() == stack.len()) else {
         let expected = format!("{}, one for each layer", stack.len());
-        return Err(Error::argument("levels", expected, levels.len()));
+        return Err(Error::argument("number of levels", expected, levels.len()));
     };
     let points = &first.inputs;
     match levels
@@ -231,9 +276,18 @@ fn check_levels<'a>(stack: &LocallyIsometric, levels: &'a [Dataset]) -> Result<&
     }
 }
 
-/// Whether each finer class lies in one coarser class; levels coarse to fine.
+/// Checks that labels nest: each finer class lies in one coarser class.
+///
+/// ```text
+/// t_i^{k+1} = t_j^{k+1}  ⟹  t_i^k = t_j^k
+/// ```
+///
+/// - **Shapes**: levels from coarse to fine, each with labels (N,) of u32.
+/// - **Range**: any labels.
+/// - **Source**: *isometry*, section 3.4: "with different degrees of coarseness across layers".
 ///
 /// # Errors
+///
 /// Two points that share a finer class and not the coarser one, or labels that are not (N,) of u32
 /// with one N.
 pub fn check_nested(levels: &[Dataset]) -> Result<()> {
@@ -247,10 +301,11 @@ pub fn check_nested(levels: &[Dataset]) -> Result<()> {
             if parent != coarse {
                 let expected = "labels that nest: each finer class inside one coarser class";
                 let got = format!(
-                    "class {fine} of level {} lies in both {parent} and {coarse}",
+                    "broken: class {fine} of level {} lies in both class {parent} and class {coarse} of \
+                     level {level}",
                     level + 1
                 );
-                return Err(Error::argument("labels", expected, got));
+                return Err(Error::argument("nesting of the labels", expected, got));
             }
         }
     }

@@ -27,48 +27,49 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// share 0.9^100 in them.
 const REFRESHING: usize = 100;
 
-/// The parameters of a run; the defaults are the *isometry* paper's for MNIST (section 2.2).
+/// The parameters of [`train`]; the defaults are the *isometry* paper's for MNIST (section 2.2).
 #[derive(Clone, Debug)]
 pub struct TrainParams {
-    /// How often every image is seen; 5 by default.
+    /// How often every input is seen; 5 by default.
     pub epochs: usize,
-    /// Inputs a step; 100 by default. One batch of all inputs keeps their order.
+    /// The number of inputs in a step; 100 by default. One batch of all inputs keeps their order.
     pub batch_size: usize,
-    /// What becomes of the inputs that are left at the end of an epoch; they make a smaller batch
-    /// by default.
+    /// The end of an epoch whose last inputs do not fill a batch: a smaller batch by default.
     pub last_batch: LastBatch,
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub optimizer: Optimizer,
     /// The learning rate over the run; constant by default.
     pub schedule: Schedule,
-    /// Whether the weights are in the end the mean over those after each step (Izmailov et al.
+    /// Whether the final weights are the mean of the weights after each step (Izmailov et al.
     /// 2018), for a constant rate; not by default. Running statistics are then taken anew from 100
     /// batches of the training images.
     pub average: bool,
-    /// What happens to the images of a batch before the network sees them; nothing by default.
+    /// The change that the images of a batch get before the network sees them; none by default.
     pub augmentation: Augmentation,
     /// Decides the order of the images; 0 by default. The initial weights come from the seed of
     /// their own builder.
     pub seed: u64,
-    /// What decides the numbers besides the parameters of [`train`], as the weights of another
-    /// network in the loss; nothing by default. A checkpoint with another context is another run's.
+    /// A text that decides the numbers besides the parameters of [`train`], as the weights of
+    /// another network in the loss; empty by default. A checkpoint with another context is another
+    /// run's.
     pub context: String,
-    /// A file that is written after every epoch and taken up again if it is there; none by default.
+    /// The file that is written after every epoch and continued from if it is there; none by
+    /// default.
     pub checkpoint: Option<PathBuf>,
     /// Whether a moving line shows how far the training has come; it does by default.
     pub progress: Progress,
-    /// What hears of the training in place of the moving line; nothing by default.
+    /// The observer that hears of the training in place of the moving line; none by default.
     pub observer: Option<Observer>,
 }
 
-/// What becomes of the inputs that do not fill the last batch of an epoch.
+/// The end of an epoch whose last inputs do not fill a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastBatch {
-    /// They make a smaller batch.
+    /// The inputs that are left make a smaller batch.
     #[default]
     Keep,
-    /// They are left out of this epoch; another epoch's order leaves out others.
+    /// The inputs that are left are skipped in this epoch; another epoch's order leaves out others.
     Drop,
 }
 
@@ -95,7 +96,9 @@ impl TrainParams {
     /// Checks the range of every parameter.
     ///
     /// # Errors
-    /// No epochs, no images a step, or a parameter of the optimiser out of its range.
+    ///
+    /// No epochs, no inputs a step, or a parameter of the optimiser or the schedule out of its
+    /// range.
     pub fn validate(&self) -> Result<()> {
         for (name, value) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
             if value == 0 {
@@ -107,40 +110,49 @@ impl TrainParams {
     }
 }
 
-/// Trains `model` on `data` to make `loss` small, and gives its history.
+/// Trains a network on a data set to make a loss small, and gives the history of the training.
 ///
-/// Every epoch goes through the inputs once, in an order of its own that depends on the seed and the
-/// epoch alone. The numbers are the same for the same seed, on any number of threads, and whether or
-/// not the run was interrupted: with [`TrainParams::checkpoint`] a run goes on after the last epoch
-/// that was finished, and one that is finished already only loads its weights. A checkpoint may be
-/// taken further with more `epochs` at a constant learning rate; one of another run (other
-/// hyper-parameters, data or initial weights) is refused.
+/// ```text
+/// w ← w − step(∇_w L(batch)),  batch by batch, epoch by epoch
+/// ```
+///
+/// L is `loss` and the step the optimiser's ([`TrainParams::optimizer`]), times the factor of
+/// [`TrainParams::schedule`]. Every epoch goes through the inputs once, in an order of its own that
+/// depends on the seed and the epoch alone. The numbers are the same for the same seed, on any
+/// number of threads, and whether or not the run was interrupted: with [`TrainParams::checkpoint`]
+/// a run goes on after the last epoch that was finished, and one that is finished already only
+/// loads its weights. A checkpoint may be taken further with more `epochs` at a constant learning
+/// rate; one of another run (other hyper-parameters, data or initial weights) is refused.
 ///
 /// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the
 /// steps that were done, [`Model::history`] the epochs that were finished, and the checkpoint, if
 /// there is one, the last of them: the same call then goes on from there. (Before the end of the
-/// first epoch there is no file yet, and the same call begins with the weights as they are; a network
-/// built anew begins anew.) With [`TrainParams::average`] the weights are those of the last step, not
-/// yet their mean.
+/// first epoch there is no file yet, and the same call begins with the weights as they are; a
+/// network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
+/// step, not yet their mean.
 ///
-/// # Shapes
-/// Inputs (N, …) as the network takes them, labels (N,) of u32 below its number of classes.
+/// - **Shapes**: inputs (N, …) as the network takes them, labels (N,) of u32 below its number of
+///   classes; the history has a record for each epoch.
+/// - **Range**: losses and weights stay finite, or the training ends with an error.
+/// - **Source**: *isometry*, section 2.2: five epochs, batches of 100, Adam.
 ///
 /// # Errors
+///
 /// A parameter out of its range, shapes that do not fit, labels out of range, a last batch of one
 /// input that the network cannot be trained on, a checkpoint of another run, a file that cannot be
 /// written, a loss or weights that are no longer finite, or [`Error::Interrupted`].
 ///
-/// *isometry* paper, section 2.2: five epochs, batches of 100, Adam.
+/// # Examples
 ///
 /// ```
 /// use isopath::prelude::*;
 ///
-/// let rings = datasets::entangled_rings(&RingsParams { points: 40, ..RingsParams::default() })?.dataset()?;
+/// let rings = RingsParams { points: 40, ..RingsParams::default() };
+/// let rings = datasets::entangled_rings(&rings)?.dataset()?;
 /// let network = Model::new(0, |vb| Mlp::new(&[3, 20, 20, 2], Activation::Tanh, vb))?;
-/// let params = TrainParams { epochs: 2, ..TrainParams::default() };
+/// let params = TrainParams { epochs: 4, ..TrainParams::default() };
 /// let history = train(&network, &rings, &IsometricLoss::new(1.), &params)?;
-/// assert_eq!(history.epochs.len(), 2);
+/// assert!(history.epochs[3].loss < history.epochs[0].loss);
 /// # Ok::<(), isopath::Error>(())
 /// ```
 pub fn train<N: Network + 'static>(
@@ -238,7 +250,10 @@ fn run(
             }),
         );
         if history.epochs.len() > params.epochs {
-            let expected = format!("at most {} epochs", params.epochs);
+            let expected = format!(
+                "at most {} epochs (ask for more, or move the file away to begin anew)",
+                params.epochs
+            );
             return Err(Error::file(
                 path,
                 expected,
@@ -352,12 +367,22 @@ pub(super) fn check_finite(parameters: &Parameters, epochs: usize) -> Result<()>
     }
 }
 
-/// One step: the loss of a batch and its gradients, which `update` then follows, as
-/// [`Adam::step`](super::Adam::step).
+/// One step of training: the loss of a batch and its gradients, which `update` then applies to the
+/// weights.
 ///
-/// The terms are those before the step.
+/// ```text
+/// w ← update(∇_w L(batch))
+/// ```
+///
+/// The terms are those before the step; [`Adam::step`](super::Adam::step) is an `update`.
+///
+/// - **Shapes**: `batch` holds inputs (N, …) as the network takes them and labels (N,) of u32; each
+///   term is a scalar ().
+/// - **Range**: that of the loss; a loss that is not finite is not refused.
+/// - **Source**: the definition.
 ///
 /// # Errors
+///
 /// As [`Loss::terms`], and those of `update`.
 pub fn step(
     network: &dyn Network,

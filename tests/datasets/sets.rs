@@ -130,7 +130,7 @@ fn bad_idx_is_refused_with_expected_and_got() {
         (
             TRAIN_LABELS,
             idx(&[2049, 3], &[0, 1, 10]),
-            "label 10 at 2; expected labels from 0 to 9",
+            "label 10 of image 2; expected labels from 0 to 9",
         ),
     ] {
         assert_eq!(mnist_error(name, &bytes), expected);
@@ -176,7 +176,7 @@ fn bad_cifar10_is_refused_with_expected_and_got() {
     bytes[3073 * 5] = 10;
     fs::write(&path, &bytes).unwrap();
     assert!(
-        error().ends_with("test_batch.bin: label 10 at 5; expected labels from 0 to 9"),
+        error().ends_with("test_batch.bin: label 10 of image 5; expected labels from 0 to 9"),
         "{}",
         error()
     );

@@ -35,7 +35,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The first folder of the pool that no process holds.
+    /// Claims the first folder of the pool that no process holds.
     ///
     /// # Errors
     /// The pool cannot be written.
@@ -69,17 +69,17 @@ impl Folder {
         unreachable!("the numbers do not end")
     }
 
-    /// The package of the cells, evcxr's `tmpdir`.
+    /// The path of the package of the cells, evcxr's `tmpdir`.
     pub fn cells(&self) -> PathBuf {
         self.path.join("ctx")
     }
 
-    /// The folder of evcxr's start-up commands.
+    /// The path of the folder of evcxr's start-up commands.
     pub fn config(&self) -> PathBuf {
         self.path.join("config")
     }
 
-    /// The folder itself.
+    /// The path of the build folder.
     pub fn path(&self) -> &Path {
         &self.path
     }

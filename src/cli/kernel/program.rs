@@ -18,7 +18,7 @@ pub const EVCXR: &str = "0.22.0";
 /// Names another program than the one that `setup` builds.
 const OTHER: &str = "ISOPATH_KERNEL_PROGRAM";
 
-/// Where the program is, whether it is there or not.
+/// The path of the program, whether it is there or not.
 pub fn path(project: &Project) -> PathBuf {
     std::env::var_os(OTHER).map_or_else(
         || project.target.join("kernel/isopath-kernel"),
@@ -26,7 +26,7 @@ pub fn path(project: &Project) -> PathBuf {
     )
 }
 
-/// The program that runs the cells: compiled with the library, by the same compiler.
+/// The path of the program that runs the cells: compiled with the library, by the same compiler.
 pub fn cells(project: &Project) -> PathBuf {
     project
         .seed()
@@ -35,12 +35,12 @@ pub fn cells(project: &Project) -> PathBuf {
         .join("debug/cells")
 }
 
-/// The source of [`cells`].
+/// The path of the source of the program that runs the cells ([`cells`]).
 pub fn cells_source(project: &Project) -> PathBuf {
     package(project).join("src/cells/main.rs")
 }
 
-/// The program, if it was compiled from the sources as they are now.
+/// The path of the program, if it was compiled from the sources as they are now.
 pub fn find(project: &Project) -> Option<PathBuf> {
     let program = path(project);
     if std::env::var_os(OTHER).is_some() {

@@ -6,12 +6,12 @@ use super::super::command::{command, find, output, run};
 use super::super::files::{at, write_if_changed};
 use super::super::{Failure, Result};
 
-/// Which compiler and which cargo.
+/// The Rust toolchain: a compiler and its cargo.
 #[derive(Debug, PartialEq)]
 pub struct Toolchain {
     /// The compiler itself, not rustup's stand-in, which would choose anew at each call.
     pub rustc: PathBuf,
-    /// The cargo beside it.
+    /// The cargo beside the compiler.
     pub cargo: PathBuf,
     /// The compiler's version in full, by which compiled code is told from that of another
     /// compiler.
@@ -19,7 +19,7 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// What rustup chooses, or what is on `PATH`: as evcxr looks for it.
+    /// Finds the toolchain that rustup chooses, or that is on `PATH`: as evcxr looks for it.
     ///
     /// # Errors
     /// There is none, or the compiler does not run.
@@ -33,7 +33,7 @@ impl Toolchain {
         })
     }
 
-    /// Where the source of the standard library lies, by which evcxr tells the types of a cell's
+    /// The path of the source of the standard library, by which evcxr tells the types of a cell's
     /// variables; none if it is not installed.
     pub fn source(&self) -> Option<PathBuf> {
         let of_toolchain = self

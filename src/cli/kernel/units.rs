@@ -17,12 +17,13 @@ use super::super::files::{at, entries};
 /// The library whose file names have no hash, so that only one state of it fits into a folder.
 const OWN: &str = "isopath";
 
-/// Whether our own library is brought too.
+/// Whether the compiled form of our own library is brought too.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Own {
-    /// It is compiled in another way where it goes: as a dependency, not as the package itself.
+    /// It is left: where it goes, it is compiled in another way, as a dependency and not as the
+    /// package itself.
     Leave,
-    /// It is compiled in the same way.
+    /// It is brought: where it goes, it is compiled in the same way.
     Bring,
 }
 

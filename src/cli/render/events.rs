@@ -5,7 +5,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event {
-    /// The kernel answers.
+    /// The kernel is ready.
     Ready { seconds: f64, cells: usize },
     /// A cell has finished, well or not.
     Cell(Cell),
@@ -17,7 +17,7 @@ pub enum Event {
 
 #[derive(Debug, Deserialize)]
 pub struct Cell {
-    /// From 1, of the code cells.
+    /// The number of the cell, from 1, among the code cells.
     pub number: usize,
     pub label: String,
     pub seconds: f64,
@@ -27,13 +27,13 @@ pub struct Cell {
 #[derive(Debug, Deserialize)]
 pub struct Broken {
     pub kind: Kind,
-    /// In one line.
+    /// The reason of the failure, in one line.
     pub reason: String,
     pub message: String,
     pub source: String,
 }
 
-/// How a cell failed.
+/// The kind of a cell's failure.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {

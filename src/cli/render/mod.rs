@@ -24,11 +24,11 @@ use isopath::scale::Scale;
 use assets::Assets;
 use notebooks::Notebook;
 
-/// What to render, and with what.
+/// The options of a rendering: what to render, and with what.
 pub struct Options {
-    /// Names in `notebooks_dir`, or paths; none means all of `notebooks_dir`.
+    /// The notebooks, as names in `notebooks_dir` or as paths; none means all of `notebooks_dir`.
     pub notebooks: Vec<PathBuf>,
-    /// The scale the notebooks run at.
+    /// The scale that the notebooks run at.
     pub scale: Scale,
     /// How many notebooks run at once, at least 1.
     pub jobs: usize,
@@ -36,15 +36,15 @@ pub struct Options {
     pub python: PathBuf,
     /// The name of the kernelspec for a notebook that names none.
     pub kernel: String,
-    /// Where the notebooks are.
+    /// The folder with the notebooks.
     pub notebooks_dir: PathBuf,
-    /// Where the pages go.
+    /// The folder to write the pages to.
     pub site_dir: PathBuf,
-    /// How long one cell may take.
+    /// The longest time that one cell may take.
     pub cell_timeout: Duration,
 }
 
-/// What came of it.
+/// The result of a rendering: the pages that were written, and the notebooks that failed.
 pub struct Report {
     /// The pages that were written, without the index.
     pub pages: Vec<PathBuf>,
@@ -56,20 +56,20 @@ pub struct Report {
 
 /// A notebook that has no page now.
 pub struct Failure {
-    /// Its name.
+    /// The name of the notebook.
     pub notebook: String,
-    /// Why, in one line.
+    /// The reason why it has no page, in one line.
     pub reason: String,
 }
 
-/// How long a cell may take where nobody says: long enough for the slowest training, short enough
-/// for a check.
+/// The longest time that a cell may take where nobody says: long enough for the slowest training,
+/// short enough for a check.
 pub fn default_cell_timeout(scale: Scale) -> Duration {
     Duration::from_secs(60 * scale.pick(10, 30, 24 * 60))
 }
 
-/// What [`render`] would refuse at once; worth asking before a long set-up. Returns the notebooks
-/// that are meant.
+/// Checks the options for what [`render`] would refuse at once; worth it before a long set-up.
+/// Returns the notebooks that are meant.
 ///
 /// # Errors
 /// An unknown notebook, two of one name, a site in the folder of a notebook, 0 jobs, a time-out of

@@ -99,7 +99,7 @@ pub fn execute(
     })
 }
 
-/// One of our Python programs, ready for its arguments.
+/// Makes the command of one of our Python programs, ready for its arguments.
 pub fn python(options: &Options, assets: &Assets, program: &str) -> Command {
     let mut command = Command::new(&options.python);
     command

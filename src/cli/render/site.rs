@@ -26,7 +26,8 @@ pub fn check_words(
     finish(command)
 }
 
-/// Where the executed notebook lies until its page is written, and for ever if a cell breaks.
+/// The path where the executed notebook lies until its page is written, and for ever if a cell
+/// breaks.
 pub fn failed_path(notebook: &Notebook, options: &Options) -> PathBuf {
     options
         .site_dir

@@ -18,7 +18,7 @@ fn print(text: &str) {
         .and_then(|()| stdout.flush());
 }
 
-/// A text of one line or more; the further ones stand below the first.
+/// Tells a text of one line or more; the further ones stand below the first.
 pub fn line(notebook: &str, text: &str) {
     print(&format!(
         "{notebook}  {}\n",
@@ -26,12 +26,12 @@ pub fn line(notebook: &str, text: &str) {
     ));
 }
 
-/// What does not look as its author meant it, and is no reason to fail.
+/// Tells of something that does not look as its author meant it, and is no reason to fail.
 pub fn warning(notebook: &str, text: &str) {
     line(notebook, &format!("warning: {text}"));
 }
 
-/// A finished cell: one line, and below it everything about a broken one.
+/// Tells of a finished cell: one line, and below it everything about a broken one.
 pub fn cell(notebook: &str, cell: &Cell, cells: usize) {
     let (number, seconds, label) = (cell.number, duration(cell.seconds), shorten(&cell.label));
     let width = cells.to_string().len();

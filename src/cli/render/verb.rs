@@ -14,7 +14,7 @@ use super::super::setup::{self, KERNEL_NAME};
 use super::super::{Failure, Result};
 use super::{Options, check, default_cell_timeout, render};
 
-/// What `isopath render` takes.
+/// The arguments of `isopath render`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The notebooks to run, by name (isometry_mnist) or path [default: all]

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, first_line};
 use crate::interrupt;
 use crate::progress::Bar;
 
-/// The files of `files` that are missing from `folder` or whose size or SHA-256 is wrong, and that no
+/// The files of a set that are missing from `folder` or whose size or SHA-256 is wrong, and that no
 /// archive in the folder holds. Uses no network.
 ///
 /// # Errors
@@ -34,7 +34,7 @@ fn faults(files: &[DataFile], folder: &Path) -> Result<Vec<(DataFile, String)>> 
     faults.filter_map(Result::transpose).collect()
 }
 
-/// What [`fetch_from`] did.
+/// The result of [`fetch_from`]: the folder, and the files that were brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// The set's folder, now complete.

@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::io::digest;
 
-/// A file of a data set and what proves it.
+/// A file of a data set: its name, and the size and digest that prove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataFile {
-    /// The name inside the set's folder.
+    /// The name of the file inside the set's folder.
     pub name: &'static str,
-    /// The size in bytes.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// SHA-256 in lower-case hexadecimal.
+    /// The SHA-256 digest of the file in lower-case hexadecimal digits.
     pub sha256: &'static str,
 }
 

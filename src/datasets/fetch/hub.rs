@@ -11,17 +11,17 @@ use super::source::{Deliver, Files, Source};
 use crate::error::{Error, Result};
 use crate::interrupt::within;
 
-/// The Hugging Face hub. Its images are re-packed into the files of the release.
+/// The Hugging Face hub as a source, whose images are re-packed into the files of the release.
 ///
 /// hf-hub sets no time limit of its own and tries six times, so we knock first: on a closed door
 /// the reader gets `patience`, enough to read a copy from its cache.
 #[derive(Clone, Debug)]
 pub struct Hub {
-    /// `host:port` to knock at; none behind a proxy, where only the reader knows the way.
+    /// The `host:port` to knock at; none behind a proxy, where only the reader knows the way.
     pub address: Option<String>,
-    /// The reader.
+    /// The reader of the hub's copy.
     pub load: fn() -> candle_core::Result<Dataset>,
-    /// Makes the set's files from what the reader gives.
+    /// The function that makes the set's files from what the reader gives.
     pub repack: fn(&Dataset) -> Result<Files>,
     /// How long the reader of a copy in the cache may take; a knock waits half as long.
     pub patience: Duration,
@@ -30,8 +30,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// The hub's copy of a set: how candle-datasets reads it, and how the files of the release are
-    /// made of that. `HF_ENDPOINT` may name another hub.
+    /// Makes a source of the hub's copy of a set: how candle-datasets reads it, and how the files
+    /// of the release are made of that. `HF_ENDPOINT` may name another hub.
     pub fn new(
         load: fn() -> candle_core::Result<Dataset>,
         repack: fn(&Dataset) -> Result<Files>,

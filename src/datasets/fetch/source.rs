@@ -4,18 +4,18 @@ use std::path::Path;
 
 use crate::error::Result;
 
-/// Receives a line of progress.
+/// A function that gets a line of progress.
 pub type Report<'a> = &'a mut dyn FnMut(&str);
 
-/// Takes the name and the bytes of a file from a source.
+/// A function that takes a file from a source: its name and its bytes.
 pub type Deliver<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<()>;
 
-/// The files of a set: name and bytes.
+/// The files of a set, each with its name and its bytes.
 pub type Files = Vec<(&'static str, Vec<u8>)>;
 
 /// A place that a set may come from.
 pub trait Source {
-    /// For the reader of the progress and of the errors.
+    /// The name of the source, for the reader of the progress and of the errors.
     fn name(&self) -> String;
 
     /// Gives every file of the set to `deliver`, in any order.

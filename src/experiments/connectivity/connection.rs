@@ -10,25 +10,25 @@ use crate::error::{Error, Result};
 use crate::models::Representation;
 use crate::paths::{Evaluations, NebInfo, Outcome, Profile, Verdict};
 
-/// What was found for one pair.
+/// The connection of one pair: the line and the path between its inputs, and the verdict on them.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// The pair.
+    /// The pair of inputs.
     pub pair: Pair,
     /// The representation that the path runs through.
     pub representation: Representation,
     /// Whether a line or only a band connects the pair: the rows of the *connectivity* paper's
     /// table 1.
     pub verdict: Verdict,
-    /// Why the band stopped.
+    /// The reason why the band stopped.
     pub outcome: Outcome,
-    /// Steps of the band; 0 for a linear connection.
+    /// The number of steps of the band; 0 for a linear connection.
     pub iterations: usize,
-    /// Points that went through the network.
+    /// The number of points that went through the network.
     pub evaluations: Evaluations,
-    /// The straight line: energies (cross-entropy), margins (logits).
+    /// The profile of the straight line: energies (cross-entropy) and margins (logits).
     pub line: Profile,
-    /// The path; the line itself for a linear connection.
+    /// The profile of the path; that of the line itself for a linear connection.
     pub path: Profile,
     /// How far the path leaves the line, Euclidean ([`NebInfo::departure`]); 0 to rounding for a
     /// linear connection.
@@ -42,19 +42,20 @@ pub struct Connection {
     pub shown: Option<Shown>,
 }
 
-/// The points of a path, and what the network says to them and to those of the line beside them.
+/// The points of a path, with the network's probabilities there and at the points of the line
+/// beside them.
 #[derive(Clone, Debug)]
 pub struct Shown {
     /// The path; [`NebInfo::line`] gives the points of the line.
     pub info: NebInfo,
-    /// The softmax at each of the line's points, a probability for each class.
+    /// The probability of each class at each of the line's points.
     pub on_line: Vec<Vec<f64>>,
-    /// The same at the path's points.
+    /// The probability of each class at each of the path's points.
     pub on_path: Vec<Vec<f64>>,
 }
 
 impl Connection {
-    /// The length of the path over that of the line, ≥ 1 to rounding.
+    /// The number of connections.
     pub fn length_ratio(&self) -> f64 {
         self.path.length() / self.line.length()
     }
@@ -78,7 +79,7 @@ impl Connection {
     }
 }
 
-/// `cat: connected by a band alone, after 12 iterations`.
+/// Writes the verdict in words: `cat: connected by a band alone, after 12 iterations`.
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let class = self.class();
@@ -96,12 +97,12 @@ impl fmt::Display for Connection {
     }
 }
 
-/// What was found for several pairs in one representation, in their order.
+/// The connections of several pairs in one representation, in their order.
 #[derive(Clone, Debug)]
 pub struct Connections {
     /// The representation that the paths run through.
     pub representation: Representation,
-    /// One connection a pair; at least one.
+    /// The connections, one a pair; at least one.
     pub connections: Vec<Connection>,
 }
 
@@ -111,7 +112,7 @@ impl Connections {
         self.connections.len()
     }
 
-    /// Whether there are no pairs.
+    /// Whether there are no connections.
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }

@@ -21,7 +21,7 @@ fn certain() -> (String, f64) {
 }
 
 impl Profile {
-    /// The energy along the path, from 0 at its start to 1 at its end.
+    /// The energy along a path as a curve, from 0 at its start to 1 at its end.
     pub fn series(&self, name: impl Into<String>) -> Series {
         let length = self.length();
         let share: Vec<f64> = self.distance.iter().map(|d| d / length).collect();
@@ -30,7 +30,7 @@ impl Profile {
 }
 
 impl Connection {
-    /// The energy along the straight line and along the band.
+    /// Charts the energy along the straight line and along the band.
     pub fn profile(&self) -> LineChart {
         let mut series = vec![self.line.series("straight line")];
         if self.verdict != Verdict::Linear {
@@ -46,7 +46,7 @@ impl Connection {
         }
     }
 
-    /// The images of line and band in input space, with what the network says to each.
+    /// Shows the images of line and band in input space, with the network's answer to each.
     ///
     /// # Errors
     /// Points that are no images in [0, 1]: hidden ones, which [`Connection::decoded`] shows, or
@@ -55,8 +55,8 @@ impl Connection {
         self.strips_of(images).map(|strips| self.film(strips))
     }
 
-    /// The points of line and band in a hidden space, as `decoder` shows them, with what the network
-    /// says to the points themselves.
+    /// Shows the points of line and band in a hidden space, as `decoder` pictures them, with the
+    /// network's answers to the points themselves.
     ///
     /// # Errors
     /// Points that the decoder does not take, or a path that was not kept.
@@ -66,7 +66,7 @@ impl Connection {
         Ok(self.film(strips))
     }
 
-    /// The filmstrip of images in input space, the profile of other points.
+    /// Draws the filmstrip of images in input space, and the profile of other points.
     ///
     /// # Errors
     /// An energy or a probability that is not a number.
@@ -132,7 +132,7 @@ fn images(points: &Tensor) -> Result<Vec<Image>> {
 }
 
 impl Connections {
-    /// How many pairs are connected, and how, with Wilson's 95 % intervals.
+    /// Tabulates how many pairs are connected, and how, with Wilson's 95 % intervals.
     pub fn table(&self) -> Table {
         let caption = format!("{} pairs: share and Wilson's 95 % interval", self.len());
         let Summary {
@@ -148,7 +148,7 @@ impl Connections {
         table
     }
 
-    /// Line and band of the `count` [hardest](Connections::hardest) pairs, as images.
+    /// Shows line and band of the `count` [hardest](Connections::hardest) pairs, as images.
     ///
     /// # Errors
     /// As [`Connection::filmstrip`], or a line connects every pair.
@@ -162,7 +162,8 @@ impl Connections {
         Ok(whole)
     }
 
-    /// The [profiles](Connection::profile) of the `count` [hardest](Connections::hardest) pairs.
+    /// Charts the [profiles](Connection::profile) of the `count` [hardest](Connections::hardest)
+    /// pairs.
     pub fn profiles(&self, count: usize) -> Vec<LineChart> {
         let hardest = self.hardest(count);
         hardest
@@ -171,9 +172,9 @@ impl Connections {
             .collect()
     }
 
-    /// What the band changes at the middle of the line, of the `count` [hardest](Connections::hardest)
-    /// pairs: the image on the line, that on the band, and between them their difference, blue at
-    /// −`limit` and red at `limit`.
+    /// Shows what the band changes at the middle of the line, for the `count`
+    /// [hardest](Connections::hardest) pairs: the image on the line, that on the band, and between
+    /// them their difference, blue at −`limit` and red at `limit`.
     ///
     /// # Errors
     /// As [`Connections::filmstrip`], or a `limit` that is not positive.
@@ -222,7 +223,8 @@ fn rows<T: Copy>(verdicts: &[T; 3]) -> impl Iterator<Item = (&'static str, T)> {
         .zip(*verdicts)
 }
 
-/// Several summaries side by side, a named column each: the shares of verdicts with their intervals.
+/// Tabulates several summaries side by side, a named column each: the shares of verdicts with their
+/// intervals.
 pub fn verdict_table(caption: impl Into<String>, columns: &[(&str, &Summary)]) -> Table {
     let names = columns.iter().map(|(name, _)| *name);
     let mut table = Table::new(caption, std::iter::once("a path exists").chain(names));
@@ -236,9 +238,11 @@ pub fn verdict_table(caption: impl Into<String>, columns: &[(&str, &Summary)]) -
     table
 }
 
-/// How far bands went, a named row for each summary: how many iterations the pairs took that only a
-/// band connects, and over these pairs the medians of length, departure and change
-/// ([`Summary::median_length_ratio`] and those after it).
+/// Tabulates how far bands went, a named row for each summary.
+///
+/// The columns are how many iterations the pairs took that only a band connects, and over these
+/// pairs the medians of length, departure and change ([`Summary::median_length_ratio`] and those
+/// after it).
 pub fn steps_table(rows: &[(&str, &Summary)]) -> Table {
     let mut table = Table::new(
         "Pairs that only a band connects: steps taken, and medians over the pairs",

@@ -12,23 +12,23 @@ use crate::rng::Rng;
 /// Two inputs and the class that a path between them must not leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
-    /// The class.
+    /// The class that a path must not leave.
     pub class: u32,
     /// The places of both inputs in their data set, from 0.
     pub index: [usize; 2],
 }
 
-/// Pairs of a data set's inputs.
+/// Pairs of the inputs of a data set.
 #[derive(Clone, Debug)]
 pub struct Pairs {
-    /// The data that the pairs' indices count.
+    /// The data set in which the pairs' indices count.
     pub data: Dataset,
-    /// The pairs.
+    /// The pairs, in order.
     pub pairs: Vec<Pair>,
 }
 
 impl Pairs {
-    /// The pair of the two inputs of `data`, which are of one class.
+    /// Makes a pair of the two inputs of `data`, which are of one class.
     ///
     /// # Errors
     /// Not two inputs, or two of different classes.
@@ -68,7 +68,7 @@ impl Pairs {
         self.with(self.pairs.iter().take(count).copied())
     }
 
-    /// Other pairs of the same data.
+    /// Takes other pairs of the same data.
     pub fn with(&self, pairs: impl IntoIterator<Item = Pair>) -> Self {
         Self {
             data: self.data.clone(),
@@ -132,16 +132,19 @@ impl Pairs {
     }
 }
 
-/// `count` pairs of inputs of one class, all of which every one of several networks gives that class.
+/// Chooses pairs of inputs of one class that every one of several networks gives that class.
 ///
 /// The classes take turns, as long as they have inputs left, and no input is in two pairs. A larger
 /// `count` only adds pairs to those of a smaller one, and a class's inputs are drawn from `seed`
 /// and the class alone.
 ///
-/// `predictions`: for each network its [answers](crate::metrics::predictions) to the data, (N,) of
-/// u32.
+/// - **Shapes**: `predictions` has each network's [answers](crate::metrics::predictions) to the
+///   data, (N,) of u32; the result has `count` pairs.
+/// - **Range**: each index is below N.
+/// - **Source**: ours; *connectivity*, section 4, does not say how its 25 pairs were chosen.
 ///
 /// # Errors
+///
 /// No predictions, not as many as inputs, no pair asked for, or fewer pairs than that.
 pub fn choose_pairs(
     data: &Dataset,
@@ -169,14 +172,20 @@ pub fn choose_pairs(
     take_turns(data, lists, count)
 }
 
-/// `count` pairs of an input of another class that the network takes for `class`, and one of that
-/// class that it gets right: does what it mistakes for a class lie in the same region?
+/// Chooses pairs of an input that the network takes for another class than its own, and an input of
+/// that other class that it gets right: does what it mistakes for a class lie in the same region?
 ///
 /// Only so both ends are inside one region: with an input of its own class a misclassified one
 /// cannot be connected by any path, since the path begins outside. The first index is the
-/// misclassified input. Turns, seed and errors as [`choose_pairs`].
+/// misclassified input. Turns and seed are those of [`choose_pairs`].
 ///
-/// Paper: *connectivity*, section 5, open question iii.
+/// - **Shapes**: `predictions` (N,) of u32; the result has `count` pairs.
+/// - **Range**: each index is below N.
+/// - **Source**: *connectivity*, section 5, open question iii.
+///
+/// # Errors
+///
+/// As [`choose_pairs`].
 pub fn choose_misclassified_pairs(
     data: &Dataset,
     predictions: &Tensor,

@@ -14,21 +14,22 @@ use crate::models::{Enlarged, Network, Representation, evaluation};
 use crate::paths::{Energy, NebInfo, NebParams, NetworkEnergy, Values, neb};
 use crate::progress::{Part, Progress};
 
-/// How pairs are connected.
+/// The parameters of the search for connections: how pairs are chosen and connected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectParams {
-    /// The band. Where its bounds are `None`, paths in input space stay in [0, 1] if all of the data
-    /// lie there, as images do; those through other inputs, or through hidden representations, are
-    /// free.
+    /// The parameters of the band. Where its bounds are `None`, paths in input space stay in [0, 1]
+    /// if all of the data lie there, as images do; those through other inputs, or through hidden
+    /// representations, are free.
     pub neb: NebParams,
-    /// Decides the pairs. Default 0.
+    /// The seed by which pairs are chosen; 0 by default.
     pub seed: u64,
-    /// Images are enlarged to this height and width first; `None` leaves them. Default `None`.
+    /// The height and width to which images are enlarged first; `None`, the default, leaves them.
     pub side: Option<usize>,
-    /// Points that go through the network together, at least 1; bounds the memory. Default 16.
+    /// The number of points that go through the network together, at least 1; bounds the memory. 16
+    /// by default.
     pub batch_size: usize,
-    /// The points of so many paths are kept for figures, from the first pair on; 200 paths in a hidden
-    /// space are half a gigabyte. Default 25.
+    /// The number of paths whose points are kept for figures, from the first pair on; 200 paths in
+    /// a hidden space are half a gigabyte. 25 by default.
     pub kept_paths: usize,
     /// Whether a moving line shows how far the work has come.
     pub progress: Progress,
@@ -47,16 +48,27 @@ impl Default for ConnectParams {
     }
 }
 
-/// A path between the two inputs of `pair` that the network keeps in their class: the straight line
-/// if it does, else a nudged elastic band.
+/// Connects two inputs of one class by a path that the network keeps in that class, if it finds
+/// one: the straight line if that is one, else a nudged elastic band.
 ///
 /// ```text
 /// line   z(t) = (1 − t) z₁ + t z₂,   0 ≤ t ≤ 1,   z = f_{0:l}(x)
-/// band   [`neb`](crate::paths::neb()) with the energy E(z) = −log softmax(f_{l:L}(z))_y
+/// band   neb with the energy E(z) = −log softmax(f_{l:L}(z))_y
 /// ```
 ///
-/// The result shows itself as a filmstrip of images in input space, and as the energy along line and
-/// band elsewhere.
+/// y is the class, and [`neb`](crate::paths::neb()) moves the band. The result shows itself as a
+/// filmstrip of images in input space, and as the energy along line and band elsewhere.
+///
+/// - **Shapes**: `pair` holds two inputs (2, …) of one class.
+/// - **Range**: the verdict is linear, nonlinear or none.
+/// - **Source**: *connectivity*, section 3.
+///
+/// # Errors
+///
+/// Not two inputs of one class, one that the network gives another class, a representation that the
+/// network does not have, or a parameter out of its range.
+///
+/// # Examples
 ///
 /// ```
 /// use isopath::prelude::*;
@@ -69,12 +81,6 @@ impl Default for ConnectParams {
 /// assert_eq!(connection.verdict, paths::Verdict::Linear);
 /// # Ok::<(), isopath::Error>(())
 /// ```
-///
-/// # Errors
-/// Not two inputs of one class, one that the network gives another class, a representation that the
-/// network does not have, or a parameter out of its range.
-///
-/// Paper: *connectivity*, section 3.
 pub fn connect(
     network: &dyn Network,
     pair: &Dataset,
@@ -93,17 +99,22 @@ pub fn connect(
     one.ok_or_else(|| Error::argument("pair", "two inputs of one class", "none"))
 }
 
-/// Verdicts on `count` pairs of inputs of one class that the network gets right: how many are
-/// connected by a straight line, how many only by a band, and for how many no path was found. One
-/// column of the *connectivity* paper's table 1, with Wilson's 95 % intervals.
+/// Connects many pairs of inputs of one class: how many by a straight line, how many only by a
+/// band, and for how many no path is found.
 ///
-/// [`choose_pairs`] says which pairs. The result shows itself as a table.
+/// It is one column of the *connectivity* paper's table 1, with Wilson's 95 % intervals. The pairs
+/// are `count` of those that the network gets right; [`choose_pairs`] says which. The result shows
+/// itself as a table.
+///
+/// - **Shapes**: inputs (N, …) as the network takes them, labels (N,) of u32; a connection for each
+///   pair.
+/// - **Range**: each verdict is linear, nonlinear or none.
+/// - **Source**: *connectivity*, section 4, table 1.
 ///
 /// # Errors
+///
 /// Fewer pairs than that, inputs that the network does not take, a representation that it does not
 /// have, or a parameter out of its range.
-///
-/// Paper: *connectivity*, section 4, table 1.
 pub fn connectivity(
     network: &dyn Network,
     data: &Dataset,
@@ -123,14 +134,17 @@ pub fn connectivity(
     connect_pairs(network.as_ref(), &pairs, representation, params)
 }
 
-/// A verdict on every one of `pairs`, in their order.
+/// Connects every one of some chosen pairs, and gives the connections in their order.
+///
+/// - **Shapes**: a connection for each pair.
+/// - **Range**: each verdict is linear, nonlinear or none.
+/// - **Source**: *connectivity*, sections 3 and 4.
 ///
 /// # Errors
-/// No pairs, an index or a class that there is not, a pair whose ends the network does not both give
-/// the pair's class, inputs that it does not take, a representation that it does not have, or a
-/// parameter out of its range.
 ///
-/// Paper: *connectivity*, sections 3 and 4.
+/// No pairs, an index or a class that there is not, a pair whose ends the network does not both
+/// give the pair's class, inputs that it does not take, a representation that it does not have, or
+/// a parameter out of its range.
 pub fn connect_pairs(
     network: &dyn Network,
     pairs: &Pairs,

@@ -10,19 +10,19 @@ use crate::error::{Error, Result};
 use crate::paths::Verdict;
 use crate::statistics::{Proportion, median, phi};
 
-/// How many pairs have which verdict.
+/// The number of pairs with each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Pairs that a straight line connects.
+    /// The number of pairs that a straight line connects.
     pub linear: usize,
-    /// Pairs that only a band connects.
+    /// The number of pairs that only a band connects.
     pub nonlinear: usize,
-    /// Pairs for which no path was found.
+    /// The number of pairs for which no path was found.
     pub none: usize,
 }
 
 impl Counts {
-    /// The verdicts of connections, counted.
+    /// Counts the verdicts of connections.
     pub fn of<'a>(connections: impl IntoIterator<Item = &'a Connection>) -> Self {
         let mut counts = Self::default();
         for connection in connections {
@@ -35,13 +35,13 @@ impl Counts {
         counts
     }
 
-    /// The number of pairs.
+    /// The number of all pairs.
     pub fn total(&self) -> usize {
         self.linear + self.nonlinear + self.none
     }
 }
 
-/// `19 linear, 6 nonlinear, 0 none`.
+/// Writes the counts in words: `19 linear, 6 nonlinear, 0 none`.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -53,23 +53,23 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The connections of pairs in one representation, in numbers.
+/// A summary of the connections of pairs in one representation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Table 1's first row as a share.
+    /// The share of pairs that a line connects: table 1's first row.
     pub linear: Proportion,
-    /// Its second row.
+    /// The share of pairs that only a band connects: table 1's second row.
     pub nonlinear: Proportion,
-    /// Its third row.
+    /// The share of pairs for which no path was found: table 1's third row.
     pub none: Proportion,
-    /// The verdicts by class.
+    /// The number of pairs with each verdict, by class.
     pub classes: BTreeMap<u32, Counts>,
-    /// How many of the pairs that a line does not connect and a band does needed so many
-    /// iterations.
+    /// The number of pairs for each number of iterations, over the pairs that a line does not
+    /// connect and a band does.
     pub iterations: BTreeMap<usize, usize>,
-    /// The median of the iterations over the same pairs.
+    /// The median of the iterations over the pairs that only a band connects.
     pub median_iterations: Option<f64>,
-    /// The median of the length ratio over the same pairs.
+    /// The median of [`Connection::length_ratio`] over the same pairs.
     pub median_length_ratio: Option<f64>,
     /// The median of [`Connection::departure`] over the length of the line, over the same pairs.
     pub median_departure: Option<f64>,
@@ -78,13 +78,13 @@ pub struct Summary {
 }
 
 impl Connections {
-    /// How many pairs have which verdict.
+    /// The number of pairs with each verdict.
     pub fn counts(&self) -> Counts {
         Counts::of(&self.connections)
     }
 
-    /// The connections in numbers: shares with their intervals, verdicts by class, how far the bands
-    /// went.
+    /// Summarises the connections: shares with their intervals, verdicts by class, and how far the
+    /// bands went.
     pub fn summary(&self) -> Summary {
         let all = self.counts();
         let share = |count| Proportion::new(count, all.total());
@@ -118,23 +118,23 @@ impl Connections {
     }
 }
 
-/// Which pairs two networks connect by a straight line.
+/// A comparison of two networks: which of the same pairs each connects by a straight line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Agreement {
-    /// Pairs that both do.
+    /// The number of pairs that both networks connect by a line.
     pub both: usize,
-    /// Pairs that the first does and the second does not.
+    /// The number of pairs that only the first network connects by a line.
     pub only_first: usize,
-    /// Pairs that the second does and the first does not.
+    /// The number of pairs that only the second network connects by a line.
     pub only_second: usize,
-    /// Pairs that neither does.
+    /// The number of pairs that neither network connects by a line.
     pub neither: usize,
-    /// Pairs that the first and the second connect by a band alone.
+    /// The number of pairs that the first and the second network connect by a band alone.
     pub nonlinear: [usize; 2],
 }
 
 impl Agreement {
-    /// The agreement of two networks' connections of the same pairs, in the same order and the same
+    /// Compares two networks' connections of the same pairs, in the same order and the same
     /// representation.
     ///
     /// # Errors
@@ -163,15 +163,29 @@ impl Agreement {
         })
     }
 
-    /// The number of pairs that both would connect if they had nothing in common but how often they
-    /// do.
+    /// The number of pairs that both networks would connect if their verdicts were independent.
+    ///
+    /// ```text
+    /// (n₁₁ + n₁₀)(n₁₁ + n₀₁) / N
+    /// ```
+    ///
+    /// n₁₁ pairs are connected by both, n₁₀ by the first alone, n₀₁ by the second alone.
+    ///
+    /// - **Shapes**: a number.
+    /// - **Range**: from 0 to N.
+    /// - **Source**: the definition.
     pub fn both_by_chance(&self) -> f64 {
         let [first, second, all] = self.margins();
         first * second / all
     }
 
-    /// φ, the correlation of the two verdicts: 1 if they always agree, 0 if they have nothing in
-    /// common; NaN where a network connects all pairs, or none.
+    /// The correlation φ of the two networks' verdicts; [`phi`](crate::statistics::phi) has its
+    /// formula.
+    ///
+    /// - **Shapes**: a number.
+    /// - **Range**: in [−1, 1]: 1 if they always agree, 0 if they have nothing in common; NaN where
+    ///   a network connects all pairs, or none.
+    /// - **Source**: Yule 1912.
     pub fn phi(&self) -> f64 {
         phi([
             [self.both, self.only_first],

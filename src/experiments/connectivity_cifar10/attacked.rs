@@ -9,19 +9,20 @@ use crate::error::{Error, Result};
 use crate::experiments::connectivity::{Pair, Pairs};
 use crate::models::Network;
 
-/// Pairs of images changed by an attack, those that the network gives one wrong class.
+/// Pairs of attacked images that the network gives one and the same wrong class.
 #[derive(Clone, Debug)]
 pub struct AttackedPairs {
-    /// The changed images, both of every pair one after the other, with their true labels; a pair's
-    /// class is the wrong one.
+    /// The attacked images, both of every pair one after the other, with their true labels; a
+    /// pair's class is the wrong one.
     pub pairs: Pairs,
-    /// How many pairs were attacked.
+    /// The number of pairs that were attacked.
     pub attacked: usize,
 }
 
-/// Changes both images of every pair by at most [`Settings::eps`] a pixel until the network takes
-/// them for another class, the one half of the classes further on: 20 targeted steps of projected
-/// gradient descent.
+/// Attacks both images of every pair until the network takes them for another class.
+///
+/// Each pixel changes by at most [`Settings::eps`]; the class is the one half of the classes
+/// further on, and the attack has 20 targeted steps of projected gradient descent.
 ///
 /// If those pairs are connected inside the wrong class as right ones are inside theirs, then a
 /// connection says nothing about what the images show.

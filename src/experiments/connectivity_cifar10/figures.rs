@@ -22,7 +22,7 @@ fn paper(space: Space) -> [usize; 3] {
 }
 
 impl Verdicts {
-    /// Table 1 of the *connectivity* paper: the verdicts on the first 25 pairs beside the paper's.
+    /// Tabulates the verdicts on the first 25 pairs beside the *connectivity* paper's table 1.
     pub fn table_1(&self) -> Table {
         let spaces = self.spaces.keys().map(|space| space.title());
         let mut table = Table::new(
@@ -48,7 +48,8 @@ impl Verdicts {
         table
     }
 
-    /// The shares of the three verdicts in each space with their intervals; `what` says which pairs.
+    /// Tabulates the shares of the three verdicts in each space with their intervals; `what` says
+    /// which pairs.
     pub fn table(&self, what: &str) -> Table {
         let summary = self.summary();
         let spaces = summary.spaces.iter();
@@ -57,7 +58,7 @@ impl Verdicts {
         verdict_table(format!("{} {what}", self.pairs.len()), &columns)
     }
 
-    /// The share of linearly connected pairs by class, in the spaces before the last.
+    /// Charts the share of linearly connected pairs by class, in the spaces before the last.
     pub fn by_class(&self) -> BarChart {
         let mut chart = BarChart {
             title: "Linearly connected pairs, by class".into(),
@@ -90,8 +91,9 @@ impl Verdicts {
         chart
     }
 
-    /// Figure 3 of the *connectivity* paper: of the pair that is hardest for a line in the first
-    /// stage, decoded images of the line and the band there, and of the line in the last layer.
+    /// Shows the *connectivity* paper's figure 3 for the pair that is hardest for a line in the
+    /// first stage: decoded images of the line and the band there, and of the line in the last
+    /// layer.
     ///
     /// # Errors
     /// A line connects every pair in the first stage, no paths were kept, or a space is missing.
@@ -111,7 +113,7 @@ impl Verdicts {
         Ok(film)
     }
 
-    /// The energy along line and band of the `count` hardest pairs in each of some spaces.
+    /// Charts the energy along line and band of the `count` hardest pairs in each of some spaces.
     ///
     /// # Errors
     /// The experiment did not run in one of the spaces.
@@ -151,7 +153,7 @@ fn in_words(space: Space) -> String {
     }
 }
 
-/// The shares of the verdicts in all spaces.
+/// Shown as the table of the shares of the verdicts in all spaces.
 impl Show for Verdicts {
     fn bundle(&self) -> Bundle {
         self.table("pairs in each space: share, Wilson's 95 % interval")
@@ -167,7 +169,8 @@ impl Verdicts {
 }
 
 impl Agreements {
-    /// How many pairs each of the two networks connects by a line, and how far they agree.
+    /// Tabulates how many pairs each of the two networks connects by a line, and how far they
+    /// agree.
     pub fn table(&self) -> Table {
         let pairs = self.spaces.values().next().map_or(0, |first| first.total());
         let mut table = Table::new(

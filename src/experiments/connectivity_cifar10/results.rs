@@ -12,59 +12,59 @@ use crate::experiments::cifar10;
 use crate::experiments::connectivity::{Connection, Counts, Summary};
 use crate::paths::Verdict;
 
-/// The notebook's JSON: every verdict, so that other software can check it.
+/// The verdict on every pair in every space: the notebook's JSON, which other software can check.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
-    /// `quick`, `default` or `paper`.
+    /// The scale of the run: `quick`, `default` or `paper`.
     pub scale: String,
-    /// The weights' file.
+    /// The file of the network's weights.
     pub checkpoint: String,
-    /// What the network does to pixels in [0, 1] first.
+    /// The normalisation of pixels in [0, 1] inside the network.
     pub normalisation: Normalisation,
     /// The share of all test images that the network gives their class, in [0, 1].
     pub test_accuracy: f64,
-    /// Samples of line and path on each segment.
+    /// The number of samples of line and path on each segment.
     pub samples_per_segment: usize,
-    /// Every pair in every space.
+    /// The pairs, each in every space.
     pub pairs: Vec<PairResult>,
-    /// Table 1, by space.
+    /// The counts of verdicts by space: table 1.
     pub counts: BTreeMap<Space, Counts>,
 }
 
-/// (pixel − mean) / std, of red, green and blue.
+/// The normalisation of red, green and blue: (pixel − mean) / std.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Normalisation {
-    /// What is taken off.
+    /// The mean that is subtracted.
     pub mean: [f64; 3],
-    /// What the rest is divided by.
+    /// The standard deviation by which the rest is divided.
     pub std: [f64; 3],
 }
 
-/// A pair in a space.
+/// The verdict on one pair in one space, with its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PairResult {
     /// The class that the path must not leave.
     pub class: u32,
-    /// Both images, counted from 0 in the order of the test set.
+    /// The numbers of both images, from 0 in the order of the test set.
     pub test_index: [usize; 2],
-    /// Where the path runs.
+    /// The space that the path runs through.
     pub space: Space,
-    /// Linear, nonlinear or none.
+    /// The verdict: linear, nonlinear or none.
     pub verdict: Verdict,
-    /// max E − max(E(start), E(end)) along the line, E the cross-entropy; null where an energy is
-    /// not a number.
+    /// The barrier along the line, max E − max(E(start), E(end)), E the cross-entropy; null where
+    /// an energy is not a number.
     pub barrier_line: f64,
-    /// The same along the path.
+    /// The barrier along the path.
     pub barrier_path: f64,
     /// The length of the path over that of the line.
     pub length_ratio: f64,
-    /// Steps of the band.
+    /// The number of steps of the band.
     pub iterations: usize,
 }
 
 impl Results {
-    /// The verdicts on the test images' pairs, with what decided them: the network's training and
-    /// its accuracy on all test images, and the experiment's settings.
+    /// Collects the verdicts on the test images' pairs, with what decided them: the network's
+    /// training and its accuracy on all test images, and the experiment's settings.
     ///
     /// # Errors
     /// The training's settings are of no network.
@@ -107,34 +107,37 @@ impl Results {
     }
 }
 
-/// What the notebook shows beyond table 1: its second JSON.
+/// The numbers of what the notebook shows beyond table 1: its second JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
-    /// All pairs.
+    /// The verdicts on all pairs.
     pub all: Summaries,
-    /// The pairs that no line connects, with smaller steps.
+    /// The verdicts on the pairs that no line connects, with smaller steps.
     pub small_steps: Summaries,
-    /// Pairs of a misclassified image and a right one of the class that it is taken for.
+    /// The verdicts on pairs of a misclassified image and a right one of the class that it is taken
+    /// for.
     pub misclassified: Summaries,
-    /// Pairs of images that an [attack](super::attack_pairs) has misled the network about.
+    /// The verdicts on pairs of images that an [attack](super::attack_pairs) has misled the network
+    /// about.
     pub misled: Summaries,
-    /// How many pairs were attacked for it.
+    /// The number of pairs that were attacked for it.
     pub attacked: usize,
-    /// Whether a second network, of another seed, connects the same pairs by a line.
+    /// The comparison with a second network, of another seed: whether it connects the same pairs by
+    /// a line.
     pub agreement: Agreements,
     /// The mean squared error of each decoded space on the test images, pixels in [0, 1].
     pub reconstruction: BTreeMap<Space, f64>,
 }
 
-/// The verdicts in numbers.
+/// The summaries of the verdicts, by space.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summaries {
-    /// The numbers of each space.
+    /// The summary of each space.
     pub spaces: BTreeMap<Space, Summary>,
 }
 
 impl Verdicts {
-    /// The verdicts in numbers, by space.
+    /// Summarises the verdicts, space by space.
     pub fn summary(&self) -> Summaries {
         let spaces = self.spaces.iter();
         Summaries {

@@ -8,46 +8,51 @@ use crate::paths::{NebParams, Optimizer, Spacing};
 use crate::progress::Progress;
 use crate::scale::Scale;
 
-/// What is run. The paper gives 25 pairs and no number of its band; all other values are ours.
+/// The settings of the experiment. The paper gives 25 pairs and no number of its band; all other
+/// values are ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The scale whose values these are, for the record.
     pub scale: Scale,
-    /// Pairs in each space, at least 1; the first 25 are the ones to hold against table 1.
+    /// The number of pairs in each space, at least 1; the first 25 are the ones to hold against
+    /// table 1.
     pub pairs: usize,
     /// The number of pairs with a misclassified image, and of pairs that are
     /// [attacked](super::attack_pairs), in each space, at least 1.
     pub other_pairs: usize,
-    /// ε of the attack on the pairs, in pixels.
+    /// The largest change ε of a pixel by the attack on the pairs.
     pub eps: f64,
-    /// Decides the pairs.
+    /// The seed by which pairs are chosen.
     pub seed: u64,
-    /// Where the paths run.
+    /// The spaces that the paths run through.
     pub spaces: Vec<Space>,
-    /// Height and width of the network's inputs; smaller images are
+    /// The height and width of the network's inputs in pixels; smaller images are
     /// [enlarged](crate::models::enlarge).
     pub side: usize,
-    /// P, the pivots of a band.
+    /// The number P of pivots of a band.
     pub pivots: usize,
-    /// Samples of the dense check on each of the P + 1 segments, of line and path alike.
+    /// The number of samples of the dense check on each of the P + 1 segments, of line and path
+    /// alike.
     pub samples_per_segment: usize,
-    /// k, the constant of the springs.
+    /// The constant k of the springs.
     pub spring_constant: f64,
-    /// η of Adam in pixels, in the first stage's and in the pooled features.
+    /// The step sizes η of Adam in pixels, in the first stage's and in the pooled features.
     pub step_sizes: [f64; 3],
-    /// Iterations after which a band gives up.
+    /// The number of iterations after which a band gives up.
     pub max_iterations: usize,
-    /// Bands relaxed together.
+    /// The number of bands that are relaxed together.
     pub bands_at_once: usize,
-    /// Points that go through the network together; bounds the memory.
+    /// The number of points that go through the network together; bounds the memory.
     pub batch_size: usize,
-    /// The points of so many paths are kept for figures, in each space.
+    /// The number of paths in each space whose points are kept for figures.
     pub kept_paths: usize,
     /// Whether moving lines show how far the experiment has come.
     pub progress: Progress,
 }
 
 impl Settings {
+    /// The settings at a scale.
+    ///
     /// `quick`: 25 pairs. `default`: 200 pairs. `paper`: 1,000 pairs, and twice as many samples.
     pub fn of(scale: Scale) -> Self {
         Self {

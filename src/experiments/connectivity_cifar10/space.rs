@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::{Representation, ResNet};
 
-/// One of section 4's three spaces.
+/// A space that paths run through: one of the three of the *connectivity* paper's section 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
-    /// Pixels in [0, 1].
+    /// The input space: pixels in [0, 1].
     Input,
     /// The output of the first residual stage, the paper's "first hidden layer".
     FirstStage,
@@ -17,7 +17,7 @@ pub enum Space {
 }
 
 impl Space {
-    /// All three, in the order of the network.
+    /// All three spaces, in the order of the network.
     pub const ALL: [Self; 3] = [Self::Input, Self::FirstStage, Self::Last];
 
     /// The representation of a [`ResNet`] that the space's points are.
@@ -29,7 +29,7 @@ impl Space {
         }
     }
 
-    /// The name in files: `input`, `first_stage` or `last`.
+    /// The name of the space in files: `input`, `first_stage` or `last`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
@@ -38,7 +38,7 @@ impl Space {
         }
     }
 
-    /// The name in figures: `pixels`, `first stage` or `last layer`.
+    /// The name of the space in figures: `pixels`, `first stage` or `last layer`.
     pub fn title(self) -> &'static str {
         match self {
             Self::Input => "pixels",

@@ -10,24 +10,25 @@ use crate::error::{Error, Result};
 use crate::experiments::connectivity::{Agreement, Connections, Pairs, connect_pairs};
 use crate::models::{Network, evaluation};
 
-/// What was found for the same pairs in several spaces.
+/// The verdicts on the same pairs in several spaces.
 #[derive(Clone, Debug)]
 pub struct Verdicts {
-    /// The pairs.
+    /// The pairs, the same in every space.
     pub pairs: Pairs,
     /// The connections of the pairs, by space.
     pub spaces: BTreeMap<Space, Connections>,
 }
 
-/// A verdict on every pair in each of [`Settings::spaces`].
+/// Connects every pair in each of [`Settings::spaces`], by the network's representations there.
 ///
-/// `pairs` are images (N, 3, H, W) in [0, 1]; `network` has the stages of a
-/// [`ResNet`](crate::models::ResNet).
+/// - **Shapes**: `pairs` are images (N, 3, H, W); `network` has the stages of a
+///   [`ResNet`](crate::models::ResNet).
+/// - **Range**: pixels in [0, 1]; each verdict is linear, nonlinear or none.
+/// - **Source**: *connectivity*, sections 3 and 4.
 ///
 /// # Errors
-/// As [`connect_pairs`], or no space.
 ///
-/// Paper: *connectivity*, sections 3 and 4.
+/// As [`connect_pairs`], or no space.
 pub fn connect_in_spaces(
     network: &dyn Network,
     pairs: &Pairs,
@@ -61,8 +62,8 @@ impl Verdicts {
         })
     }
 
-    /// Whether another network, whose verdicts on the same pairs are `other`, connects the same ones
-    /// by a line.
+    /// Compares these verdicts with another network's on the same pairs: whether both connect the
+    /// same ones by a line.
     ///
     /// # Errors
     /// Other pairs, or other spaces.
@@ -75,10 +76,10 @@ impl Verdicts {
     }
 }
 
-/// Which pairs two networks connect by a straight line, by space.
+/// A comparison of two networks: which pairs each connects by a straight line, by space.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Agreements {
-    /// The agreement in each space.
+    /// The comparison in each space.
     pub spaces: BTreeMap<Space, Agreement>,
 }

@@ -12,24 +12,24 @@ use crate::interrupt;
 use crate::losses::CrossEntropy;
 use crate::statistics::median;
 
-/// How the gradients of both losses compare, for one network.
+/// A comparison of the gradients of both losses for one network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Angle {
-    /// The weight of the isometric loss.
+    /// The weight β of the isometric loss.
     pub beta: f64,
     /// The mean over images of cos ∠(∇ₓ L_CE, ∇ₓ L), in [−1, 1].
     pub cosine: f64,
     /// The median over images of ‖∇ₓ L_CE‖₂, per pixel unit; L_CE is the mean over a batch.
     pub cross_entropy: f64,
-    /// The median over images of ‖β ∇ₓ L_ISO‖₂, likewise.
+    /// The median over images of ‖β ∇ₓ L_ISO‖₂, per pixel unit; L_ISO is that of a batch.
     pub isometric: f64,
 }
 
-/// How the gradients compare, β by β.
+/// A comparison of the gradients of both losses, β by β.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Angles {
-    /// One network each.
+    /// The comparisons, one for the first network of each β.
     pub angles: Vec<Angle>,
 }
 

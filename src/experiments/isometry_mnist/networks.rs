@@ -15,26 +15,26 @@ use crate::metrics::accuracy;
 use crate::models::{Activation, Mlp, Model};
 use crate::training::{AdamParams, History, Status, TrainParams, train_heard};
 
-/// A trained network.
+/// A trained network with its numbers on the test images.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The weight of the isometric loss.
+    /// The weight β of the isometric loss.
     pub beta: f64,
-    /// Decided its initial weights and the order of the images.
+    /// The seed of the initial weights and of the order of the images.
     pub seed: u64,
-    /// The network.
+    /// The network with its weights.
     pub network: Model<Mlp>,
-    /// What training reported.
+    /// The history of its training.
     pub history: History,
-    /// On the first [`Settings::test_images`], in [0, 1].
+    /// The accuracy on the first [`Settings::test_images`], in [0, 1].
     pub test_accuracy: f64,
-    /// L_ISO on the same images in batches of [`Settings::batch_size`], their mean; ≥ 0.
+    /// The mean of L_ISO over the same images in batches of [`Settings::batch_size`]; ≥ 0.
     pub isometric_loss: f64,
-    /// Wall time of its training; networks are trained side by side.
+    /// The wall time of its training in seconds; networks are trained side by side.
     pub seconds: f64,
 }
 
-/// The networks by β and seed.
+/// The trained networks for every β and seed.
 pub type Networks = Sweep<f64, Trained>;
 
 /// Trains one network, on the device that holds the images; `hear` is called as a training's
@@ -97,7 +97,7 @@ fn isometric_loss(network: &Model<Mlp>, settings: &Settings, data: &Dataset) -> 
     Ok(sum / batches as f64)
 }
 
-/// Trains every network, side by side.
+/// Trains a network for every β and seed, side by side.
 ///
 /// # Errors
 /// No β, no seed, or an error of [`train_network`].

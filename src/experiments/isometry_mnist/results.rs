@@ -10,59 +10,59 @@ use super::strength::AttackStrength;
 use super::stretch::{Stretch, Stretches};
 use crate::scale::Scale;
 
-/// Table 1 and figure 3 in numbers: the notebook's JSON.
+/// The numbers of table 1 and figure 3 of the *isometry* paper: the notebook's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
-    /// `quick`, `default` or `paper`.
+    /// The scale of the run: `quick`, `default` or `paper`.
     pub scale: String,
-    /// The seeds.
+    /// The seeds of the networks.
     pub seeds: Vec<u64>,
-    /// The weights β.
+    /// The weights β of the isometric loss.
     pub beta: Vec<f64>,
-    /// `[beta][seed]`, without an attack.
+    /// The test accuracy without an attack, `[beta][seed]`.
     pub test_accuracy: Vec<Vec<f64>>,
-    /// `[beta][seed]`: table 1's L_ISO.
+    /// The isometric loss L_ISO of table 1, `[beta][seed]`.
     pub isometric_loss: Vec<Vec<f64>>,
-    /// Figure 3A.
+    /// The accuracies under FGSM: figure 3A.
     pub fgsm: FgsmResults,
-    /// Figure 3B.
+    /// The accuracies under PGD: figure 3B.
     pub pgd: PgdResults,
-    /// `[beta][seed]`: the explanation of section 3.2.
+    /// The explanation of section 3.2 in numbers, `[beta][seed]`.
     pub lipschitz: Vec<Vec<Stretch>>,
-    /// Wall time.
+    /// The wall time of each part.
     pub seconds: Seconds,
 }
 
-/// Figure 3A in numbers.
+/// The accuracies under FGSM in numbers: figure 3A.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FgsmResults {
-    /// α, pixel units.
+    /// The step sizes α in pixel units.
     pub step_size: Vec<f64>,
-    /// By loss, (β, seed, step size).
+    /// The accuracies by loss, (β, seed, step size).
     pub accuracy: Accuracies,
 }
 
-/// Figure 3B in numbers.
+/// The accuracies under PGD in numbers: figure 3B.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PgdResults {
-    /// The radius of the ball, pixel units.
+    /// The radius ε of the ball in pixel units.
     pub eps: f64,
-    /// Steps of each attack.
+    /// The number of steps of each attack.
     pub steps: usize,
-    /// α, pixel units.
+    /// The step sizes α in pixel units.
     pub step_size: Vec<f64>,
-    /// By loss, (β, seed, step size).
+    /// The accuracies by loss, (β, seed, step size).
     pub accuracy: Accuracies,
 }
 
-/// Wall time in seconds.
+/// The wall time of the parts of the experiment, in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Seconds {
-    /// The sum over networks, which are trained side by side.
+    /// The time of training: the sum over networks, which are trained side by side.
     pub training: f64,
-    /// Figure 3A.
+    /// The time of figure 3A.
     pub fgsm: f64,
-    /// Figure 3B.
+    /// The time of figure 3B.
     pub pgd: f64,
 }
 
@@ -112,15 +112,15 @@ impl Results {
     }
 }
 
-/// What the notebook shows beyond table 1 and figure 3: its second JSON.
+/// The numbers of what the notebook shows beyond table 1 and figure 3: its second JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
-    /// Angles and lengths of the gradients.
+    /// The angles and lengths of the gradients.
     pub angles: Angles,
-    /// Attacks of growing strength.
+    /// The accuracies under attacks of growing strength.
     pub strength: AttackStrength,
-    /// FGSM and PGD without clipping.
+    /// The curves of FGSM and PGD without clipping.
     pub unclipped: [Curves; 2],
-    /// FGSM where the logits were kept isometric.
+    /// The curves of FGSM for networks whose logits were kept isometric.
     pub logits: Curves,
 }

@@ -17,17 +17,17 @@ use crate::progress::Progress;
 /// The robust accuracy of every network under both attacks of figure 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Robustness {
-    /// One full step, on [`Settings::test_images`] images: figure 3A.
+    /// The curves of FGSM, one full step, on [`Settings::test_images`] images: figure 3A.
     pub fgsm: Curves,
-    /// [`Settings::steps`] steps in a ball of [`Settings::eps`], on [`Settings::pgd_images`]
-    /// images: figure 3B.
+    /// The curves of PGD, [`Settings::steps`] steps in a ball of [`Settings::eps`], on
+    /// [`Settings::pgd_images`] images: figure 3B.
     pub pgd: Curves,
 }
 
 /// The robust accuracy of every network under one attack.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Curves {
-    /// `FGSM` or `PGD`.
+    /// The name of the attack, `FGSM` or `PGD`.
     #[serde(skip)]
     pub attack: String,
     /// The networks' weights β of the isometric loss.
@@ -36,14 +36,14 @@ pub struct Curves {
     /// The networks' seeds.
     #[serde(skip)]
     pub seeds: Vec<u64>,
-    /// Attacked images.
+    /// The number of attacked images.
     #[serde(skip)]
     pub images: usize,
-    /// The step sizes α, pixel units.
+    /// The step sizes α in pixel units.
     pub step_size: Vec<f64>,
     /// The accuracies, in [0, 1].
     pub accuracy: Accuracies,
-    /// What the attacks took, wall time.
+    /// The wall time of the attacks in seconds.
     pub seconds: f64,
 }
 
@@ -51,10 +51,11 @@ pub struct Curves {
 /// lists in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Accuracies {
-    /// The cross-entropy alone.
+    /// The accuracies under an attacker that follows the cross-entropy alone.
     #[serde(serialize_with = "nested")]
     pub cross_entropy: Array3<f64>,
-    /// The loss that the network was trained on, over the attacked batch.
+    /// The accuracies under an attacker that follows the loss that the network was trained on, over
+    /// the attacked batch.
     #[serde(serialize_with = "nested")]
     pub training_loss: Array3<f64>,
 }
@@ -73,17 +74,17 @@ fn nested<S: Serializer>(
 /// The accuracies of [`Curves`] at one step size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepAccuracy {
-    /// `FGSM` or `PGD`.
+    /// The name of the attack, `FGSM` or `PGD`.
     pub attack: String,
     /// The networks' weights β of the isometric loss.
     pub betas: Vec<f64>,
     /// The networks' seeds.
     pub seeds: Vec<u64>,
-    /// The step size α, pixel units.
+    /// The step size α in pixel units.
     pub step_size: f64,
-    /// `[beta][seed]`, along the cross-entropy.
+    /// The accuracies along the cross-entropy, `[beta][seed]`.
     pub cross_entropy: Vec<Vec<f64>>,
-    /// `[beta][seed]`, along the loss that the network was trained on.
+    /// The accuracies along the loss that the network was trained on, `[beta][seed]`.
     pub training_loss: Vec<Vec<f64>>,
 }
 
@@ -191,8 +192,12 @@ fn curves(
     for (index, beta) in betas.iter().enumerate() {
         let runs = networks.at(beta);
         if runs.len() != seeds.len() {
-            let expected = format!("{} seeds for every β", seeds.len());
-            return Err(Error::argument("networks", expected, runs.len()));
+            let expected = format!("{}, one for each seed", seeds.len());
+            return Err(Error::argument(
+                "number of networks",
+                expected,
+                format!("{} at β = {beta}", runs.len()),
+            ));
         }
         for (seed, trained) in runs.into_iter().enumerate() {
             let mut part = bar.part();

@@ -6,33 +6,35 @@ use crate::models::Representation;
 use crate::progress::Progress;
 use crate::scale::Scale;
 
-/// What the paper fixes, and how much of it is run.
+/// The settings of the experiment: what the paper fixes, and how much of it is run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The layers' sizes, the input's first: 784, four hidden layers of 100, 10 (section 2.2).
+    /// The sizes of the layers, the input's first: 784, four hidden layers of 100, 10 (section
+    /// 2.2).
     pub sizes: Vec<usize>,
     /// The weights β ≥ 0 of the isometric loss: 0, 0.001, 0.01, 0.1, 1, 10 (section 2.2).
     pub betas: Vec<f64>,
-    /// One network a seed; the paper trains one.
+    /// The seeds, one network for each; the paper trains one.
     pub seeds: Vec<u64>,
-    /// 5 (section 2.2).
+    /// The number of epochs: 5 (section 2.2).
     pub epochs: usize,
-    /// 100 (section 2.2), in training and under attack, since the isometric loss couples the
-    /// samples of a batch.
+    /// The batch size: 100 (section 2.2), in training and under attack, since the isometric loss
+    /// couples the samples of a batch.
     pub batch_size: usize,
-    /// Adam's; the paper gives none, 1e-3 is the usual one.
+    /// The learning rate of Adam; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
-    /// What is kept isometric: the last hidden layer.
+    /// The representation that is kept isometric: the last hidden layer.
     pub representation: Representation,
-    /// Test images for accuracies and FGSM, from the first on.
+    /// The number of test images for accuracies and FGSM, from the first on.
     pub test_images: usize,
-    /// Test images for PGD, from the first on.
+    /// The number of test images for PGD, from the first on.
     pub pgd_images: usize,
-    /// α > 0: 20 from 0.01 to 1, equal factors apart (section 2.2 gives the range), pixel units.
+    /// The step sizes α > 0: 20 from 0.01 to 1, equal factors apart (section 2.2 gives the range),
+    /// pixel units.
     pub step_sizes: Vec<f64>,
     /// The radius ε of PGD's L∞ ball: 0.5 (section 2.2), pixel units.
     pub eps: f64,
-    /// PGD's steps: 10 (section 2.2).
+    /// The number of steps of PGD: 10 (section 2.2).
     pub steps: usize,
     /// The range that attacked pixels stay in; `None` leaves them unclipped.
     pub bounds: Option<Bounds>,
@@ -41,6 +43,8 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The settings at a scale.
+    ///
     /// `quick`: β = 0 and 1, one seed, one epoch, 1,000 test images. `default`: all of the paper,
     /// three seeds, PGD on 2,000 test images. `paper`: ten seeds, all test images.
     pub fn of(scale: Scale) -> Self {

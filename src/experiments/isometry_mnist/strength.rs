@@ -12,34 +12,34 @@ use crate::error::{Error, Result};
 use crate::metrics::accuracy;
 use crate::progress::Progress;
 
-/// What attacks of growing strength leave of the accuracy.
+/// The accuracy that is left under attacks of growing strength.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct AttackStrength {
-    /// The radius ε of the ball, pixel units.
+    /// The radius ε of the ball in pixel units.
     #[serde(skip)]
     pub eps: f64,
     /// The networks' weights β of the isometric loss.
     #[serde(skip)]
     pub betas: Vec<f64>,
-    /// Attacked images.
+    /// The number of attacked images.
     #[serde(skip)]
     pub images: usize,
     /// The attacks, from weak to strong.
     pub attacks: Vec<Strength>,
 }
 
-/// One attack on the first network of every β.
+/// The accuracy that is left under one attack, for the first network of every β.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Strength {
-    /// What the attacker follows, and how long.
+    /// The loss that the attacker follows, and for how many steps.
     pub attack: String,
     /// The accuracy that is left, `[beta]`, in [0, 1].
     pub accuracy: Vec<f64>,
 }
 
-/// PGD of growing strength in the ball of radius `eps` along both losses, and images made on a β = 0
-/// network; from weak to strong.
+/// Attacks networks ever more strongly: PGD in the ball of radius `eps` along both losses, then
+/// images made on a network with β = 0.
 ///
 /// The steps are ε/5 long for ten steps and ε/10 for forty; the restarts start at random in the
 /// ball. The transferred images come from forty steps along the cross-entropy on the last β = 0

@@ -13,27 +13,27 @@ use crate::lipschitz::{
 use crate::statistics::median;
 use crate::training::in_parallel;
 
-/// Estimates of the Lipschitz constant of one network's Φ, and what follows for the gradients
-/// (*isometry*, section 3.2).
+/// Estimates of the Lipschitz constant of one network's representation Φ, and of what follows for
+/// the gradients (*isometry*, section 3.2).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stretch {
-    /// The weight of the isometric loss.
+    /// The weight β of the isometric loss.
     pub beta: f64,
-    /// Decided its initial weights.
+    /// The seed of the network's initial weights.
     pub seed: u64,
-    /// d(Φ(x), Φ(y)) / d(x, y) of images within a class.
+    /// The ratios d(Φ(x), Φ(y)) / d(x, y) for images within a class.
     pub within: Ratio,
-    /// The same of images of different classes.
+    /// The ratios d(Φ(x), Φ(y)) / d(x, y) for images of different classes.
     pub between: Ratio,
-    /// ‖∂Φ/∂x‖₂ at each of the first images.
+    /// The norm ‖∂Φ/∂x‖₂ at each of the first images.
     pub jacobian_norms: Vec<f64>,
-    /// Their median.
+    /// The median of the norms of the derivatives.
     pub jacobian_median: f64,
-    /// The largest of them.
+    /// The largest of the norms of the derivatives.
     pub jacobian_largest: f64,
-    /// ‖W‖₂ of the layers up to Φ.
+    /// The norm ‖W‖₂ of each layer up to Φ.
     pub layer_norms: Vec<f64>,
-    /// Their product, an upper bound.
+    /// The product of the layers' norms, an upper bound on the Lipschitz constant.
     pub layer_product: f64,
     /// Both sides of inequality (6) for β = 1, one batch.
     pub isometric_gradient: GradientBound,
@@ -41,11 +41,12 @@ pub struct Stretch {
     pub cross_entropy_gradient: GradientBound,
 }
 
-/// The estimates by β and seed.
+/// The estimates for every β and seed.
 pub type Stretches = Sweep<f64, Stretch>;
 
-/// Measures every network, side by side: ratios on all of `data`, derivatives at its first
-/// `jacobians`, inequality (6) on its first [`Settings::batch_size`].
+/// Measures how far every network stretches distances, the networks side by side: ratios on all of
+/// `data`, derivatives at its first `jacobians`, inequality (6) on its first
+/// [`Settings::batch_size`].
 ///
 /// # Errors
 /// `jacobians` 0; images of one class only; or what [`ratio`] and [`isometric_gradient`] refuse.

@@ -25,8 +25,8 @@ fn name(mapping: Partition) -> &'static str {
 }
 
 impl Networks {
-    /// What becomes of the rings under each mapping: mean ± standard deviation over both rings and
-    /// all seeds.
+    /// Tabulates what becomes of the rings under each mapping: mean ± standard deviation over both
+    /// rings and all seeds.
     pub fn table(&self) -> Table {
         let columns = [
             "isometry",
@@ -55,7 +55,7 @@ impl Networks {
         table
     }
 
-    /// Both terms of the loss during training, the first seed of each mapping.
+    /// Charts both terms of the loss during training, the first seed of each mapping.
     pub fn losses(&self) -> Panels {
         let chart = |run: &Run<Partition, Trained>| LineChart {
             title: format!("isometry: {}", run.parameter),
@@ -71,8 +71,8 @@ impl Networks {
         }
     }
 
-    /// Figure 2A: Φ of every point in the plane, by UMAP with the paper's settings (section 2.2), the
-    /// first seed of each mapping.
+    /// Charts Φ of every point in the plane, by UMAP with the paper's settings (section 2.2), the
+    /// first seed of each mapping: the *isometry* paper's figure 2A.
     ///
     /// # Errors
     /// Too few points for 40 neighbours.
@@ -99,8 +99,9 @@ impl Networks {
         })
     }
 
-    /// Figure 2B: the distances inside each ring before the network and after it, for some of the
-    /// mappings, the first seed of each. Every ring is drawn over a linear and over a logarithmic axis.
+    /// Charts the distances inside each ring before the network and after it, for some of the
+    /// mappings, the first seed of each: the *isometry* paper's figure 2B. Every ring is drawn over
+    /// a linear and over a logarithmic axis.
     ///
     /// # Errors
     /// A mapping without a network.

@@ -15,29 +15,29 @@ use crate::metrics::accuracy;
 use crate::models::{Activation, Mlp, Model};
 use crate::training::{History, Status, train_heard};
 
-/// A trained network.
+/// A network trained on rings, with what it does to each ring.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The kind of mapping.
+    /// The kind of mapping: none, local or global isometry.
     pub mapping: Partition,
-    /// Decided the rings and the initial weights.
+    /// The seed of the rings and of the initial weights.
     pub seed: u64,
-    /// What it was trained on.
+    /// The rings that it was trained on.
     pub rings: Dataset,
-    /// The network.
+    /// The network with its weights.
     pub network: Model<Mlp>,
-    /// What training reported.
+    /// The history of its training.
     pub history: History,
-    /// On the points it was trained on, in [0, 1].
+    /// The accuracy on the points it was trained on, in [0, 1].
     pub accuracy: f64,
-    /// Ring by ring.
+    /// The shape of each ring in the last hidden layer.
     pub shape: Vec<RingShape>,
-    /// Wall time of its training; networks are trained side by side.
+    /// The wall time of its training in seconds; networks are trained side by side.
     pub seconds: f64,
 }
 
 impl Trained {
-    /// Φ of every point: (N, 20).
+    /// The representation Φ of every point: (N, 20).
     ///
     /// # Errors
     /// Never, of a network that was trained.
@@ -46,11 +46,11 @@ impl Trained {
     }
 }
 
-/// The networks by kind of mapping and seed.
+/// The trained networks for every kind of mapping and seed.
 pub type Networks = Sweep<Partition, Trained>;
 
-/// Trains one network; `hear` is called as a training's
-/// [observer](crate::training::TrainParams::observer) is.
+/// Trains one network on the rings of a seed; `hear` hears of it as a
+/// [`TrainParams::observer`](crate::training::TrainParams::observer) does.
 ///
 /// # Errors
 /// A setting out of its range.
@@ -91,7 +91,7 @@ pub fn train_network(
     })
 }
 
-/// Trains every network, side by side.
+/// Trains a network for every kind of mapping and seed, side by side.
 ///
 /// # Errors
 /// No mapping, no seed, or an error of [`train_network`].
@@ -115,7 +115,7 @@ pub fn save_networks(networks: &Networks, folder: impl AsRef<Path>) -> Result<()
 }
 
 impl Networks {
-    /// One number of every ring of a mapping's networks, seed by seed.
+    /// One number of every ring, for all networks of a mapping, seed by seed.
     pub fn ring_values(&self, mapping: &Partition, value: impl Fn(&RingShape) -> f64) -> Vec<f64> {
         let networks = self.at(mapping).into_iter();
         let shapes = networks.flat_map(|trained| &trained.shape);

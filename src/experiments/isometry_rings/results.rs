@@ -11,35 +11,36 @@ use crate::scale::Scale;
 /// Points of a curve in the results.
 const CURVE: usize = 100;
 
-/// Section 3.1 in numbers: the notebook's JSON.
+/// The numbers of section 3.1 of the *isometry* paper: the notebook's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
-    /// `quick`, `default` or `paper`.
+    /// The scale of the run: `quick`, `default` or `paper`.
     pub scale: String,
-    /// The points of both rings together.
+    /// The number of points of both rings together.
     pub points: usize,
-    /// Steps on all points.
+    /// The number of steps, each on all points.
     pub epochs: usize,
-    /// The weight of the isometric loss.
+    /// The weight β of the isometric loss.
     pub beta: f64,
-    /// Adam's.
+    /// The learning rate of Adam.
     pub learning_rate: f64,
-    /// The seeds.
+    /// The seeds of the networks.
     pub seeds: Vec<u64>,
-    /// Each network, by mapping and seed.
+    /// The networks' numbers, by mapping and seed.
     pub runs: Vec<NetworkResults>,
-    /// Wall time of all training, the sum over networks, which are trained side by side.
+    /// The wall time of all training in seconds, the sum over networks, which are trained side by
+    /// side.
     pub seconds: f64,
 }
 
-/// One network in numbers.
+/// The numbers of one network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NetworkResults {
-    /// `none`, `local` or `global`.
+    /// The kind of mapping: `none`, `local` or `global`.
     pub mapping: String,
-    /// Decided the rings and the initial weights.
+    /// The seed of the rings and of the initial weights.
     pub seed: u64,
-    /// In [0, 1].
+    /// The accuracy on the points it was trained on, in [0, 1].
     pub accuracy: f64,
     /// The stress of each ring, ≥ 0.
     pub stress: Vec<f64>,
@@ -49,20 +50,20 @@ pub struct NetworkResults {
     pub loop_kept: Vec<bool>,
     /// The prominence of each ring's loop, in [0, 1).
     pub loop_prominence: Vec<f64>,
-    /// Each ring's distances, ascending, a twentieth of all pairs apart.
+    /// The distances in each ring, ascending, a twentieth of all pairs apart.
     #[serde(rename = "given_distances")]
     pub distances_before: Vec<Vec<f64>>,
-    /// The distances of each ring's representations, in the same way.
+    /// The distances of each ring's representations, ascending, a twentieth of all pairs apart.
     #[serde(rename = "found_distances")]
     pub distances_after: Vec<Vec<f64>>,
-    /// Both terms of the loss during training.
+    /// The terms of the loss during training.
     pub curve: Curve,
-    /// Wall time of its training.
+    /// The wall time of its training in seconds.
     pub seconds: f64,
 }
 
 impl Results {
-    /// Collects what [`train_networks`](super::train_networks) found.
+    /// Collects the numbers of what [`train_networks`](super::train_networks) found.
     pub fn new(scale: Scale, settings: &Settings, networks: &Networks) -> Self {
         fn by_ring<T>(trained: &Trained, value: impl Fn(&RingShape) -> T) -> Vec<T> {
             trained.shape.iter().map(value).collect()

@@ -8,28 +8,30 @@ use crate::progress::Progress;
 use crate::scale::Scale;
 use crate::training::{AdamParams, TrainParams};
 
-/// What the paper fixes, and how much of it is run.
+/// The settings of the experiment: what the paper fixes, and how much of it is run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The rings, of which the paper gives no number; a run's own seed takes the place of theirs.
+    /// The rings, of which the paper gives no number; a run's own seed replaces theirs.
     pub rings: RingsParams,
-    /// The layers' sizes, the input's first: 3, four hidden layers of 20, 2 (section 2.2).
+    /// The sizes of the layers, the input's first: 3, four hidden layers of 20, 2 (section 2.2).
     pub sizes: Vec<usize>,
     /// The kinds of mapping: none, local and global isometry (section 2.1, figure 1A).
     pub mappings: Vec<Partition>,
-    /// β > 0 of local and global isometry; the paper gives none, 1 here.
+    /// The weight β > 0 of local and global isometry; the paper gives none, 1 here.
     pub beta: f64,
-    /// One set of rings and one network a seed; the paper shows one.
+    /// The seeds, one set of rings and one network for each; the paper shows one.
     pub seeds: Vec<u64>,
-    /// 10,000, each one step on all points (section 2.2).
+    /// The number of epochs, each one step on all points: 10,000 (section 2.2).
     pub epochs: usize,
-    /// Adam's; the paper gives none, 1e-3 is the usual one.
+    /// The learning rate of Adam; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
     /// Whether a moving line shows how far the sweep has come.
     pub progress: Progress,
 }
 
 impl Settings {
+    /// The settings at a scale.
+    ///
     /// `quick`: 300 points, one seed, 1,000 epochs. `default`: 1,000 points, three seeds, the
     /// paper's 10,000 epochs. `paper`: ten seeds.
     pub fn of(scale: Scale) -> Self {
@@ -48,7 +50,7 @@ impl Settings {
         }
     }
 
-    /// The rings of a seed, a class each, on the best device.
+    /// Makes the rings of a seed, a class each, on the best device.
     ///
     /// # Errors
     /// As [`entangled_rings`].
@@ -69,7 +71,7 @@ impl Settings {
         }
     }
 
-    /// How each network is trained.
+    /// The parameters by which each network is trained.
     pub fn training(&self) -> TrainParams {
         TrainParams {
             epochs: self.epochs,

@@ -8,16 +8,16 @@ use crate::metrics::{correlation, members, most_prominent_loop, pair_distances, 
 use crate::models::{Network, Representation};
 use crate::statistics::quantiles;
 
-/// What became of one ring in the last hidden layer.
+/// The shape of one ring in the last hidden layer, beside its shape in space.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RingShape {
-    /// [`stress`] of its distances: 0 if all are kept.
+    /// The [`stress`] of its distances: 0 if all are kept.
     pub stress: f64,
-    /// [`correlation`] of its distances before and after.
+    /// The [`correlation`] of its distances before and after.
     pub distance_correlation: f64,
-    /// [`Loop::prominence`](crate::metrics::Loop::prominence) after.
+    /// The [prominence](crate::metrics::Loop::prominence) of its loop after.
     pub loop_prominence: f64,
-    /// [`Loop::kept`](crate::metrics::Loop::kept) after.
+    /// Whether its [loop is kept](crate::metrics::Loop::kept).
     pub loop_kept: bool,
     /// Quantiles of the distances between its points: the least, 5 %, 10 %, …, the largest.
     pub distances_before: Vec<f64>,
@@ -25,7 +25,7 @@ pub struct RingShape {
     pub distances_after: Vec<f64>,
 }
 
-/// Φ, the output of the last hidden layer of `network`, of points `x` (N, 3).
+/// The representation Φ of points `x` (N, 3): the output of the last hidden layer of `network`.
 ///
 /// # Errors
 /// Shapes that do not fit.
@@ -33,7 +33,7 @@ pub fn representation(network: &dyn Network, x: &Tensor) -> Result<Tensor> {
     Ok(Representation::LastHidden.of(network, x)?.detach())
 }
 
-/// What `network` does to each ring, ring by ring.
+/// Measures what `network` does to each ring, ring by ring.
 ///
 /// # Errors
 /// Shapes that do not fit, or a ring of fewer than three points.

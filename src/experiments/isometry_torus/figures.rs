@@ -11,7 +11,7 @@ use crate::figures::{LineChart, Panels, ScatterChart, ScatterPanels, Table, draw
 drawn!(table: GradientNorms);
 
 impl GradientNorms {
-    /// A row for each loss, a column for each layer.
+    /// Tabulates the norms of the gradients: a row for each loss, a column for each layer.
     pub fn table(&self) -> Table {
         let layers = (1..=self.stopped.len()).map(|layer| format!("layer {layer}"));
         let mut table = Table::new(
@@ -39,7 +39,7 @@ impl Trained {
         self.levels.iter().map(|level| level.regions)
     }
 
-    /// Both terms of every layer's loss during training.
+    /// Charts both terms of every layer's loss during training.
     pub fn losses(&self) -> Panels {
         let charts = self.histories.iter().zip(self.regions());
         let chart = charts.map(|(history, regions)| LineChart {
@@ -55,8 +55,8 @@ impl Trained {
         }
     }
 
-    /// Figure 4B: Φ of every layer in the plane, by UMAP with the paper's settings (section 2.2),
-    /// coloured by the regions of its resolution.
+    /// Charts Φ of every layer in the plane, by UMAP with the paper's settings (section 2.2),
+    /// coloured by the regions of its resolution: the *isometry* paper's figure 4B.
     ///
     /// # Errors
     /// Too few points for 40 neighbours.
@@ -85,8 +85,8 @@ impl Trained {
 }
 
 impl Stacks {
-    /// What the layers of the stacks with that gradient do at each resolution: mean ± standard
-    /// deviation over the seeds.
+    /// Tabulates what the layers of the stacks with that gradient do at each resolution: mean ±
+    /// standard deviation over the seeds.
     pub fn table(&self, gradient: Gradient) -> Table {
         let own = self.runs.iter().filter(|run| run.parameter == gradient);
         let seeds: Vec<u64> = own.clone().map(|run| run.seed).collect();

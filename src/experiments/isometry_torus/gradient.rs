@@ -8,17 +8,17 @@ use crate::error::Result;
 use crate::losses::LossTerms;
 use crate::training::stack_terms;
 
-/// The norm of ∇L_k in the weights of layer l at `[k][l]`, before training.
+/// The norms of the gradients before training: that of ∇L_k in the weights of layer l at `[k][l]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GradientNorms {
-    /// With the gradient stopped between layers.
+    /// The norms with the gradient stopped between layers.
     #[serde(rename = "cut")]
     pub stopped: Vec<Vec<f64>>,
-    /// With the gradient let through.
+    /// The norms with the gradient let through.
     pub through: Vec<Vec<f64>>,
 }
 
-/// How strongly each loss pulls at the weights of each layer, in fresh stacks of a seed.
+/// Measures how strongly each loss pulls at the weights of each layer, in fresh stacks of a seed.
 ///
 /// # Errors
 /// A setting out of its range.

@@ -21,46 +21,47 @@ fn key(gradient: Gradient) -> &'static str {
     }
 }
 
-/// Section 3.4 in numbers: the notebook's JSON.
+/// The numbers of section 3.4 of the *isometry* paper: the notebook's JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
-    /// `quick`, `default` or `paper`.
+    /// The scale of the run: `quick`, `default` or `paper`.
     pub scale: String,
-    /// The points of the torus.
+    /// The number of points of the torus.
     pub points: usize,
     /// The number of regions at each resolution, coarse to fine.
     pub regions: Vec<usize>,
-    /// Steps on all points.
+    /// The number of steps, each on all points.
     pub epochs: usize,
-    /// The weight of the isometric loss.
+    /// The weight β of the isometric loss.
     pub beta: f64,
-    /// Adam's.
+    /// The learning rate of Adam.
     pub learning_rate: f64,
-    /// Which layers each loss reaches, in fresh stacks of the first seed.
+    /// The norms that show which layers each loss reaches, in fresh stacks of the first seed.
     pub gradient_norms: GradientNorms,
-    /// Each stack.
+    /// The stacks' numbers.
     pub runs: Vec<StackResults>,
-    /// Wall time of all training, the sum over stacks, which are trained side by side.
+    /// The wall time of all training in seconds, the sum over stacks, which are trained side by
+    /// side.
     pub seconds: f64,
 }
 
-/// One stack in numbers.
+/// The numbers of one stack.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StackResults {
-    /// `cut` or `through`.
+    /// Whether the gradient was stopped between layers: `cut` if so, else `through`.
     pub gradient: String,
-    /// Decided the torus's noise and the initial weights.
+    /// The seed of the torus's noise and of the initial weights.
     pub seed: u64,
-    /// What each layer does, coarse to fine.
+    /// The shape of the torus in each layer, coarse to fine.
     pub levels: Vec<LevelShape>,
-    /// Both terms of every layer's loss during training, coarse to fine.
+    /// The terms of every layer's loss during training, coarse to fine.
     pub curves: Vec<Curve>,
-    /// Wall time of its training.
+    /// The wall time of its training in seconds.
     pub seconds: f64,
 }
 
 impl Results {
-    /// Collects what [`train_stacks`](super::train_stacks) found.
+    /// Collects the numbers of what [`train_stacks`](super::train_stacks) found.
     ///
     /// # Errors
     /// A setting out of its range.

@@ -13,11 +13,11 @@ use crate::progress::Progress;
 use crate::scale::Scale;
 use crate::training::{AdamParams, StackParams};
 
-/// What the paper fixes, and how much of it is run.
+/// The settings of the experiment: what the paper fixes, and how much of it is run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// 1,600 points, noise 0.001 (section 3.4); its regions are the resolutions. A run's own seed
-    /// takes the place of its.
+    /// The torus: 1,600 points, noise 0.001 (section 3.4), and the regions of each resolution. A
+    /// run's own seed replaces its seed.
     pub torus: TorusParams,
     /// The sizes of each layer's hidden layers: four of 20 (section 2.2).
     pub hidden: Vec<usize>,
@@ -25,19 +25,21 @@ pub struct Settings {
     pub head: Head,
     /// The weight of the isometric loss: 100 (section 3.4).
     pub beta: f64,
-    /// One torus and one stack with the gradient stopped a seed; the paper shows one.
+    /// The seeds, one torus and one stack with the gradient stopped for each; the paper shows one.
     pub seeds: Vec<u64>,
     /// The seeds that are also trained with the gradient let through.
     pub through_seeds: Vec<u64>,
-    /// 10,000, each one step on all points (section 2.2).
+    /// The number of epochs, each one step on all points: 10,000 (section 2.2).
     pub epochs: usize,
-    /// Adam's; the paper gives none, 1e-3 is the usual one.
+    /// The learning rate of Adam; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
     /// Whether a moving line shows how far the sweep has come.
     pub progress: Progress,
 }
 
 impl Settings {
+    /// The settings at a scale.
+    ///
     /// `quick`: 384 points, one seed, 1,000 epochs at a learning rate of 3e-3. `default`: the
     /// paper's 1,600 points and 10,000 epochs, three seeds, one of them also with the gradient let
     /// through. `paper`: ten seeds, both ways.
@@ -60,7 +62,7 @@ impl Settings {
         }
     }
 
-    /// The torus of a seed, on the best device.
+    /// Makes the torus of a seed, on the best device.
     ///
     /// # Errors
     /// As [`torus`].
@@ -93,7 +95,7 @@ impl Settings {
         }
     }
 
-    /// A stack of a seed before training.
+    /// Builds the stack of a seed, before training.
     ///
     /// # Errors
     /// A setting out of its range.
@@ -108,7 +110,7 @@ impl Settings {
         IsometricLoss::new(self.beta)
     }
 
-    /// How each stack is trained.
+    /// The parameters by which each stack is trained.
     pub fn training(&self) -> StackParams {
         let adam = AdamParams {
             learning_rate: self.learning_rate,
@@ -125,13 +127,13 @@ impl Settings {
 /// Whether the gradient of a layer's loss reaches the layers before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gradient {
-    /// It stops between layers ([`LocallyIsometricParams::stop_gradient`]).
+    /// The gradient stops between layers ([`LocallyIsometricParams::stop_gradient`]).
     Stopped,
-    /// It passes through all of them.
+    /// The gradient passes through all layers.
     Through,
 }
 
-/// `stopped` or `through`.
+/// Writes `stopped` or `through`.
 impl fmt::Display for Gradient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -10,26 +10,26 @@ use crate::metrics::{
 };
 use crate::models::{LayerOutput, LocallyIsometric};
 
-/// What a layer of a stack does at its resolution. Distances are those between two points of one
-/// region, all regions together.
+/// The shape of the torus in one layer of a stack, at the resolution of that layer. Distances are
+/// those between two points of one region, all regions together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LevelShape {
-    /// The number of regions.
+    /// The number of regions at this resolution.
     pub regions: usize,
-    /// On the points it was trained on, in [0, 1].
+    /// The accuracy on the points it was trained on, in [0, 1].
     pub accuracy: f64,
-    /// [`stress`] of the distances between the points themselves: 0 if all are kept.
+    /// The [`stress`] of the distances between the points themselves: 0 if all are kept.
     pub stress: f64,
-    /// [`correlation`] of the distances between the points and between their representations.
+    /// The [`correlation`] of the distances between the points and between their representations.
     pub distance_correlation: f64,
-    /// [`stress`] of the distances between what the layer got, Φ of the layer before, which its
+    /// The [`stress`] of the distances between the layer's inputs, Φ of the layer before, which its
     /// loss asks it to keep.
     pub stress_of_layer: f64,
     /// The share of the circles around the tube whose [loop is kept](crate::metrics::Loop::kept).
     pub loop_kept: f64,
 }
 
-/// What every layer does to the torus, coarse to fine.
+/// Measures what every layer does to the torus, coarse to fine.
 ///
 /// # Errors
 /// Shapes that do not fit, or circles of fewer than three points.

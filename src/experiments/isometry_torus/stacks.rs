@@ -11,30 +11,30 @@ use crate::experiments::sweep::{Sweep, cases};
 use crate::models::{LocallyIsometric, Model};
 use crate::training::{History, Status, train_stack_heard};
 
-/// A trained stack.
+/// A trained stack of locally isometric layers, with what each layer does to the torus.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// Stopped or let through between its layers.
+    /// Whether the gradient was stopped between its layers.
     pub gradient: Gradient,
-    /// Decided the torus's noise and the initial weights.
+    /// The seed of the torus's noise and of the initial weights.
     pub seed: u64,
-    /// What it was trained on.
+    /// The torus that it was trained on.
     pub torus: Torus,
-    /// The stack.
+    /// The stack with its weights.
     pub stack: Model<LocallyIsometric>,
-    /// What training reported, layer by layer.
+    /// The histories of its training, layer by layer.
     pub histories: Vec<History>,
-    /// Layer by layer, coarse to fine.
+    /// The shape of the torus in each layer, coarse to fine.
     pub levels: Vec<LevelShape>,
-    /// Wall time of its training; stacks are trained side by side.
+    /// The wall time of its training in seconds; stacks are trained side by side.
     pub seconds: f64,
 }
 
-/// The stacks by gradient and seed.
+/// The trained stacks by gradient and seed.
 pub type Stacks = Sweep<Gradient, Trained>;
 
-/// Trains one stack; `hear` is called as a stack's
-/// [observer](crate::training::StackParams::observer) is.
+/// Trains one stack on the torus of a seed; `hear` hears of it as a
+/// [`StackParams::observer`](crate::training::StackParams::observer) does.
 ///
 /// # Errors
 /// A setting out of its range.
@@ -98,8 +98,8 @@ pub fn save_stacks(stacks: &Stacks, folder: impl AsRef<Path>) -> Result<()> {
 }
 
 impl Stacks {
-    /// One number of layer `level`, from 0, of every stack with that gradient, seed by seed; nothing
-    /// where there is no such layer.
+    /// One number of layer `level`, from 0, for every stack with that gradient, seed by seed;
+    /// nothing where there is no such layer.
     pub fn level_values(
         &self,
         gradient: Gradient,

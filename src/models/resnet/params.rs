@@ -2,18 +2,18 @@
 
 use crate::error::{Error, Result};
 
-/// What a residual stage repeats.
+/// The block of convolutions that a residual stage repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// Two 3×3 convolutions: depths 18 and 34.
+    /// Two 3×3 convolutions, for depths 18 and 34.
     Basic,
-    /// 1×1, 3×3 and 1×1 convolutions, the last with four times the channels: depths 50, 101 and
-    /// 152.
+    /// Convolutions of 1×1, 3×3 and 1×1, the last with four times the channels, for depths 50, 101
+    /// and 152.
     Bottleneck,
 }
 
 impl Block {
-    /// A block's output channels for each of its inner ones.
+    /// The number of output channels of a block for each of its inner ones: 1 or 4.
     pub fn expansion(self) -> usize {
         match self {
             Self::Basic => 1,
@@ -22,7 +22,7 @@ impl Block {
     }
 }
 
-/// What comes before the first residual stage.
+/// The layers before the first residual stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stem {
     /// A 7×7 convolution with stride 2, then a 3×3 maximum with stride 2: torchvision's, for
@@ -35,18 +35,18 @@ pub enum Stem {
 /// The shape of a [`ResNet`](super::ResNet).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResNetParams {
-    /// What a stage repeats.
+    /// The block that a stage repeats.
     pub block: Block,
-    /// The blocks of each of the four stages.
+    /// The number of blocks in each of the four stages.
     pub depths: [usize; 4],
-    /// The channels of the stem, and the inner channels of the first stage; each stage doubles
-    /// them. torchvision's networks have 64.
+    /// The number of channels of the stem, and of inner channels of the first stage; each stage
+    /// doubles them. torchvision's networks have 64.
     pub width: usize,
-    /// What comes before the first stage.
+    /// The layers before the first stage.
     pub stem: Stem,
     /// The number of logits.
     pub classes: usize,
-    /// The mean of red, green and blue that is taken off the pixels, in \[0, 1\].
+    /// The mean of red, green and blue that is subtracted from the pixels, in \[0, 1\].
     pub mean: [f64; 3],
     /// The standard deviation of red, green and blue by which the rest is divided, above 0.
     pub std: [f64; 3],
@@ -99,7 +99,7 @@ impl ResNetParams {
         })
     }
 
-    /// The channels after the last residual stage: 2048 for ResNet-50.
+    /// The number of channels after the last residual stage: 2048 for ResNet-50.
     pub fn features(&self) -> usize {
         8 * self.width * self.block.expansion()
     }

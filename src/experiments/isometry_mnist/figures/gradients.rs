@@ -10,7 +10,7 @@ drawn!(table: Angles);
 drawn!(AttackStrength);
 
 impl Angles {
-    /// Angle and lengths at every β.
+    /// Tabulates the angle between the gradients and their lengths, for every β.
     pub fn table(&self) -> Table {
         let mut table = Table::new(
             "Gradients of the first seed's networks",
@@ -29,7 +29,7 @@ impl Angles {
 }
 
 impl AttackStrength {
-    /// A group of bars for every β, a bar for every attack.
+    /// Charts the accuracy that is left: a group of bars for every β, a bar for every attack.
     pub fn chart(&self) -> BarChart {
         let series = self.attacks.iter().map(|attack| BarSeries {
             name: attack.attack.clone(),
@@ -49,7 +49,7 @@ impl AttackStrength {
         }
     }
 
-    /// [`AttackStrength::chart`], drawn.
+    /// Draws [`AttackStrength::chart`] as a figure.
     ///
     /// # Errors
     /// The accuracies are yours, and not one for each β.

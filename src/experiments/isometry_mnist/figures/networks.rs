@@ -6,8 +6,8 @@ use crate::figures::{Table, drawn, plus_minus};
 drawn!(table: Networks);
 
 impl Networks {
-    /// Table 1: test accuracy and isometric loss of every β, mean ± standard deviation over the
-    /// seeds.
+    /// Tabulates test accuracy and isometric loss for every β, mean ± standard deviation over the
+    /// seeds: the *isometry* paper's table 1.
     pub fn table(&self) -> Table {
         let mut table = Table::new(
             "Table 1. Test accuracy and isometric loss",

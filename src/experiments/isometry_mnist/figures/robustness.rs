@@ -14,8 +14,8 @@ const ALONG_CROSS_ENTROPY: &str = "along L_CE";
 const ALONG_TRAINING_LOSS: &str = "along L_CE + β L_ISO";
 
 impl Curves {
-    /// Accuracy over the step size, a curve for every β: along the cross-entropy on the left, along
-    /// the training loss on the right.
+    /// Charts the accuracy over the step size, a curve for every β: along the cross-entropy on the
+    /// left, along the training loss on the right.
     ///
     /// # Errors
     /// The curves are yours, and not as many as their weights, seeds and step sizes.
@@ -49,7 +49,7 @@ impl Curves {
         })
     }
 
-    /// [`Curves::panels`], drawn.
+    /// Draws [`Curves::panels`] as a figure.
     ///
     /// # Errors
     /// As [`Curves::panels`].
@@ -59,7 +59,7 @@ impl Curves {
 }
 
 impl Robustness {
-    /// Figure 3: the curves of FGSM above those of PGD.
+    /// Charts the curves of FGSM above those of PGD: the *isometry* paper's figure 3.
     ///
     /// # Errors
     /// As [`Curves::panels`].
@@ -79,7 +79,7 @@ impl Robustness {
         })
     }
 
-    /// [`Robustness::panels`], drawn.
+    /// Draws [`Robustness::panels`] as a figure.
     ///
     /// # Errors
     /// As [`Curves::panels`].
@@ -89,7 +89,7 @@ impl Robustness {
 }
 
 impl StepAccuracy {
-    /// The accuracies of every β, mean ± standard deviation over the seeds.
+    /// Tabulates the accuracies for every β, mean ± standard deviation over the seeds.
     pub fn table(&self) -> Table {
         let caption = format!(
             "Accuracy under {} with steps of {:.3}, by the loss that is followed",
@@ -111,7 +111,7 @@ impl StepAccuracy {
         })
     }
 
-    /// The accuracies over β.
+    /// Charts the accuracies over β.
     ///
     /// # Errors
     /// The accuracies are yours, and there is none at a β.
@@ -128,7 +128,7 @@ impl StepAccuracy {
         })
     }
 
-    /// [`StepAccuracy::chart`], drawn.
+    /// Draws [`StepAccuracy::chart`] as a figure.
     ///
     /// # Errors
     /// As [`StepAccuracy::chart`].

@@ -14,7 +14,8 @@ drawn!(Stretches);
 type Estimate = fn(&Stretch) -> f64;
 
 impl Stretches {
-    /// The estimates of the Lipschitz constant over β, from the upper bound down to the mean.
+    /// Charts the estimates of the Lipschitz constant over β, from the upper bound down to the
+    /// mean.
     ///
     /// # Errors
     /// No network.
@@ -40,7 +41,7 @@ impl Stretches {
         })
     }
 
-    /// [`Stretches::chart`], drawn.
+    /// Draws [`Stretches::chart`] as a figure.
     ///
     /// # Errors
     /// As [`Stretches::chart`].
@@ -48,7 +49,7 @@ impl Stretches {
         self.chart()?.figure()
     }
 
-    /// The estimates beside the accuracies of the same networks under attack.
+    /// Tabulates the estimates beside the accuracies of the same networks under attack.
     pub fn table(&self, attacked: &StepAccuracy) -> Table {
         let caption = format!(
             "Lipschitz constants of Φ, and accuracy under {}, α = {:.3}",
@@ -83,8 +84,8 @@ impl Stretches {
         table
     }
 
-    /// How the derivatives at the test images are distributed for some of the weights β, all seeds
-    /// together.
+    /// Charts how the derivatives at the test images are distributed for some of the weights β, all
+    /// seeds together.
     pub fn derivatives(&self, betas: &[f64]) -> HistogramChart {
         let parameters = self.parameters();
         let shown = parameters.iter().filter(|beta| betas.contains(beta));
@@ -107,7 +108,7 @@ impl Stretches {
         }
     }
 
-    /// Both sides of the inequalities of section 3.2, of the first seed's networks.
+    /// Tabulates both sides of the inequalities of section 3.2, for the first seed's networks.
     pub fn gradients(&self) -> Table {
         let columns = [
             "β",
