@@ -5,4 +5,6 @@
 
 mod formulas;
 mod order;
+mod signatures;
+
 mod source;
