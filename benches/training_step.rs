@@ -7,25 +7,27 @@
 use std::time::Instant;
 
 use isopath::candle::{DType, Device, Tensor};
-use isopath::losses::Lil;
-use isopath::models::{Activation, Mlp, Parameters};
+use isopath::datasets::Dataset;
+use isopath::losses::IsometricLoss;
+use isopath::models::{Activation, Mlp, Model};
 use isopath::rng::Rng;
 use isopath::training::{Adam, AdamParams, step};
 
 fn main() -> isopath::Result<()> {
     let (rng, device) = (Rng::new(0), Device::Cpu);
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&rng, DType::F32, &device);
-    let network = Mlp::new(&[784, 100, 100, 100, 100, 10], Activation::Tanh, builder)?;
+    let network = Model::on(0, DType::F32, &device, |vb| {
+        Mlp::new(&[784, 100, 100, 100, 100, 10], Activation::Tanh, vb)
+    })?;
     let images = rng
         .stream("images")
         .uniform((100, 784), 0., 1., DType::F32, &device)?;
     let labels = Tensor::from_vec((0..100u32).map(|i| i % 10).collect(), 100, &device)?;
-    let mut adam = Adam::new(&parameters, AdamParams::default())?;
+    let batch = Dataset::new(images, labels)?;
+    let mut adam = Adam::new(network.parameters(), AdamParams::default())?;
     let mut best = f64::INFINITY;
     for _ in 0..2_000 {
         let start = Instant::now();
-        step(&network, &Lil::default(), &images, &labels, |gradients| {
+        step(&network, &IsometricLoss::default(), &batch, |gradients| {
             adam.step(gradients)
         })?;
         best = best.min(start.elapsed().as_secs_f64());

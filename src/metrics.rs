@@ -40,9 +40,10 @@ pub fn classes(logits: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`classes`], or a logit that is NaN.
 pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
-    let sum = logits.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-    if sum.is_nan() {
-        return Err(Error::argument("logits", "numbers", sum));
+    // Each by itself: a sum of huge ones might be ∞ − ∞.
+    let holes = logits.ne(logits)?.to_dtype(DType::F64)?.sum_all()?;
+    if holes.to_scalar::<f64>()? > 0. {
+        return Err(Error::argument("logits", "numbers", f64::NAN));
     }
     classes(logits)
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use common::{CPU, assert_close, gradients_along, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::distances::{Euclidean, Metric as _};
+use isopath::distances::{Distance as _, Euclidean};
 use isopath::ops::{
     AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, UnitNorm, adam,
     adam_composite, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite,

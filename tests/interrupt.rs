@@ -6,37 +6,39 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{CPU, build, message, values, wave};
-use isopath::attacks::{
-    Adversarial, FgsmParams, PgdParams, fgsm, fgsm_sweep, gradient, pgd, pgd_eps_sweep, pgd_sweep,
-    transfer,
-};
+use common::{CPU, build, data, message, observer, wave, weights};
+use isopath::attacks::{Attack, Fgsm, Pgd, gradient};
 use isopath::candle::{DType, Tensor};
-use isopath::datasets::{DataFile, Hub, Npm, Set, Source, TorusParams, fetch_from, missing, torus};
+use isopath::datasets::{
+    DataFile, Dataset, Hub, Npm, Set, Source, TorusParams, fetch_from, missing, torus,
+};
 use isopath::embedding::{UmapParams, nearest_neighbors, umap};
 use isopath::experiments::{isometry_rings, isometry_torus};
 use isopath::lipschitz::{
     Pairs, cross_entropy_gradient, isometric_gradient, jacobian, jacobian_norms, ratio,
     spectral_norm,
 };
-use isopath::losses::{CrossEntropy, Lil, Representation};
+use isopath::losses::{CrossEntropy, IsometricLoss};
 use isopath::metrics::{accuracy, most_prominent_loop, pair_distances, trustworthiness};
-use isopath::models::{Gradient, LocallyIsometric, Mlp, Network, Parameters};
+use isopath::models::{
+    LocallyIsometric, LocallyIsometricParams, Mlp, Model, Network, Representation,
+};
 use isopath::ndarray::Array2;
 use isopath::paths::{
     AutoNebParams, MullerBrown, NebParams, NetworkEnergy, Stop, auto_neb, linear, neb, relax,
 };
-use isopath::progress::Bar;
+use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
-use isopath::training::{StackParams, TrainParams, in_parallel, train, train_stack};
+use isopath::training::{StackParams, Status, TrainParams, in_parallel, train, train_stack};
 use isopath::{Error, Result, interrupt};
 
 /// The button of a kernel.
+#[derive(Clone)]
 struct Button(PathBuf);
 
 impl Button {
@@ -82,29 +84,33 @@ fn assert_stopped<T>(what: &str, result: Result<T>) {
     }
 }
 
-/// A network of points in the plane, `images` (60, 2) and their `labels`.
-fn small() -> Result<(Mlp, Parameters, Tensor, Tensor)> {
-    let (network, parameters) = build(&[2, 8, 2], 1, DType::F32)?;
+/// A network of points in the plane, and 60 of them.
+fn small() -> Result<(Model<Mlp>, Dataset)> {
+    let network = build(&[2, 8, 2], 1, DType::F32)?;
     let images = Rng::new(2).uniform((60, 2), 0., 1., DType::F32, CPU)?;
     let labels = images
         .narrow(1, 0, 1)?
         .squeeze(1)?
         .ge(0.5)?
         .to_dtype(DType::U32)?;
-    Ok((network, parameters, images, labels))
+    Ok((network, Dataset::new(images, labels)?))
 }
 
-fn stack() -> Result<(LocallyIsometric, Parameters, Tensor, Vec<Tensor>)> {
+fn stack() -> Result<(Model<LocallyIsometric>, Vec<Dataset>)> {
     let params = TorusParams {
         toroidal: 8,
         poloidal: 8,
         ..TorusParams::default()
     };
     let set = torus(&params)?;
-    let shape = isometry_torus::Settings::of(Scale::Quick).shape(Gradient::Cut);
-    let parameters = Parameters::new();
-    let stack = LocallyIsometric::new(&shape, parameters.builder(&Rng::new(1), DType::F32, CPU))?;
-    Ok((stack, parameters, set.points, set.labels))
+    let shape = LocallyIsometricParams {
+        classes: vec![2, 4, 8],
+        ..LocallyIsometricParams::default()
+    };
+    let stack = Model::on(1, DType::F32, CPU, move |vb| {
+        LocallyIsometric::new(&shape, vb)
+    })?;
+    Ok((stack, set.levels()?))
 }
 
 #[test]
@@ -134,19 +140,9 @@ fn the_file_is_the_request() {
 #[test]
 fn every_long_procedure_ends_at_once() {
     with_button("every_long_procedure_ends_at_once", |button| {
-        let (network, parameters, images, labels) = small()?;
-        let frozen = network.freeze()?;
+        let (network, images) = small()?;
         let loss = CrossEntropy;
-        let adversarial = Adversarial {
-            images: images.clone(),
-            predictions: vec![0; 60],
-            success: vec![false; 60],
-            distance: vec![0.; 60],
-            loss_before: 0.,
-            loss_after: 0.,
-            gradient_evaluations: 0,
-        };
-        let (layers, of_layers, points, levels) = stack()?;
+        let (layers, levels) = stack()?;
         let plane = wave(&[60, 2], 0.)?;
         let picture = Array2::from_shape_fn((60, 2), |(row, column)| (row * 2 + column) as f64);
         let (starts, ends) = (wave(&[3, 2], 0.)?, wave(&[3, 2], 9.)?);
@@ -188,55 +184,29 @@ fn every_long_procedure_ends_at_once() {
             bytes: 1,
             sha256: "0",
         };
-        let data = folder.path().join("data");
+        let target = folder.path().join("data");
 
         button.press();
         let begun = Instant::now();
-        let silent = &mut |_: &isopath::training::Progress| ();
         let params = TrainParams::default();
-        assert_stopped(
-            "train",
-            train(
-                &network,
-                &parameters,
-                &loss,
-                &images,
-                &labels,
-                &params,
-                silent,
-            ),
-        );
+        assert_stopped("train", train(&network, &images, &loss, &params));
+        let isometric = IsometricLoss::default();
         let params = StackParams::default();
         assert_stopped(
             "train_stack",
-            train_stack(
-                &layers,
-                &of_layers,
-                &Lil::default(),
-                &points,
-                &levels,
-                &params,
-                silent,
-            ),
+            train_stack(&layers, &levels, &isometric, &params),
         );
         assert_stopped("in_parallel", in_parallel(&[1, 2, 3], |n| Ok(*n)));
-        let params = PgdParams::default();
-        assert_stopped("pgd", pgd(&frozen, &loss, &images, &labels, 0.1, &params));
+        let pgd = Pgd::default();
+        assert_stopped("pgd", pgd.attack(&network, &images, 0.1));
+        assert_stopped("pgd curve", pgd.curve(&network, &images, &[0.1]));
         assert_stopped(
-            "pgd_sweep",
-            pgd_sweep(&frozen, &loss, &images, &labels, 0.1, &[0.1], &params),
+            "pgd curve over alpha",
+            pgd.curve_over_alpha(&network, &images, 0.1, &[0.1]),
         );
-        assert_stopped(
-            "pgd_eps_sweep",
-            pgd_eps_sweep(&frozen, &loss, &images, &labels, &[0.1], &params),
-        );
-        let params = FgsmParams::default();
-        assert_stopped("fgsm", fgsm(&frozen, &loss, &images, &labels, 0.1, &params));
-        assert_stopped(
-            "fgsm_sweep",
-            fgsm_sweep(&frozen, &loss, &images, &labels, &[0.1], &params),
-        );
-        assert_stopped("transfer", transfer(&frozen, &adversarial, &labels, 10));
+        let fgsm = Fgsm::default();
+        assert_stopped("fgsm", fgsm.attack(&network, &images, 0.1));
+        assert_stopped("fgsm curve", fgsm.curve(&network, &images, &[0.1]));
         assert_stopped("neb", neb(&surface, &starts, &ends, &bands));
         assert_stopped("relax", relax(&surface, &paths, &bands));
         assert_stopped("auto_neb", auto_neb(&surface, &starts, &ends, &auto));
@@ -244,34 +214,32 @@ fn every_long_procedure_ends_at_once() {
         assert_stopped("nearest_neighbors", nearest_neighbors(&plane, 3));
         assert_stopped("umap", umap(&plane, &UmapParams::default()));
         assert_stopped("trustworthiness", trustworthiness(&plane, &picture, 3));
-        assert_stopped("accuracy", accuracy(&frozen, &images, &labels, 10));
+        assert_stopped("accuracy", accuracy(&network, &images));
         assert_stopped("pair_distances", pair_distances(&plane));
         assert_stopped("most_prominent_loop", most_prominent_loop(&plane));
-        assert_stopped("jacobian", jacobian(&frozen, last, &images));
-        assert_stopped("jacobian_norms", jacobian_norms(&frozen, last, &images));
+        assert_stopped("jacobian", jacobian(&network, last, &images.inputs));
+        assert_stopped(
+            "jacobian_norms",
+            jacobian_norms(&network, last, &images.inputs),
+        );
         assert_stopped("spectral_norm", spectral_norm(&plane));
-        assert_stopped("ratio", ratio(&plane, &plane, Pairs::All));
+        let labelled = data(&plane, &images.labels);
+        assert_stopped("ratio", ratio(&labelled, &plane, Pairs::All));
         assert_stopped(
             "isometric_gradient",
-            isometric_gradient(&frozen, &Lil::default(), &images, &labels),
+            isometric_gradient(&network, &isometric, &images),
         );
         assert_stopped(
             "cross_entropy_gradient",
-            cross_entropy_gradient(&frozen, last, &images, &labels),
+            cross_entropy_gradient(&network, last, &images),
         );
-        assert_stopped(
-            "rings",
-            isometry_rings::train_networks(&rings, &Bar::hidden()),
-        );
-        assert_stopped(
-            "torus",
-            isometry_torus::train_stacks(&sheets, &Bar::hidden()),
-        );
+        assert_stopped("rings", isometry_rings::train_networks(&rings));
+        assert_stopped("torus", isometry_torus::train_stacks(&sheets));
         assert_stopped("npm", npm.bring(folder.path(), &mut |_, _| Ok(())));
         assert_stopped("hub", hub.bring(folder.path(), &mut |_, _| Ok(())));
         assert_stopped(
             "fetch",
-            fetch_from("tiny", &[file], &data, &[&npm], &mut |_| ()),
+            fetch_from("tiny", &[file], &target, &[&npm], &mut |_| ()),
         );
         assert_stopped("missing", missing(&[file], folder.path()));
         assert!(
@@ -280,26 +248,27 @@ fn every_long_procedure_ends_at_once() {
             begun.elapsed()
         );
         // One gradient is short, and does not look.
-        gradient(&frozen, &loss, &images, &labels)?;
+        gradient(&network, &loss, &images)?;
         Ok(())
     });
 }
 
 /// A network that presses the button when it is asked for the `at`-th time, and counts.
-struct Pressing<'a> {
-    network: &'a Mlp,
-    button: &'a Button,
+#[derive(Clone)]
+struct Pressing {
+    network: Mlp,
+    button: Button,
     at: usize,
-    asked: AtomicUsize,
+    asked: Arc<AtomicUsize>,
 }
 
-impl<'a> Pressing<'a> {
-    fn new(network: &'a Mlp, button: &'a Button, at: usize) -> Self {
+impl Pressing {
+    fn new(network: Mlp, button: &Button, at: usize) -> Self {
         Self {
             network,
-            button,
+            button: button.clone(),
             at,
-            asked: AtomicUsize::new(0),
+            asked: Arc::default(),
         }
     }
 
@@ -310,7 +279,7 @@ impl<'a> Pressing<'a> {
     }
 }
 
-impl Network for Pressing<'_> {
+impl Network for Pressing {
     fn stages(&self) -> usize {
         self.network.stages()
     }
@@ -323,49 +292,50 @@ impl Network for Pressing<'_> {
     }
 }
 
+/// [`small`]'s network, with its weights, as one that presses the button.
+fn pressing(model: &Model<Mlp>, button: &Button, at: usize) -> Result<Model<Pressing>> {
+    let (button, asked) = (button.clone(), Arc::new(AtomicUsize::new(0)));
+    model.wrap(move |network| Pressing {
+        network,
+        button: button.clone(),
+        at,
+        asked: asked.clone(),
+    })
+}
+
 #[test]
 fn loops_end_at_their_next_step() {
     with_button("loops_end_at_their_next_step", |button| {
-        let (network, parameters, images, labels) = small()?;
-        let frozen = network.freeze()?;
-        let loss = CrossEntropy;
+        let (network, images) = small()?;
+        let frozen = || network.freeze();
 
-        let pressing = Pressing::new(&network, button, 12);
+        let model = pressing(&network, button, 12)?;
         let params = TrainParams {
             batch_size: 10,
             ..TrainParams::default()
         };
-        assert_stopped(
-            "train",
-            train(
-                &pressing,
-                &parameters,
-                &loss,
-                &images,
-                &labels,
-                &params,
-                &mut |_| (),
-            ),
-        );
-        assert_eq!(pressing.after(), 0);
+        assert_stopped("train", train(&model, &images, &CrossEntropy, &params));
+        assert_eq!(model.after(), 0);
 
         // Two threads: each may have begun what it then ends.
-        let pressing = Pressing::new(&frozen, button, 12);
-        let params = PgdParams {
+        let pressing = Pressing::new(frozen()?, button, 12);
+        let pgd = Pgd {
             batch_size: 5,
             steps: 1_000,
-            ..PgdParams::default()
+            ..Pgd::default()
         };
-        assert_stopped("pgd", pgd(&pressing, &loss, &images, &labels, 0.1, &params));
+        assert_stopped("pgd", pgd.attack(&pressing, &images, 0.1));
         assert!(pressing.after() <= 2);
 
-        let pressing = Pressing::new(&frozen, button, 12);
-        assert_stopped("accuracy", accuracy(&pressing, &images, &labels, 1));
+        // Batches of 200.
+        let pressing = Pressing::new(frozen()?, button, 2);
+        let many = images.select(&(0..1_000).map(|row| row % 60).collect::<Vec<_>>())?;
+        assert_stopped("accuracy", accuracy(&pressing, &many));
         assert_eq!(pressing.after(), 0);
 
-        let pressing = Pressing::new(&frozen, button, 30);
-        let pair = |first: usize| images.narrow(0, first, 8)?.copy();
-        let energy = NetworkEnergy::new(&pressing, 0, &[0; 8]);
+        let pressing = Pressing::new(frozen()?, button, 30);
+        let pair = |first: usize| images.inputs.narrow(0, first, 8)?.copy();
+        let energy = NetworkEnergy::new(&pressing, Representation::Input, &[0; 8])?;
         let params = NebParams {
             stop: Stop::Force(1e-12),
             max_iterations: 100_000,
@@ -408,66 +378,42 @@ fn a_long_layout_ends_soon() {
     });
 }
 
-fn weights(parameters: &Parameters) -> Vec<f64> {
-    parameters
-        .vars()
-        .iter()
-        .flat_map(|var| values(var))
-        .collect()
-}
-
 #[test]
 fn a_stopped_training_keeps_its_weights_and_its_history() {
     with_button(
         "a_stopped_training_keeps_its_weights_and_its_history",
         |button| {
-            let (network, parameters, images, labels) = small()?;
-            assert!(parameters.history().epochs.is_empty());
-            let before = weights(&parameters);
+            let (network, images) = small()?;
+            assert!(network.history().epochs.is_empty());
+            let before = weights(network.parameters());
+            let pressed = button.clone();
             let params = TrainParams {
                 epochs: 1_000,
                 batch_size: 20,
+                observer: observer(move |status: &Status| {
+                    if (status.epoch, status.batch) == (3, 3) {
+                        pressed.press();
+                    }
+                }),
                 ..TrainParams::default()
             };
-            let mut stop = |progress: &isopath::training::Progress| {
-                if (progress.epoch, progress.batch) == (3, 3) {
-                    button.press();
-                }
-            };
-            assert_stopped(
-                "train",
-                train(
-                    &network,
-                    &parameters,
-                    &CrossEntropy,
-                    &images,
-                    &labels,
-                    &params,
-                    &mut stop,
-                ),
-            );
+            assert_stopped("train", train(&network, &images, &CrossEntropy, &params));
             button.release();
-            let (kept, history) = (weights(&parameters), parameters.history());
+            let (kept, history) = (weights(network.parameters()), network.history());
             assert_ne!(kept, before);
             assert_eq!(history.epochs.len(), 3);
 
             // As a run of three epochs would have left them.
-            let (network, parameters, ..) = small()?;
+            let (network, images) = small()?;
             let params = TrainParams {
                 epochs: 3,
+                observer: None,
+                progress: Progress::Hidden,
                 ..params
             };
-            let whole = train(
-                &network,
-                &parameters,
-                &CrossEntropy,
-                &images,
-                &labels,
-                &params,
-                &mut |_| (),
-            )?;
-            assert_eq!(weights(&parameters), kept);
-            assert_eq!(parameters.history(), whole);
+            let whole = train(&network, &images, &CrossEntropy, &params)?;
+            assert_eq!(weights(network.parameters()), kept);
+            assert_eq!(network.history(), whole);
             let losses = |history: &isopath::training::History| {
                 history
                     .epochs
@@ -477,27 +423,23 @@ fn a_stopped_training_keeps_its_weights_and_its_history() {
             };
             assert_eq!(losses(&history), losses(&whole));
 
-            let (layers, parameters, points, levels) = stack()?;
-            let mut stop = |progress: &isopath::training::Progress| {
-                if progress.epoch == 2 {
-                    button.press();
-                }
+            let (layers, levels) = stack()?;
+            let pressed = button.clone();
+            let params = StackParams {
+                observer: observer(move |status: &Status| {
+                    if status.epoch == 2 {
+                        pressed.press();
+                    }
+                }),
+                ..StackParams::default()
             };
-            let params = StackParams::default();
             assert_stopped(
                 "train_stack",
-                train_stack(
-                    &layers,
-                    &parameters,
-                    &Lil::default(),
-                    &points,
-                    &levels,
-                    &params,
-                    &mut stop,
-                ),
+                train_stack(&layers, &levels, &IsometricLoss::default(), &params),
             );
             button.release();
-            let lengths: Vec<usize> = parameters
+            let lengths: Vec<usize> = layers
+                .parameters()
                 .histories()
                 .iter()
                 .map(|history| history.epochs.len())
@@ -515,91 +457,59 @@ fn a_stopped_run_is_taken_up_again_by_the_same_call() {
         |button| {
             let folder = tempfile::tempdir().unwrap();
             let checkpoint = folder.path().join("run.safetensors");
-            let (network, whole, images, labels) = small()?;
+            let (whole, images) = small()?;
             let params = TrainParams {
                 epochs: 6,
                 batch_size: 20,
+                progress: Progress::Hidden,
                 ..TrainParams::default()
             };
-            train(
-                &network,
-                &whole,
-                &CrossEntropy,
-                &images,
-                &labels,
-                &params,
-                &mut |_| (),
-            )?;
+            train(&whole, &images, &CrossEntropy, &params)?;
+            let whole = weights(whole.parameters());
 
             let params = TrainParams {
                 checkpoint: Some(checkpoint.clone()),
                 ..params
             };
-            let (network, parameters, ..) = small()?;
+            let (network, _) = small()?;
             // In the fourth epoch, between two checkpoints.
-            let pressing = Pressing::new(&network, button, 3 * 3 + 2);
-            let stopped = train(
-                &pressing,
-                &parameters,
-                &CrossEntropy,
-                &images,
-                &labels,
-                &params,
-                &mut |_| (),
-            );
+            let model = pressing(&network, button, 3 * 3 + 2)?;
+            let stopped = train(&model, &images, &CrossEntropy, &params);
             assert_stopped("train", stopped);
-            assert_eq!(pressing.after(), 0);
-            assert_eq!(parameters.history().epochs.len(), 3);
+            assert_eq!(model.after(), 0);
+            assert_eq!(network.history().epochs.len(), 3);
 
             // The same weights, which have moved since the run began; and others drawn alike, as
             // after a restart.
             let copy = folder.path().join("copy.safetensors");
             std::fs::copy(&checkpoint, &copy).unwrap();
-            let mut seen = Vec::new();
-            let mut note = |progress: &isopath::training::Progress| seen.push(progress.epoch);
-            let history = train(
-                &network,
-                &parameters,
-                &CrossEntropy,
-                &images,
-                &labels,
-                &params,
-                &mut note,
-            )?;
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let heard = seen.clone();
+            let noted = TrainParams {
+                observer: observer(move |status: &Status| heard.lock().unwrap().push(status.epoch)),
+                ..params.clone()
+            };
+            let history = train(&network, &images, &CrossEntropy, &noted)?;
+            let mut seen = seen.lock().unwrap().clone();
             seen.dedup();
             assert_eq!((seen, history.epochs.len()), (vec![4, 5, 6], 6));
-            assert_eq!(weights(&parameters), weights(&whole));
-            let (network, fresh, ..) = small()?;
+            assert_eq!(weights(network.parameters()), whole);
+            let (fresh, _) = small()?;
             let params = TrainParams {
                 checkpoint: Some(copy),
                 ..params
             };
-            train(
-                &network,
-                &fresh,
-                &CrossEntropy,
-                &images,
-                &labels,
-                &params,
-                &mut |_| (),
-            )?;
-            assert_eq!(weights(&fresh), weights(&whole));
+            train(&fresh, &images, &CrossEntropy, &params)?;
+            assert_eq!(weights(fresh.parameters()), whole);
 
             // Weights that something else has moved are another run's.
             let params = TrainParams {
                 checkpoint: Some(checkpoint),
                 ..params
             };
-            parameters.vars()[0].set(&parameters.vars()[0].zeros_like()?)?;
-            let text = message(train(
-                &network,
-                &parameters,
-                &CrossEntropy,
-                &images,
-                &labels,
-                &params,
-                &mut |_| (),
-            ));
+            let vars = network.parameters().vars();
+            vars[0].set(&vars[0].zeros_like()?)?;
+            let text = message(train(&network, &images, &CrossEntropy, &params));
             assert!(text.contains("digest of the initial weights is "), "{text}");
             Ok(())
         },

@@ -6,11 +6,11 @@ mod common;
 use common::{CPU, assert_close, message, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::distances::{Cosine, Euclidean, Manhattan, Metric};
+use isopath::distances::{Cosine, Distance, Euclidean, Manhattan};
 use isopath::ops::{isometric, isometric_composite};
 use isopath::rng::Rng;
 
-type Op = fn(&Tensor, &Tensor, &[u32], &dyn Metric) -> Result<Tensor>;
+type Op = fn(&Tensor, &Tensor, &[u32], &dyn Distance) -> Result<Tensor>;
 
 /// The value and both gradients; no gradient counts as 0.
 fn with_gradients(
@@ -18,10 +18,10 @@ fn with_gradients(
     x: &Var,
     z: &Var,
     cells: &[u32],
-    metric: &dyn Metric,
+    distance: &dyn Distance,
 ) -> Result<[Vec<f64>; 3]> {
     // Not 1, so that a kernel that forgets what flows back is found.
-    let loss = (op(x, z, cells, metric)? * 3.)?;
+    let loss = (op(x, z, cells, distance)? * 3.)?;
     let gradients = loss.backward()?;
     let gradient = |v: &Var| gradients.get(v).map_or(vec![0.; v.elem_count()], values);
     Ok([
@@ -101,15 +101,15 @@ fn value_and_gradients_are_those_of_pytorch() -> Result<()> {
 }
 
 #[test]
-fn gradients_are_slopes_for_every_metric() -> Result<()> {
+fn gradients_are_slopes_for_every_distance() -> Result<()> {
     let cells = [0, 1, 0, 1, 1, 2];
     let (x, z) = (points(3, 6, 4, DType::F64)?, points(4, 6, 3, DType::F64)?);
     let h = 1e-6;
-    for metric in [&Euclidean as &dyn Metric, &Manhattan, &Cosine] {
+    for distance in [&Euclidean as &dyn Distance, &Manhattan, &Cosine] {
         for op in [isometric as Op, isometric_composite] {
-            let [_, gradient_x, gradient_z] = with_gradients(op, &x, &z, &cells, metric)?;
+            let [_, gradient_x, gradient_z] = with_gradients(op, &x, &z, &cells, distance)?;
             let at = |x: &Tensor, z: &Tensor| -> Result<f64> {
-                Ok(3. * op(x, z, &cells, metric)?.to_scalar::<f64>()?)
+                Ok(3. * op(x, z, &cells, distance)?.to_scalar::<f64>()?)
             };
             let moved = |v: &Var, index: usize, by: f64| -> Result<Tensor> {
                 let mut numbers = values(v);
@@ -121,7 +121,7 @@ fn gradients_are_slopes_for_every_metric() -> Result<()> {
                     (at(&moved(&x, index, h)?, &z)? - at(&moved(&x, index, -h)?, &z)?) / (2. * h);
                 assert!(
                     (slope - gradient).abs() < 1e-8,
-                    "{metric:?} x {index}: {gradient} {slope}"
+                    "{distance:?} x {index}: {gradient} {slope}"
                 );
             }
             for (index, gradient) in gradient_z.iter().enumerate() {
@@ -129,7 +129,7 @@ fn gradients_are_slopes_for_every_metric() -> Result<()> {
                     (at(&x, &moved(&z, index, h)?)? - at(&x, &moved(&z, index, -h)?)?) / (2. * h);
                 assert!(
                     (slope - gradient).abs() < 1e-8,
-                    "{metric:?} z {index}: {gradient} {slope}"
+                    "{distance:?} z {index}: {gradient} {slope}"
                 );
             }
         }
@@ -198,14 +198,14 @@ fn equal_points_give_no_nan() -> Result<()> {
             Var::from_tensor(&x.to_dtype(dtype)?)?,
             Var::from_tensor(&z.to_dtype(dtype)?)?,
         );
-        for metric in [&Euclidean as &dyn Metric, &Manhattan, &Cosine] {
+        for distance in [&Euclidean as &dyn Distance, &Manhattan, &Cosine] {
             for op in [isometric as Op, isometric_composite] {
-                let all = with_gradients(op, &x, &z, &[0, 0, 0, 0], metric)?;
+                let all = with_gradients(op, &x, &z, &[0, 0, 0, 0], distance)?;
                 assert!(
                     all.iter().flatten().all(|v| v.is_finite()),
-                    "{metric:?} {all:?}"
+                    "{distance:?} {all:?}"
                 );
-                if metric
+                if distance
                     .pairwise(&z)?
                     .get(0)?
                     .to_dtype(DType::F64)?
@@ -216,8 +216,8 @@ fn equal_points_give_no_nan() -> Result<()> {
                 }
                 // The distance of two equal points has the gradient 0: alone in their cell, nothing
                 // moves them.
-                let alone = with_gradients(op, &x, &z, &[0, 0, 1, 2], metric)?;
-                assert_eq!(alone.concat(), [0.; 17], "{metric:?}");
+                let alone = with_gradients(op, &x, &z, &[0, 0, 1, 2], distance)?;
+                assert_eq!(alone.concat(), [0.; 17], "{distance:?}");
             }
         }
     }
@@ -227,7 +227,7 @@ fn equal_points_give_no_nan() -> Result<()> {
 #[test]
 fn distances_are_those_of_their_formulas() -> Result<()> {
     let x = Tensor::new(&[[3., 4.], [0., 0.], [-3., -4.], [6., 8.]], CPU)?;
-    let d = |metric: &dyn Metric| -> Result<Vec<f64>> { Ok(values(&metric.pairwise(&x)?)) };
+    let d = |distance: &dyn Distance| -> Result<Vec<f64>> { Ok(values(&distance.pairwise(&x)?)) };
     let euclidean = [
         0., 5., 10., 5., 5., 0., 5., 10., 10., 5., 0., 15., 5., 10., 15., 0.,
     ];

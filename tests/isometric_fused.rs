@@ -6,7 +6,7 @@ mod common;
 use common::{CPU, message, values};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::distances::{Cosine, Euclidean, Manhattan, Metric};
+use isopath::distances::{Cosine, Distance, Euclidean, Manhattan};
 use isopath::ops::{
     Distances, isometric, isometric_composite, isometric_to, isometric_to_composite,
 };
@@ -387,20 +387,20 @@ fn number_of_threads_changes_no_bit() -> Result<()> {
 }
 
 #[test]
-fn distances_serve_every_metric_and_partition() -> Result<()> {
+fn distances_serve_every_distance_and_partition() -> Result<()> {
     let (x, z) = (points("x", 20, 4, 0)?, points("z", 20, 3, 0)?);
     let z = Var::from_tensor(&z)?;
-    for metric in [&Euclidean as &dyn Metric, &Manhattan, &Cosine] {
-        let matrix = Distances::from_matrix(&metric.pairwise(&x)?)?;
+    for distance in [&Euclidean as &dyn Distance, &Manhattan, &Cosine] {
+        let matrix = Distances::from_matrix(&distance.pairwise(&x)?)?;
         for cells in partitions(20) {
-            let pairs = Distances::within_cells(&x, &cells, metric)?;
-            let expected = values(&isometric_composite(&x, &z, &cells, metric)?)[0];
+            let pairs = Distances::within_cells(&x, &cells, distance)?;
+            let expected = values(&isometric_composite(&x, &z, &cells, distance)?)[0];
             for distances in [&matrix, &pairs] {
                 for op in [isometric_to, isometric_to_composite] {
-                    let got = values(&op(distances, &z, &cells, metric)?)[0];
+                    let got = values(&op(distances, &z, &cells, distance)?)[0];
                     assert!(
                         (got - expected).abs() <= 1e-14 * (1. + expected),
-                        "{metric:?}: {got} {expected}"
+                        "{distance:?}: {got} {expected}"
                     );
                 }
             }

@@ -22,32 +22,27 @@ from page_browser import Browser, find_chromium
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SECONDS_TO_START, SECONDS_TO_RUN = 120, 60
 LIBRARY = f""":dep isopath = {{ path = {json.dumps(str(ROOT))} }}
-use isopath::candle::{{DType, Device, Tensor}};
+use isopath::prelude::*;
 use isopath::figures::live_loss;
-use isopath::losses::CrossEntropy;
-use isopath::models::{{Activation, Mlp, Parameters}};
-use isopath::rng::Rng;
-use isopath::training::{{TrainParams, printer, train}};
-let parameters = Parameters::new();
-let network = Mlp::new(&[8, 30, 2], Activation::Tanh, parameters.builder(&Rng::new(0), DType::F32, &Device::Cpu))?;
-let x = Tensor::ones((2000, 8), DType::F32, &Device::Cpu)?;
-let y = Tensor::zeros((2000,), DType::U32, &Device::Cpu)?;"""
+let network = Model::new(0, |vb| Mlp::new(&[8, 30, 2], Activation::Tanh, vb))?;
+let x = Tensor::ones((2000, 8), DType::F32, &device::best())?;
+let data = Dataset::new(x, Tensor::zeros((2000,), DType::U32, &device::best())?)?.with_classes(["a", "b"])?;"""
 
 
-def training(epochs, progress):
-    return f"""let params = TrainParams {{ epochs: {epochs}, ..TrainParams::default() }};
-let history = train(&network, &parameters, &CrossEntropy, &x, &y, &params, &mut {progress})?;"""
+def training(epochs, shown):
+    return f"""let params = TrainParams {{ epochs: {epochs}, {shown}, ..TrainParams::default() }};
+let history = train(&network, &data, &CrossEntropy, &params)?;"""
 
 
 CELLS = {
     "runs": [
         LIBRARY,
-        training(5, 'live_loss("β = 1")'),
+        training(5, 'observer: Some(live_loss("β = 1"))'),
         'println!("one");\nisopath::display(&isopath::display::Html("<b>two</b>"));\nprintln!("three");',
         "let v: Vec<i32> = vec![1];\nlet i = 3;\nv[i]",
         'println!("never");',
     ],
-    "stops": [LIBRARY, training(1_000_000, 'printer("long")'), "parameters.history().epochs.len() > 0"],
+    "stops": [LIBRARY, training(1_000_000, 'progress: "long".into()'), "network.history().epochs.len() > 0"],
 }
 VISIBLE = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 

@@ -3,47 +3,43 @@
 
 mod common;
 
-use common::{CPU, assert_close, message, values, wave, with_threads};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{CPU, assert_close, data, message, observer, values, wave, with_threads};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::datasets::{TorusParams, torus};
-use isopath::losses::{Lil, Loss as _};
+use isopath::datasets::{Dataset, TorusParams, torus};
+use isopath::losses::{IsometricLoss, Loss as _};
 use isopath::metrics::accuracy;
 use isopath::models::{
-    Gradient, Head, LocallyIsometric, LocallyIsometricParams, Network as _, Parameters,
+    Head, LocallyIsometric, LocallyIsometricParams, Model, Network as _, Parameters,
 };
-use isopath::rng::Rng;
+use isopath::progress::Progress;
 use isopath::training::{
     AdamParams, History, StackParams, check_nested, stack_terms, step_stack, train_stack,
 };
 
 /// Two hidden layers of 3 units for points in the plane; 2 and 3 classes.
-fn params(gradient: Gradient) -> LocallyIsometricParams {
+fn params(stop_gradient: bool) -> LocallyIsometricParams {
     LocallyIsometricParams {
         inputs: 2,
         hidden: vec![3, 3],
         classes: vec![2, 3],
         head: Head::Separate,
-        gradient,
+        stop_gradient,
     }
 }
 
-fn build(params: &LocallyIsometricParams, dtype: DType) -> Result<(LocallyIsometric, Parameters)> {
-    let parameters = Parameters::new();
-    let stack = LocallyIsometric::new(params, parameters.builder(&Rng::new(3), dtype, CPU))?;
-    Ok((stack, parameters))
+fn build(params: &LocallyIsometricParams, dtype: DType) -> Result<Model<LocallyIsometric>> {
+    let params = params.clone();
+    Model::on(3, dtype, CPU, move |vb| LocallyIsometric::new(&params, vb))
 }
 
 /// Six points with labels at two resolutions.
-fn points() -> Result<(Tensor, Vec<Tensor>)> {
-    let labels = [[0u32, 0, 0, 1, 1, 1], [0, 0, 1, 2, 2, 2]];
-    Ok((
-        wave(&[6, 2], 0.)?,
-        labels
-            .iter()
-            .map(|l| Ok(Tensor::new(l, CPU)?))
-            .collect::<Result<_>>()?,
-    ))
+fn points() -> Result<Vec<Dataset>> {
+    let level = |labels: [u32; 6]| Dataset::new(wave(&[6, 2], 0.)?, Tensor::new(&labels, CPU)?);
+    Ok(vec![level([0, 0, 0, 1, 1, 1])?, level([0, 0, 1, 2, 2, 2])?])
 }
 
 /// The weights in the order of the layers: weight, bias, weight, bias, …
@@ -102,20 +98,17 @@ fn losses_and_gradients_are_those_of_pytorch() -> Result<()> {
         0.,
         0.,
     ];
-    for (gradient, first) in [
-        (Gradient::Cut, first_cut),
-        (Gradient::Through, first_through),
-    ] {
-        let (stack, parameters) = build(&params(gradient), DType::F64)?;
-        for (index, (_, var)) in in_order(&parameters).into_iter().enumerate() {
+    for (stop_gradient, first) in [(true, first_cut), (false, first_through)] {
+        let stack = build(&params(stop_gradient), DType::F64)?;
+        let parameters = stack.parameters();
+        for (index, (_, var)) in in_order(parameters).into_iter().enumerate() {
             var.set(&wave(var.dims(), (index % 6 + 10 * (index / 6)) as f64)?)?;
         }
-        let (x, labels) = points()?;
-        let loss = Lil {
+        let loss = IsometricLoss {
             beta: 3.,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
-        let terms = stack_terms(&stack, &loss, &x, &labels)?;
+        let terms = stack_terms(&stack, &points()?, &loss)?;
         let losses = [values(&terms[0].loss)[0], values(&terms[1].loss)[0]];
         assert_close(&losses, &[1.1330646946884186, 2.527688276191057], 1e-13);
         let gradients = (&terms[0].loss + &terms[1].loss)?.backward()?;
@@ -124,7 +117,7 @@ fn losses_and_gradients_are_those_of_pytorch() -> Result<()> {
                 .get(var)
                 .map_or(f64::NAN, |g| values(g).iter().sum())
         };
-        let sums: Vec<f64> = in_order(&parameters)
+        let sums: Vec<f64> = in_order(parameters)
             .iter()
             .map(|(_, var)| sum(var))
             .collect();
@@ -136,13 +129,12 @@ fn losses_and_gradients_are_those_of_pytorch() -> Result<()> {
 
 #[test]
 fn no_gradient_crosses_a_cut() -> Result<()> {
-    let (x, labels) = points()?;
-    for (gradient, crosses) in [(Gradient::Cut, false), (Gradient::Through, true)] {
-        let (stack, parameters) = build(&params(gradient), DType::F64)?;
-        let terms = stack_terms(&stack, &Lil::default(), &x, &labels)?;
+    for crosses in [false, true] {
+        let stack = build(&params(!crosses), DType::F64)?;
+        let terms = stack_terms(&stack, &points()?, &IsometricLoss::default())?;
         for (layer, terms) in terms.iter().enumerate() {
             let gradients = terms.loss.backward()?;
-            for (name, var) in parameters.named() {
+            for (name, var) in stack.parameters().named() {
                 let reached = gradients
                     .get(&var)
                     .is_some_and(|g| values(g).iter().any(|v| *v != 0.));
@@ -152,7 +144,7 @@ fn no_gradient_crosses_a_cut() -> Result<()> {
                 assert_eq!(
                     reached,
                     own || (crosses && before),
-                    "{gradient:?}: layer {layer}, {name}"
+                    "crosses {crosses}: layer {layer}, {name}"
                 );
             }
         }
@@ -162,28 +154,28 @@ fn no_gradient_crosses_a_cut() -> Result<()> {
 
 #[test]
 fn a_step_follows_the_sum_of_the_losses_on_any_number_of_threads() -> Result<()> {
-    let (x, labels, shape) = on_torus(&[2, 4, 8])?;
-    for gradient in [Gradient::Cut, Gradient::Through] {
-        let (stack, parameters) = build(
+    let (levels, shape) = on_torus(&[2, 4, 8])?;
+    for stop_gradient in [true, false] {
+        let stack = build(
             &LocallyIsometricParams {
-                gradient,
+                stop_gradient,
                 ..shape.clone()
             },
             DType::F32,
         )?;
-        let loss = Lil {
+        let loss = IsometricLoss {
             alpha: 0.5,
             beta: 2.,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
-        let (named, mut before) = (parameters.named(), Vec::new());
-        let terms = stack_terms(&stack, &loss, &x, &labels)?;
+        let (named, mut before) = (stack.parameters().named(), Vec::new());
+        let terms = stack_terms(&stack, &levels, &loss)?;
         let sum = ((&terms[0].loss + &terms[1].loss)? + &terms[2].loss)?.backward()?;
         let losses: Vec<f64> = terms.iter().flat_map(|terms| values(&terms.loss)).collect();
         for threads in [1, 2, 3] {
             let mut followed = Vec::new();
             let terms = with_threads(threads, || {
-                step_stack(&stack, &loss, &x, &labels, |gradients| {
+                step_stack(&stack, &levels, &loss, |gradients| {
                     followed = named
                         .values()
                         .flat_map(|var| gradients.get(var).map_or(vec![f64::NAN], values))
@@ -219,11 +211,13 @@ fn steps(epochs: usize) -> StackParams {
             learning_rate: 0.01,
             ..AdamParams::default()
         },
+        progress: Progress::Hidden,
+        ..StackParams::default()
     }
 }
 
 /// A small torus and the shape of a stack on it.
-fn on_torus(regions: &[usize]) -> Result<(Tensor, Vec<Tensor>, LocallyIsometricParams)> {
+fn on_torus(regions: &[usize]) -> Result<(Vec<Dataset>, LocallyIsometricParams)> {
     let set = torus(&TorusParams {
         toroidal: 16,
         poloidal: 6,
@@ -235,23 +229,19 @@ fn on_torus(regions: &[usize]) -> Result<(Tensor, Vec<Tensor>, LocallyIsometricP
         head: Head::Separate,
         ..Default::default()
     };
-    Ok((set.points, set.labels, shape))
+    Ok((set.levels()?, shape))
 }
 
 /// The weights of the first layer after training, and the histories.
-fn trained(regions: &[usize], gradient: Gradient) -> Result<(Vec<f64>, Vec<History>)> {
-    let (x, labels, shape) = on_torus(regions)?;
-    let (stack, parameters) = build(&LocallyIsometricParams { gradient, ..shape }, DType::F32)?;
-    let histories = train_stack(
-        &stack,
-        &parameters,
-        &Lil::default(),
-        &x,
-        &labels,
-        &steps(30),
-        &mut |_| (),
-    )?;
-    let named = parameters.named();
+fn trained(regions: &[usize], stop_gradient: bool) -> Result<(Vec<f64>, Vec<History>)> {
+    let (levels, shape) = on_torus(regions)?;
+    let shape = LocallyIsometricParams {
+        stop_gradient,
+        ..shape
+    };
+    let stack = build(&shape, DType::F32)?;
+    let histories = train_stack(&stack, &levels, &IsometricLoss::default(), &steps(30))?;
+    let named = stack.parameters().named();
     let first = named
         .iter()
         .filter(|(name, _)| name.starts_with("lil.0."))
@@ -262,8 +252,8 @@ fn trained(regions: &[usize], gradient: Gradient) -> Result<(Vec<f64>, Vec<Histo
 /// With the gradient cut, the coarsest layer must not know whether others follow.
 #[test]
 fn a_layer_learns_as_if_it_were_alone() -> Result<()> {
-    let (alone, history) = trained(&[2], Gradient::Cut)?;
-    let (below_another, histories) = trained(&[2, 4], Gradient::Cut)?;
+    let (alone, history) = trained(&[2], true)?;
+    let (below_another, histories) = trained(&[2, 4], true)?;
     assert_eq!(alone, below_another);
     let losses = |history: &History| {
         history
@@ -273,43 +263,42 @@ fn a_layer_learns_as_if_it_were_alone() -> Result<()> {
             .collect::<Vec<_>>()
     };
     assert_eq!(losses(&history[0]), losses(&histories[0]));
-    assert_ne!(alone, trained(&[2, 4], Gradient::Through)?.0);
+    assert_ne!(alone, trained(&[2, 4], false)?.0);
     Ok(())
 }
 
 #[test]
 fn training_is_right_at_every_level_and_repeats_itself() -> Result<()> {
-    let (x, labels, shape) = on_torus(&[2, 4])?;
-    let loss = Lil {
+    let (levels, shape) = on_torus(&[2, 4])?;
+    let loss = IsometricLoss {
         beta: 1.,
-        ..Lil::default()
+        ..IsometricLoss::default()
     };
     for head in [Head::Shared, Head::Separate] {
         let run = || -> Result<_> {
-            let (stack, parameters) = build(
+            let stack = build(
                 &LocallyIsometricParams {
                     head,
                     ..shape.clone()
                 },
                 DType::F32,
             )?;
-            let mut reports = 0;
-            let histories = train_stack(
-                &stack,
-                &parameters,
-                &loss,
-                &x,
-                &labels,
-                &steps(500),
-                &mut |_| reports += 1,
-            )?;
-            assert_eq!(reports, 500);
+            let reports = Arc::new(AtomicUsize::new(0));
+            let heard = reports.clone();
+            let params = StackParams {
+                observer: observer(move |_| {
+                    heard.fetch_add(1, Ordering::Relaxed);
+                }),
+                ..steps(500)
+            };
+            let histories = train_stack(&stack, &levels, &loss, &params)?;
+            assert_eq!(reports.load(Ordering::Relaxed), 500);
             Ok((stack.freeze()?, histories))
         };
         let (stack, histories) = run()?;
-        for (level, labels) in labels.iter().enumerate() {
+        for (level, data) in levels.iter().enumerate() {
             assert_eq!(
-                accuracy(&stack.level(level)?, &x, labels, 50)?,
+                accuracy(&stack.level(level)?, data)?,
                 1.,
                 "{head:?}, level {level}"
             );
@@ -320,8 +309,9 @@ fn training_is_right_at_every_level_and_repeats_itself() -> Result<()> {
             assert_eq!(last.accuracy, Some(1.));
         }
         let again = run()?.0;
-        let logits =
-            |stack: &LocallyIsometric| -> Result<_> { Ok(values(&stack.level(1)?.forward(&x)?)) };
+        let logits = |stack: &LocallyIsometric| -> Result<_> {
+            Ok(values(&stack.level(1)?.forward(&levels[0].inputs)?))
+        };
         assert_eq!(logits(&stack)?, logits(&again)?);
     }
     Ok(())
@@ -333,7 +323,8 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
         classes: vec![2, 4, 8],
         ..Default::default()
     };
-    let (stack, parameters) = build(&shape, DType::F64)?;
+    let stack = build(&shape, DType::F64)?;
+    let parameters = stack.parameters();
     assert_eq!(
         (stack.len(), parameters.count()),
         (3, 2 * (20 * 20 + 20) + 80 + 9 * (400 + 20) + 3 * (160 + 8))
@@ -346,7 +337,7 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
         assert_eq!(values(&level.forward(&x)?), values(&output.logits));
         let representations = level.representations(&x)?;
         assert_eq!(
-            values(&representations[level.stages() - 2]),
+            values(&representations[level.stages() - 1]),
             values(&output.representation)
         );
         // An attack on a finer level needs the gradient through all layers.
@@ -363,7 +354,7 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
         ..shape
     };
     assert_eq!(
-        build(&separate, DType::F64)?.1.named()["lil.0.layers.4.weight"].dims(),
+        build(&separate, DType::F64)?.parameters().named()["lil.0.layers.4.weight"].dims(),
         [2, 20]
     );
     assert_eq!(message(stack.level(3)), "level is 3; expected below 3");
@@ -373,19 +364,19 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
 /// A stack of one layer is a network with the loss of the paper's section 2.
 #[test]
 fn one_layer_is_a_plain_network() -> Result<()> {
-    let (x, labels) = points()?;
-    let (stack, _) = build(
+    let levels = points()?;
+    let stack = build(
         &LocallyIsometricParams {
             classes: vec![2],
-            ..params(Gradient::Cut)
+            ..params(true)
         },
         DType::F64,
     )?;
-    let loss = Lil::default();
-    let terms = stack_terms(&stack, &loss, &x, &labels[..1])?;
+    let loss = IsometricLoss::default();
+    let terms = stack_terms(&stack, &levels[..1], &loss)?;
     assert_eq!(
         values(&terms[0].loss),
-        values(&loss.loss(&stack.level(0)?, &x, &labels[0])?)
+        values(&loss.loss(&stack.level(0)?, &levels[0])?)
     );
     Ok(())
 }
@@ -393,7 +384,7 @@ fn one_layer_is_a_plain_network() -> Result<()> {
 #[test]
 fn bad_stacks_and_labels_are_refused() -> Result<()> {
     let refused = |change: &dyn Fn(&mut LocallyIsometricParams)| {
-        let mut params = params(Gradient::Cut);
+        let mut params = params(true);
         change(&mut params);
         message(build(&params, DType::F32))
     };
@@ -416,53 +407,46 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
         assert_eq!(refused(&|p| p.classes = classes.clone()), got);
     }
 
-    let (x, labels) = points()?;
-    let x = x.to_dtype(DType::F32)?;
-    let (stack, parameters) = build(&params(Gradient::Cut), DType::F32)?;
+    let levels = points()?;
+    let x = levels[0].inputs.to_dtype(DType::F32)?;
+    let labels: Vec<Tensor> = levels.into_iter().map(|level| level.labels).collect();
+    let levels = |x: &Tensor, labels: &[Tensor]| -> Vec<Dataset> {
+        labels.iter().map(|labels| data(x, labels)).collect()
+    };
+    let stack = build(&params(true), DType::F32)?;
     let train = |labels: &[Tensor], epochs: usize| {
         message(train_stack(
             &stack,
-            &parameters,
-            &Lil::default(),
-            &x,
-            labels,
+            &levels(&x, labels),
+            &IsometricLoss::default(),
             &steps(epochs),
-            &mut |_| (),
         ))
     };
     assert_eq!(train(&labels, 0), "epochs is 0; expected at least 1");
     assert_eq!(
         train(&labels[..1], 1),
-        "labels is 1; expected 2, one for each layer"
+        "levels is 1; expected 2, one for each layer"
     );
     let crossing = [labels[0].clone(), Tensor::new(&[0u32, 1, 1, 1, 2, 2], CPU)?];
     let expected = "labels is class 1 of level 1 lies in both 0 and 1; \
                     expected labels that nest: each finer class inside one coarser class";
     assert_eq!(train(&crossing, 1), expected);
-    assert_eq!(message(check_nested(&crossing)), expected);
+    assert_eq!(message(check_nested(&levels(&x, &crossing))), expected);
     let short = [labels[0].clone(), Tensor::new(&[0u32, 1], CPU)?];
     assert_eq!(
         train(&short, 1),
-        "loss: labels has shape [2]; expected (6,), one for each input"
+        "check_nested: labels has shape [2]; expected (6,), one for each input"
     );
     let many = [labels[0].clone(), Tensor::new(&[0u32, 1, 2, 3, 3, 3], CPU)?];
     assert_eq!(
         train(&many, 1),
         "label is 3; expected below 3, the number of classes"
     );
-    let loss = Lil {
+    let loss = IsometricLoss {
         beta: f64::NAN,
-        ..Lil::default()
+        ..IsometricLoss::default()
     };
-    let text = message(train_stack(
-        &stack,
-        &parameters,
-        &loss,
-        &x,
-        &labels,
-        &steps(1),
-        &mut |_| (),
-    ));
+    let text = message(train_stack(&stack, &levels(&x, &labels), &loss, &steps(1)));
     assert_eq!(text, "beta is NaN; expected a finite number ≥ 0");
     let hole = Tensor::new(
         &[
@@ -477,35 +461,40 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
     )?;
     let text = message(train_stack(
         &stack,
-        &parameters,
-        &Lil::default(),
-        &hole,
-        &labels,
+        &levels(&hole, &labels),
+        &IsometricLoss::default(),
         &steps(1),
-        &mut |_| (),
     ));
     assert!(
         text.starts_with("loss is NaN; expected finite numbers in epoch 1"),
         "{text}"
     );
     // The last step, which no loss tells of.
-    let (stack, parameters) = build(&params(Gradient::Cut), DType::F32)?;
+    let stack = build(&params(true), DType::F32)?;
     let wild = StackParams {
-        epochs: 1,
         adam: AdamParams {
             learning_rate: 1e39,
             ..AdamParams::default()
         },
+        ..steps(1)
     };
     let text = message(train_stack(
         &stack,
-        &parameters,
-        &Lil::default(),
-        &x,
-        &labels,
+        &levels(&x, &labels),
+        &IsometricLoss::default(),
         &wild,
-        &mut |_| (),
     ));
+    // The points of one level are those of every other.
+    let other = [data(&x, &labels[0]), data(&x.narrow(0, 0, 4)?, &labels[1])];
+    assert_eq!(
+        message(train_stack(
+            &stack,
+            &other,
+            &IsometricLoss::default(),
+            &steps(1)
+        )),
+        "train_stack: inputs has shape [4, 2]; expected [6, 2], the same points at every level"
+    );
     assert_eq!(
         text,
         "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)"

@@ -1,17 +1,18 @@
-//! Cross-entropy and the loss of locally isometric layers.
+//! Cross-entropy and the isometric loss.
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{CPU, assert_close, build, message, values, wave};
+use common::{CPU, assert_close, build, data, message, values, wave};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::Manhattan;
 use isopath::losses::{
-    CrossEntropy, Lil, Loss, Partition, Representation, cross_entropies, cross_entropy,
+    CrossEntropy, IsometricLoss, LogitDifference, Loss, Partition, RescaledLogitDifference,
+    cross_entropies, cross_entropy,
 };
-use isopath::models::{Mlp, Network, Parameters};
+use isopath::models::{Mlp, Model, Network, Representation};
 use isopath::ops;
 
 /// Labels of the six points below.
@@ -20,16 +21,16 @@ fn labels() -> Tensor {
 }
 
 /// The network of the PyTorch snippet below: its k-th weight is sin(k), sin(k + 1), …
-fn network() -> Result<(Mlp, Parameters)> {
-    let (mlp, parameters) = build(&[3, 4, 5, 3], 0, DType::F64)?;
-    let named = parameters.named();
+fn network() -> Result<Model<Mlp>> {
+    let mlp = build(&[3, 4, 5, 3], 0, DType::F64)?;
+    let named = mlp.parameters().named();
     for layer in 0..3 {
         for (part, name) in ["weight", "bias"].iter().enumerate() {
             let var = &named[&format!("layers.{layer}.{name}")];
             var.set(&wave(var.dims(), (2 * layer + part) as f64)?)?;
         }
     }
-    Ok((mlp, parameters))
+    Ok(mlp)
 }
 
 /// ```python
@@ -213,11 +214,11 @@ fn cross_entropy_of_huge_and_equal_logits() -> Result<()> {
 /// print(lil(4, t.tolist(), 1, 0.1), lil(4, [0] * 6, 0.5, 2), lil(5, t.tolist(), 1, 10), lil(2, [0] * 6, 1, 1))
 /// ```
 #[test]
-fn lil_is_that_of_pytorch() -> Result<()> {
+fn isometric_loss_is_that_of_pytorch() -> Result<()> {
     use Representation::{LastHidden, Logits, Stage};
-    let (mlp, parameters) = network()?;
+    let mlp = network()?;
     let x = Var::from_tensor(&wave(&[6, 3], 0.)?)?;
-    let weight = &parameters.named()["layers.0.weight"];
+    let weight = &mlp.parameters().named()["layers.0.weight"];
     let cases = [
         (
             LastHidden,
@@ -265,7 +266,7 @@ fn lil_is_that_of_pytorch() -> Result<()> {
             ],
         ),
         (
-            Stage(0),
+            Stage(1),
             Partition::Global,
             1.,
             1.,
@@ -281,14 +282,14 @@ fn lil_is_that_of_pytorch() -> Result<()> {
         ),
     ];
     for (representation, partition, alpha, beta, expected, [of_x, of_weight]) in cases {
-        let lil = Lil {
+        let isometric = IsometricLoss {
             alpha,
             beta,
             partition,
             representation,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
-        let loss = lil.loss(&mlp, &x, &labels())?;
+        let loss = isometric.loss(&mlp, &data(&x, &labels()))?;
         assert_close(&values(&loss), &[expected], 1e-13);
         let gradients = loss.backward()?;
         assert_close(&values(gradients.get(&x).unwrap())[..3], &of_x, 1e-13);
@@ -303,17 +304,18 @@ fn lil_is_that_of_pytorch() -> Result<()> {
 
 #[test]
 fn terms_add_up() -> Result<()> {
-    let (mlp, _) = network()?;
+    let mlp = network()?;
     let x = wave(&[6, 3], 0.)?;
+    let six = data(&x, &labels());
     let number = |t: &Tensor| t.to_scalar::<f64>();
-    let cross_entropy = number(&CrossEntropy.loss(&mlp, &x, &labels())?)?;
+    let cross_entropy = number(&CrossEntropy.loss(&mlp, &six)?)?;
     for beta in [0., 0.7] {
-        let lil = Lil {
+        let isometric_loss = IsometricLoss {
             alpha: 2.,
             beta,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
-        let terms = lil.terms(&mlp, &x, &labels())?;
+        let terms = isometric_loss.terms(&mlp, &six)?;
         let isometric = number(&terms.isometric.unwrap())?;
         assert!(isometric > 0.1);
         assert_close(
@@ -327,89 +329,280 @@ fn terms_add_up() -> Result<()> {
             1e-15,
         );
         assert_close(
-            &[number(&lil.loss(&mlp, &x, &labels())?)?],
+            &[number(&isometric_loss.loss(&mlp, &six)?)?],
             &[number(&terms.loss)?],
             0.,
         );
         assert_eq!(values(&terms.logits.unwrap()), values(&mlp.forward(&x)?));
     }
-    // No partition, no term; pictures count as their flattened rows; the metric matters.
-    let none = Lil {
+    // No partition, no term; pictures count as their flattened rows; the distance matters.
+    let none = IsometricLoss {
         partition: Partition::None,
         beta: 3.,
-        ..Lil::default()
+        ..IsometricLoss::default()
     };
-    assert_close(
-        &values(&none.loss(&mlp, &x, &labels())?),
-        &[cross_entropy],
-        1e-15,
-    );
-    let flat = number(&Lil::default().loss(&mlp, &x, &labels())?)?;
+    assert_close(&values(&none.loss(&mlp, &six)?), &[cross_entropy], 1e-15);
+    let flat = number(&IsometricLoss::default().loss(&mlp, &six)?)?;
     assert_eq!(
-        number(&Lil::default().loss(&mlp, &x.reshape((6, 1, 3))?, &labels())?)?,
+        number(&IsometricLoss::default().loss(&mlp, &six.reshaped(&[1, 3])?)?)?,
         flat
     );
-    let manhattan = Lil {
-        metric: Arc::new(Manhattan),
-        ..Lil::default()
+    let manhattan = IsometricLoss {
+        distance: Arc::new(Manhattan),
+        ..IsometricLoss::default()
     };
-    assert_ne!(number(&manhattan.loss(&mlp, &x, &labels())?)?, flat);
+    assert_ne!(number(&manhattan.loss(&mlp, &six)?)?, flat);
     // What a checkpoint compares.
-    assert_ne!(manhattan.describe(), Lil::default().describe());
+    assert_ne!(manhattan.describe(), IsometricLoss::default().describe());
     Ok(())
 }
 
 #[test]
 fn bad_arguments_are_refused() -> Result<()> {
-    let (mlp, _) = network()?;
-    let x = wave(&[6, 3], 0.)?;
-    let text = |lil: &Lil| message(lil.loss(&mlp, &x, &labels()));
+    let mlp = network()?;
+    let six = data(&wave(&[6, 3], 0.)?, &labels());
+    let text = |isometric_loss: &IsometricLoss| message(isometric_loss.loss(&mlp, &six));
     for beta in [-0.1, f64::NAN, f64::INFINITY] {
-        let lil = Lil {
+        let isometric_loss = IsometricLoss {
             beta,
-            ..Lil::default()
+            ..IsometricLoss::default()
         };
         assert_eq!(
-            text(&lil),
+            text(&isometric_loss),
             format!("beta is {beta}; expected a finite number ≥ 0")
         );
-        assert_eq!(message(lil.validate()), text(&lil));
+        assert_eq!(message(isometric_loss.validate()), text(&isometric_loss));
     }
     assert_eq!(
-        text(&Lil {
+        text(&IsometricLoss {
             alpha: -1.,
-            ..Lil::default()
+            ..IsometricLoss::default()
         }),
         "alpha is -1; expected a finite number ≥ 0"
     );
-    let lil = Lil {
-        representation: Representation::Stage(3),
-        ..Lil::default()
+    let isometric_loss = IsometricLoss {
+        representation: Representation::Stage(4),
+        ..IsometricLoss::default()
     };
     assert_eq!(
-        text(&lil),
-        "representation is Stage(3); expected an output of a network of 3 stages"
+        text(&isometric_loss),
+        "representation is Stage(4); expected a representation of a network of 3 stages"
     );
-    assert!(Representation::LastHidden.stage(1).is_err());
+    assert!(Representation::LastHidden.index(0).is_err());
+    // The inputs themselves are the last hidden representation of a network of one stage.
+    assert_eq!(Representation::LastHidden.index(1)?, 0);
 
-    let lil = Lil::default();
-    for loss in [&lil as &dyn Loss, &CrossEntropy] {
-        let with = |labels: &Tensor| message(loss.loss(&mlp, &x, labels));
+    let isometric_loss = IsometricLoss::default();
+    for loss in [&isometric_loss as &dyn Loss, &CrossEntropy] {
+        let with = |labels: &Tensor| message(loss.loss(&mlp, &data(&six.inputs, labels)));
         assert_eq!(
             with(&Tensor::new(&[0u32, 1, 0, 3, 1, 0], CPU)?),
             "label is 3; expected below 3, the number of classes"
         );
-        assert_eq!(
-            with(&Tensor::new(&[0u32, 1], CPU)?),
-            "loss: labels has shape [2]; expected (6,), one for each input"
+        let text = with(&Tensor::new(&[0u32, 1], CPU)?);
+        assert!(
+            text.ends_with("loss: labels has shape [2]; expected (6,), one for each input"),
+            "{text}"
         );
         assert_eq!(
             with(&Tensor::new(&[0i64; 6], CPU)?),
             "dtype of labels is I64; expected U32"
         );
         let none = Tensor::zeros((0, 3), DType::F64, CPU)?;
-        let text = message(loss.loss(&mlp, &none, &Tensor::zeros(0, DType::U32, CPU)?));
+        let text = message(loss.loss(&mlp, &data(&none, &Tensor::zeros(0, DType::U32, CPU)?)));
         assert!(text.contains("[0, 3]"), "{text}");
     }
+    Ok(())
+}
+
+/// Answers with its input.
+#[derive(Clone)]
+struct Same;
+
+impl Network for Same {
+    fn stages(&self) -> usize {
+        1
+    }
+
+    fn stage(&self, _: usize, x: &Tensor) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+}
+
+/// A loss of the logits `z` themselves, and its gradient in them.
+fn of_logits(loss: &dyn Loss, z: &Tensor, labels: &[u32]) -> Result<(f64, Vec<f64>)> {
+    let z = Var::from_tensor(z)?;
+    let value = loss.loss(&Same, &data(&z, &Tensor::new(labels, CPU)?))?;
+    let gradient = values(value.backward()?.get(&z).unwrap());
+    Ok((values(&value)[0], gradient))
+}
+
+/// The second loss is auto-attack's (`autoattack/autopgd_base.py`, `dlr_loss`).
+///
+/// ```python
+/// import torch, torch.nn.functional as F                          # 2.15.0
+/// torch.set_default_dtype(torch.float64)
+/// def wave(*shape, start): return torch.sin(torch.arange(torch.Size(shape).numel()) + start).reshape(shape)
+/// def difference(x, y):
+///     truth = F.one_hot(y, x.shape[1]).bool()
+///     return x.masked_fill(truth, -torch.inf).amax(1) - x[truth]
+/// def dlr_loss(x, y):
+///     x_sorted, ind_sorted = x.sort(dim=1)
+///     ind = (ind_sorted[:, -1] == y).float()
+///     return -(x[torch.arange(x.shape[0]), y] - x_sorted[:, -2] * ind - x_sorted[:, -1] * (1. - ind)) / (
+///         x_sorted[:, -1] - x_sorted[:, -3] + 1e-12)
+/// for loss in (difference, dlr_loss):
+///     x = (3 * wave(4, 5, start=1)).requires_grad_()
+///     mean = loss(x, torch.tensor([2, 0, 3, 4])).mean()
+///     mean.backward()
+///     print(mean.item(), x.grad.tolist())
+/// ```
+#[test]
+fn logit_differences_are_those_of_pytorch_and_auto_attack() -> Result<()> {
+    let z = (wave(&[4, 5], 1.)? * 3.)?;
+    let of_difference = [
+        [0., 0.25, -0.25, 0., 0.],
+        [-0.25, 0., 0.25, 0., 0.],
+        [0., 0., 0., -0.25, 0.25],
+        [0., 0., 0., 0.25, -0.25],
+    ];
+    let of_ratio = [
+        [0., 4.708733403191445e-14, -4.708733403191445e-14, 0., 0.],
+        [
+            -0.14436519953827612,
+            0.,
+            -0.1729496964447765,
+            0.3173148959830526,
+            0.,
+        ],
+        [
+            0.,
+            0.,
+            -0.08715356977206705,
+            -0.0589324107887398,
+            0.14608598056080685,
+        ],
+        [
+            -0.044096643147981916,
+            0.,
+            0.,
+            0.06939537223602243,
+            -0.02529872908804052,
+        ],
+    ];
+    let losses: [(&dyn Loss, f64, _); 2] = [
+        (&LogitDifference, 0.70017270523927, of_difference),
+        (&RescaledLogitDifference, 0.49149242187326525, of_ratio),
+    ];
+    for (loss, value, gradient) in losses {
+        let (found, of_found) = of_logits(loss, &z, &[2, 0, 3, 4])?;
+        assert_close(&[found], &[value], 1e-14);
+        assert_close(&of_found, gradient.as_flattened(), 1e-14);
+    }
+    Ok(())
+}
+
+/// No two of these logits are nearer than 0.1, so that a step of 1e-5 changes no order; the error is
+/// h² times a third derivative of size one, and 1e-16/h.
+#[test]
+fn gradients_of_logit_differences_are_difference_quotients() -> Result<()> {
+    let (h, z, labels) = (1e-5, (wave(&[3, 4], 2.)? * 2.)?, [1, 3, 0]);
+    for loss in [&LogitDifference as &dyn Loss, &RescaledLogitDifference] {
+        let (_, gradient) = of_logits(loss, &z, &labels)?;
+        for (index, gradient) in gradient.iter().enumerate() {
+            let beside = |step: f64| -> Result<f64> {
+                let mut numbers = values(&z);
+                numbers[index] += step;
+                let moved = Tensor::from_vec(numbers, z.shape(), CPU)?;
+                Ok(of_logits(loss, &moved, &labels)?.0)
+            };
+            let quotient = (beside(h)? - beside(-h)?) / (2. * h);
+            assert!(
+                (gradient - quotient).abs() < 1e-8,
+                "{index}: {gradient}, {quotient}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn logit_differences_do_not_see_a_shift_and_the_rescaled_one_no_factor() -> Result<()> {
+    let (z, labels) = ((wave(&[5, 4], 1.)? * 3.)?, [0, 1, 2, 3, 0]);
+    let value = |loss: &dyn Loss, z: &Tensor| -> Result<f64> { Ok(of_logits(loss, z, &labels)?.0) };
+    let (difference, ratio) = (
+        value(&LogitDifference, &z)?,
+        value(&RescaledLogitDifference, &z)?,
+    );
+    let shifted = (&z + 7.5)?;
+    assert_close(&[value(&LogitDifference, &shifted)?], &[difference], 1e-13);
+    assert_close(
+        &[value(&RescaledLogitDifference, &shifted)?],
+        &[ratio],
+        1e-11,
+    );
+    for factor in [1e-3, 40., 1e6] {
+        let scaled = (&z * factor)?;
+        // The floor of 1e-12 under the denominator is what is left.
+        assert_close(&[value(&RescaledLogitDifference, &scaled)?], &[ratio], 1e-8);
+        assert_close(
+            &[value(&LogitDifference, &scaled)? / factor],
+            &[difference],
+            1e-12,
+        );
+    }
+    // Their gradient does not vanish where that of the cross-entropy is 0.
+    let sure = Tensor::new(&[[200f32, 0., -3.]], CPU)?;
+    let largest = |loss: &dyn Loss| -> Result<f64> {
+        let gradient = of_logits(loss, &sure, &[0])?.1;
+        Ok(gradient.iter().fold(0., |largest, g| g.abs().max(largest)))
+    };
+    assert_eq!(largest(&CrossEntropy)?, 0.);
+    assert_eq!(largest(&LogitDifference)?, 1.);
+    assert!(largest(&RescaledLogitDifference)? > 1e-5);
+    Ok(())
+}
+
+/// A mean over thousands, whose sum f16 cannot hold.
+#[test]
+fn logit_differences_of_thousands_are_right_in_half_precision() -> Result<()> {
+    let row = Tensor::new(&[[3f32, 1., -2.]], CPU)?;
+    let many = row.repeat((8_192, 1))?;
+    let labels = vec![0u32; 8_192];
+    for loss in [&LogitDifference as &dyn Loss, &RescaledLogitDifference] {
+        let (expected, _) = of_logits(loss, &row, &[0])?;
+        for dtype in [DType::F16, DType::BF16] {
+            let (found, _) = of_logits(loss, &many.to_dtype(dtype)?, &labels)?;
+            assert!((found - expected).abs() < 2e-3, "{dtype:?}: {found}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn bad_logits_for_differences_are_refused() -> Result<()> {
+    let refused = |loss: &dyn Loss, shape: &[usize], labels: &[u32]| -> Result<String> {
+        let z = wave(shape, 0.)?;
+        Ok(message(
+            loss.loss(&Same, &data(&z, &Tensor::new(labels, CPU)?)),
+        ))
+    };
+    let one =
+        "logit difference: logits has shape [2, 1]; expected (N, classes), at least 2 classes";
+    for loss in [&LogitDifference as &dyn Loss, &RescaledLogitDifference] {
+        assert_eq!(refused(loss, &[2, 1], &[0, 0])?, one);
+        assert_eq!(
+            refused(loss, &[2, 3], &[0, 3])?,
+            "label is 3; expected below 3, the number of classes"
+        );
+        assert_eq!(
+            refused(loss, &[2, 3], &[0])?,
+            "logit difference: labels has shape [1]; expected (2,), one for each input"
+        );
+    }
+    assert_eq!(
+        refused(&RescaledLogitDifference, &[2, 2], &[0, 1])?,
+        "logit difference: logits has shape [2, 2]; expected (N, classes), at least 3 classes"
+    );
     Ok(())
 }

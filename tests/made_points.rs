@@ -68,7 +68,7 @@ fn the_rings_are_labelled_data() -> Result<()> {
     let data = rings.dataset()?;
     assert_eq!(values(&data.inputs), values(&rings.points));
     assert_eq!(data.of_class("ring A")?.len(), 3);
-    assert_eq!(data.of_class("ring 1")?.len(), 2);
+    assert_eq!(data.of_class("ring B")?.len(), 2);
     rings.labels = rings.labels.narrow(0, 0, 4)?;
     assert!(rings.dataset().is_err());
     Ok(())

@@ -24,8 +24,8 @@ use isopath::{Error, Result};
 /// ```
 #[test]
 fn logits_are_those_of_pytorch() -> Result<()> {
-    let (mlp, parameters) = build(&[3, 4, 2], 0, DType::F64)?;
-    let named = parameters.named();
+    let mlp = build(&[3, 4, 2], 0, DType::F64)?;
+    let named = mlp.parameters().named();
     let order = [
         "layers.0.weight",
         "layers.0.bias",
@@ -50,23 +50,21 @@ fn logits_are_those_of_pytorch() -> Result<()> {
 
 #[test]
 fn stages_join_to_the_network() -> Result<()> {
-    let (mlp, _) = build(&[784, 100, 100, 10], 3, DType::F32)?;
+    let mlp = build(&[784, 100, 100, 10], 3, DType::F32)?;
     let x = Rng::new(1).uniform((5, 784), 0., 1., DType::F32, CPU)?;
     let all = mlp.representations(&x)?;
     assert_eq!(
         all.iter().map(|t| t.dims().to_vec()).collect::<Vec<_>>(),
-        [[5, 100], [5, 100], [5, 10]]
+        [[5, 784], [5, 100], [5, 100], [5, 10]]
     );
     let logits = values(&mlp.forward(&x)?);
-    assert_eq!(values(&all[2]), logits);
+    assert_eq!(values(&all[0]), values(&x));
+    assert_eq!(values(&all[3]), logits);
     for (index, representation) in all.iter().enumerate() {
-        assert_eq!(
-            values(&mlp.forward_from(index + 1, representation)?),
-            logits
-        );
+        assert_eq!(values(&mlp.forward_from(index, representation)?), logits);
     }
     // Hidden stages end in tanh, the last one does not.
-    assert!(values(&all[1]).iter().all(|v| v.abs() < 1.));
+    assert!(values(&all[2]).iter().all(|v| v.abs() < 1.));
     // Pictures are flattened row by row.
     assert_eq!(values(&mlp.forward(&x.reshape((5, 1, 28, 28))?)?), logits);
     Ok(())
@@ -74,7 +72,8 @@ fn stages_join_to_the_network() -> Result<()> {
 
 #[test]
 fn initial_weights_follow_pytorchs_linear() -> Result<()> {
-    let (_, parameters) = build(&[784, 100, 10], 5, DType::F32)?;
+    let network = build(&[784, 100, 10], 5, DType::F32)?;
+    let parameters = network.parameters();
     let named = parameters.named();
     assert_eq!(parameters.count(), 784 * 100 + 100 + 100 * 10 + 10);
     for (name, inputs) in [
@@ -99,15 +98,15 @@ fn initial_weights_follow_pytorchs_linear() -> Result<()> {
     let same =
         |other: &Parameters, name: &str| values(&other.named()[name]) == values(&named[name]);
     assert!(same(
-        &build(&[784, 100, 10], 5, DType::F32)?.1,
+        build(&[784, 100, 10], 5, DType::F32)?.parameters(),
         "layers.0.weight"
     ));
     assert!(!same(
-        &build(&[784, 100, 10], 6, DType::F32)?.1,
+        build(&[784, 100, 10], 6, DType::F32)?.parameters(),
         "layers.0.weight"
     ));
     assert!(same(
-        &build(&[784, 100, 7], 5, DType::F32)?.1,
+        build(&[784, 100, 7], 5, DType::F32)?.parameters(),
         "layers.0.weight"
     ));
     Ok(())
@@ -115,7 +114,8 @@ fn initial_weights_follow_pytorchs_linear() -> Result<()> {
 
 #[test]
 fn frozen_copy_keeps_its_weights_and_takes_no_gradient() -> Result<()> {
-    let (mlp, parameters) = build(&[4, 3, 2], 0, DType::F64)?;
+    let mlp = build(&[4, 3, 2], 0, DType::F64)?;
+    let parameters = mlp.parameters();
     let x = isopath::candle::Var::from_tensor(&wave(&[2, 4], 0.)?)?;
     let frozen = mlp.freeze()?;
     let before = values(&frozen.forward(&x)?);
@@ -142,18 +142,20 @@ fn frozen_copy_keeps_its_weights_and_takes_no_gradient() -> Result<()> {
 fn weights_survive_a_file() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/weights.safetensors");
-    let (_, saved) = build(&[4, 3, 2], 1, DType::F32)?;
+    let saved = build(&[4, 3, 2], 1, DType::F32)?;
     saved.save(&path)?;
     saved.save(&path)?;
-    let (mlp, loaded) = build(&[4, 3, 2], 2, DType::F32)?;
+    let loaded = build(&[4, 3, 2], 2, DType::F32)?;
     let x = wave(&[2, 4], 0.)?.to_dtype(DType::F32)?;
-    let before = values(&mlp.forward(&x)?);
-    loaded.load(&path)?;
-    for (name, var) in saved.named() {
-        assert_eq!(values(&var), values(&loaded.named()[&name]), "{name}");
+    let before = values(&loaded.forward(&x)?);
+    let loaded = loaded.load(&path)?;
+    let named = loaded.parameters().named();
+    for (name, var) in saved.parameters().named() {
+        assert_eq!(values(&var), values(&named[&name]), "{name}");
     }
     // The network itself sees the loaded weights.
-    assert_ne!(values(&mlp.forward(&x)?), before);
+    assert_ne!(values(&loaded.forward(&x)?), before);
+    assert_eq!(values(&loaded.forward(&x)?), values(&saved.forward(&x)?));
     // Plain names and f32, for other tools; nothing else is left beside the file.
     let raw = isopath::candle::safetensors::load(&path, CPU)?;
     assert_eq!(raw["layers.1.weight"].dims(), [2, 3]);
@@ -169,7 +171,8 @@ fn weights_survive_a_file() -> Result<()> {
 fn files_that_do_not_fit_change_nothing() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
-    let (_, parameters) = build(&[4, 3, 2], 1, DType::F32)?;
+    let network = build(&[4, 3, 2], 1, DType::F32)?;
+    let parameters = network.parameters();
     let original: HashMap<_, _> = parameters
         .named()
         .iter()
@@ -220,19 +223,19 @@ fn files_that_do_not_fit_change_nothing() -> Result<()> {
         );
         change(&mut tensors);
         isopath::candle::safetensors::save(&tensors, &path)?;
-        let text = message(parameters.load(&path));
+        let text = message(network.clone().load(&path));
         assert!(text.contains(expected) && !text.contains('\n'), "{text}");
     }
     for length in [0, 7, 100, whole.len() - 1] {
         std::fs::write(&path, &whole[..length]).unwrap();
-        let text = message(parameters.load(&path));
+        let text = message(network.clone().load(&path));
         assert!(
             text.contains("expected a whole safetensors file") && !text.contains('\n'),
             "{text}"
         );
     }
     assert!(matches!(
-        parameters.load(folder.path().join("none")),
+        network.clone().load(folder.path().join("none")),
         Err(Error::Io { .. })
     ));
     for (name, var) in parameters.named() {
@@ -246,7 +249,8 @@ fn bad_arguments_are_refused() -> Result<()> {
     for sizes in [&[][..], &[3], &[3, 0, 2]] {
         assert!(message(build(sizes, 0, DType::F32)).starts_with("sizes is ["));
     }
-    let (mlp, parameters) = build(&[4, 3, 2], 0, DType::F64)?;
+    let mlp = build(&[4, 3, 2], 0, DType::F64)?;
+    let parameters = mlp.parameters();
     assert_eq!(
         message(mlp.forward(&wave(&[2, 5], 0.)?)),
         "mlp: x has shape [2, 5]; expected (N, 4)"

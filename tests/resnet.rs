@@ -4,11 +4,12 @@ mod common;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use common::{CPU, assert_close, gradients_along, message, values, wave};
 use isopath::candle::{DType, Tensor, Var, safetensors};
 use isopath::models::resnet::{Block, ResNetParams, Stem};
-use isopath::models::{Network, Parameters, ResNet};
+use isopath::models::{Model, Network, Representation, ResNet};
 use isopath::rng::Rng;
 use isopath::{Error, Result};
 
@@ -64,18 +65,20 @@ impl Fixture {
     }
 
     /// The network with torchvision's weights.
-    fn network(&self) -> Result<(ResNet, Parameters)> {
+    fn network(&self) -> Result<Model<ResNet>> {
         let folder = tempfile::tempdir().unwrap();
-        let (network, parameters) = random(&self.params, DType::F64)?;
-        parameters.load(self.state_dict(folder.path())?)?;
-        Ok((network, parameters))
+        random(&self.params, DType::F64)?.load(self.state_dict(folder.path())?)
     }
 }
 
-fn random(params: &ResNetParams, dtype: DType) -> Result<(ResNet, Parameters)> {
-    let parameters = Parameters::new();
-    let network = ResNet::new(params.clone(), parameters.builder(&Rng::new(1), dtype, CPU))?;
-    Ok((network, parameters))
+fn random(params: &ResNetParams, dtype: DType) -> Result<Model<ResNet>> {
+    let params = params.clone();
+    Model::on(1, dtype, CPU, move |vb| ResNet::new(params.clone(), vb))
+}
+
+/// In evaluation mode: the copies of the weights, their running statistics folded in.
+fn frozen(network: &Model<ResNet>) -> Result<ResNet> {
+    network.freeze()?.freeze()
 }
 
 #[track_caller]
@@ -94,33 +97,33 @@ fn stages_and_gradients_are_those_of_torchvision() -> Result<()> {
     for name in ["bottleneck", "basic"] {
         let fixture = fixture(name)?;
         for mode in ["evaluation", "training"] {
-            let (trained, parameters) = fixture.network()?;
-            let network = if mode == "evaluation" {
-                trained.freeze()?
+            let trained = fixture.network()?;
+            let network: Arc<dyn Network> = if mode == "evaluation" {
+                Arc::new(frozen(&trained)?)
             } else {
-                trained
+                Arc::new(trained.clone())
             };
-            assert_eq!(network.is_frozen(), mode == "evaluation");
+            assert_eq!(network.is_training(), mode == "training");
             let x = Var::from_tensor(fixture.get("x"))?;
             let outputs = network.representations(&x)?;
-            assert_eq!(outputs.len(), network.stages());
-            for (index, output) in outputs.iter().enumerate() {
+            assert_eq!(outputs.len(), network.stages() + 1);
+            for (index, output) in outputs[1..].iter().enumerate() {
                 assert_relative(output, fixture.get(&format!("{mode}.stage{index}")));
             }
-            let logits = &outputs[6];
+            let logits = &outputs[7];
             let gradients = (logits * wave(logits.dims(), 0.)?)?.sum_all()?.backward()?;
             assert_relative(
                 gradients.get(&x).unwrap(),
                 fixture.get(&format!("{mode}.gradient")),
             );
-            let named = parameters.named();
+            let named = trained.parameters().named();
             for weight in ["conv1.weight", "layer2.0.bn1.weight"] {
                 match gradients.get(&named[weight]) {
                     Some(gradient) => assert_relative(
                         gradient,
                         fixture.get(&format!("{mode}.gradient of {weight}")),
                     ),
-                    None => assert!(network.is_frozen(), "{weight} has no gradient"),
+                    None => assert!(!network.is_training(), "{weight} has no gradient"),
                 }
             }
             if mode == "training" {
@@ -136,26 +139,27 @@ fn stages_and_gradients_are_those_of_torchvision() -> Result<()> {
 #[test]
 fn a_path_may_resume_at_any_stage() -> Result<()> {
     let fixture = fixture("bottleneck")?;
-    let network = fixture.network()?.0.freeze()?;
+    let network = frozen(&fixture.network()?)?;
     let outputs = network.representations(fixture.get("x"))?;
-    for stage in 1..7 {
+    for (index, output) in outputs.iter().enumerate() {
         assert_eq!(
-            values(&network.forward_from(stage, &outputs[stage - 1])?),
-            values(&outputs[6])
+            values(&network.forward_from(index, output)?),
+            values(&outputs[7])
         );
     }
+    let index = |representation: Representation| representation.index(7);
     assert_eq!(
-        outputs[ResNet::AFTER_FIRST_RESIDUAL_STAGE - 1].dims(),
+        outputs[index(ResNet::FIRST_RESIDUAL_STAGE)?].dims(),
         [3, 8, 6, 6]
     );
-    assert_eq!(outputs[ResNet::AFTER_POOLING - 1].dims(), [3, 64]);
+    assert_eq!(outputs[index(ResNet::POOLED)?].dims(), [3, 64]);
     Ok(())
 }
 
 #[test]
 fn a_frozen_network_stays_as_it_is_and_only_its_input_gets_a_gradient() -> Result<()> {
-    let (network, parameters) = fixture("basic")?.network()?;
-    let frozen = network.freeze()?;
+    let network = fixture("basic")?.network()?;
+    let (parameters, frozen) = (network.parameters(), frozen(&network)?);
     let x = Var::from_tensor(fixture("basic")?.get("x"))?;
     let before = values(&frozen.forward(&x)?);
     let running = values(&parameters.named()["bn1.running_mean"]);
@@ -178,8 +182,8 @@ fn a_frozen_network_stays_as_it_is_and_only_its_input_gets_a_gradient() -> Resul
 #[test]
 fn sizes_and_names_are_those_of_torchvision() -> Result<()> {
     for (depth, trainable, names) in [(18, 11_689_512, 102), (50, 25_557_032, 267)] {
-        let (_, parameters) = random(&ResNetParams::of_depth(depth)?, DType::F32)?;
-        let named = parameters.named();
+        let network = random(&ResNetParams::of_depth(depth)?, DType::F32)?;
+        let named = network.parameters().named();
         let count: usize = named
             .iter()
             .filter(|(name, _)| !name.contains("running"))
@@ -188,8 +192,8 @@ fn sizes_and_names_are_those_of_torchvision() -> Result<()> {
         assert_eq!((count, named.len()), (trainable, names));
     }
     let fixture = fixture("bottleneck")?;
-    let (_, parameters) = random(&fixture.params, DType::F64)?;
-    let shapes: BTreeMap<_, _> = parameters
+    let shapes: BTreeMap<_, _> = random(&fixture.params, DType::F64)?
+        .parameters()
         .named()
         .into_iter()
         .map(|(name, var)| (name, var.dims().to_vec()))
@@ -216,8 +220,7 @@ fn fresh_weights_are_drawn_as_torchvisions() -> Result<()> {
         depths: [1, 1, 1, 1],
         ..ResNetParams::cifar10(50, 16)?
     };
-    let (_, parameters) = random(&params, DType::F32)?;
-    let named = parameters.named();
+    let named = random(&params, DType::F32)?.parameters().named();
     let weight = values(&named["layer4.0.conv2.weight"]);
     let deviation = (weight.iter().map(|w| w * w).sum::<f64>() / weight.len() as f64).sqrt();
     assert!(
@@ -245,22 +248,23 @@ fn fresh_weights_are_drawn_as_torchvisions() -> Result<()> {
 #[test]
 fn weights_survive_a_file_in_half_precision() -> Result<()> {
     let fixture = fixture("basic")?;
-    let (network, parameters) = fixture.network()?;
+    let network = fixture.network()?;
+    let parameters = network.parameters();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("half.safetensors");
     parameters.save_as(&path, DType::F16)?;
-    let (again, loaded) = random(&fixture.params, DType::F64)?;
-    loaded.load(&path)?;
+    let again = random(&fixture.params, DType::F64)?.load(&path)?;
+    let loaded = again.parameters().named();
     for (name, var) in parameters.named() {
-        let error = (var.as_detached_tensor() - loaded.named()[&name].as_detached_tensor())?
+        let error = (var.as_detached_tensor() - loaded[&name].as_detached_tensor())?
             .abs()?
             .max_all()?;
         assert!(error.to_scalar::<f64>()? < 1e-3, "{name}");
     }
     let x = fixture.get("x");
     let (a, b) = (
-        values(&network.freeze()?.forward(x)?),
-        values(&again.freeze()?.forward(x)?),
+        values(&frozen(&network)?.forward(x)?),
+        values(&frozen(&again)?.forward(x)?),
     );
     assert_close(
         &a,
@@ -274,12 +278,12 @@ fn weights_survive_a_file_in_half_precision() -> Result<()> {
 /// Where convolutions take an image in several parts.
 #[test]
 fn a_network_of_full_size_answers_and_has_gradients() -> Result<()> {
-    let (network, _) = random(&ResNetParams::of_depth(50)?, DType::F32)?;
-    let frozen = network.freeze()?;
+    let frozen = frozen(&random(&ResNetParams::of_depth(50)?, DType::F32)?)?;
     let x = Var::from_tensor(&Rng::new(2).uniform((2, 3, 224, 224), 0., 1., DType::F32, CPU)?)?;
     let outputs = frozen.representations(&x)?;
     let shapes: Vec<_> = outputs.iter().map(|output| output.dims()).collect();
-    let expected: [&[usize]; 7] = [
+    let expected: [&[usize]; 8] = [
+        &[2, 3, 224, 224],
         &[2, 64, 56, 56],
         &[2, 256, 56, 56],
         &[2, 512, 28, 28],
@@ -292,7 +296,7 @@ fn a_network_of_full_size_answers_and_has_gradients() -> Result<()> {
     // Along a direction the logits change as the gradient says.
     let along = wave(&[2, 1000], 1.)?.to_dtype(DType::F32)?;
     let gradient = Tensor::from_vec(
-        gradients_along(&outputs[6], &along, &[&x])?.remove(0),
+        gradients_along(&outputs[7], &along, &[&x])?.remove(0),
         x.shape(),
         CPU,
     )?;
@@ -355,7 +359,8 @@ fn bad_parameters_weights_and_inputs_are_refused() -> Result<()> {
         "mean is 2; expected numbers in [0, 1]"
     );
 
-    let (network, parameters) = random(&good, DType::F32)?;
+    let network = random(&good, DType::F32)?;
+    let parameters = network.parameters();
     let input = Tensor::zeros((2, 4, 8, 8), DType::F32, CPU)?;
     assert!(
         message(network.forward(&input))
@@ -383,7 +388,7 @@ fn bad_parameters_weights_and_inputs_are_refused() -> Result<()> {
     let before = values(&parameters.named()["fc.bias"]);
     let refuse = |tensors: HashMap<String, Tensor>| -> Result<String> {
         safetensors::save(&tensors, &path)?;
-        Ok(message(parameters.load(&path)).replace(&format!("{}: ", path.display()), ""))
+        Ok(message(network.clone().load(&path)).replace(&format!("{}: ", path.display()), ""))
     };
     let mut missing = all();
     missing.remove("layer3.0.bn2.running_var");
@@ -406,30 +411,52 @@ fn bad_parameters_weights_and_inputs_are_refused() -> Result<()> {
     safetensors::save(&all(), &path)?;
     let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
     std::fs::write(&path, &bytes[..bytes.len() / 2]).map_err(Error::io(&path))?;
-    assert!(message(parameters.load(&path)).contains("expected a whole safetensors file"));
+    assert!(message(network.clone().load(&path)).contains("expected a whole safetensors file"));
     assert_eq!(values(&parameters.named()["fc.bias"]), before);
     Ok(())
 }
 
+/// A network in training mode whose evaluation mode nobody wrote.
+#[derive(Clone)]
+struct WithoutEvaluation(Model<ResNet>);
+
+impl Network for WithoutEvaluation {
+    fn stages(&self) -> usize {
+        self.0.stages()
+    }
+
+    fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        self.0.stage(index, x)
+    }
+
+    fn is_training(&self) -> bool {
+        true
+    }
+}
+
 #[test]
-fn a_network_in_training_mode_is_asked_for_nothing() -> Result<()> {
-    use isopath::attacks::{PgdParams, gradient, pgd};
-    use isopath::losses::{CrossEntropy, Representation};
+fn procedures_ask_the_evaluation_mode_and_move_no_statistics() -> Result<()> {
+    use isopath::attacks::{Attack, Pgd, gradient};
+    use isopath::datasets::Dataset;
+    use isopath::losses::CrossEntropy;
     use isopath::{lipschitz, metrics};
 
-    let parameters = Parameters::new();
     let params = ResNetParams {
         classes: 2,
         zero_init_residual: false,
         ..ResNetParams::cifar10(18, 4)?
     };
-    let network = ResNet::new(params, parameters.builder(&Rng::new(0), DType::F32, CPU))?;
+    let network = Model::on(0, DType::F32, CPU, move |vb| {
+        ResNet::new(params.clone(), vb)
+    })?;
+    let parameters = network.parameters();
     let x = Rng::new(1).uniform((4, 3, 8, 8), 0., 1., DType::F32, CPU)?;
     // Statistics of these images, or every feature might be 0 in evaluation mode.
     for _ in 0..30 {
         network.forward(&x)?;
     }
-    let labels = Tensor::new(&[0u32, 1, 0, 1], CPU)?;
+    let data = Dataset::new(x, Tensor::new(&[0u32, 1, 0, 1], CPU)?)?;
+    let x = &data.inputs;
     let statistics = || -> Vec<f64> {
         let named = parameters.named();
         named
@@ -439,46 +466,55 @@ fn a_network_in_training_mode_is_asked_for_nothing() -> Result<()> {
             .collect()
     };
     let before = statistics();
-    let features = Representation::Stage(5);
+    let features = Representation::Stage(6);
+    let own = WithoutEvaluation(network.clone());
     for refused in [
-        message(metrics::accuracy(&network, &x, &labels, 2)),
-        message(gradient(&network, &CrossEntropy, &x, &labels)),
-        message(pgd(
-            &network,
-            &CrossEntropy,
-            &x,
-            &labels,
-            0.1,
-            &PgdParams::default(),
-        )),
-        message(lipschitz::jacobian_norms(&network, features, &x)),
-        message(lipschitz::cross_entropy_gradient(
-            &network, features, &x, &labels,
-        )),
-        message(network.digest()),
+        message(metrics::accuracy(&own, &data)),
+        message(gradient(&own, &CrossEntropy, &data)),
+        message(Pgd::default().attack(&own, &data, 0.1)),
+        message(lipschitz::jacobian_norms(&own, features, x)),
+        message(lipschitz::cross_entropy_gradient(&own, features, &data)),
     ] {
         assert_eq!(
             refused,
-            "network is in training mode; expected one in evaluation mode, as freeze() gives it"
+            "network is in training mode; expected one in evaluation mode; \
+             give it a `frozen` that leaves training mode"
         );
     }
-    assert_eq!(statistics(), before);
+    assert_eq!(
+        message(network.digest()),
+        "network is in training mode; expected one in evaluation mode, as freeze() gives it"
+    );
 
-    // Frozen it is taken, its representations of any shape; another weight is another digest.
-    let frozen = network.freeze()?;
-    for stage in 0..7 {
-        let found =
-            lipschitz::cross_entropy_gradient(&frozen, Representation::Stage(stage), &x, &labels)?;
-        for sides in found.sides {
+    // The model in training mode and its frozen network are asked the same; representations may
+    // have any shape, and another weight is another digest.
+    let frozen = frozen(&network)?;
+    let (of_model, of_frozen) = (
+        Pgd::default().attack(&network, &data, 0.1)?,
+        Pgd::default().attack(&frozen, &data, 0.1)?,
+    );
+    assert_eq!(
+        values(&of_model.data.inputs),
+        values(&of_frozen.data.inputs)
+    );
+    assert_eq!(
+        metrics::accuracy(&network, &data)?,
+        metrics::accuracy(&frozen, &data)?
+    );
+    for index in 1..=7 {
+        let representation = Representation::Stage(index);
+        let found = lipschitz::cross_entropy_gradient(&network, representation, &data)?;
+        for bound in found.bounds {
             assert!(
-                sides.gradient > 0. && sides.gradient <= sides.bound * (1. + 1e-4),
-                "{stage}: {sides:?}"
+                bound.gradient > 0. && bound.gradient <= bound.bound * (1. + 1e-4),
+                "{index}: {bound:?}"
             );
         }
     }
-    assert_eq!(frozen.digest()?, network.freeze()?.digest()?);
+    assert_eq!(statistics(), before);
+    assert_eq!(frozen.digest()?, network.freeze()?.freeze()?.digest()?);
     let bias = &parameters.named()["layer4.1.bn2.bias"];
     bias.set(&(bias.as_tensor() + 1e-3)?)?;
-    assert_ne!(frozen.digest()?, network.freeze()?.digest()?);
+    assert_ne!(frozen.digest()?, network.freeze()?.freeze()?.digest()?);
     Ok(())
 }

@@ -3,21 +3,24 @@
 mod common;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use common::{CPU, assert_close, build, message, values, wave};
+use common::{CPU, assert_close, build, data, message, observer, values, wave, weights};
 use isopath::candle::{DType, Tensor, Var};
-use isopath::losses::{CrossEntropy, Lil, Loss};
+use isopath::datasets::Dataset;
+use isopath::losses::{CrossEntropy, IsometricLoss, Loss};
 use isopath::metrics;
-use isopath::models::{Mlp, Network, Parameters};
+use isopath::models::{Mlp, Model, Network, Parameters};
 use isopath::ops::{AdamStep, adam, adam_composite};
+use isopath::progress::Progress;
 use isopath::rng::Rng;
-use isopath::training::{Adam, AdamParams, History, Progress, TrainParams, in_parallel, train};
+use isopath::training::{Adam, AdamParams, History, Status, TrainParams, in_parallel, train};
 use isopath::{Error, Result};
 
 const SIZES: [usize; 4] = [20, 16, 16, 3];
 
 /// Three clouds of 70 points, the label the nearest centre.
-fn clouds() -> Result<(Tensor, Tensor)> {
+fn clouds() -> Result<Dataset> {
     let rng = Rng::new(11);
     let centres = rng
         .stream("centres")
@@ -26,33 +29,34 @@ fn clouds() -> Result<(Tensor, Tensor)> {
     let noise = rng
         .stream("noise")
         .normal((210, 20), 0., 0.7, DType::F32, CPU)?;
-    Ok(((centres.index_select(&labels, 0)? + noise)?, labels))
+    Dataset::new((centres.index_select(&labels, 0)? + noise)?, labels)
 }
 
 /// Trains a new network; its weights, as numbers, and its history.
-fn run(
-    params: &TrainParams,
-    loss: &dyn Loss,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<(Vec<f64>, History)> {
-    let (mlp, parameters) = build(&SIZES, 1, DType::F32)?;
-    let (images, labels) = clouds()?;
-    let history = train(&mlp, &parameters, loss, &images, &labels, params, progress)?;
-    Ok((weights(&parameters), history))
+fn run(params: &TrainParams, loss: &dyn Loss) -> Result<(Vec<f64>, History)> {
+    let mlp = build(&SIZES, 1, DType::F32)?;
+    let history = train(&mlp, &clouds()?, loss, params)?;
+    Ok((weights(mlp.parameters()), history))
 }
 
-fn weights(parameters: &Parameters) -> Vec<f64> {
-    parameters
-        .vars()
-        .iter()
-        .flat_map(|var| values(var))
-        .collect()
+/// [`run`], of which `hear` hears.
+fn run_heard(
+    params: &TrainParams,
+    loss: &dyn Loss,
+    hear: impl Fn(&Status) + Clone + Send + Sync + 'static,
+) -> Result<(Vec<f64>, History)> {
+    let params = TrainParams {
+        observer: observer(hear),
+        ..params.clone()
+    };
+    run(&params, loss)
 }
 
 fn params(epochs: usize) -> TrainParams {
     TrainParams {
         epochs,
         batch_size: 32,
+        progress: Progress::Hidden,
         ..TrainParams::default()
     }
 }
@@ -199,7 +203,7 @@ fn adam_in_place_is_its_composite() -> Result<()> {
 
 #[test]
 fn training_learns_and_tells_how() -> Result<()> {
-    let mut reports = Vec::new();
+    let reports = Arc::new(Mutex::new(Vec::new()));
     let adam = AdamParams {
         learning_rate: 1e-2,
         ..AdamParams::default()
@@ -208,9 +212,11 @@ fn training_learns_and_tells_how() -> Result<()> {
         optimizer: adam.into(),
         ..params(10)
     };
-    let (_, history) = run(&params, &Lil::default(), &mut |progress| {
-        reports.push(progress.clone())
+    let heard = reports.clone();
+    let (_, history) = run_heard(&params, &IsometricLoss::default(), move |status| {
+        heard.lock().unwrap().push(status.clone())
     })?;
+    let reports = reports.lock().unwrap();
     let (first, last) = (&history.epochs[0], &history.epochs[9]);
     assert_eq!(history.epochs.len(), 10);
     assert!(
@@ -261,14 +267,10 @@ fn history_is_the_mean_over_all_images() -> Result<()> {
             ..params(1)
         },
         &CrossEntropy,
-        &mut |_| {},
     )?;
-    let (mlp, _) = build(&SIZES, 1, DType::F32)?;
-    let (images, labels) = clouds()?;
-    let loss = CrossEntropy
-        .loss(&mlp, &images, &labels)?
-        .to_scalar::<f32>()?;
-    let accuracy = metrics::accuracy(&mlp, &images, &labels, 50)?;
+    let (mlp, clouds) = (build(&SIZES, 1, DType::F32)?, clouds()?);
+    let loss = CrossEntropy.loss(&mlp, &clouds)?.to_scalar::<f32>()?;
+    let accuracy = metrics::accuracy(&mlp, &clouds)?;
     assert_close(
         &[history.epochs[0].loss, history.epochs[0].accuracy.unwrap()],
         &[loss as f64, accuracy],
@@ -280,9 +282,9 @@ fn history_is_the_mean_over_all_images() -> Result<()> {
 
 #[test]
 fn seed_decides_everything() -> Result<()> {
-    let lil = Lil::default();
-    let (weights, history) = run(&params(2), &lil, &mut |_| {})?;
-    let again = run(&params(2), &lil, &mut |_| {})?;
+    let loss = IsometricLoss::default();
+    let (weights, history) = run(&params(2), &loss)?;
+    let again = run(&params(2), &loss)?;
     assert_eq!((&again.0, numbers(&again.1)), (&weights, numbers(&history)));
     assert_ne!(
         run(
@@ -290,8 +292,7 @@ fn seed_decides_everything() -> Result<()> {
                 seed: 1,
                 ..params(2)
             },
-            &lil,
-            &mut |_| {}
+            &loss
         )?
         .0,
         weights
@@ -306,24 +307,17 @@ fn number_of_threads_changes_no_bit() -> Result<()> {
     const CHILD: &str = "ISOPATH_TEST_CHILD";
     if std::env::var_os(CHILD).is_some() {
         // Large enough for every matrix product to be shared between threads.
-        let (mlp, parameters) = build(&[784, 100, 100, 10], 1, DType::F32)?;
+        let mlp = build(&[784, 100, 100, 10], 1, DType::F32)?;
         let images = Rng::new(2).uniform((250, 784), 0., 1., DType::F32, CPU)?;
         let labels = Tensor::from_iter((0..250).map(|i| i % 10u32), CPU)?;
         let params = TrainParams {
             batch_size: 100,
             ..params(2)
         };
-        let history = train(
-            &mlp,
-            &parameters,
-            &Lil::default(),
-            &images,
-            &labels,
-            &params,
-            &mut |_| {},
-        )?;
+        let images = Dataset::new(images, labels)?;
+        let history = train(&mlp, &images, &IsometricLoss::default(), &params)?;
         let bits = |v: &f64| v.to_bits();
-        let sum = weights(&parameters)
+        let sum = weights(mlp.parameters())
             .iter()
             .map(bits)
             .fold(0u64, |sum, bits| sum.rotate_left(1) ^ bits);
@@ -358,30 +352,29 @@ fn interrupted_run_ends_where_a_whole_one_does() -> Result<()> {
         checkpoint: Some(path.clone()),
         ..params(epochs)
     };
-    let lil = Lil::default();
-    let (whole, history) = run(&params(5), &lil, &mut |_| {})?;
+    let loss = IsometricLoss::default();
+    let (whole, history) = run(&params(5), &loss)?;
 
     // Interrupted in the third epoch: as if the process had ended, by a panic in the callback.
     let interrupted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        run(&with(5), &lil, &mut |progress| assert!(progress.epoch < 3))
+        run_heard(&with(5), &loss, |status| assert!(status.epoch < 3))
     }));
     assert!(interrupted.is_err() && path.exists());
-    let mut epochs = Vec::new();
-    let (resumed, resumed_history) =
-        run(&with(5), &lil, &mut |progress| epochs.push(progress.epoch))?;
+    let epochs = Arc::new(Mutex::new(Vec::new()));
+    let heard = epochs.clone();
+    let hear = move |status: &Status| heard.lock().unwrap().push(status.epoch);
+    let (resumed, resumed_history) = run_heard(&with(5), &loss, hear)?;
+    let mut epochs = epochs.lock().unwrap().clone();
     assert_eq!(resumed, whole);
     assert_close(&numbers(&resumed_history), &numbers(&history), 1e-15);
     epochs.dedup();
     assert_eq!(epochs, [4, 5]);
 
     // A finished run is only loaded; more epochs go on from it.
-    let (loaded, _) = run(&with(5), &lil, &mut |_| panic!("nothing is left to do"))?;
+    let (loaded, _) = run_heard(&with(5), &loss, |_| panic!("nothing is left to do"))?;
     assert_eq!(loaded, whole);
-    assert_eq!(
-        run(&with(7), &lil, &mut |_| {})?.0,
-        run(&params(7), &lil, &mut |_| {})?.0
-    );
-    let text = message(run(&with(5), &lil, &mut |_| {}));
+    assert_eq!(run(&with(7), &loss)?.0, run(&params(7), &loss)?.0);
+    let text = message(run(&with(5), &loss));
     assert!(
         text.ends_with("7 epochs; expected at most 5 epochs"),
         "{text}"
@@ -406,12 +399,12 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
         checkpoint: Some(path.clone()),
         ..params(1)
     };
-    let lil = Lil::default();
-    run(&base, &lil, &mut |_| {})?;
+    let loss = IsometricLoss::default();
+    run(&base, &loss)?;
     let before = std::fs::read(&path).unwrap();
 
     let refused = |params: &TrainParams, loss: &dyn Loss, name: &str| {
-        let text = message(run(params, loss, &mut |_| {}));
+        let text = message(run(params, loss));
         assert!(
             text.contains(&format!("{name} is ")) && text.contains("another run's checkpoint"),
             "{text}"
@@ -423,7 +416,7 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
             seed: 3,
             ..base.clone()
         },
-        &lil,
+        &loss,
         "seed",
     );
     refused(
@@ -431,7 +424,7 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
             batch_size: 31,
             ..base.clone()
         },
-        &lil,
+        &loss,
         "batch size",
     );
     let adam = AdamParams {
@@ -443,14 +436,14 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
             optimizer: adam.into(),
             ..base.clone()
         },
-        &lil,
+        &loss,
         "optimizer",
     );
     refused(
         &base,
-        &Lil {
+        &IsometricLoss {
             beta: 1.,
-            ..Lil::default()
+            ..IsometricLoss::default()
         },
         "loss",
     );
@@ -460,46 +453,27 @@ fn checkpoint_of_another_run_is_refused() -> Result<()> {
             context: "another network".into(),
             ..base.clone()
         },
-        &lil,
+        &loss,
         "context",
     );
 
-    let (mlp, parameters) = build(&SIZES, 2, DType::F32)?;
-    let (images, labels) = clouds()?;
-    let start = weights(&parameters);
-    let text = message(train(
-        &mlp,
-        &parameters,
-        &lil,
-        &images,
-        &labels,
-        &base,
-        &mut |_| {},
-    ));
+    let mlp = build(&SIZES, 2, DType::F32)?;
+    let clouds = clouds()?;
+    let start = weights(mlp.parameters());
+    let text = message(train(&mlp, &clouds, &loss, &base));
     assert!(text.contains("digest of the initial weights is "), "{text}");
-    assert_eq!(weights(&parameters), start);
-    let (mlp, parameters) = build(&SIZES, 1, DType::F32)?;
-    let other = labels.zeros_like()?;
-    let text = message(train(
-        &mlp,
-        &parameters,
-        &lil,
-        &images,
-        &other,
-        &base,
-        &mut |_| {},
-    ));
+    assert_eq!(weights(mlp.parameters()), start);
+    let mlp = build(&SIZES, 1, DType::F32)?;
+    let other = data(&clouds.inputs, &clouds.labels.zeros_like()?);
+    let text = message(train(&mlp, &other, &loss, &base));
     assert!(text.contains("digest of the labels is "), "{text}");
 
     // Torn files and files of weights alone.
     assert_eq!(std::fs::read(&path).unwrap(), before);
     std::fs::write(&path, &before[..before.len() / 2]).unwrap();
-    assert!(message(run(&base, &lil, &mut |_| {})).contains("expected a whole safetensors file"));
-    parameters.save(&path)?;
-    assert!(
-        message(run(&base, &lil, &mut |_| {}))
-            .contains("no run; expected a checkpoint of training")
-    );
+    assert!(message(run(&base, &loss)).contains("expected a whole safetensors file"));
+    mlp.save(&path)?;
+    assert!(message(run(&base, &loss)).contains("no run; expected a checkpoint of training"));
     Ok(())
 }
 
@@ -518,11 +492,10 @@ fn failures_are_errors_and_write_nothing() -> Result<()> {
     };
     let text = message(run(
         &wild,
-        &Lil {
+        &IsometricLoss {
             beta: 1e10,
-            ..Lil::default()
+            ..IsometricLoss::default()
         },
-        &mut |_| {},
     ));
     assert!(
         text.starts_with("loss is ") && text.contains("expected finite numbers in epoch 1"),
@@ -540,14 +513,14 @@ fn failures_are_errors_and_write_nothing() -> Result<()> {
         checkpoint: Some(path.clone()),
         ..params(1)
     };
-    let text = message(run(&last, &CrossEntropy, &mut |_| {}));
+    let text = message(run(&last, &CrossEntropy));
     assert_eq!(
         text,
         "weights is NaN or ∞; expected finite after epoch 1 (a smaller learning rate may help)"
     );
     assert!(!Path::new(&path).exists());
 
-    let text = |params: TrainParams| message(run(&params, &CrossEntropy, &mut |_| {}));
+    let text = |params: TrainParams| message(run(&params, &CrossEntropy));
     assert_eq!(text(params(0)), "epochs is 0; expected at least 1");
     assert_eq!(
         text(TrainParams {
@@ -581,24 +554,25 @@ fn failures_are_errors_and_write_nothing() -> Result<()> {
         "beta2 is 1; expected a number in [0, 1)"
     );
 
-    let (mlp, parameters) = build(&SIZES, 1, DType::F32)?;
-    let (images, labels) = clouds()?;
+    let mlp = build(&SIZES, 1, DType::F32)?;
+    let Dataset {
+        inputs: images,
+        labels,
+        ..
+    } = clouds()?;
     let text = |images: &Tensor, labels: &Tensor| {
         message(train(
             &mlp,
-            &parameters,
+            &data(images, labels),
             &CrossEntropy,
-            images,
-            labels,
             &params(1),
-            &mut |_| {},
         ))
     };
     assert_eq!(
         text(&images, &labels.narrow(0, 0, 9)?),
-        "train: labels has shape [9]; expected (210,), one for each image"
+        "train: labels has shape [9]; expected (210,), one for each input"
     );
-    assert!(text(&images.narrow(0, 0, 0)?, &labels).starts_with("train: images has shape [0, 20]"));
+    assert!(text(&images.narrow(0, 0, 0)?, &labels).starts_with("train: inputs has shape [0, 20]"));
     assert!(
         text(&images, &(&labels + &labels)?).contains("expected below 3, the number of classes")
     );
@@ -611,11 +585,10 @@ fn networks_side_by_side_are_those_trained_alone() -> Result<()> {
     let one = |beta: &f64| {
         Ok(run(
             &params(1),
-            &Lil {
+            &IsometricLoss {
                 beta: *beta,
-                ..Lil::default()
+                ..IsometricLoss::default()
             },
-            &mut |_| {},
         )?
         .0)
     };
@@ -645,6 +618,7 @@ fn networks_side_by_side_are_those_trained_alone() -> Result<()> {
 }
 
 /// Answers with its input.
+#[derive(Clone)]
 struct Same;
 
 impl Network for Same {
@@ -670,31 +644,23 @@ fn scores_count_right_answers() -> Result<()> {
         CPU,
     )?;
     let labels = Tensor::new(&[1u32, 0, 1, 2, 0], CPU)?;
-    for batch_size in [1, 2, 5, 100] {
-        let answers = metrics::predictions(&Same, &logits, batch_size)?;
-        assert_eq!(answers.to_vec1::<u32>()?, [1, 0, 0, 2, 2]);
-        assert_eq!(metrics::accuracy(&Same, &logits, &labels, batch_size)?, 0.6);
+    // One batch, and several: 200 inputs go through a network together.
+    for times in [1, 41, 200] {
+        let logits = logits.repeat((times, 1))?;
+        let answers = metrics::predictions(&Same, &logits)?;
+        assert_eq!(answers.to_vec1::<u32>()?, [1, 0, 0, 2, 2].repeat(times));
+        let repeated = data(&logits, &labels.repeat(times)?);
+        assert_eq!(metrics::accuracy(&Same, &repeated)?, 0.6);
     }
-    assert_eq!(
-        message(metrics::accuracy(&Same, &logits, &labels, 0)),
-        "batch_size is 0; expected at least 1"
-    );
+    let short = data(&logits, &labels.narrow(0, 0, 4)?);
+    assert!(message(metrics::accuracy(&Same, &short)).contains("labels has shape [4]"));
     assert!(
-        message(metrics::accuracy(
-            &Same,
-            &logits,
-            &labels.narrow(0, 0, 4)?,
-            2
-        ))
-        .contains("labels has shape [4]")
-    );
-    assert!(
-        message(metrics::predictions(&Same, &logits.narrow(0, 0, 0)?, 2))
-            .contains("images has shape [0, 3]")
+        message(metrics::predictions(&Same, &logits.narrow(0, 0, 0)?))
+            .contains("inputs has shape [0, 3]")
     );
     let hole = Tensor::new(&[[0f32, 1., 0.], [f32::NAN; 3]], CPU)?;
     assert_eq!(
-        message(metrics::predictions(&Same, &hole, 1)),
+        message(metrics::predictions(&Same, &hole)),
         "logits is NaN; expected numbers"
     );
     Ok(())
@@ -707,4 +673,27 @@ fn networks_can_be_shared() {
     shared::<Mlp>();
     shared::<Parameters>();
     shared::<Adam>();
+    shared::<Model<Mlp>>();
+}
+
+/// Logits whose sum in f16 is ∞ − ∞ in some orders, and those of which one is ∞: numbers all.
+#[test]
+fn huge_logits_are_scored_and_a_hole_is_seen() -> Result<()> {
+    let huge = [[6e4f32, -6e4, -6e4], [-6e4, -6e4, 6e4], [6e4, 6e4, 5e4]];
+    let huge = Tensor::new(&huge, CPU)?.repeat((100, 1))?;
+    for dtype in [DType::F16, DType::BF16, DType::F32] {
+        let answers = metrics::predictions(&Same, &huge.to_dtype(dtype)?)?;
+        assert_eq!(answers.to_vec1::<u32>()?, [0, 2, 0].repeat(100));
+    }
+    let infinite = Tensor::new(&[[f32::INFINITY, f32::NEG_INFINITY, 0.]], CPU)?;
+    let answers = metrics::predictions(&Same, &infinite)?;
+    assert_eq!(answers.to_vec1::<u32>()?, [0]);
+    for dtype in [DType::F16, DType::F32] {
+        let hole = Tensor::new(&[[0f32, 1., f32::NAN]], CPU)?.to_dtype(dtype)?;
+        assert_eq!(
+            message(metrics::predictions(&Same, &hole)),
+            "logits is NaN; expected numbers"
+        );
+    }
+    Ok(())
 }

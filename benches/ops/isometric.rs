@@ -9,13 +9,13 @@
 //!   an approximation with Newton steps gains nothing. Distances from Gram products would save only
 //!   subtractions, which are free here, and need a guard against cancellation.
 //! - Tiles of 64, 128, 256 points: 117, 101, 99 cycles.
-//! - D_M given instead of computed from three features: 101 instead of 107 cycles. So `losses::Lil`
-//!   computes it every step, even where the batch is always the same: given, it would be 10 MB to
+//! - D_M given instead of computed from three features: 101 instead of 107 cycles. So
+//!   `losses::IsometricLoss` computes it every step, even where the batch is always the same: given, it would be 10 MB to
 //!   read for 1600 points.
 
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor, Var};
-use isopath::distances::{Euclidean, Metric};
+use isopath::distances::{Distance, Euclidean};
 use isopath::ops::{
     Distances, isometric, isometric_composite, isometric_to, isometric_to_composite,
 };

@@ -16,8 +16,9 @@
 
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor};
-use isopath::losses::Lil;
-use isopath::models::{Activation, Mlp, Parameters};
+use isopath::datasets::Dataset;
+use isopath::losses::IsometricLoss;
+use isopath::models::{Activation, Mlp, Model};
 use isopath::rng::Rng;
 use isopath::training::{Adam, AdamParams, step};
 
@@ -44,12 +45,10 @@ pub fn run(bench: &Bench) -> Result<()> {
 /// One step of Adam on cross-entropy and isometric loss.
 fn training_step(bench: &Bench, name: &str, sizes: &[usize], n: usize, beta: f64) -> Result<()> {
     let (rng, device) = (Rng::new(0), Device::Cpu);
-    let parameters = Parameters::new();
-    let network = Mlp::new(
-        sizes,
-        Activation::Tanh,
-        parameters.builder(&rng, DType::F32, &device),
-    )?;
+    let layers = sizes.to_vec();
+    let network = Model::on(0, DType::F32, &device, move |vb| {
+        Mlp::new(&layers, Activation::Tanh, vb)
+    })?;
     let (inputs, classes) = (sizes[0], sizes[sizes.len() - 1]);
     let x = rng
         .stream("x")
@@ -59,19 +58,12 @@ fn training_step(bench: &Bench, name: &str, sizes: &[usize], n: usize, beta: f64
         n,
         &device,
     )?;
-    let mut adam = Adam::new(&parameters, AdamParams::default())?;
-    let loss = Lil {
-        beta,
-        ..Lil::default()
-    };
+    let batch = Dataset::new(x, labels)?;
+    let mut adam = Adam::new(network.parameters(), AdamParams::default())?;
+    let loss = IsometricLoss::new(beta);
     bench.case(
         name,
-        || {
-            step(&network, &loss, &x, &labels, |gradients| {
-                adam.step(gradients)
-            })
-            .map(drop)
-        },
+        || step(&network, &loss, &batch, |gradients| adam.step(gradients)).map(drop),
         None,
     )
 }

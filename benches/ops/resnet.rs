@@ -3,9 +3,10 @@
 
 use isopath::Result;
 use isopath::candle::{DType, Device, Tensor, Var};
+use isopath::datasets::Dataset;
 use isopath::experiments::cifar10::{self, Settings};
 use isopath::losses::{LabelSmoothing, Loss, cross_entropy};
-use isopath::models::{Network, Parameters, ResNet, ResNetParams};
+use isopath::models::{Model, Network, ResNet, ResNetParams};
 use isopath::rng::Rng;
 use isopath::training::{Sgd, SgdParams};
 
@@ -17,9 +18,11 @@ pub fn run(bench: &Bench) -> Result<()> {
         "resnet50 224 batch=8 fwd+input-grad",
     );
     if bench.wants(forward) || bench.wants(gradient) {
-        let parameters = Parameters::new();
-        let builder = parameters.builder(&Rng::new(0), DType::F32, &Device::Cpu);
-        let network = ResNet::new(ResNetParams::of_depth(50)?, builder)?.freeze()?;
+        let params = ResNetParams::of_depth(50)?;
+        let network = Model::on(0, DType::F32, &Device::Cpu, move |vb| {
+            ResNet::new(params.clone(), vb)
+        })?
+        .frozen()?;
         let images = pixels(&[8, 3, 224, 224])?;
         let variable = Var::from_tensor(&images)?;
         let labels = Tensor::zeros(8, DType::U32, &Device::Cpu)?;
@@ -36,16 +39,17 @@ pub fn run(bench: &Bench) -> Result<()> {
     let training = "resnet50 width=16 cifar training step batch=128";
     if bench.wants(training) {
         let settings = Settings::default();
-        let (network, parameters) = cifar10::build(&settings, &Device::Cpu)?;
-        let mut sgd = Sgd::new(&parameters, SgdParams::default())?;
+        let network = cifar10::build(&settings, &Device::Cpu)?;
+        let mut sgd = Sgd::new(network.parameters(), SgdParams::default())?;
         let images = pixels(&[128, 3, 32, 32])?;
         let labels = Tensor::from_iter((0..128).map(|i| i % 10u32), &Device::Cpu)?;
+        let batch = Dataset::new(images, labels)?;
         let loss = LabelSmoothing {
             smoothing: settings.label_smoothing,
         };
         bench.case(
             training,
-            || sgd.step(&loss.loss(&network, &images, &labels)?.backward()?),
+            || sgd.step(&loss.loss(&network, &batch)?.backward()?),
             None,
         )?;
     }

@@ -109,14 +109,21 @@ pub(super) fn distances(norm: Norm, a: &Tensor, b: &Tensor) -> Result<Vec<f64>> 
     Ok(distances.to_vec1()?)
 }
 
-/// ‖row‖₂ of (N, …), as (N, 1).
+/// ‖row‖₂ of (N, …), as (N, 1); of half-precision numbers in f32, since f16 holds neither the squares
+/// of small ones nor the floor under the norm.
 pub(super) fn row_norms(x: &Tensor) -> Result<Tensor> {
+    let x = match x.dtype() {
+        DType::F16 | DType::BF16 => &x.to_dtype(DType::F32)?,
+        _ => x,
+    };
     Ok(x.flatten_from(1)?.sqr()?.sum_keepdim(1)?.sqrt()?)
 }
 
-/// Each row of (N, …) times its number in (N, 1).
+/// Each row of (N, …) times its number in (N, 1), computed in the type of the numbers.
 fn scale_rows(x: &Tensor, scale: &Tensor) -> Result<Tensor> {
     Ok(x.flatten_from(1)?
+        .to_dtype(scale.dtype())?
         .broadcast_mul(scale)?
+        .to_dtype(x.dtype())?
         .reshape(x.shape())?)
 }

@@ -99,7 +99,7 @@ impl IsometricLoss {
     /// # Errors
     /// Shapes that do not fit, or an empty batch.
     pub fn isometric(&self, x: &Tensor, phi: &Tensor, labels: &Tensor) -> Result<Tensor> {
-        let cells = self.cells(labels, labels.elem_count())?;
+        let cells = self.cells(labels, x.dims().first().copied().unwrap_or(0))?;
         ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.distance.as_ref())
     }
 

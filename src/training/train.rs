@@ -204,8 +204,12 @@ fn run(
     hear: &mut dyn FnMut(&Status),
 ) -> Result<History> {
     let (n, labels) = (data.len(), &data.labels);
-    if n == 0 || labels.dims() != [n] {
-        let expected = format!("({n},), one for each of at least one input");
+    if n == 0 {
+        let expected = "(N, …), N at least 1";
+        return Err(Error::shape("train", "inputs", expected, data.inputs.dims()));
+    }
+    if labels.dims() != [n] {
+        let expected = format!("({n},), one for each input");
         return Err(Error::shape("train", "labels", expected, labels.dims()));
     }
     let mut state = State::new(parameters, params.optimizer)?;

@@ -6,4 +6,5 @@ mod gradients;
 mod laws;
 mod reference;
 mod refusals;
+mod sure;
 mod sweeps;

@@ -5,22 +5,19 @@ import time
 import pytest
 
 TRAINING = """\
-use isopath::candle::{DType, Device};
-use isopath::losses::CrossEntropy;
-use isopath::models::{Activation, Mlp, Parameters};
-use isopath::rng::Rng;
-use isopath::training::{TrainParams, train};
-let parameters = Parameters::new();
-let network = Mlp::new(&[2, 8, 2], Activation::Tanh, parameters.builder(&Rng::new(1), DType::F32, &Device::Cpu))?;
-let images = Rng::new(2).uniform((60, 2), 0., 1., DType::F32, &Device::Cpu)?;
-let labels = images.narrow(1, 0, 1)?.squeeze(1)?.ge(0.5)?.to_dtype(DType::U32)?;
-let params = TrainParams { epochs: 100_000_000, batch_size: 20, ..TrainParams::default() };"""
-TRAIN = """\
-train(&network, &parameters, &CrossEntropy, &images, &labels, &params, &mut |progress| {
-    if (progress.epoch, progress.batch) == (5, progress.batches) {
+use isopath::prelude::*;
+use isopath::training::{Observer, Status};
+let network = Model::new(1, |vb| Mlp::new(&[2, 8, 2], Activation::Tanh, vb))?;
+let images = Rng::new(2).uniform((60, 2), 0., 1., DType::F32, &device::best())?;
+let labels = images.narrow(1, 0, 1)?.squeeze(1)?.ge(0.5)?;
+let points = Dataset::new(images, labels)?;
+let observer = Observer::new(|| |status: &Status| {
+    if (status.epoch, status.batch) == (5, status.batches) {
         println!("begun");
     }
-})?;"""
+});
+let params = TrainParams { epochs: 100_000_000, batch_size: 20, observer: Some(observer), ..TrainParams::default() };"""
+TRAIN = "train(&network, &points, &CrossEntropy, &params)?;"
 LISTENS = "println!(\"begun\"); loop { isopath::interrupt::check()?; std::thread::sleep(std::time::Duration::from_millis(5)); }"
 DEAF = "println!(\"begun\"); loop { std::hint::black_box(0); }"
 
@@ -65,7 +62,7 @@ def test_a_training_ends_at_once_and_keeps_what_it_has_learnt(training):
     assert outcome.status == "error" and outcome.error["ename"] == "Interrupted", outcome.reply
     assert seconds < 1, f"it took {seconds:.1f} s to stop"
     assert "stopped by the user" in outcome.error["evalue"]
-    epochs = int(training.ok("parameters.history().epochs.len()").value["text/plain"])
+    epochs = int(training.ok("network.history().epochs.len()").value["text/plain"])
     assert epochs >= 4, "the epochs of the stopped training are lost"
     assert training.ok("before").value["text/plain"] == "7", "a variable of an earlier cell is lost"
 
