@@ -8,8 +8,10 @@ use super::ends::Ends;
 use super::energy::Energy;
 use super::info::{NebInfo, Outcome};
 use super::neb::{neb, relax_bands};
-use super::params::{NebParams, Optimizer, at_least_one};
+use super::params::{NebParams, check_optimizer};
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
+use crate::optimizers::Optimizer;
 
 /// One cycle of [`auto_neb`]: new pivots, then relaxation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,9 +38,9 @@ pub struct AutoNebParams {
 /// defaults of [`NebParams`].
 impl Default for AutoNebParams {
     fn default() -> Self {
-        let cycle = |insert, step_size, max_iterations| Cycle {
+        let cycle = |insert, learning_rate, max_iterations| Cycle {
             insert,
-            optimizer: Optimizer::Adam { step_size },
+            optimizer: Optimizer::adam(learning_rate),
             max_iterations,
         };
         Self {
@@ -63,7 +65,7 @@ impl AutoNebParams {
         let mut segments = self.neb.pivots + 1;
         for cycle in &self.cycles {
             at_least_one("max_iterations", cycle.max_iterations)?;
-            cycle.optimizer.validate()?;
+            check_optimizer(&cycle.optimizer)?;
             if cycle.insert > segments {
                 let expected = format!("at most {segments}, the number of segments");
                 return Err(Error::argument("insert", expected, cycle.insert));
@@ -90,32 +92,32 @@ pub fn auto_neb(
     params: &AutoNebParams,
 ) -> Result<Vec<NebInfo>> {
     params.validate()?;
-    let mut found = neb(energy, starts, ends, &params.neb)?;
+    let mut results = neb(energy, starts, ends, &params.neb)?;
     let ends = Ends::new(starts, ends, params.neb.bounds)?;
     for cycle in &params.cycles {
-        let open: Vec<usize> = (0..found.len())
-            .filter(|band| found[*band].outcome == Outcome::IterationLimit)
+        let open: Vec<usize> = (0..results.len())
+            .filter(|band| results[*band].outcome.is_open())
             .collect();
         let params = NebParams {
             optimizer: cycle.optimizer,
             max_iterations: cycle.max_iterations,
             ..params.neb
         };
-        for bands in open.chunks(params.bands_at_once) {
+        for bands in open.chunks(params.batch_size) {
             let grown = bands
                 .iter()
-                .map(|band| grow(&found[*band], cycle.insert, params.samples_per_segment));
+                .map(|band| grow(&results[*band], cycle.insert, params.samples_per_segment));
             let paths = Tensor::stack(&grown.collect::<Result<Vec<_>>>()?, 0)?;
             for (band, info) in
                 bands
                     .iter()
                     .zip(relax_bands(energy, paths, ends.shape(), bands, &params)?)
             {
-                found[*band] = continued(&found[*band], info);
+                results[*band] = continued(&results[*band], info);
             }
         }
     }
-    Ok(found)
+    Ok(results)
 }
 
 /// `next` as the continuation of `first`.

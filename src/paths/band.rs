@@ -231,6 +231,19 @@ fn highest(energies: &[f64], points: usize) -> Vec<usize> {
     energies.chunks(points).map(first_largest).collect()
 }
 
+/// The end, 0 or the last point, that lies above all other points of a band, if one does.
+pub(super) fn highest_end(energies: &[f64]) -> Option<usize> {
+    let last = energies.len().checked_sub(1)?;
+    let largest = |energies: &[f64]| energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if energies[0] > largest(&energies[1..]) {
+        Some(0)
+    } else if energies[last] > largest(&energies[..last]) {
+        Some(last)
+    } else {
+        None
+    }
+}
+
 /// The pivots moved along their polyline to equal distances in arc length; the ends stay. (B, N, D)
 /// gives the same shape.
 ///
@@ -312,6 +325,15 @@ fn numbers(values: Vec<f64>, shape: (usize, usize, usize), like: &Tensor) -> Res
     Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?
         .to_dtype(like.dtype())?
         .to_device(like.device())?)
+}
+
+/// Some of the rows along the first axis; no copy where all are kept.
+pub(super) fn rows(tensor: &Tensor, kept: &[usize]) -> Result<Tensor> {
+    if kept.len() == tensor.dim(0)? && kept.iter().enumerate().all(|(at, row)| at == *row) {
+        return Ok(tensor.clone());
+    }
+    let index: Vec<u32> = kept.iter().map(|row| *row as u32).collect();
+    Ok(tensor.index_select(&Tensor::new(index, tensor.device())?, 0)?)
 }
 
 /// B, N ≥ 2 and D.

@@ -3,11 +3,10 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::band;
+use super::band::{self, rows};
 use super::ends::Ends;
-use super::energy::{Checked, Energy, Values};
-use super::optimizer::rows;
-use super::params::at_least_one;
+use super::energy::{Checked, Energy, EnergyValues};
+use crate::checks::at_least_one;
 use crate::error::Result;
 
 /// A path sampled densely, both ends included; the three lists have one entry a sample.
@@ -75,7 +74,7 @@ pub fn linear(
     at_least_one("segments", segments)?;
     at_least_one("samples_per_segment", samples_per_segment)?;
     let ends = Ends::new(starts, ends, None)?;
-    let mut found = Vec::with_capacity(ends.bands());
+    let mut profiles = Vec::with_capacity(ends.bands());
     for band in 0..ends.bands() {
         let line = ends.straight(band, 1, segments - 1)?;
         let dense = Dense {
@@ -83,9 +82,9 @@ pub fn linear(
             shape: ends.shape(),
             samples: samples_per_segment,
         };
-        found.extend(dense.profiles(&line, &[band])?);
+        profiles.extend(dense.profiles(&line, &[band])?);
     }
-    Ok(found)
+    Ok(profiles)
 }
 
 /// Samples paths (B, N, D) whose points have the shape `shape`.
@@ -100,7 +99,7 @@ type Sampled = (Option<Profile>, usize);
 
 impl Dense<'_> {
     /// Energies and margins of some rows of every band: (B, R, D).
-    pub fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    pub fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         let (points, bands) = self.points(points, bands)?;
         self.energy.values(&points, &bands)
     }
@@ -110,7 +109,7 @@ impl Dense<'_> {
         &self,
         points: &Tensor,
         bands: &[usize],
-    ) -> Result<(Values, Tensor)> {
+    ) -> Result<(EnergyValues, Tensor)> {
         let (flat, bands) = self.points(points, bands)?;
         let (values, gradients) = self.energy.values_and_gradients(&flat, &bands)?;
         Ok((values, gradients.reshape(points.shape())?))
@@ -138,26 +137,26 @@ impl Dense<'_> {
             .collect())
     }
 
-    /// Samples between the pivots, whose own values are known; with `check`, a path is given up at
-    /// its first sample outside. All paths go through the energy together, one place of every
+    /// Samples between the pivots, whose own values are known; with `check`, a path is left
+    /// at its first sample outside. All paths go through the energy together, one place of every
     /// segment at a time.
     pub fn sample(
         &self,
         paths: &Tensor,
         bands: &[usize],
-        pivots: &Values,
+        pivots: &EnergyValues,
         check: bool,
     ) -> Result<Vec<Sampled>> {
         let points = paths.dim(1)?;
-        let mut sampled: Vec<Values> =
-            vec![Values::nan((points - 1) * self.samples + 1); bands.len()];
+        let mut sampled: Vec<EnergyValues> =
+            vec![EnergyValues::nan((points - 1) * self.samples + 1); bands.len()];
         let mut evaluations = vec![0; bands.len()];
         for (band, values) in sampled.iter_mut().enumerate() {
             for point in 0..points {
                 values.set(point * self.samples, pivots, band * points + point);
             }
         }
-        let inside = |values: &Values| {
+        let inside = |values: &EnergyValues| {
             values
                 .margin
                 .iter()
@@ -176,22 +175,22 @@ impl Dense<'_> {
             }
             let open_bands: Vec<usize> = open.iter().map(|band| bands[*band]).collect();
             let samples = band::between(&rows(paths, &open)?, place as f64 / self.samples as f64)?;
-            let found = self.values(&samples, &open_bands)?;
+            let values = self.values(&samples, &open_bands)?;
             let mut still_open = Vec::with_capacity(open.len());
             for (at, band) in open.into_iter().enumerate() {
                 let own = at * (points - 1)..(at + 1) * (points - 1);
                 evaluations[band] += points - 1;
                 for (segment, row) in own.clone().enumerate() {
-                    sampled[band].set(segment * self.samples + place, &found, row);
+                    sampled[band].set(segment * self.samples + place, &values, row);
                 }
-                if !check || found.margin[own].iter().all(|margin| *margin > 0.) {
+                if !check || values.margin[own].iter().all(|margin| *margin > 0.) {
                     still_open.push(band);
                 }
             }
             open = still_open;
         }
         let lengths = band::lengths(paths)?;
-        let finish = |(band, values): (usize, Values)| {
+        let finish = |(band, values): (usize, EnergyValues)| {
             let profile = open
                 .contains(&band)
                 .then(|| values.profile(&lengths[band], self.samples));
@@ -201,7 +200,7 @@ impl Dense<'_> {
     }
 }
 
-impl Values {
+impl EnergyValues {
     fn nan(count: usize) -> Self {
         Self {
             energy: vec![f64::NAN; count],

@@ -3,12 +3,12 @@
 use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
-use super::band;
+use super::band::{self, rows};
 use super::dense::{Dense, Profile};
 use super::ends::{Ends, check_range};
-use super::energy::{Checked, Energy, Values};
+use super::energy::{Checked, Energy, EnergyValues};
+use super::follow::Follower;
 use super::info::{Evaluations, NebInfo, Outcome, Verdict};
-use super::optimizer::{Descent, rows};
 use super::params::{NebParams, Spacing, Stop};
 use crate::error::{Error, Result};
 
@@ -41,11 +41,11 @@ pub fn neb(
 ) -> Result<Vec<NebInfo>> {
     params.validate()?;
     let ends = Ends::new(starts, ends, params.bounds)?;
-    let mut found = Vec::with_capacity(ends.bands());
-    for first in (0..ends.bands()).step_by(params.bands_at_once) {
-        let count = params.bands_at_once.min(ends.bands() - first);
+    let mut results = Vec::with_capacity(ends.bands());
+    for first in (0..ends.bands()).step_by(params.batch_size) {
+        let count = params.batch_size.min(ends.bands() - first);
         let bands: Vec<usize> = (first..first + count).collect();
-        found.extend(relax_bands(
+        results.extend(relax_bands(
             energy,
             ends.straight(first, count, params.pivots)?,
             ends.shape(),
@@ -53,7 +53,7 @@ pub fn neb(
             params,
         )?);
     }
-    Ok(found)
+    Ok(results)
 }
 
 /// [`neb`] from given paths instead of straight lines: to go on with other parameters (first relax,
@@ -83,8 +83,8 @@ pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<
     )?;
     let paths = paths.detach().flatten_from(2)?.contiguous()?;
     let bands: Vec<usize> = (0..ends.bands()).collect();
-    let mut found = Vec::with_capacity(bands.len());
-    for bands in bands.chunks(params.bands_at_once) {
+    let mut results = Vec::with_capacity(bands.len());
+    for bands in bands.chunks(params.batch_size) {
         let relaxed = relax_bands(energy, rows(&paths, bands)?, ends.shape(), bands, params)?;
         // A band compares itself with the path it began with, which is no straight line here.
         let dense = Dense {
@@ -93,12 +93,12 @@ pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<
             samples: params.samples_per_segment,
         };
         let lines = dense.profiles(&ends.straight(bands[0], bands.len(), last - 1)?, bands)?;
-        found.extend(relaxed.into_iter().zip(lines).map(|(mut info, line)| {
+        results.extend(relaxed.into_iter().zip(lines).map(|(mut info, line)| {
             info.evaluations.values += line.energy.len();
             info.compared_with(line)
         }));
     }
-    Ok(found)
+    Ok(results)
 }
 
 /// Relaxes the bands `paths` (B, N, D) of the pairs `bands`; the points of an energy have the shape
@@ -124,7 +124,7 @@ pub(super) fn relax_bands(
     while !run.active.is_empty() {
         run.iterate()?;
     }
-    Ok(run.found.into_iter().flatten().collect())
+    Ok(run.results.into_iter().flatten().collect())
 }
 
 /// Inside the bounds: a step may leave them, and a mean of two points by rounding.
@@ -165,13 +165,13 @@ struct Run<'a> {
     bands: &'a [usize],
     before: Vec<Profile>,
     evaluations: Vec<Evaluations>,
-    found: Vec<Option<NebInfo>>,
+    results: Vec<Option<NebInfo>>,
     iteration: usize,
     /// The bands that are not done, and their paths (A, N, D).
     active: Vec<usize>,
     paths: Tensor,
     /// The optimiser of each.
-    descents: Vec<Descent>,
+    followers: Vec<Follower>,
 }
 
 /// A band that is done: its place among the active ones, why, and its profile if that is known.
@@ -195,10 +195,10 @@ impl<'a> Run<'a> {
             params,
             bands,
             evaluations: vec![samples; bands.len()],
-            found: vec![None; bands.len()],
+            results: vec![None; bands.len()],
             iteration: 0,
             active: (0..bands.len()).collect(),
-            descents: Vec::new(),
+            followers: Vec::new(),
             paths,
             before,
         };
@@ -220,9 +220,9 @@ impl<'a> Run<'a> {
             }
         }
         run.finish(done)?;
-        let descent =
-            |at: usize| Descent::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
-        run.descents = (0..run.active.len()).map(descent).collect::<Result<_>>()?;
+        let follower =
+            |at: usize| Follower::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
+        run.followers = (0..run.active.len()).map(follower).collect::<Result<_>>()?;
         Ok(run)
     }
 
@@ -263,7 +263,7 @@ impl<'a> Run<'a> {
 
     /// The bands that are done: `values` at all their points, the norms of the forces on their
     /// pivots.
-    fn judge(&mut self, values: &Values, force_norms: &[Vec<f64>]) -> Result<Vec<Done>> {
+    fn judge(&mut self, values: &EnergyValues, force_norms: &[Vec<f64>]) -> Result<Vec<Done>> {
         let points = self.paths.dim(1)?;
         let bands = self.active_bands();
         let checked = if self.params.stop == Stop::Connected && self.iteration > 0 {
@@ -298,10 +298,18 @@ impl<'a> Run<'a> {
             {
                 done.push((at, Outcome::Converged, None));
             } else if self.iteration == self.params.max_iterations {
-                done.push((at, Outcome::IterationLimit, None));
+                done.push((at, self.at_limit(energies), None));
             }
         }
         Ok(done)
+    }
+
+    /// Why a band with these energies is not done at its last iteration.
+    fn at_limit(&self, energies: &[f64]) -> Outcome {
+        match band::highest_end(energies) {
+            Some(point) if self.params.climbing => Outcome::HighestAtEnd { point },
+            _ => Outcome::IterationLimit,
+        }
     }
 
     /// One step along the forces (A, P, D).
@@ -309,12 +317,12 @@ impl<'a> Run<'a> {
         let (bands, points, width) = self.paths.dims3()?;
         let paths = &self.paths;
         let moved = self
-            .descents
+            .followers
             .par_iter_mut()
             .enumerate()
-            .map(|(at, descent)| {
+            .map(|(at, follower)| {
                 let path = paths.get(at)?;
-                let moved = descent.advance(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
+                let moved = follower.step(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
                 Ok([
                     path.narrow(0, 0, 1)?,
                     clipped(moved, self.params)?,
@@ -339,8 +347,8 @@ impl<'a> Run<'a> {
     }
 
     /// The pivots' values with those of the ends around them, band by band.
-    fn with_ends(&self, pivots: &Values, count: usize) -> Values {
-        let mut all = Values::default();
+    fn with_ends(&self, pivots: &EnergyValues, count: usize) -> EnergyValues {
+        let mut all = EnergyValues::default();
         for (at, band) in self.active.iter().enumerate() {
             let (profile, own) = (&self.before[*band], at * count..(at + 1) * count);
             for (all, ends, pivots) in [
@@ -384,7 +392,7 @@ impl<'a> Run<'a> {
             let path = self.paths.get(at)?;
             let mut shape = vec![path.dim(0)?];
             shape.extend(self.dense.shape);
-            self.found[band] = Some(NebInfo {
+            self.results[band] = Some(NebInfo {
                 // A copy, or the whole batch would live as long as one path.
                 path: path.reshape(shape)?.copy()?,
                 energies: after
@@ -402,12 +410,12 @@ impl<'a> Run<'a> {
             });
         }
         let kept: Vec<usize> = (0..self.active.len())
-            .filter(|at| self.found[self.active[*at]].is_none())
+            .filter(|at| self.results[self.active[*at]].is_none())
             .collect();
         if kept.len() < self.active.len() {
             self.paths = rows(&self.paths, &kept)?;
             let mut at = 0..;
-            self.descents
+            self.followers
                 .retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
             self.active = kept.iter().map(|at| self.active[*at]).collect();
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor, Var};
 use rayon::prelude::*;
 
-use super::energy::{Energy, Values};
+use super::energy::{Energy, EnergyValues};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::cross_entropies;
@@ -100,7 +100,7 @@ impl NetworkEnergy {
     }
 
     /// The cross-entropies, differentiable, and the values of one batch.
-    fn forward(&self, points: &Tensor, targets: &[u32]) -> Result<(Tensor, Values)> {
+    fn forward(&self, points: &Tensor, targets: &[u32]) -> Result<(Tensor, EnergyValues)> {
         let logits = self.network.forward_from(self.index, points)?;
         let energy = cross_entropies(&logits, &Tensor::new(targets, points.device())?)?;
         let host = energy.detach().to_dtype(DType::F64)?.to_vec1()?;
@@ -112,7 +112,7 @@ impl NetworkEnergy {
             .collect();
         Ok((
             energy,
-            Values {
+            EnergyValues {
                 energy: host,
                 margin,
             },
@@ -138,14 +138,18 @@ fn margin(logits: &[f64], target: usize) -> f64 {
 }
 
 impl Energy for NetworkEnergy {
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         let parts = self.batches(points, bands, |points, targets| {
             Ok(self.forward(&points.detach(), targets)?.1)
         })?;
         Ok(joined(parts))
     }
 
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)> {
         let parts = self.batches(points, bands, |points, targets| {
             let points = Var::from_tensor(points)?;
             let (energy, values) = self.forward(points.as_tensor(), targets)?;
@@ -162,13 +166,13 @@ impl Energy for NetworkEnergy {
                 })?;
             Ok((values, gradient.contiguous()?))
         })?;
-        let (values, gradients): (Vec<Values>, Vec<Tensor>) = parts.into_iter().unzip();
+        let (values, gradients): (Vec<EnergyValues>, Vec<Tensor>) = parts.into_iter().unzip();
         Ok((joined(values), Tensor::cat(&gradients, 0)?))
     }
 }
 
-fn joined(parts: Vec<Values>) -> Values {
-    let mut all = Values::default();
+fn joined(parts: Vec<EnergyValues>) -> EnergyValues {
+    let mut all = EnergyValues::default();
     for part in parts {
         all.energy.extend(part.energy);
         all.margin.extend(part.margin);

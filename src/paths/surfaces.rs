@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::energy::{Energy, Values};
+use super::energy::{Energy, EnergyValues};
 use crate::error::{Error, Result};
 
 /// The Müller–Brown surface, V(x, y) = Σ_k A_k exp(a_k (x − x_k)² + b_k (x − x_k)(y − y_k) + c_k (y
@@ -120,21 +120,21 @@ impl Leps {
 }
 
 impl Energy for MullerBrown {
-    fn values(&self, points: &Tensor, _: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, _: &[usize]) -> Result<EnergyValues> {
         Ok(on_surface(Self::at, self.level, points)?.0)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(EnergyValues, Tensor)> {
         on_surface(Self::at, self.level, points)
     }
 }
 
 impl Energy for Leps {
-    fn values(&self, points: &Tensor, _: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, _: &[usize]) -> Result<EnergyValues> {
         Ok(on_surface(Self::at, self.level, points)?.0)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(EnergyValues, Tensor)> {
         on_surface(Self::at, self.level, points)
     }
 }
@@ -143,7 +143,7 @@ fn on_surface(
     at: fn(f64, f64) -> (f64, [f64; 2]),
     level: f64,
     points: &Tensor,
-) -> Result<(Values, Tensor)> {
+) -> Result<(EnergyValues, Tensor)> {
     if points.rank() != 2 || points.dim(1)? != 2 {
         return Err(Error::shape("surface", "points", "(P, 2)", points.dims()));
     }
@@ -153,5 +153,5 @@ fn on_surface(
     let margin = energy.iter().map(|energy| level - energy).collect();
     let gradients = Tensor::from_vec(gradients.concat(), points.shape(), points.device())?
         .to_dtype(points.dtype())?;
-    Ok((Values { energy, margin }, gradients))
+    Ok((EnergyValues { energy, margin }, gradients))
 }

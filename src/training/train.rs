@@ -14,12 +14,12 @@ use crate::io::digest::{numbers, of_numbers};
 use crate::losses::{Loss, LossTerms};
 use crate::metrics;
 use crate::models::{Model, Network, Origin, Parameters};
+use crate::optimizers::{Optimizer, State};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::training::average::Average;
 use crate::training::checkpoint::{self, Run};
-use crate::training::optimizer::State;
-use crate::training::{Epoch, History, Observer, Optimizer, Schedule, Status};
+use crate::training::{Epoch, History, Observer, Schedule, Status};
 
 /// Between two reports inside an epoch.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -206,13 +206,18 @@ fn run(
     let (n, labels) = (data.len(), &data.labels);
     if n == 0 {
         let expected = "(N, …), N at least 1";
-        return Err(Error::shape("train", "inputs", expected, data.inputs.dims()));
+        return Err(Error::shape(
+            "train",
+            "inputs",
+            expected,
+            data.inputs.dims(),
+        ));
     }
     if labels.dims() != [n] {
         let expected = format!("({n},), one for each input");
         return Err(Error::shape("train", "labels", expected, labels.dims()));
     }
-    let mut state = State::new(parameters, params.optimizer)?;
+    let mut state = State::new(params.optimizer, parameters.named())?;
     let average = if params.average {
         Some(Average::new(parameters)?)
     } else {
@@ -272,7 +277,7 @@ fn run(
                 .schedule
                 .factor(epoch * batches + batch, params.epochs * batches);
             let terms = step(network, loss, &drawn, |gradients| {
-                state.step(params.optimizer, factor, gradients)
+                state.step_by(factor, gradients)
             })?;
             sums.add(&terms, &drawn.labels)?;
             if let Some(average) = &average {
@@ -348,7 +353,7 @@ pub(super) fn check_finite(parameters: &Parameters, epochs: usize) -> Result<()>
 }
 
 /// One step: the loss of a batch and its gradients, which `update` then follows, as
-/// [`Adam::step`](super::Adam::step).
+/// [`State::step`].
 ///
 /// The terms are those before the step.
 ///

@@ -1,33 +1,28 @@
 //! Bands on networks, against PyTorch.
 
 use isopath::Result;
-use isopath::bounds::Bounds;
 use isopath::candle::{DType, Tensor};
-use isopath::models::{Activation, Mlp, Network, Parameters};
+use isopath::checks::Bounds;
+use isopath::models::{Mlp, Model, Network, Representation};
 use isopath::paths::{
-    AutoNebParams, Energy, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Spacing, Stop,
-    Verdict, auto_neb, linear, neb,
+    AutoNebParams, Energy, FireParams, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome,
+    SgdParams, Spacing, Stop, Verdict, auto_neb, linear, neb,
 };
-use isopath::rng::Rng;
 
-use crate::common::{CPU, assert_close, values, with_threads};
+use crate::common::{CPU, assert_close, build, values, with_threads};
 use crate::fixtures::{Torch, bits, torch};
 
 /// The network of the fixture.
-fn network(fixture: &Torch, dtype: DType) -> Result<Mlp> {
-    let parameters = Parameters::new();
-    let mlp = Mlp::new(
-        &[6, 12, 8, 3],
-        Activation::Tanh,
-        parameters.builder(&Rng::new(0), dtype, CPU),
-    )?;
+fn network(fixture: &Torch, dtype: DType) -> Result<Model<Mlp>> {
+    let network = build(&[6, 12, 8, 3], 0, dtype)?;
+    let parameters = network.parameters();
     for (layer, (weight, bias)) in fixture.weights.iter().enumerate() {
         for (name, numbers) in [("weight", weight), ("bias", bias)] {
             let var = &parameters.named()[&format!("layers.{layer}.{name}")];
             var.set(&Tensor::from_vec(numbers.clone(), var.shape(), CPU)?.to_dtype(dtype)?)?;
         }
     }
-    mlp.freeze()
+    Ok(network)
 }
 
 fn pairs(fixture: &Torch, dtype: DType) -> Result<(Tensor, Tensor)> {
@@ -45,10 +40,16 @@ const EACH: [usize; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 fn energies_and_gradients_are_those_of_torch() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
-    for (stage, width, points, energies, gradients) in [
-        (0, 6, &fixture.points, &fixture.energies, &fixture.gradients),
+    for (representation, width, points, energies, gradients) in [
         (
-            1,
+            Representation::Input,
+            6,
+            &fixture.points,
+            &fixture.energies,
+            &fixture.gradients,
+        ),
+        (
+            Representation::Stage(1),
             12,
             &fixture.hidden,
             &fixture.tail_energies,
@@ -59,7 +60,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
         for batch_size in [1, 3, 16] {
             let energy = NetworkEnergy {
                 batch_size,
-                ..NetworkEnergy::new(&network, stage, &TARGETS)
+                ..NetworkEnergy::new(&network, representation, &TARGETS)?
             };
             let (found, gradient) = energy.values_and_gradients(&points, &EACH)?;
             assert_close(&found.energy, energies, 1e-13);
@@ -67,7 +68,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
             assert_eq!(energy.values(&points, &EACH)?, found);
             // The margin is positive exactly where the network answers the target.
             let answers = network
-                .forward_from(stage, &points)?
+                .forward_from(representation.index(network.stages())?, &points)?
                 .argmax(1)?
                 .to_vec1::<u32>()?;
             for ((margin, answer), target) in found.margin.iter().zip(answers).zip(TARGETS) {
@@ -82,7 +83,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
 fn gradients_agree_with_finite_differences() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
-    let energy = NetworkEnergy::new(&network, 0, &TARGETS);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &TARGETS)?;
     let points = Tensor::from_vec(fixture.points.clone(), (10, 6), CPU)?;
     let gradient = values(&energy.values_and_gradients(&points, &EACH)?.1);
     let h = 1e-5;
@@ -121,15 +122,15 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
     let (starts, ends) = pairs(&fixture, DType::F64)?;
-    let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     for (name, optimizer) in [
-        ("adam", Optimizer::Adam { step_size: 0.02 }),
+        ("adam", Optimizer::adam(0.02)),
         (
             "momentum",
-            Optimizer::Momentum {
-                step_size: 0.01,
+            Optimizer::Sgd(SgdParams {
                 momentum: 0.9,
-            },
+                ..SgdParams::plain(0.01)
+            }),
         ),
     ] {
         let found = neb(&energy, &starts, &ends, &thirty(optimizer))?;
@@ -147,14 +148,14 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
 }
 
 fn connect(
-    network: &Mlp,
+    network: &dyn Network,
     fixture: &Torch,
     params: &NebParams,
     dtype: DType,
 ) -> Result<Vec<NebInfo>> {
     let (starts, ends) = pairs(fixture, dtype)?;
     neb(
-        &NetworkEnergy::new(network, 0, &fixture.targets),
+        &NetworkEnergy::new(network, Representation::Input, &fixture.targets)?,
         &starts,
         &ends,
         params,
@@ -170,7 +171,7 @@ fn verdicts_agree_with_the_network_itself() -> Result<()> {
             &network,
             &fixture,
             &NebParams {
-                optimizer: Optimizer::Adam { step_size: 0.05 },
+                optimizer: Optimizer::adam(0.05),
                 ..NebParams::default()
             },
             dtype,
@@ -181,7 +182,7 @@ fn verdicts_agree_with_the_network_itself() -> Result<()> {
         assert_eq!(verdicts, [Linear, Linear, Nonlinear, Nonlinear]);
         let (starts, ends) = pairs(&fixture, dtype)?;
         let lines = linear(
-            &NetworkEnergy::new(&network, 0, &fixture.targets),
+            &NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?,
             &starts,
             &ends,
             9,
@@ -222,7 +223,7 @@ fn any_number_of_threads_finds_the_same_paths() -> Result<()> {
         let (starts, ends) = pairs(&fixture, DType::F32)?;
         let energy = NetworkEnergy {
             batch_size: 3,
-            ..NetworkEnergy::new(&network, 0, &fixture.targets)
+            ..NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?
         };
         let found = auto_neb(&energy, &starts, &ends, &AutoNebParams::default())?;
         Ok(found
@@ -242,15 +243,15 @@ fn a_band_does_not_depend_on_the_others() -> Result<()> {
     let network = network(&fixture, DType::F64)?;
     let together = connect(&network, &fixture, &NebParams::default(), DType::F64)?;
     for optimizer in [
-        Optimizer::Adam { step_size: 0.01 },
-        Optimizer::Momentum {
-            step_size: 0.05,
+        Optimizer::adam(0.01),
+        Optimizer::Sgd(SgdParams {
             momentum: 0.5,
-        },
-        Optimizer::Fire {
-            step_size: 0.05,
+            ..SgdParams::plain(0.05)
+        }),
+        Optimizer::Fire(FireParams {
+            time_step: 0.05,
             max_step: 0.5,
-        },
+        }),
     ] {
         let params = NebParams {
             optimizer,
@@ -258,12 +259,12 @@ fn a_band_does_not_depend_on_the_others() -> Result<()> {
             ..NebParams::default()
         };
         let together = connect(&network, &fixture, &params, DType::F64)?;
-        for bands_at_once in [1, 3] {
+        for batch_size in [1, 3] {
             let apart = connect(
                 &network,
                 &fixture,
                 &NebParams {
-                    bands_at_once,
+                    batch_size,
                     ..params
                 },
                 DType::F64,
@@ -296,10 +297,10 @@ fn bounded_paths_stay_inside() -> Result<()> {
         min: number(all.min_all()?)?,
         max: number(all.max_all()?)?,
     };
-    let energy = NetworkEnergy::new(&network, 0, &fixture.targets);
+    let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     // Large steps, so that free paths leave the box.
     let params = NebParams {
-        optimizer: Optimizer::Adam { step_size: 0.5 },
+        optimizer: Optimizer::adam(0.5),
         stop: Stop::Force(1e-300),
         max_iterations: 40,
         ..NebParams::default()

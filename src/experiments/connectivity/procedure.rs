@@ -11,7 +11,7 @@ use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::{Answer, predictions, probabilities_from};
 use crate::models::{Enlarged, Network, Representation, evaluation};
-use crate::paths::{Energy, NebInfo, NebParams, NetworkEnergy, Values, neb};
+use crate::paths::{Energy, EnergyValues, NebInfo, NebParams, NetworkEnergy, neb};
 use crate::progress::{Part, Progress};
 
 /// How pairs are connected.
@@ -154,7 +154,7 @@ pub fn connect_pairs(
     let label = label(representation, index);
     let bar = params.progress.bar(&label).of(pairs.len(), "pairs");
     let mut connections: Vec<Connection> = Vec::with_capacity(pairs.len());
-    for group in pairs.pairs.chunks(neb_params.bands_at_once) {
+    for group in pairs.pairs.chunks(neb_params.batch_size) {
         let ends = Pairs::ends_of(&pairs.data, group, params.side)?;
         let [starts, ends] = &ends;
         let starts = representation.of(network, starts)?;
@@ -262,11 +262,15 @@ struct Counted<'bar> {
 }
 
 impl Energy for Counted<'_> {
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         self.energy.values(points, bands)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)> {
         let found = self.energy.values_and_gradients(points, bands)?;
         let (part, seen) = &mut *self.part.lock().unwrap_or_else(PoisonError::into_inner);
         *seen += 1;
