@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use isopath::Result;
 use isopath::candle::{Device, Tensor};
 use isopath::experiments::cifar10;
-use isopath::models::{Network, ResNet};
+use isopath::experiments::connectivity_cifar10::Space;
+use isopath::models::Network as _;
 use isopath::paths::{Energy, EnergyValues, NebParams, NetworkEnergy, Optimizer, Stop, neb};
 use isopath::rng::Rng;
 
@@ -29,9 +30,7 @@ fn main() -> Result<()> {
         .skip(1)
         .find(|argument| !argument.starts_with('-'))
         .unwrap_or_default();
-    let network = cifar10::build(&cifar10::Settings::default(), &Device::Cpu)?
-        .0
-        .freeze()?;
+    let network = cifar10::build(&cifar10::Settings::default(), &Device::Cpu)?.frozen()?;
     let image = |name: &str| {
         Rng::new(0).stream(name).uniform(
             (BANDS, 3, 32, 32),
@@ -42,25 +41,23 @@ fn main() -> Result<()> {
         )
     };
     let (starts, ends) = (image("starts")?, image("ends")?);
-    for (name, stage) in [
-        ("input", 0),
-        ("first_stage", ResNet::AFTER_FIRST_RESIDUAL_STAGE),
-        ("last", ResNet::AFTER_POOLING),
-    ] {
+    for space in Space::ALL {
+        let name = space.name();
         let case = format!("neb iteration space={name} bands={BANDS} pivots={PIVOTS}");
         if !case.contains(&only) {
             continue;
         }
-        let enter =
-            |x: &Tensor| (0..stage).try_fold(x.clone(), |x, index| network.stage(index, &x));
-        let (starts, ends) = (enter(&starts)?, enter(&ends)?);
+        let representation = space.representation();
+        let starts = representation.of(network.as_ref(), &starts)?;
+        let ends = representation.of(network.as_ref(), &ends)?;
         let timed = |energy: &dyn Energy| -> Result<f64> {
             Ok(
                 (best(energy, &starts, &ends, 1 + ITERATIONS)? - best(energy, &starts, &ends, 1)?)
                     / ITERATIONS as f64,
             )
         };
-        let whole = timed(&NetworkEnergy::new(&network, stage, &[0; BANDS]))?;
+        let energy = NetworkEnergy::new(network.as_ref(), representation, &[0; BANDS])?;
+        let whole = timed(&energy)?;
         let algebra = timed(&Free)?;
         println!("{{\"case\": \"{case}\", \"ms\": {whole:.3}, \"algebra_ms\": {algebra:.3}}}");
     }

@@ -1,50 +1,46 @@
 //! The trainings on photographs as experiments, at tiny sizes: the paper's network, decoders,
-//! weights that are carried.
+//! the checkpoints of the repository.
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use common::{CPU, message, values};
+use common::{CPU, message, values, weights};
 use isopath::Result;
 use isopath::candle::{DType, Tensor};
-use isopath::datasets::Images;
-use isopath::experiments::cifar10::{self, Initial, Method, Phase};
+use isopath::datasets::{Dataset, Split};
+use isopath::experiments::cifar10::{self, InitialWeights, OptimizerKind, Phase};
 use isopath::experiments::connectivity_cifar10::Space;
-use isopath::experiments::decoders;
+use isopath::experiments::decoders::{self, SpaceDecoder};
 use isopath::losses::{Loss as _, Reconstruction};
 use isopath::models::resnet::Stem;
 use isopath::models::{
-    Decoder, DecoderParams, Network as _, Parameters, ResNet, ResNetParams, enlarge,
+    Decoder, DecoderParams, Model, Network as _, Parameters, ResNet, ResNetParams, enlarge,
+    pretrained,
 };
+use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
 
 /// 60 images of 32×32 pixels, those of each class around one colour, and 40 more of the same kind
 /// for the test.
-fn images() -> Result<Images> {
+fn images() -> Result<Split> {
     let mut rng = Rng::new(1);
     let colours = rng.uniform((10, 3, 1, 1), 0.2, 0.8, DType::F32, CPU)?;
-    let mut set = |count: u32| -> Result<(Tensor, Tensor)> {
+    let mut set = |count: u32| -> Result<Dataset> {
         let labels = Tensor::from_iter((0..count).map(|index| index % 10), CPU)?;
         let noise = rng.uniform((count as usize, 3, 32, 32), -0.1, 0.1, DType::F32, CPU)?;
-        Ok((
-            noise.broadcast_add(&colours.index_select(&labels, 0)?)?,
-            labels,
-        ))
+        let images = noise.broadcast_add(&colours.index_select(&labels, 0)?)?;
+        Dataset::new(images, labels)
     };
-    let ((train_images, train_labels), (test_images, test_labels)) = (set(60)?, set(40)?);
-    Ok(Images {
-        train_images,
-        train_labels,
-        test_images,
-        test_labels,
-        classes: 10,
+    Ok(Split {
+        train: set(60)?,
+        test: set(40)?,
     })
 }
 
 /// The paper's training at a size for a test.
-fn paper(initial: Initial) -> cifar10::Settings {
+fn paper(initial_weights: InitialWeights) -> cifar10::Settings {
     let paper = cifar10::Settings::of(Scale::Paper);
     let phases = vec![Phase {
         epochs: 2,
@@ -56,7 +52,8 @@ fn paper(initial: Initial) -> cifar10::Settings {
         side: 64,
         phases,
         batch_size: 20,
-        initial,
+        initial_weights,
+        progress: Progress::Hidden,
         ..paper
     }
 }
@@ -66,38 +63,51 @@ fn the_paper_s_training_begins_with_given_weights_and_goes_on() -> Result<()> {
     let images = images()?;
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let random = paper(Initial::Random);
+    let random = paper(InitialWeights::Random);
     assert_eq!(
         (random.optimizer, random.network()?.stem),
-        (Method::Adam, Stem::Imagenet)
+        (OptimizerKind::Adam, Stem::Imagenet)
     );
-    let first = cifar10::run(&images, &random, CPU, Some(&file("run")), &mut |_| {})?;
+    let kept = cifar10::Settings {
+        checkpoint: Some(file("run")),
+        ..random.clone()
+    };
+    let first = cifar10::run(&images, &kept)?;
     assert_eq!(first.history.epochs.len(), 2);
-    first.parameters.save_as(file("weights"), DType::F16)?;
+    let trained = first.network.parameters();
+    trained.save_as(file("weights"), DType::F16)?;
 
-    // A run that is finished is taken up, weights and all.
-    let again = cifar10::run(&images, &random, CPU, Some(&file("run")), &mut |_| {
-        panic!("nothing is left")
-    })?;
+    // A run that is finished is taken up, weights and all: its file stays as it is.
+    let written = || {
+        std::fs::metadata(file("run"))
+            .and_then(|file| file.modified())
+            .unwrap()
+    };
+    let before = written();
+    let again = cifar10::run(&images, &kept)?;
     assert_eq!(again.test_accuracy, first.test_accuracy);
+    assert_eq!(weights(again.network.parameters()), weights(trained));
+    assert_eq!(written(), before, "nothing was left to do");
 
     // Loaded in half precision: the answers of the network in evaluation mode, to that precision.
-    let loaded = cifar10::load(&random, &file("weights"), CPU)?;
-    let on = |network| cifar10::on_images(network, &random);
-    let logits =
-        |network| -> Result<Vec<f64>> { Ok(values(&on(network).forward(&images.test_images)?)) };
-    let (ours, theirs) = (logits(&loaded)?, logits(&first.network.freeze()?)?);
+    let loaded = cifar10::load(&random, &file("weights"))?;
+    let logits = |network: &Model<ResNet>| -> Result<Vec<f64>> {
+        let classifier = cifar10::on_images(network, &random)?.frozen()?;
+        Ok(values(&classifier.forward(&images.test.inputs)?))
+    };
+    let (ours, theirs) = (logits(&loaded)?, logits(&first.network)?);
     assert!(
         ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 0.02),
         "{ours:?} {theirs:?}"
     );
-    let enlarged = enlarge(&images.test_images, 64)?;
-    assert_eq!(values(&loaded.forward(&enlarged)?), ours);
+    let enlarged = enlarge(&images.test.inputs, 64)?;
+    assert_eq!(values(&loaded.frozen()?.forward(&enlarged)?), ours);
 
     // A training from those weights begins with all but the last layer.
-    let (_, parameters) = cifar10::build(&paper(Initial::File(file("weights"))), CPU)?;
-    let (_, fresh) = cifar10::build(&random, CPU)?;
-    let (begun, fresh, ended) = (parameters.named(), fresh.named(), first.parameters.named());
+    let begun = cifar10::build(&paper(InitialWeights::File(file("weights"))), CPU)?;
+    let fresh = cifar10::build(&random, CPU)?;
+    let named = |network: &Model<ResNet>| network.parameters().named();
+    let (begun, fresh, ended) = (named(&begun), named(&fresh), trained.named());
     for (name, var) in &begun {
         let expected = if name.starts_with("fc.") {
             &fresh[name]
@@ -123,35 +133,26 @@ fn a_further_phase_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     let of = |phases: &[Phase]| cifar10::Settings {
         side: 32,
         phases: phases.to_vec(),
-        ..paper(Initial::Random)
+        ..paper(InitialWeights::Random)
     };
-    let (cycle, mean) = (Phase::cycle(1, 1e-3), Phase::mean(1, 1e-3));
-    let (one, two) = (of(&[cycle]), of(&[cycle, Phase::cycle(2, 5e-4)]));
-    let weights = |trained: &cifar10::Trained| {
-        trained
-            .parameters
-            .named()
-            .values()
-            .flat_map(|var| values(var))
-            .collect()
+    let (cycle, mean) = (Phase::one_cycle(1, 1e-3), Phase::averaged_weights(1, 1e-3));
+    let (one, two) = (of(&[cycle]), of(&[cycle, Phase::one_cycle(2, 5e-4)]));
+    let run = |settings: &cifar10::Settings, name: &str| {
+        let settings = cifar10::Settings {
+            checkpoint: (!name.is_empty()).then(|| file(name)),
+            ..settings.clone()
+        };
+        cifar10::run(&images, &settings)
     };
+    let of_trained = |trained: &cifar10::Trained| weights(trained.network.parameters());
 
-    let mut seen = Vec::new();
-    let mut note = |progress: &isopath::training::Progress| {
-        if progress.batch == progress.batches {
-            seen.push((progress.epoch, progress.epochs, progress.seconds_left > 0.));
-        }
-    };
-    let whole = cifar10::run(&images, &two, CPU, Some(&file("whole")), &mut note)?;
-    assert_eq!(seen, [(1, 3, true), (2, 3, true), (3, 3, false)]);
-
+    let whole = run(&two, "whole")?;
     let whole_history = whole.history.epochs.clone();
+    assert_eq!(whole_history.len(), 3);
 
-    let first = cifar10::run(&images, &one, CPU, Some(&file("parts")), &mut |_| {})?;
-    let both = cifar10::run(&images, &two, CPU, Some(&file("parts")), &mut |_| {})?;
-    let (first, both, whole): (Vec<f64>, Vec<f64>, Vec<f64>) =
-        (weights(&first), weights(&both), weights(&whole));
-    assert_eq!(both, whole);
+    let first = of_trained(&run(&one, "parts")?);
+    let both = of_trained(&run(&two, "parts")?);
+    assert_eq!(both, of_trained(&whole));
     assert_ne!(first, both);
 
     // A mean is the end of a training or the beginning of what follows.
@@ -160,54 +161,41 @@ fn a_further_phase_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
         [&two, &averaged, &longer].map(cifar10::Settings::epochs),
         [3, 2, 3]
     );
-    let mean = cifar10::run(
-        &images,
-        &averaged,
-        CPU,
-        Some(&file("averaged")),
-        &mut |_| {},
-    )?;
+    let mean = run(&averaged, "averaged")?;
     assert_eq!(mean.history.epochs.len(), 2);
     assert_eq!(mean.history.epochs[0].loss, whole_history[0].loss);
-    assert_ne!(weights(&mean), first);
-    let parts = cifar10::run(&images, &longer, CPU, Some(&file("averaged")), &mut |_| {})?;
-    let whole = cifar10::run(&images, &longer, CPU, None, &mut |_| {})?;
-    assert_eq!(weights(&parts), weights(&whole));
-    assert_ne!(weights(&parts), weights(&mean));
+    assert_ne!(of_trained(&mean), first);
+    let parts = run(&longer, "averaged")?;
+    let whole = run(&longer, "")?;
+    assert_eq!(of_trained(&parts), of_trained(&whole));
+    assert_ne!(of_trained(&parts), of_trained(&mean));
 
-    let refused = message(cifar10::run(&images, &of(&[]), CPU, None, &mut |_| {}));
+    let refused = message(run(&of(&[]), ""));
     assert_eq!(refused, "phases is none; expected at least one phase");
 
     // What cannot run is found out before the first phase runs: a later phase's settings, or a file
     // of another training.
-    let begun = |settings: &cifar10::Settings, name: &str| {
-        message(cifar10::run(
-            &images,
-            settings,
-            CPU,
-            Some(&file(name)),
-            &mut |_| panic!("a phase has begun"),
-        ))
-    };
+    let begun = |settings: &cifar10::Settings, name: &str| message(run(settings, name));
     assert_eq!(
-        begun(&of(&[cycle, Phase::cycle(0, 1e-3)]), "new"),
+        begun(&of(&[cycle, Phase::one_cycle(0, 1e-3)]), "new"),
         "epochs is 0; expected at least 1"
     );
-    let rate = begun(&of(&[cycle, Phase::cycle(1, f64::NAN)]), "new");
+    let rate = begun(&of(&[cycle, Phase::one_cycle(1, f64::NAN)]), "new");
     assert_eq!(rate, "learning_rate is NaN; expected a finite number ≥ 0");
-    assert!(!file("new").exists());
+    assert!(!file("new").exists(), "a phase has begun");
     std::fs::remove_file(file("parts")).unwrap();
     let stale = begun(&two, "parts");
     assert!(
         stale.contains("parts.2") && stale.contains("absent (move it away to begin anew)"),
         "{stale}"
     );
+    assert!(!file("parts").exists(), "a phase has begun");
     // Other images of the same number, by their size.
     let larger = cifar10::Settings {
         side: 64,
         ..of(&[cycle])
     };
-    cifar10::run(&images, &larger, CPU, Some(&file("enlarged")), &mut |_| {})?;
+    run(&larger, "enlarged")?;
     let other = begun(&cifar10::Settings { side: 48, ..larger }, "enlarged");
     assert!(
         other.contains("context is") && other.contains("another run's checkpoint"),
@@ -224,16 +212,21 @@ fn decoders_learn_what_images_look_like() -> Result<()> {
         width: 4,
         ..cifar10::Settings::default()
     };
-    let (encoder, parameters) = cifar10::build(&network, CPU)?;
+    let encoder = cifar10::build(&network, CPU)?;
     // Running statistics of these images.
     for _ in 0..30 {
-        encoder.forward(&images.train_images)?;
+        encoder.forward(&images.train.inputs)?;
     }
-    let training = encoder.clone();
-    let encoder = encoder.freeze()?;
-    let weight = &parameters.named()["layer1.0.conv1.weight"];
-    weight.set(&(weight.as_tensor() * 1.01)?)?;
-    let other = training.freeze()?;
+    let statistics = |name: &str| encoder.parameters().named()[name].clone();
+    let other = cifar10::build(&network, CPU)?;
+    for (name, var) in other.parameters().named() {
+        let factor = if name == "layer1.0.conv1.weight" {
+            1.01
+        } else {
+            1.
+        };
+        var.set(&(statistics(&name).as_tensor() * factor)?)?;
+    }
     let folder = tempfile::tempdir().unwrap();
     for space in [Space::FirstStage, Space::Last] {
         let default = decoders::Settings::of(Scale::Default, space)?;
@@ -242,42 +235,32 @@ fn decoders_learn_what_images_look_like() -> Result<()> {
             filters: 4,
             batch_size: 6,
             learning_rate: 5e-3,
+            progress: Progress::Hidden,
             ..default
         };
-        let error = |epochs| -> Result<f64> {
+        let run = |encoder: &Model<ResNet>, epochs| {
+            let file = format!("{} of {epochs}", settings.name());
             let settings = decoders::Settings {
                 epochs,
+                checkpoint: Some(folder.path().join(file)),
                 ..settings.clone()
             };
-            let run = folder
-                .path()
-                .join(format!("{} of {epochs}", settings.name()));
-            let trained =
-                decoders::run(&encoder, &images, &settings, CPU, Some(&run), &mut |_| {})?;
+            decoders::run(encoder, &images, &settings)
+        };
+        let error = |epochs| -> Result<f64> {
+            let trained = run(&encoder, epochs)?;
             assert_eq!(trained.history.epochs.len(), epochs);
             let weights = folder.path().join(settings.name());
-            trained.parameters.save(&weights)?;
-            let loaded = decoders::load(&settings, &weights, CPU)?;
-            assert_eq!(
-                decoders::test_error(&encoder, &loaded, &settings, &images.test_images)?,
-                trained.test_error
-            );
+            trained.decoder.decoder.save(&weights)?;
+            let loaded = SpaceDecoder::load(&encoder, &settings, &weights)?;
+            assert_eq!(loaded.space, space);
+            assert_eq!(loaded.test_error(&images.test)?, trained.test_error);
             Ok(trained.test_error)
         };
         let (before, after) = (error(1)?, error(16)?);
         // The run of one network's decoder is not gone on with for another network.
-        let begun = |encoder: &ResNet| {
-            let run = folder.path().join(format!("{} of 16", settings.name()));
-            let settings = decoders::Settings {
-                epochs: 16,
-                ..settings.clone()
-            };
-            decoders::run(encoder, &images, &settings, CPU, Some(&run), &mut |_| {
-                panic!("nothing is left")
-            })
-        };
-        assert_eq!(begun(&encoder)?.test_error, after);
-        let other = message(begun(&other));
+        assert_eq!(run(&encoder, 16)?.test_error, after);
+        let other = message(run(&other, 16));
         assert!(
             other.contains("context is") && other.contains("another run's checkpoint"),
             "{other}"
@@ -288,27 +271,39 @@ fn decoders_learn_what_images_look_like() -> Result<()> {
 }
 
 #[test]
+fn decoders_show_images_beside_their_originals() -> Result<()> {
+    let images = images()?;
+    let network = pretrained::cifar10()?;
+    let both = decoders::Decoders::pretrained(&network, Scale::Default)?;
+    let some = images.test.first(2)?;
+    let grid = both.grid(&some)?;
+    assert_eq!(grid.row_labels, ["image", "first stage", "last layer"]);
+    assert_eq!(grid.figure()?.svg.matches("<image ").count(), 6);
+    let errors = both.test_errors(&some)?;
+    let spaces: Vec<Space> = errors.keys().copied().collect();
+    assert_eq!(spaces, [Space::FirstStage, Space::Last]);
+    // The first stage keeps more of an image than the pooled features.
+    assert!(
+        errors[&Space::FirstStage] < errors[&Space::Last],
+        "{errors:?}"
+    );
+    assert_eq!(errors[&Space::Last], both.last.test_error(&some)?);
+    Ok(())
+}
+
+#[test]
 fn the_error_is_the_mean_of_squared_differences() -> Result<()> {
-    let images = images()?.test_images.narrow(0, 0, 3)?;
+    let images = images()?.test.first(3)?;
     let settings = decoders::Settings {
-        network: paper(Initial::Random),
+        network: paper(InitialWeights::Random),
         filters: 2,
         ..decoders::Settings::of(Scale::Default, Space::FirstStage)?
     };
-    let (encoder, _) = cifar10::build(&settings.network, CPU)?;
-    let encoder = cifar10::on_images(&encoder.freeze()?, &settings.network);
-    let parameters = Parameters::new();
-    let builder = parameters.builder(&Rng::new(0), DType::F32, CPU);
-    let decoder = Decoder::new(settings.decoder()?, builder)?.freeze()?;
-    let loss = Reconstruction {
-        encoder: &encoder,
-        stage: settings.space.stage(),
-    };
+    let network = cifar10::build(&settings.network, CPU)?;
+    let decoder = SpaceDecoder::fresh(&network, &settings)?;
     // 64×64 pixels come out, and that is what the images are enlarged to.
-    let (decoded, large) = (
-        values(&loss.decoded(&decoder, &images)?),
-        values(&enlarge(&images, 64)?),
-    );
+    let decoded = values(&decoder.decoded(&images.inputs)?);
+    let large = values(&enlarge(&images.inputs, 64)?);
     assert_eq!(decoded.len(), 3 * 3 * 64 * 64);
     let squares: Vec<f64> = decoded
         .iter()
@@ -316,12 +311,12 @@ fn the_error_is_the_mean_of_squared_differences() -> Result<()> {
         .map(|(a, b)| (a - b) * (a - b))
         .collect();
     let mean = |squares: &[f64]| squares.iter().sum::<f64>() / squares.len() as f64;
-    let errors = values(&loss.errors(&decoder, &images)?);
+    let errors = decoder.errors(&images.inputs)?;
     for (error, squares) in errors.iter().zip(squares.chunks(3 * 64 * 64)) {
         assert!((error - mean(squares)).abs() < 1e-6);
     }
-    let labels = Tensor::zeros(3, DType::U32, CPU)?;
-    let all = values(&loss.loss(&decoder, &images, &labels)?)[0];
+    let frozen = decoder.decoder.frozen()?;
+    let all = values(&decoder.reconstruction.loss(frozen.as_ref(), &images)?)[0];
     assert!((all - mean(&squares)).abs() < 1e-6);
     Ok(())
 }
@@ -329,28 +324,23 @@ fn the_error_is_the_mean_of_squared_differences() -> Result<()> {
 #[test]
 fn the_error_s_gradient_is_its_slope() -> Result<()> {
     let (rng, parameters) = (Rng::new(3), Parameters::new());
-    let own = Parameters::new();
-    let encoder = ResNet::new(
-        ResNetParams::cifar10(18, 2)?,
-        own.builder(&rng, DType::F64, CPU),
-    )?
-    .freeze()?;
+    let params = ResNetParams::cifar10(18, 2)?;
+    let encoder = Model::on(3, DType::F64, CPU, move |vb| {
+        ResNet::new(params.clone(), vb)
+    })?;
     let params = DecoderParams::FirstStage {
         channels: 2,
         filters: 2,
         doublings: 0,
     };
     let decoder = Decoder::new(params, parameters.builder(&rng, DType::F64, CPU))?;
-    let images = images()?
-        .test_images
-        .narrow(0, 0, 2)?
-        .to_dtype(DType::F64)?;
-    let labels = Tensor::zeros(2, DType::U32, CPU)?;
-    let reconstruction = Reconstruction {
-        encoder: &encoder,
-        stage: Space::FirstStage.stage(),
+    let images = images()?.test.first(2)?;
+    let images = Dataset {
+        inputs: images.inputs.to_dtype(DType::F64)?,
+        ..images
     };
-    let loss = || reconstruction.loss(&decoder, &images, &labels);
+    let reconstruction = Reconstruction::new(&encoder, Space::FirstStage.representation())?;
+    let loss = || reconstruction.loss(&decoder, &images);
     let gradients = loss()?.backward()?;
     let (h, mut largest) = (1e-6, 0f64);
     for (name, var) in parameters
@@ -422,9 +412,9 @@ fn scales_have_the_paper_s_shapes() -> Result<()> {
 fn bad_settings_are_refused() -> Result<()> {
     let images = images()?;
     let run = |change: &dyn Fn(&mut cifar10::Settings)| {
-        let mut settings = paper(Initial::Random);
+        let mut settings = paper(InitialWeights::Random);
         change(&mut settings);
-        message(cifar10::run(&images, &settings, CPU, None, &mut |_| {}))
+        message(cifar10::run(&images, &settings))
     };
     assert_eq!(
         run(&|s| s.side = 31),
@@ -442,43 +432,26 @@ fn bad_settings_are_refused() -> Result<()> {
         run(&|s| s.phases[0].epochs = 0),
         "epochs is 0; expected at least 1"
     );
-    assert!(run(&|s| s.initial = Initial::File("none".into())).contains("none"));
+    assert!(run(&|s| s.initial_weights = InitialWeights::File("none".into())).contains("none"));
     let input = message(decoders::Settings::of(Scale::Quick, Space::Input));
     assert_eq!(
         input,
         "space is input; expected first_stage or last, which can be decoded"
     );
     let missing = message(cifar10::load(
-        &paper(Initial::Random),
+        &paper(InitialWeights::Random),
         Path::new("none"),
-        CPU,
     ));
     assert!(missing.contains("none"), "{missing}");
-    let settings = decoders::Settings::of(Scale::Quick, Space::Last)?;
-    let (other, _) = cifar10::build(&paper(Initial::Random), CPU)?;
-    let misfit = message(decoders::run(
-        &other.freeze()?,
-        &images,
-        &settings,
-        CPU,
-        None,
-        &mut |_| {},
-    ));
+    let settings = decoders::Settings {
+        progress: Progress::Hidden,
+        ..decoders::Settings::of(Scale::Quick, Space::Last)?
+    };
+    let other = cifar10::build(&paper(InitialWeights::Random), CPU)?;
+    let misfit = message(decoders::run(&other, &images, &settings));
     assert_eq!(
         misfit,
         "decoder: representation has shape [60, 16]; expected (N, 512)"
-    );
-    let training = message(decoders::run(
-        &other,
-        &images,
-        &settings,
-        CPU,
-        None,
-        &mut |_| {},
-    ));
-    assert_eq!(
-        training,
-        "network is in training mode; expected one in evaluation mode, as freeze() gives it"
     );
     Ok(())
 }
@@ -513,9 +486,12 @@ fn the_command_line_says_what_it_can_train() {
     assert!(missing.contains("none.safetensors"), "{missing}");
 }
 
-/// Every record of a training beside the weights that the repository carries.
-fn records() -> Vec<(std::path::PathBuf, serde_json::Value)> {
-    let folder = cifar10::carried("any").parent().unwrap().to_path_buf();
+/// Every record of a training beside the weights that the repository holds.
+fn records() -> Vec<(PathBuf, serde_json::Value)> {
+    let folder = pretrained::checkpoint("any")
+        .parent()
+        .unwrap()
+        .to_path_buf();
     let files = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -534,7 +510,7 @@ fn records() -> Vec<(std::path::PathBuf, serde_json::Value)> {
 }
 
 #[test]
-fn carried_weights_are_those_of_their_records() -> Result<()> {
+fn checkpoints_are_those_of_their_records() -> Result<()> {
     let records = records();
     assert_eq!(records.len(), 4, "two networks' and two decoders'");
     for (path, record) in records {
@@ -557,7 +533,7 @@ fn carried_weights_are_those_of_their_records() -> Result<()> {
             let settings: cifar10::Settings = serde_json::from_value(settings()).unwrap();
             assert_eq!(settings.name(), name);
             assert_eq!(epochs, settings.epochs());
-            cifar10::load(&settings, &weights, CPU)?;
+            cifar10::load(&settings, &weights)?;
             let accuracy = record["test_accuracy"].as_f64().unwrap();
             if settings.seed == 0 {
                 assert_eq!(settings, cifar10::Settings::default());
@@ -567,7 +543,11 @@ fn carried_weights_are_those_of_their_records() -> Result<()> {
             let settings: decoders::Settings = serde_json::from_value(settings()).unwrap();
             assert_eq!(settings.name(), name);
             assert_eq!(epochs, settings.epochs);
-            decoders::load(&settings, &weights, CPU)?;
+            SpaceDecoder::load(
+                &cifar10::load_pretrained(&settings.network)?,
+                &settings,
+                &weights,
+            )?;
             let error = record["test_error"].as_f64().unwrap();
             assert!(
                 error > 0. && error < 0.06,

@@ -3,12 +3,14 @@
 
 mod common;
 
-use common::{CPU, assert_close, message, values, wave};
+use common::{CPU, assert_close, data, message, observer, values, wave, weights};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::datasets::Augmentation;
+use isopath::datasets::{Augmentation, Dataset};
 use isopath::losses::{CrossEntropy, LabelSmoothing, Loss, cross_entropy};
-use isopath::models::{Network, Parameters, ResNet, ResNetParams};
+use isopath::metrics::accuracy;
+use isopath::models::{Model, Network, Parameters, ResNet, ResNetParams};
+use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::training::{
     Adam, AdamParams, Optimizer, Schedule, Sgd, SgdParams, TrainParams, train,
@@ -126,6 +128,7 @@ fn one_cycle_is_that_of_pytorch() {
 }
 
 /// A "network" whose logits are three times its input.
+#[derive(Clone)]
 struct Scaled;
 
 impl Network for Scaled {
@@ -147,7 +150,8 @@ impl Network for Scaled {
 fn label_smoothing_is_that_of_pytorch() -> Result<()> {
     let z = Var::from_tensor(&wave(&[3, 4], 0.)?)?;
     let labels = Tensor::new(&[2u32, 0, 3], CPU)?;
-    let terms = LabelSmoothing { smoothing: 0.3 }.terms(&Scaled, &z, &labels)?;
+    let batch = data(z.as_tensor(), &labels);
+    let terms = LabelSmoothing { smoothing: 0.3 }.terms(&Scaled, &batch)?;
     assert_close(&values(&terms.loss), &[3.430214467875609], 1e-14);
     let expected = [
         [
@@ -180,9 +184,9 @@ fn label_smoothing_is_that_of_pytorch() -> Result<()> {
         &values(&plain),
         1e-15,
     );
-    let none = LabelSmoothing { smoothing: 0. }.loss(&Scaled, &z, &labels)?;
+    let none = LabelSmoothing { smoothing: 0. }.loss(&Scaled, &batch)?;
     assert_close(&values(&none), &values(&plain), 1e-15);
-    let all = message(LabelSmoothing { smoothing: 1. }.loss(&Scaled, &z, &labels));
+    let all = message(LabelSmoothing { smoothing: 1. }.loss(&Scaled, &batch));
     assert_eq!(all, "smoothing is 1; expected a number in [0, 1)");
     Ok(())
 }
@@ -257,7 +261,7 @@ fn crops_and_mirror_images_move_pixels_and_change_none() -> Result<()> {
 }
 
 /// Two kinds of 8×8 images, bright above or below.
-fn halves() -> Result<(Tensor, Tensor)> {
+fn halves() -> Result<Dataset> {
     let labels = Tensor::from_iter((0..48).map(|i| i % 2u32), CPU)?;
     let noise = Rng::new(3).uniform((48, 3, 8, 8), 0., 0.4, DType::F32, CPU)?;
     let bright = Tensor::from_iter(
@@ -270,25 +274,23 @@ fn halves() -> Result<(Tensor, Tensor)> {
         }),
         CPU,
     )?;
-    Ok(((noise + bright.reshape((48, 3, 8, 8))?)?, labels))
+    Dataset::new((noise + bright.reshape((48, 3, 8, 8))?)?, labels)
 }
 
-fn tiny() -> Result<(ResNet, Parameters)> {
-    let parameters = Parameters::new();
+fn tiny() -> Result<Model<ResNet>> {
     let params = ResNetParams {
         depths: [1; 4],
         classes: 2,
         ..ResNetParams::cifar10(18, 2)?
     };
-    Ok((
-        ResNet::new(params, parameters.builder(&Rng::new(5), DType::F32, CPU))?,
-        parameters,
-    ))
+    Model::on(5, DType::F32, CPU, move |vb| {
+        ResNet::new(params.clone(), vb)
+    })
 }
 
 #[test]
 fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Result<()> {
-    let (images, labels) = halves()?;
+    let images = halves()?;
     let folder = tempfile::tempdir().unwrap();
     let sgd = SgdParams {
         learning_rate: 0.05,
@@ -304,36 +306,29 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
             flip: true,
         },
         checkpoint: checkpoint.map(|name| folder.path().join(name)),
+        progress: Progress::Hidden,
         ..TrainParams::default()
     };
     let run = |params: &TrainParams, stop: Option<usize>| -> Result<Vec<f64>> {
-        let (network, parameters) = tiny()?;
+        let network = tiny()?;
+        let params = TrainParams {
+            observer: observer(move |status| {
+                // As a kill in the middle of an epoch: nothing after it is written.
+                assert!(
+                    stop != Some(status.epoch) || status.batch < status.batches,
+                    "stopped"
+                );
+            }),
+            ..params.clone()
+        };
         let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            train(
-                &network,
-                &parameters,
-                &CrossEntropy,
-                &images,
-                &labels,
-                params,
-                &mut |progress| {
-                    // As a kill in the middle of an epoch: nothing after it is written.
-                    assert!(
-                        stop != Some(progress.epoch) || progress.batch < progress.batches,
-                        "stopped"
-                    );
-                },
-            )
+            train(&network, &images, &CrossEntropy, &params)
         }));
         match killed {
             Ok(history) => assert_eq!(history?.epochs.len(), 6),
             Err(_) => assert!(stop.is_some()),
         }
-        Ok(parameters
-            .vars()
-            .iter()
-            .flat_map(|var| values(var))
-            .collect())
+        Ok(weights(network.parameters()))
     };
     let whole = run(&params(None), None)?;
     run(&params(Some("run")), Some(3))?;
@@ -342,16 +337,7 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
     let refused = |change: &dyn Fn(&mut TrainParams)| -> Result<String> {
         let mut params = params(Some("run"));
         change(&mut params);
-        let (network, parameters) = tiny()?;
-        Ok(message(train(
-            &network,
-            &parameters,
-            &CrossEntropy,
-            &images,
-            &labels,
-            &params,
-            &mut |_| {},
-        )))
+        Ok(message(train(&tiny()?, &images, &CrossEntropy, &params)))
     };
     assert!(refused(&|params| params.epochs = 9)?.contains("schedule is"));
     assert!(refused(&|params| params.augmentation.flip = false)?.contains("augmentation is"));
@@ -365,37 +351,29 @@ fn a_killed_training_of_a_residual_network_goes_on_to_the_same_numbers() -> Resu
 /// The mean of the weights after each step, by runs of one, two and three steps.
 #[test]
 fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
-    let (images, labels) = halves()?;
+    let images = halves()?;
     let folder = tempfile::tempdir().unwrap();
-    let run =
-        |epochs, batch_size, average, checkpoint: Option<&str>| -> Result<(ResNet, Parameters)> {
-            let (network, parameters) = tiny()?;
-            let params = TrainParams {
-                epochs,
-                batch_size,
-                optimizer: SgdParams {
-                    learning_rate: 0.05,
-                    ..SgdParams::default()
-                }
-                .into(),
-                average,
-                checkpoint: checkpoint.map(|name| folder.path().join(name)),
-                ..TrainParams::default()
-            };
-            train(
-                &network,
-                &parameters,
-                &CrossEntropy,
-                &images,
-                &labels,
-                &params,
-                &mut |_| {},
-            )?;
-            Ok((network, parameters))
+    let run = |epochs, batch_size, average, checkpoint: Option<&str>| -> Result<Model<ResNet>> {
+        let network = tiny()?;
+        let params = TrainParams {
+            epochs,
+            batch_size,
+            optimizer: SgdParams {
+                learning_rate: 0.05,
+                ..SgdParams::default()
+            }
+            .into(),
+            average,
+            checkpoint: checkpoint.map(|name| folder.path().join(name)),
+            progress: Progress::Hidden,
+            ..TrainParams::default()
         };
-    let named = |(_, parameters): &(ResNet, Parameters)| -> Vec<(String, Vec<f64>)> {
-        parameters
-            .named()
+        train(&network, &images, &CrossEntropy, &params)?;
+        Ok(network)
+    };
+    let named = |network: &Model<ResNet>| -> Vec<(String, Vec<f64>)> {
+        let named = network.parameters().named();
+        named
             .iter()
             .map(|(name, var)| (name.clone(), values(var)))
             .collect()
@@ -422,7 +400,7 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
 
     // Running statistics are those of the averaged network: seeing all images once more changes
     // them no further.
-    let running = |end: &(ResNet, Parameters)| -> Vec<f64> {
+    let running = |end: &Model<ResNet>| -> Vec<f64> {
         named(end)
             .into_iter()
             .filter(|(name, _)| name.contains("running"))
@@ -430,14 +408,14 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
             .collect()
     };
     let refreshed = running(&averaged);
-    averaged.0.forward(&images)?;
+    averaged.forward(&images.inputs)?;
     let most = refreshed
         .iter()
         .fold(1., |most: f64, value| most.max(value.abs()));
     assert_close(&refreshed, &running(&averaged), 1e-5 * most);
     let last = run(3, 48, false, None)?;
     let plain = running(&last);
-    last.0.forward(&images)?;
+    last.forward(&images.inputs)?;
     assert!(
         plain
             .iter()
@@ -457,8 +435,8 @@ fn averaged_weights_are_the_mean_over_all_steps() -> Result<()> {
 
 #[test]
 fn a_residual_network_learns() -> Result<()> {
-    let (images, labels) = halves()?;
-    let (network, parameters) = tiny()?;
+    let images = halves()?;
+    let network = tiny()?;
     for optimizer in [
         Optimizer::Sgd(SgdParams::default()),
         AdamParams {
@@ -471,18 +449,11 @@ fn a_residual_network_learns() -> Result<()> {
             epochs: 20,
             batch_size: 16,
             optimizer,
+            progress: Progress::Hidden,
             ..TrainParams::default()
         };
-        train(
-            &network,
-            &parameters,
-            &CrossEntropy,
-            &images,
-            &labels,
-            &params,
-            &mut |_| {},
-        )?;
-        let accuracy = isopath::metrics::accuracy(&network.freeze()?, &images, &labels, 48)?;
+        train(&network, &images, &CrossEntropy, &params)?;
+        let accuracy = accuracy(&network, &images)?;
         assert!(accuracy > 0.9, "{accuracy} with {optimizer:?}");
     }
     Ok(())

@@ -450,7 +450,7 @@ fn bad_distances_are_refused() -> Result<()> {
     let whole = Tensor::zeros((2, 2), DType::U8, CPU)?;
     assert_eq!(
         message(Distances::from_matrix(&whole)),
-        "dtype of the distances is U8; expected F32 or F64"
+        "dtype of the distances is U8; expected F32 or F64: convert the points with to_dtype(DType::F32)"
     );
 
     let (x, z) = (points("x", 3, 4, 0)?, points("z", 3, 2, 0)?);

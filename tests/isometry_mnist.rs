@@ -1,22 +1,21 @@
 //! The MNIST experiment on made-up images: shapes, order and files of its results.
 
 use candle_core::{DType, Device, Tensor};
-use isopath::attacks::Bounds;
-use isopath::datasets::Images;
+use isopath::datasets::{Dataset, Split};
 use isopath::experiments::isometry_mnist::{
-    Attack, Results, Settings, answers, attack_networks, attack_strength, gradient_angles, pick,
-    save_networks, stretch, train_networks, values,
+    Attack, Networks, Results, Settings, attack_networks, attack_strength, gradient_angles,
+    save_networks, stretch, train_networks,
 };
 use isopath::models::Network as _;
-use isopath::progress::Bar;
+use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
 use isopath::{Error, Result};
 use ndarray::s;
 
 /// Two classes of 2×2 images: bright on the left, bright on the right, with noise.
-fn images() -> Result<Images> {
-    let half = |n: usize, seed: u64| -> Result<(Tensor, Tensor)> {
+fn images() -> Result<Split> {
+    let half = |n: usize, seed: u64| -> Result<Dataset> {
         let labels: Vec<u32> = (0..n as u32).map(|i| i % 2).collect();
         let pixels: Vec<f32> = labels
             .iter()
@@ -29,18 +28,12 @@ fn images() -> Result<Images> {
             })
             .collect();
         let noise = Rng::new(seed).uniform((n, 4), -0.15, 0.15, DType::F32, &Device::Cpu)?;
-        Ok((
-            (Tensor::from_vec(pixels, (n, 4), &Device::Cpu)? + noise)?,
-            Tensor::from_vec(labels, n, &Device::Cpu)?,
-        ))
+        let images = (Tensor::from_vec(pixels, (n, 4), &Device::Cpu)? + noise)?;
+        Dataset::new(images, Tensor::from_vec(labels, n, &Device::Cpu)?)
     };
-    let ((train_images, train_labels), (test_images, test_labels)) = (half(200, 1)?, half(30, 2)?);
-    Ok(Images {
-        train_images,
-        train_labels,
-        test_images,
-        test_labels,
-        classes: 2,
+    Ok(Split {
+        train: half(200, 1)?,
+        test: half(30, 2)?,
     })
 }
 
@@ -55,6 +48,7 @@ fn settings() -> Settings {
         test_images: 30,
         pgd_images: 20,
         step_sizes: vec![0.01, 0.1, 1.],
+        progress: Progress::Hidden,
         ..Settings::of(Scale::Quick)
     }
 }
@@ -62,37 +56,31 @@ fn settings() -> Settings {
 #[test]
 fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
     let (images, settings) = (images()?, settings());
-    let networks = train_networks(&images, &settings, &Bar::hidden())?;
+    let networks = train_networks(&images, &settings)?;
     let order: Vec<_> = networks
+        .runs
         .iter()
-        .flatten()
-        .map(|trained| (trained.beta, trained.seed))
+        .map(|run| (run.result.beta, run.seed))
         .collect();
     assert_eq!(order, [(0., 3), (0., 5), (1., 3), (1., 5)]);
     // The classes are far apart, and β pulls the representation towards an isometry.
     assert!(
         networks
+            .runs
             .iter()
-            .flatten()
-            .all(|trained| trained.test_accuracy == 1.)
+            .all(|run| run.result.test_accuracy == 1.)
     );
-    assert!(networks[1][0].isometric_loss < networks[0][0].isometric_loss);
+    assert!(networks.get(&1., 3)?.isometric_loss < networks.get(&0., 3)?.isometric_loss);
 
-    let fgsm = attack_networks(
-        &networks,
-        &images,
-        &settings,
-        Attack::Fgsm,
-        Some(Bounds::default()),
-        &Bar::hidden(),
-    )?;
+    let fgsm = attack_networks(&networks, &images.test, &settings, Attack::Fgsm)?;
     let pgd = attack_networks(
         &networks,
-        &images,
-        &settings,
+        &images.test,
+        &Settings {
+            bounds: None,
+            ..settings.clone()
+        },
         Attack::Pgd,
-        None,
-        &Bar::hidden(),
     )?;
     for curves in [&fgsm, &pgd] {
         for runs in [
@@ -128,14 +116,13 @@ fn results_are_ordered_by_beta_seed_and_step() -> Result<()> {
         pgd.accuracy.at(3).unwrap_err().to_string(),
         "step is 3; expected below 3, the number of step sizes"
     );
-    let (x, labels) = settings.test(&images, 20)?;
-    let lipschitz = stretch(&networks, &settings, &x, &labels, 5)?;
+    let data = images.test.first(20)?;
+    let lipschitz = stretch(&networks, &settings, &data, 5)?;
     let json = serde_json::to_value(Results::new(
         Scale::Quick,
         &settings,
         &networks,
-        &fgsm,
-        &pgd,
+        [&fgsm, &pgd],
         &lipschitz,
     ));
     let json = json.map_err(|error| Error::argument("results", "JSON", error))?;
@@ -189,17 +176,15 @@ fn the_same_seed_gives_the_same_network_and_its_weights_are_saved_by_name() -> R
         },
     );
     let (a, b) = (
-        train_networks(&images, &settings, &Bar::hidden())?,
-        train_networks(&images, &settings, &Bar::hidden())?,
+        train_networks(&images, &settings)?,
+        train_networks(&images, &settings)?,
     );
-    let logits = |networks| -> Result<Vec<Vec<f32>>> {
-        Ok(pick(networks, 1., 5)?
-            .network
-            .forward(&images.test_images)?
-            .to_vec2::<f32>()?)
+    let logits = |networks: &Networks| -> Result<Vec<Vec<f32>>> {
+        let network = &networks.get(&1., 5)?.network;
+        Ok(network.forward(&images.test.inputs)?.to_vec2::<f32>()?)
     };
     assert_eq!(logits(&a)?, logits(&b)?);
-    assert!(pick(&a, 0.5, 5).is_err());
+    assert!(a.get(&0.5, 5).is_err());
 
     let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     save_networks(&a, folder.path())?;
@@ -209,9 +194,6 @@ fn the_same_seed_gives_the_same_network_and_its_weights_are_saved_by_name() -> R
     )?;
     assert_eq!(weights["layers.0.weight"].dims(), [8, 4]);
     assert_eq!(weights.len(), 6);
-    let answers = answers(&a[0][0].network, &images.test_images, &images.test_labels)?;
-    assert_eq!(answers.len(), 30);
-    assert!(answers.iter().all(|(caption, _)| caption.ends_with(" %")));
     Ok(())
 }
 
@@ -224,9 +206,9 @@ fn evidence_covers_every_beta() -> Result<()> {
             ..settings()
         },
     );
-    let networks = train_networks(&images, &settings, &Bar::hidden())?;
-    let (x, labels) = settings.test(&images, 20)?;
-    let angles = gradient_angles(&networks, &settings, &x, &labels)?;
+    let networks = train_networks(&images, &settings)?;
+    let data = images.test.first(20)?;
+    let angles = gradient_angles(&networks, &settings, &data)?;
     assert_eq!(
         angles.iter().map(|angle| angle.beta).collect::<Vec<_>>(),
         [0., 1.]
@@ -234,7 +216,7 @@ fn evidence_covers_every_beta() -> Result<()> {
     // At β = 0 both losses are one.
     assert!((angles[0].cosine - 1.).abs() < 1e-6 && angles[0].isometric == 0.);
     assert!(angles[1].cosine < 1. && angles[1].isometric > 0.);
-    let strength = attack_strength(&networks, &settings, &x, &labels, 0.5, &Bar::hidden())?;
+    let strength = attack_strength(&networks, &settings, &data, 0.5)?;
     assert_eq!(strength.len(), 7);
     assert!(strength.iter().all(|found| found.accuracy.len() == 2));
     Ok(())
@@ -249,16 +231,16 @@ fn estimates_of_the_lipschitz_constant_are_ordered() -> Result<()> {
             ..settings()
         },
     );
-    let networks = train_networks(&images, &settings, &Bar::hidden())?;
-    let (x, labels) = settings.test(&images, 20)?;
-    let found = stretch(&networks, &settings, &x, &labels, 7)?;
+    let networks = train_networks(&images, &settings)?;
+    let data = images.test.first(20)?;
+    let found = stretch(&networks, &settings, &data, 7)?;
     let order: Vec<_> = found
+        .runs
         .iter()
-        .flatten()
-        .map(|stretch| (stretch.beta, stretch.seed))
+        .map(|run| (run.result.beta, run.result.seed))
         .collect();
     assert_eq!(order, [(0., 3), (0., 5), (1., 3), (1., 5)]);
-    for stretch in found.iter().flatten() {
+    for stretch in found.runs.iter().map(|run| &run.result) {
         // 20 images, ten of each class.
         assert_eq!((stretch.within.pairs, stretch.between.pairs), (90, 100));
         assert_eq!(
@@ -281,13 +263,13 @@ fn estimates_of_the_lipschitz_constant_are_ordered() -> Result<()> {
         }
     }
     assert_eq!(
-        values(&found, |stretch| stretch.seed as f64),
+        found.values(|stretch| stretch.seed as f64),
         [[3., 5.], [3., 5.]]
     );
-    assert_eq!(found, stretch(&networks, &settings, &x, &labels, 7)?);
-    assert!(stretch(&networks, &settings, &x, &labels, 0).is_err());
-    let same = labels.zeros_like()?;
-    let error = stretch(&networks, &settings, &x, &same, 7)
+    assert_eq!(found, stretch(&networks, &settings, &data, 7)?);
+    assert!(stretch(&networks, &settings, &data, 0).is_err());
+    let same = Dataset::new(data.inputs.clone(), data.labels.zeros_like()?)?;
+    let error = stretch(&networks, &settings, &same, 7)
         .unwrap_err()
         .to_string();
     assert_eq!(
@@ -330,10 +312,7 @@ fn bad_settings_are_refused() -> Result<()> {
             ..settings()
         },
     ] {
-        assert!(
-            train_networks(&images, &settings, &Bar::hidden()).is_err(),
-            "{settings:?}"
-        );
+        assert!(train_networks(&images, &settings).is_err(), "{settings:?}");
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ mod common;
 use common::message;
 use isopath::Result;
 use isopath::datasets::{RingsParams, TorusParams};
+use isopath::experiments::isometry_torus::Gradient;
 use isopath::losses::Partition;
-use isopath::models::Gradient;
-use isopath::progress::Bar;
+use isopath::progress::Progress;
 use isopath::scale::Scale;
 use isopath::{Error, experiments::isometry_rings as rings, experiments::isometry_torus as torus};
 use serde_json::Value;
@@ -45,6 +45,7 @@ fn few_rings() -> rings::Settings {
         seeds: vec![2, 7],
         epochs: 600,
         learning_rate: 3e-3,
+        progress: Progress::Hidden,
         ..rings::Settings::of(Scale::Quick)
     }
 }
@@ -52,11 +53,11 @@ fn few_rings() -> rings::Settings {
 #[test]
 fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<()> {
     let settings = few_rings();
-    let networks = rings::train_networks(&settings, &Bar::hidden())?;
+    let networks = rings::train_networks(&settings)?;
     let order: Vec<_> = networks
+        .runs
         .iter()
-        .flatten()
-        .map(|trained| (trained.mapping, trained.seed))
+        .map(|run| (run.parameter, run.seed))
         .collect();
     let mappings = [Partition::None, Partition::Local, Partition::Global];
     assert_eq!(
@@ -68,8 +69,8 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
     );
     for seed in [2, 7] {
         let (none, local) = (
-            rings::pick(&networks, Partition::None, seed)?,
-            rings::pick(&networks, Partition::Local, seed)?,
+            networks.get(&Partition::None, seed)?,
+            networks.get(&Partition::Local, seed)?,
         );
         assert_eq!((none.accuracy, local.accuracy), (1., 1.));
         for (none, local) in none.shape.iter().zip(&local.shape) {
@@ -84,11 +85,11 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         }
         assert_eq!(local.representation()?.dims(), [120, 20]);
     }
-    assert!(rings::pick(&networks, Partition::Local, 3).is_err());
-    let stresses = rings::ring_values(&networks[2], |ring| ring.stress);
+    assert!(networks.get(&Partition::Local, 3).is_err());
+    let stresses = rings::ring_values(&networks.at(&Partition::Global), |ring| ring.stress);
     assert_eq!(
         (stresses.len(), stresses[3]),
-        (4, networks[2][1].shape[1].stress)
+        (4, networks.get(&Partition::Global, 7)?.shape[1].stress)
     );
 
     let mut numbers = json(&rings::Results::new(Scale::Quick, &settings, &networks))?;
@@ -114,15 +115,15 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
     assert_eq!(
         run["stress"],
         serde_json::json!([
-            networks[1][1].shape[0].stress,
-            networks[1][1].shape[1].stress
+            networks.get(&Partition::Local, 7)?.shape[0].stress,
+            networks.get(&Partition::Local, 7)?.shape[1].stress
         ])
     );
     let quantiles = &run["found_distances"][1];
     assert_eq!(quantiles.as_array().map(Vec::len), Some(21));
     assert!(quantiles[10].as_f64() > quantiles[9].as_f64() && quantiles[20].as_f64() < Some(2.5));
     assert_eq!(without_times(&mut numbers), 7);
-    let again = rings::train_networks(&settings, &Bar::hidden())?;
+    let again = rings::train_networks(&settings)?;
     let mut again = json(&rings::Results::new(Scale::Quick, &settings, &again))?;
     without_times(&mut again);
     assert_eq!(numbers, again);
@@ -135,14 +136,13 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
 
 #[test]
 fn bad_settings_of_the_rings_are_refused() {
-    let refused =
-        |settings: rings::Settings| message(rings::train_networks(&settings, &Bar::hidden()));
+    let refused = |settings: rings::Settings| message(rings::train_networks(&settings));
     assert_eq!(
         refused(rings::Settings {
             seeds: vec![],
             ..few_rings()
         }),
-        "mappings and seeds is 3 and 0; expected at least one each"
+        "parameters and seeds is 3 and 0; expected at least one of each"
     );
     assert_eq!(
         refused(rings::Settings {
@@ -202,6 +202,7 @@ fn small_torus() -> torus::Settings {
         through_seeds: vec![4],
         epochs: 2_000,
         learning_rate: 2e-3,
+        progress: Progress::Hidden,
         ..torus::Settings::of(Scale::Quick)
     }
 }
@@ -209,20 +210,21 @@ fn small_torus() -> torus::Settings {
 #[test]
 fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()> {
     let settings = small_torus();
-    let stacks = torus::train_stacks(&settings, &Bar::hidden())?;
+    let stacks = torus::train_stacks(&settings)?;
     let order: Vec<_> = stacks
+        .runs
         .iter()
-        .map(|trained| (trained.gradient, trained.seed))
+        .map(|run| (run.parameter, run.seed))
         .collect();
     assert_eq!(
         order,
         [
-            (Gradient::Cut, 1),
-            (Gradient::Cut, 4),
+            (Gradient::Stopped, 1),
+            (Gradient::Stopped, 4),
             (Gradient::Through, 4)
         ]
     );
-    for trained in &stacks {
+    for trained in stacks.runs.iter().map(|run| &run.result) {
         let regions: Vec<usize> = trained.levels.iter().map(|level| level.regions).collect();
         assert_eq!(regions, [2, 4, 8]);
         for level in &trained.levels {
@@ -237,13 +239,13 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
         // The coarsest layer gets the points themselves.
         assert_eq!(trained.levels[0].stress, trained.levels[0].stress_of_layer);
     }
-    assert!(torus::pick(&stacks, Gradient::Through, 1).is_err());
-    let finest = torus::level_values(&stacks, Gradient::Cut, 2, |shape| shape.stress);
+    assert!(stacks.get(&Gradient::Through, 1).is_err());
+    let finest = torus::level_values(&stacks, Gradient::Stopped, 2, |shape| shape.stress);
     assert_eq!(
         finest,
-        [stacks[0].levels[2].stress, stacks[1].levels[2].stress]
+        [1, 4].map(|seed| { stacks.get(&Gradient::Stopped, seed).unwrap().levels[2].stress })
     );
-    assert!(torus::level_values(&stacks, Gradient::Cut, 3, |shape| shape.stress).is_empty());
+    assert!(torus::level_values(&stacks, Gradient::Stopped, 3, |shape| shape.stress).is_empty());
 
     let mut numbers = json(&torus::Results::new(Scale::Quick, &settings, &stacks)?)?;
     let level = [
@@ -282,7 +284,7 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
     let mut again = json(&torus::Results::new(
         Scale::Quick,
         &settings,
-        &torus::train_stacks(&settings, &Bar::hidden())?,
+        &torus::train_stacks(&settings)?,
     )?)?;
     without_times(&mut again);
     assert_eq!(numbers, again);
@@ -295,14 +297,13 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
 
 #[test]
 fn bad_settings_of_the_torus_are_refused() {
-    let refused =
-        |settings: torus::Settings| message(torus::train_stacks(&settings, &Bar::hidden()));
+    let refused = |settings: torus::Settings| message(torus::train_stacks(&settings));
     assert_eq!(
         refused(torus::Settings {
             seeds: vec![],
             ..small_torus()
         }),
-        "seeds is empty; expected at least one"
+        "parameters and seeds is 1 and 0; expected at least one of each"
     );
     let crossing = TorusParams {
         regions: vec![2, 3],

@@ -164,10 +164,13 @@ fn a_dropped_last_batch_leaves_the_others() -> Result<()> {
     Ok(())
 }
 
+/// The weights after a training, and how far each epoch's status says it came.
+type Trained = (Vec<f64>, Vec<(usize, usize)>);
+
 #[test]
 fn a_network_without_normalisation_trains_on_a_last_batch_of_one() -> Result<()> {
     let data = points(31)?;
-    let trained = |last_batch: LastBatch| -> Result<(Vec<f64>, Vec<(usize, usize)>)> {
+    let trained = |last_batch: LastBatch| -> Result<Trained> {
         let model = build(&[2, 8, 2], 1, DType::F32)?;
         let (_, ends) = ends(&model, &data, last_batch)?;
         Ok((weights(model.parameters()), ends))

@@ -12,10 +12,10 @@ use isopath::losses::{CrossEntropy, IsometricLoss, Loss};
 use isopath::metrics;
 use isopath::models::{Mlp, Model, Network, Parameters};
 use isopath::ops::{AdamStep, adam, adam_composite};
+use isopath::optimizers::{AdamParams, State};
 use isopath::progress::Progress;
 use isopath::rng::Rng;
-use isopath::optimizers::{AdamParams, State};
-use isopath::training::{ History, Status, TrainParams, in_parallel, train};
+use isopath::training::{History, Status, TrainParams, in_parallel, train};
 use isopath::{Error, Result};
 
 const SIZES: [usize; 4] = [20, 16, 16, 3];
@@ -118,14 +118,22 @@ fn adam_is_that_of_pytorch() -> Result<()> {
         0.7609629129811184,
         -0.039470967854512554,
     ];
-    assert_close(&values(&adam.memory()["adam.first_moment.p"]), &first, 1e-14);
+    assert_close(
+        &values(&adam.memory()["adam.first_moment.p"]),
+        &first,
+        1e-14,
+    );
     let second = [
         0.1589782418389751,
         1.2183205199801024,
         1.1737040269898706,
         0.18842786020347518,
     ];
-    assert_close(&values(&adam.memory()["adam.second_moment.p"]), &second, 1e-14);
+    assert_close(
+        &values(&adam.memory()["adam.second_moment.p"]),
+        &second,
+        1e-14,
+    );
     assert_eq!(adam.steps, 5);
     Ok(())
 }

@@ -8,8 +8,8 @@
 //! - `gemm`'s AVX-512 kernels (feature `x86-v4`) change nothing: this processor does their vectors
 //!   in two halves.
 //! - `gemm`'s own two threads, 175 µs → 165 to 340 (784 terms), 148 → 91 (100 terms), 23 → 19:
-//!   hence `ops/product.rs`.
-//! - The weights' gradient by the kernel of `ops/narrow.rs`, in two halves that are written in
+//!   hence `ops/linear/product.rs`.
+//! - The weights' gradient by the kernel of `ops/linear/narrow.rs`, in two halves that are written in
 //!   place: 30 µs slower.
 //! - Halves by columns, of which `gemm` orders each number of W once instead of twice: as fast as
 //!   by rows.

@@ -148,9 +148,10 @@ pub(crate) fn distances_from(x: &Tensor, point: usize) -> Result<Vec<f64>> {
 
 /// The `k` nearest of all points but `point`, as [`others_by_distance`] has them first.
 fn nearest(distances: &[f64], point: usize, k: usize) -> Vec<usize> {
-    let nearer =
-        |a: &usize, b: &usize| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b));
-    let mut order: Vec<usize> = (0..distances.len()).filter(|&other| other != point).collect();
+    let nearer = |a: &usize, b: &usize| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b));
+    let mut order: Vec<usize> = (0..distances.len())
+        .filter(|&other| other != point)
+        .collect();
     if k < order.len() {
         order.select_nth_unstable_by(k, nearer);
         order.truncate(k);

@@ -96,7 +96,10 @@ pub fn umap(x: &Tensor, params: &UmapParams) -> Result<Array2<f64>> {
     let rng = Rng::new(params.seed).stream("umap");
     let mut places = components::start(&x, &edges, &mut rng.stream("start"))?;
     let curve = curve::fit(params.min_dist);
-    let bar = params.progress.bar("UMAP, layout").of(params.epochs, "epochs");
+    let bar = params
+        .progress
+        .bar("UMAP, layout")
+        .of(params.epochs, "epochs");
     layout::optimise(
         &mut places,
         &edges,

@@ -431,3 +431,38 @@ fn checkpoint_of(phase: usize, path: &Path) -> PathBuf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::Dataset;
+
+    #[test]
+    fn a_training_of_several_phases_reports_the_epochs_of_all() -> Result<()> {
+        let images = |count: usize| -> Result<Dataset> {
+            let inputs =
+                Rng::new(1).uniform((count, 3, 32, 32), 0., 1., DType::F32, &Device::Cpu)?;
+            let labels = candle_core::Tensor::arange(0u32, count as u32, &Device::Cpu)?;
+            Dataset::new(inputs, labels)
+        };
+        let data = Split {
+            train: images(8)?,
+            test: images(4)?,
+        };
+        let settings = Settings {
+            depth: 18,
+            width: 1,
+            phases: vec![Phase::one_cycle(1, 1e-3), Phase::averaged_weights(2, 1e-3)],
+            batch_size: 4,
+            ..Settings::default()
+        };
+        let mut seen = Vec::new();
+        run_heard(&data, &settings, &mut |status| {
+            if status.batch == status.batches {
+                seen.push((status.epoch, status.epochs, status.seconds_left > 0.));
+            }
+        })?;
+        assert_eq!(seen, [(1, 3, true), (2, 3, true), (3, 3, false)]);
+        Ok(())
+    }
+}

@@ -1,46 +1,15 @@
-//! Axes, ticks and legends, shared by the charts.
+//! The range, the scale and the ticks of an axis, as one of plotters' coordinates.
+//!
+//! The ticks are our own: plotters' linear ones are compared with a fixed epsilon, so that a range
+//! below 1e-16 has a single one, and are written with five decimals at most, so that they may read
+//! the same; its logarithmic ones are powers of ten, so that less than a decade may have none.
 
-use super::canvas::{Anchor, Canvas, Dash, Font, Marker, Point, Rect, text_width, wrap};
-use super::palette::{GRID, INK, MUTED, Style};
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
+use super::text::{TICK, largest, text_width};
 use crate::error::{Error, Result};
-
-pub const TITLE: Font = Font {
-    size: 15.,
-    color: INK,
-    bold: true,
-};
-pub const PANEL_TITLE: Font = Font {
-    size: 13.,
-    color: INK,
-    bold: true,
-};
-pub const LABEL: Font = Font {
-    size: 12.5,
-    color: INK,
-    bold: false,
-};
-pub const TICK: Font = Font {
-    size: 11.5,
-    color: MUTED,
-    bold: false,
-};
-pub const NOTE: Font = Font {
-    size: 11.,
-    color: MUTED,
-    bold: false,
-};
-
-/// A horizontal line at a value to compare with.
-pub const REFERENCE: Style = Style {
-    color: MUTED,
-    marker: Marker::Circle,
-    dash: Dash::Short,
-};
-
-/// Pixels between a figure's edge and what is drawn.
-pub const MARGIN: f64 = 14.;
-/// The height of a line of text per font size.
-pub const LINE: f64 = 1.45;
 
 /// How numbers are spread along an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,8 +21,35 @@ pub enum AxisScale {
     Log,
 }
 
+impl AxisScale {
+    fn place(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log => value.log10(),
+        }
+    }
+
+    fn value(self, place: f64) -> f64 {
+        match self {
+            Self::Linear => place,
+            Self::Log => 10f64.powf(place),
+        }
+    }
+
+    /// Whether an edge of a spread has no place on a logarithmic axis, where it is cut.
+    pub fn cuts(self, edge: f64) -> bool {
+        self == Self::Log && (f64::MIN..=0.).contains(&edge)
+    }
+
+    /// How far the axis must reach for the edge of a spread around `mean`: to the edge, unless it
+    /// is ≤ 0 on a logarithmic axis, where the spread is cut a decade below the mean.
+    pub fn reach(self, mean: f64, edge: f64) -> f64 {
+        if self.cuts(edge) { mean / 10. } else { edge }
+    }
+}
+
 /// One mark on an axis.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tick {
     pub value: f64,
     /// Empty for a mark between labelled ones.
@@ -61,11 +57,12 @@ pub struct Tick {
 }
 
 /// The range and the ticks of an axis.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Axis {
-    pub scale: AxisScale,
-    pub low: f64,
-    pub high: f64,
+    scale: AxisScale,
+    /// Both ends; their logarithms on a logarithmic axis.
+    low: f64,
+    high: f64,
     pub ticks: Vec<Tick>,
 }
 
@@ -81,45 +78,34 @@ impl Axis {
         at_least: Option<(f64, f64)>,
     ) -> Result<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values
-            .into_iter()
-            .chain(at_least.into_iter().flat_map(|(low, high)| [low, high]))
-        {
+        let at_least_values = at_least.into_iter().flat_map(|(low, high)| [low, high]);
+        for value in values.into_iter().chain(at_least_values) {
             if !value.is_finite() {
                 return Err(Error::argument(name, "finite numbers", value));
             }
             if scale == AxisScale::Log && value <= 0. {
-                return Err(Error::argument(
-                    name,
-                    "numbers > 0 on a logarithmic axis",
-                    value,
-                ));
+                let expected = "numbers > 0 on a logarithmic axis";
+                return Err(Error::argument(name, expected, value));
             }
             (low, high) = (low.min(value), high.max(value));
         }
         if low > high {
             return Err(Error::argument(name, "at least one number", "empty"));
         }
-        let place = |value: f64| {
-            if scale == AxisScale::Log {
-                value.log10()
-            } else {
-                value
-            }
-        };
-        let (mut from, mut to) = (place(low), place(high));
+        let (mut from, mut to) = (scale.place(low), scale.place(high));
         // A single value still needs an axis around it; so do values that differ in their last bits
         // alone.
         if to - from <= 1e-9 * from.abs().max(to.abs()) || to == from {
-            let pad = if from == 0. { 1. } else { 0.1 * from.abs() };
+            let pad = match scale {
+                AxisScale::Log => 2f64.log10(),
+                AxisScale::Linear if from == 0. => 1.,
+                AxisScale::Linear => 0.1 * from.abs(),
+            };
             (from, to) = (from - pad, to + pad);
         }
         if !(to - from).is_finite() {
-            return Err(Error::argument(
-                name,
-                "numbers whose difference is finite",
-                format!("{low} to {high}"),
-            ));
+            let expected = "numbers whose difference is finite";
+            return Err(Error::argument(name, expected, format!("{low} to {high}")));
         }
         if at_least.is_none() && scale == AxisScale::Linear {
             // Room for markers at the edges.
@@ -138,22 +124,102 @@ impl Axis {
         })
     }
 
-    /// Where `value` lies: 0 at the low end, 1 at the high end.
+    /// `count` places without ticks, each one unit wide.
+    pub fn places(count: usize) -> Self {
+        let (low, high) = (0., count as f64);
+        Self {
+            scale: AxisScale::Linear,
+            low,
+            high,
+            ticks: Vec::new(),
+        }
+    }
+
+    /// Takes the labels away, so that plotters draws no more than grid lines at the ticks, of which
+    /// at most about `most` stay; returns the ticks.
+    pub fn unlabelled(&mut self, most: usize) -> Vec<Tick> {
+        let every = self.ticks.len().div_ceil(most).max(1);
+        let ticks: Vec<Tick> = self.ticks.drain(..).step_by(every).collect();
+        let label = String::new();
+        let bare = ticks.iter().map(|tick| Tick {
+            label: label.clone(),
+            value: tick.value,
+        });
+        self.ticks = bare.collect();
+        ticks
+    }
+
+    /// The same axis from its high to its low end.
+    pub fn reversed(mut self) -> Self {
+        (self.low, self.high) = (self.high, self.low);
+        self
+    }
+
+    /// Where `value` lies: 0 at the low end, 1 at the high end; 0 where a logarithmic axis has no
+    /// place for it.
     pub fn share(&self, value: f64) -> f64 {
-        let value = if self.scale == AxisScale::Log {
-            value.log10()
-        } else {
-            value
-        };
-        (value - self.low) / (self.high - self.low)
+        ((self.scale.place(value) - self.low) / (self.high - self.low)).max(0.)
+    }
+
+    /// The value at a share of the way from the low to the high end.
+    pub fn at(&self, share: f64) -> f64 {
+        self.scale.value(self.low + share * (self.high - self.low))
     }
 
     /// The width of the widest tick label in pixels.
     pub fn label_width(&self) -> f64 {
-        self.ticks
-            .iter()
-            .map(|tick| text_width(&tick.label, TICK.size))
-            .fold(0., f64::max)
+        largest(self.ticks.iter().map(|t| text_width(&t.label, TICK.size)))
+    }
+
+    /// Takes the labels away that would meet the one before on an axis of `length` pixels, or reach
+    /// more than `beyond` pixels over its ends; one stays.
+    pub fn thin(&mut self, length: f64, beyond: f64) {
+        let place = |axis: &Self, at: usize| {
+            let tick = &axis.ticks[at];
+            let half = text_width(&tick.label, TICK.size) / 2.;
+            [-half, half].map(|side| length * axis.share(tick.value) + side)
+        };
+        let labelled = (0..self.ticks.len()).filter(|at| !self.ticks[*at].label.is_empty());
+        let labelled: Vec<usize> = labelled.collect();
+        let (mut kept, mut taken) = (Vec::new(), -beyond);
+        for at in &labelled {
+            let [left, right] = place(self, *at);
+            if left >= taken && right <= length + beyond {
+                kept.push(*at);
+                taken = right + 6.;
+            }
+        }
+        kept.extend(labelled.get(labelled.len() / 2).filter(|_| kept.is_empty()));
+        for at in labelled.into_iter().filter(|at| !kept.contains(at)) {
+            self.ticks[at].label.clear();
+        }
+    }
+}
+
+/// A coordinate of plotters: bold key points are the labelled ticks, light ones those between.
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        limit.0 + (self.share(*value) * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        let light = hint.weight().allow_light_points();
+        let ticks = self.ticks.iter().filter(|t| t.label.is_empty() == light);
+        ticks.map(|tick| tick.value).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.at(0.)..self.at(1.)
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        let tick = self.ticks.iter().find(|tick| tick.value == *value);
+        tick.map_or_else(String::new, |tick| tick.label.clone())
     }
 }
 
@@ -161,68 +227,72 @@ impl Axis {
 fn linear_ticks(low: f64, high: f64) -> Vec<Tick> {
     let rough = (high - low) / 7.;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1., 2., 5., 10.]
-        .into_iter()
-        .map(|m| m * power)
-        .find(|step| *step >= 0.999 * rough)
-        .unwrap_or(10. * power);
+    let steps = [1., 2., 5., 10.].map(|m| m * power);
+    let wide = |step: &f64| *step >= 0.999 * rough;
+    let step = steps.into_iter().find(wide).unwrap_or(10. * power);
     let (first, last) = ((low / step - 1e-6).ceil(), (high / step + 1e-6).floor());
-    let decimals = (-(step.log10() + 1e-9).floor()).max(0.) as usize;
-    (0..=(last - first).clamp(0., 12.) as usize)
-        .map(|index| {
-            let value = (first + index as f64) * step;
-            Tick {
-                value,
-                label: tick_label(value, decimals),
-            }
-        })
-        .collect()
+    let count = (last - first).clamp(0., 12.) as usize;
+    let values = (0..=count).map(|index| (first + index as f64) * step);
+    let values: Vec<f64> = values.collect();
+    let labels = labels(&values, (step.log10() + 1e-9).floor() as i32);
+    let ticks = values.into_iter().zip(labels);
+    ticks.map(|(value, label)| Tick { value, label }).collect()
 }
 
-/// Powers of ten with a label, 2 to 9 between without; labels at 2 and 5 too where fewer than two
-/// powers are seen. `low` and `high` are logarithms.
+/// Powers of ten with a label, 2 to 9 between without; where fewer than two powers are seen, labels
+/// at 2 and 5 too, then at all digits, then at round numbers. `low` and `high` are logarithms.
 fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
     let inside = |exponent: f64| (low - 1e-9..=high + 1e-9).contains(&exponent);
     let powers = low.floor() as i32..=high.ceil() as i32;
-    let labelled = powers
-        .clone()
-        .filter(|power| inside(f64::from(*power)))
-        .count();
+    let seen = powers.clone().filter(|p| inside(f64::from(*p))).count();
     // Wide ranges keep a label every so many powers.
-    let every = (labelled as i32 / 8).max(1);
-    let mut ticks = Vec::new();
-    for power in powers {
-        for digit in 1..10 {
-            let value = f64::from(digit) * 10f64.powi(power);
-            if !inside(value.log10()) || (every > 1 && digit > 1) {
-                continue;
-            }
-            let label = match digit {
-                1 if power % every == 0 => power_label(value, power),
-                2 | 5 if labelled < 2 => power_label(value, power),
-                _ => String::new(),
-            };
-            ticks.push(Tick { value, label });
+    let every = (seen as i32 / 8).max(1);
+    let digits = if every > 1 { 1..2 } else { 1..10 };
+    let places = powers.flat_map(|power| digits.clone().map(move |digit| (digit, power)));
+    let places = places.map(|(digit, power)| (f64::from(digit) * 10f64.powi(power), digit, power));
+    let places: Vec<_> = places.filter(|(value, ..)| inside(value.log10())).collect();
+    for labelled in [&[1][..], &[1, 2, 5], &[1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+        let ticks = places.iter().map(|(value, digit, power)| {
+            let with_label = labelled.contains(digit) && power % every == 0;
+            let label = with_label.then(|| labels(&[*value], *power).concat());
+            let (value, label) = (*value, label.unwrap_or_default());
+            Tick { value, label }
+        });
+        let ticks: Vec<Tick> = ticks.collect();
+        if ticks.iter().filter(|tick| !tick.label.is_empty()).count() > 1 {
+            return ticks;
         }
     }
-    ticks
+    linear_ticks(10f64.powf(low), 10f64.powf(high))
 }
 
-fn tick_label(value: f64, decimals: usize) -> String {
-    let label = if decimals > 6 || value.abs() >= 1e7 {
-        format!("{value:.1e}")
-    } else {
-        format!("{value:.decimals$}")
-    };
-    label.replace('-', "−")
+/// Multiples of 10^`unit` with every digit down to that, so that none reads like another; very
+/// large and very small ones with an exponent, where that is shorter.
+fn labels(values: &[f64], unit: i32) -> Vec<String> {
+    let decimals = (-unit).max(0) as usize;
+    let fixed = values.iter().map(|value| format!("{value:.decimals$}"));
+    let fixed: Vec<String> = fixed.collect();
+    let scientific = values.iter().map(|value| {
+        if *value == 0. {
+            return "0".to_string();
+        }
+        let digits = ((value.abs().log10() + 1e-9).floor() as i32 - unit).max(0) as usize;
+        format!("{value:.digits$e}")
+    });
+    let scientific: Vec<String> = scientific.collect();
+    let longest = |labels: &[String]| labels.iter().map(String::len).max();
+    let usual = unit >= -4 && values.iter().all(|value| value.abs() < 1e6);
+    let short = usual || longest(&fixed) <= longest(&scientific);
+    let chosen = if short { fixed } else { scientific };
+    chosen.iter().map(|label| label.replace('-', "−")).collect()
 }
 
-fn power_label(value: f64, power: i32) -> String {
-    if (-4..=5).contains(&power) {
-        tick_label(value, (-power).max(0) as usize)
-    } else {
-        tick_label(value, 7)
-    }
+/// The least and the largest of some numbers.
+pub fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let none = (f64::INFINITY, f64::NEG_INFINITY);
+    values
+        .into_iter()
+        .fold(none, |(low, high), v| (low.min(v), high.max(v)))
 }
 
 /// A number in words: four significant digits, without trailing zeros.
@@ -242,220 +312,115 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// The rectangle in which data are drawn, with its two axes; a missing x axis has categories.
-pub struct Plot<'p> {
-    pub rect: Rect,
-    pub x: Option<&'p Axis>,
-    pub y: &'p Axis,
-}
-
-impl Plot<'_> {
-    /// The pixel of a point; without an x axis, `x` is the share of the width.
-    pub fn at(&self, x: f64, y: f64) -> Point {
-        let share = self.x.map_or(x, |axis| axis.share(x));
-        let Rect {
-            left,
-            top,
-            right,
-            bottom,
-        } = self.rect;
-        (
-            left + share * (right - left),
-            bottom - self.y.share(y) * (bottom - top),
-        )
-    }
-
-    /// Grid, axis lines, tick labels and axis labels; the y axis' texts only where `with_y`.
-    pub fn axes(
-        &self,
-        canvas: &mut Canvas,
-        x_label: &str,
-        y_label: &str,
-        with_y: bool,
-    ) -> Result<()> {
-        let Rect {
-            left,
-            top,
-            right,
-            bottom,
-        } = self.rect;
-        for tick in &self.y.ticks {
-            let y = bottom - self.y.share(tick.value) * (bottom - top);
-            if !tick.label.is_empty() {
-                canvas.path(&[(left, y), (right, y)], GRID, 1., Dash::Solid)?;
-            }
-            if with_y {
-                canvas.text((left - 8., y), &tick.label, TICK, Anchor::End)?;
-            }
-        }
-        for tick in self.x.into_iter().flat_map(|axis| &axis.ticks) {
-            let x = self.at(tick.value, self.y.low).0;
-            let length = if tick.label.is_empty() { 3. } else { 5. };
-            if !tick.label.is_empty() {
-                canvas.path(&[(x, top), (x, bottom)], GRID, 1., Dash::Solid)?;
-                canvas.text((x, bottom + 15.), &tick.label, TICK, Anchor::Middle)?;
-            }
-            canvas.path(&[(x, bottom), (x, bottom + length)], MUTED, 1., Dash::Solid)?;
-        }
-        canvas.path(&[(left, bottom), (right, bottom)], MUTED, 1., Dash::Solid)?;
-        canvas.text(
-            ((left + right) / 2., bottom + 36.),
-            x_label,
-            LABEL,
-            Anchor::Middle,
-        )?;
-        if with_y {
-            canvas.text_upwards(
-                (left - 8. - self.y.label_width() - 16., (top + bottom) / 2.),
-                y_label,
-                LABEL,
-            )?;
-        }
-        Ok(())
-    }
-
-    /// A dashed horizontal line, named in the legend.
-    pub fn reference(&self, canvas: &mut Canvas, value: f64) -> Result<()> {
-        let y = self.at(0., value).1;
-        canvas.path(
-            &[(self.rect.left, y), (self.rect.right, y)],
-            REFERENCE.color,
-            1.2,
-            REFERENCE.dash,
-        )
-    }
-}
-
-/// Pixels left of a plot for the y axis' labels.
-pub fn left_room(y: &Axis) -> f64 {
-    y.label_width() + 8. + 16. + LABEL.size
-}
-
-/// Pixels below a plot for the x axis' labels.
-pub const BELOW: f64 = 46.;
-
-/// What a legend shows beside a name.
-#[derive(Clone, Copy)]
-pub enum Key {
-    Rule,
-    Line,
-    Dot,
-    Block,
-}
-
-/// The width of a legend of these names.
-pub fn legend_width<'n>(title: &str, names: impl IntoIterator<Item = &'n str>) -> f64 {
-    let widest = names
-        .into_iter()
-        .map(|name| text_width(name, LABEL.size) + 36.)
-        .fold(text_width(title, LABEL.size), f64::max);
-    widest + 4.
-}
-
-/// Draws names under each other from `at`, the upper left corner.
-pub fn legend(
-    canvas: &mut Canvas,
-    at: Point,
-    title: &str,
-    entries: &[(&str, Style, Key)],
-) -> Result<()> {
-    let (left, mut y) = (at.0, at.1 + 8.);
-    if !title.is_empty() {
-        canvas.text(
-            (left, y),
-            title,
-            Font {
-                bold: true,
-                ..LABEL
-            },
-            Anchor::Start,
-        )?;
-        y += 20.;
-    }
-    for (name, style, key) in entries {
-        match key {
-            Key::Rule => {
-                canvas.path(&[(left, y), (left + 26., y)], style.color, 1.2, style.dash)?
-            }
-            Key::Line => {
-                canvas.path(&[(left, y), (left + 26., y)], style.color, 2., style.dash)?;
-                canvas.marker((left + 13., y), style.marker, 4., style.color)?;
-            }
-            Key::Dot => canvas.marker((left + 13., y), style.marker, 4.5, style.color)?,
-            Key::Block => {
-                canvas.rect(
-                    Rect {
-                        left: left + 6.,
-                        top: y - 6.,
-                        right: left + 22.,
-                        bottom: y + 6.,
-                    },
-                    style.color,
-                )?;
-            }
-        }
-        canvas.text((left + 34., y), name, LABEL, Anchor::Start)?;
-        y += 20.;
-    }
-    Ok(())
-}
-
-/// Lines of text and the height they take; none for an empty text.
-pub struct Paragraph {
-    pub lines: Vec<String>,
-    pub font: Font,
-}
-
-impl Paragraph {
-    pub fn new(text: &str, font: Font, width: f64) -> Self {
-        Self {
-            lines: wrap(text, font.size, width),
-            font,
-        }
-    }
-
-    pub fn height(&self) -> f64 {
-        self.lines.len() as f64 * self.font.size * LINE
-    }
-
-    /// Draws the lines from the upper left corner `at`.
-    pub fn draw(&self, canvas: &mut Canvas, at: Point) -> Result<()> {
-        for (index, line) in self.lines.iter().enumerate() {
-            let y = at.1 + (index as f64 + 0.5) * self.font.size * LINE;
-            canvas.text((at.0, y), line, self.font, Anchor::Start)?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn labels(low: f64, high: f64, scale: AxisScale) -> Vec<String> {
-        let axis = Axis::spanning("x", scale, [], Some((low, high))).unwrap();
-        axis.ticks
-            .into_iter()
-            .map(|tick| tick.label)
-            .filter(|label| !label.is_empty())
-            .collect()
+    fn axis(scale: AxisScale, values: &[f64], at_least: Option<(f64, f64)>) -> Axis {
+        Axis::spanning("x", scale, values.iter().copied(), at_least).unwrap()
+    }
+
+    fn labels(axis: Axis) -> Vec<String> {
+        let labels = axis.ticks.into_iter().map(|tick| tick.label);
+        labels.filter(|label| !label.is_empty()).collect()
+    }
+
+    fn labels_of(low: f64, high: f64, scale: AxisScale) -> Vec<String> {
+        labels(axis(scale, &[], Some((low, high))))
     }
 
     #[test]
     fn ticks_are_round_numbers() {
+        use AxisScale::{Linear, Log};
         assert_eq!(
-            labels(0., 1., AxisScale::Linear),
+            labels_of(0., 1., Linear),
             ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
         );
+        assert_eq!(labels_of(-30., 45., Linear), ["−20", "0", "20", "40"]);
+        assert_eq!(labels_of(1., 5., Linear), ["1", "2", "3", "4", "5"]);
         assert_eq!(
-            labels(-30., 45., AxisScale::Linear),
-            ["−20", "0", "20", "40"]
+            labels_of(0., 8e-9, Linear),
+            ["0", "2e−9", "4e−9", "6e−9", "8e−9"]
         );
-        assert_eq!(labels(1., 5., AxisScale::Linear), ["1", "2", "3", "4", "5"]);
-        assert_eq!(labels(0.01, 1., AxisScale::Log), ["0.01", "0.1", "1"]);
-        assert_eq!(labels(0.2, 0.9, AxisScale::Log), ["0.2", "0.5"]);
-        assert!(labels(1e-12, 1e12, AxisScale::Log).len() <= 10);
-        assert_eq!(labels(0., 1e-9, AxisScale::Linear).len(), 6);
+        assert_eq!(labels_of(0., 1e8, Linear)[1], "2e7");
+        assert_eq!(labels_of(0.01, 1., Log), ["0.01", "0.1", "1"]);
+        assert_eq!(labels_of(1e-6, 1e-4, Log), ["1e−6", "1e−5", "0.0001"]);
+        assert_eq!(labels_of(0.2, 0.9, Log), ["0.2", "0.5"]);
+        assert!(labels_of(1e-12, 1e12, Log).len() <= 10);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_of_less_than_a_decade_has_numbers() {
+        let log = |values: &[f64]| labels(axis(AxisScale::Log, values, None));
+        assert_eq!(log(&[0.62, 0.95]), ["0.7", "0.8", "0.9"]);
+        assert_eq!(log(&[6., 7., 9.]), ["6", "7", "8", "9"]);
+        assert_eq!(log(&[0.03]), ["0.02", "0.05"]);
+        assert_eq!(
+            log(&[0.62, 0.69]),
+            [
+                "0.62", "0.63", "0.64", "0.65", "0.66", "0.67", "0.68", "0.69"
+            ]
+        );
+        assert_eq!(log(&[0.999]), ["0.5", "1"]);
+        for low in (-40..40).map(|i| 10f64.powf(0.37 * f64::from(i))) {
+            for factor in [1., 1. + 1e-7, 1.001, 1.1, 1.7, 3., 9., 30., 1e5, 1e20] {
+                let labels = log(&[low, low * factor]);
+                assert!(
+                    (2..=13).contains(&labels.len()),
+                    "{low} × {factor}: {labels:?}"
+                );
+                assert_distinct(&labels);
+            }
+        }
+    }
+
+    fn assert_distinct(labels: &[String]) {
+        let mut distinct = labels.to_vec();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), labels.len(), "{labels:?}");
+    }
+
+    #[test]
+    fn no_two_ticks_read_the_same() {
+        assert_eq!(
+            labels(axis(AxisScale::Linear, &[12_345_000., 12_346_000.], None)),
+            [
+                "12345000", "12345200", "12345400", "12345600", "12345800", "12346000"
+            ]
+        );
+        assert_eq!(
+            labels(axis(AxisScale::Linear, &[1.000_000_01, 1.000_000_05], None))[..2],
+            ["1.00000001", "1.00000002"]
+        );
+        for low in [
+            -1e12,
+            -3.7,
+            0.,
+            1e-12,
+            0.3,
+            1.,
+            99_999.,
+            12_345_678.,
+            4.56e20,
+        ] {
+            for span in [1e-15, 4e-9, 3e-5, 0.2, 1., 7., 4e4, 1e9, 1e30] {
+                let labels = labels(axis(AxisScale::Linear, &[low, low + span], None));
+                assert!(labels.len() > 1, "{low} + {span}: {labels:?}");
+                assert_distinct(&labels);
+            }
+        }
+    }
+
+    #[test]
+    fn labels_that_would_meet_are_left_out() {
+        let mut wide = axis(AxisScale::Linear, &[1.000_000_01, 1.000_000_05], None);
+        wide.thin(150., 20.);
+        let few = labels(wide);
+        assert!((1..=2).contains(&few.len()), "{few:?}");
+        let mut narrow = axis(AxisScale::Linear, &[1.000_000_01, 1.000_000_05], None);
+        narrow.thin(30., 0.);
+        assert_eq!(labels(narrow), ["1.00000003"]);
     }
 
     #[test]
@@ -468,7 +433,7 @@ mod tests {
             (-1e-300, 1e-300),
             (0., f64::MIN_POSITIVE),
         ] {
-            let axis = Axis::spanning("x", AxisScale::Linear, [low, high], None).unwrap();
+            let axis = axis(AxisScale::Linear, &[low, high], None);
             assert!(axis.low < axis.high && axis.ticks.len() <= 13, "{axis:?}");
             assert!(axis.share(low).is_finite());
         }

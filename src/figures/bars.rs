@@ -1,15 +1,18 @@
 //! Groups of bars or dots with error bars.
 
-use super::Figure;
-use super::axes::{
-    Axis, AxisScale, BELOW, Key, LABEL, MARGIN, NOTE, Paragraph, Plot, REFERENCE, TICK, TITLE,
-    left_room, legend, legend_width, number,
-};
-use super::canvas::{Anchor, Canvas, Dash, Rect, draw, wrap};
+use plotters::element::Rectangle;
+
+use super::arrange::{Arrangement, Panel, headed};
+use super::axes::{Axis, AxisScale, number};
+use super::canvas::{Anchor, Canvas, Rect, fill};
+use super::figure::Figure;
+use super::legend::{Key, Legend};
 use super::palette::{Colors, INK, Style};
+use super::plane::{BELOW, Plane, left_room};
+use super::spread::Spread;
+use super::text::{LABEL, Paragraph, TICK, cut, largest, text_width};
 use crate::error::{Error, Result};
 
-const WIDTH: f64 = 900.;
 const PLOT_HEIGHT: f64 = 260.;
 
 /// How a value is drawn.
@@ -55,7 +58,7 @@ impl BarSeries {
                     "empty",
                 ));
             }
-            let (mean, std) = super::lines::mean_std(runs);
+            let (mean, std) = crate::statistics::mean_std(runs);
             series.values.push(mean);
             if several {
                 series.low.push(mean - std);
@@ -63,6 +66,17 @@ impl BarSeries {
             }
         }
         Ok(series)
+    }
+
+    fn spread(&self) -> Spread<'_> {
+        let (name, owner, values) = ("values", &self.name, &self.values);
+        Spread {
+            name,
+            owner,
+            values,
+            low: &self.low,
+            high: &self.high,
+        }
     }
 }
 
@@ -96,103 +110,49 @@ pub struct BarChart {
 }
 
 impl BarChart {
-    /// Draws the chart, its legend on the right.
+    /// Draws the chart, its legend on the right or, where its names are many or long, below.
     ///
     /// # Errors
     /// No group, no series, a series that has not one value a group, a number that is not finite,
-    /// or one ≤ 0 on a logarithmic axis.
+    /// or one ≤ 0 on a logarithmic axis; an error bar that reaches below one is cut there.
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
-        let zero = (self.style == BarStyle::Bars).then_some(0.);
-        let values = self
-            .series
-            .iter()
-            .flat_map(|s| s.values.iter().chain(&s.low).chain(&s.high).copied());
-        let values = values
-            .chain(self.reference.iter().map(|(_, value)| *value))
-            .chain(zero);
-        let y = Axis::spanning("value", self.y_scale, values, self.y_range)?;
-
-        let names: Vec<&str> = self
-            .series
-            .iter()
-            .map(|series| series.name.as_str())
-            .collect();
-        let styles: Vec<Style> = (0..names.len())
-            .map(|i| self.colors.style(i, names.len()))
-            .collect();
-        let with_legend = names.len() > 1 || !self.legend.is_empty() || self.reference.is_some();
-        let key = if self.style == BarStyle::Bars {
-            Key::Block
-        } else {
-            Key::Dot
+        let y = Axis::spanning("value", self.y_scale, self.y_values(), self.y_range)?;
+        let styles = self.colors.styles(self.series.len());
+        let named = self.names().into_iter().zip(styles.iter().copied());
+        let key = match self.style {
+            BarStyle::Bars => Key::Block,
+            BarStyle::Dots => Key::Dot,
         };
-        let mut entries: Vec<_> = names
-            .iter()
-            .zip(&styles)
-            .map(|(name, style)| (*name, *style, key))
-            .collect();
-        entries.extend(
-            self.reference
-                .iter()
-                .map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)),
-        );
-        let legend_room = if with_legend {
-            legend_width(&self.legend, entries.iter().map(|(name, ..)| *name)).min(WIDTH / 3.) + 18.
-        } else {
-            0.
+        let arrangement = Arrangement {
+            title: &self.title,
+            note: &self.note,
+            columns: 1,
+            left: left_room(&y),
+            panels: vec![(self, y)],
+            widest: f64::INFINITY,
+            gap: 0.,
+            legend: Legend::new(&self.legend, named, key, self.reference.as_ref()),
         };
-        let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
-        let note = Paragraph::new(&self.note, NOTE, WIDTH - 2. * MARGIN);
-        let left = MARGIN + left_room(&y);
-        let right = WIDTH - MARGIN - legend_room;
-        let group_width = (right - left) / self.groups.len() as f64;
-        let labels: Vec<Vec<String>> = self
-            .groups
-            .iter()
-            .map(|name| wrap(name, TICK.size, group_width - 8.))
-            .collect();
-        let label_lines = labels.iter().map(Vec::len).max().unwrap_or(1).max(1) as f64;
-        let top = MARGIN + title.height() + 10.;
-        let bottom = top + PLOT_HEIGHT;
-        let below = BELOW + (label_lines - 1.) * 15.;
-        let height = bottom + below + note.height() + MARGIN;
-
-        draw((WIDTH, height), self.words(), |canvas| {
-            title.draw(canvas, (MARGIN, MARGIN))?;
-            let plot = Plot {
-                rect: Rect {
-                    left,
-                    top,
-                    right,
-                    bottom,
-                },
-                x: None,
-                y: &y,
-            };
-            plot.axes(canvas, "", &self.y_label, true)?;
-            for (group, lines) in labels.iter().enumerate() {
-                let start = left + group as f64 * group_width;
-                for (line, text) in lines.iter().enumerate() {
-                    let at = (start + group_width / 2., bottom + 15. + line as f64 * 15.);
-                    canvas.text(at, text, TICK, Anchor::Middle)?;
+        let labels = |width: f64| GroupLabels::new(&self.groups, width);
+        arrangement.draw(
+            |width| (PLOT_HEIGHT, BELOW - TICK.size + labels(width).height),
+            |canvas, (_, y), _, rect| {
+                let labels = labels(rect.width());
+                labels.draw(canvas, rect)?;
+                let (x, bottom) = (rect.middle().0, rect.bottom + 24. + labels.height);
+                canvas.text((x, bottom), &self.x_label, LABEL, Anchor::Center)?;
+                let axes = [Axis::places(self.groups.len()), y.clone()];
+                let mut plane = Plane::new(canvas, rect, axes)?;
+                plane.mesh("", Some(&self.y_label))?;
+                let pixel = self.groups.len() as f64 / rect.width();
+                for (index, style) in styles.iter().enumerate() {
+                    self.paint(&mut plane, index, *style, pixel)?;
                 }
-                self.group(canvas, &plot, &styles, group, (start, group_width))?;
-            }
-            if let Some((_, value)) = &self.reference {
-                plot.reference(canvas, *value)?;
-            }
-            canvas.text(
-                ((left + right) / 2., bottom + below - 10.),
-                &self.x_label,
-                LABEL,
-                Anchor::Middle,
-            )?;
-            if with_legend {
-                legend(canvas, (right + 18., top), &self.legend, &entries)?;
-            }
-            note.draw(canvas, (MARGIN, height - MARGIN - note.height()))
-        })
+                let mut rule = self.reference.iter();
+                rule.try_for_each(|(_, value)| plane.reference(*value))
+            },
+        )
     }
 
     fn check(&self) -> Result<()> {
@@ -203,89 +163,126 @@ impl BarChart {
             return Err(Error::argument("series", "at least one series", "empty"));
         }
         let n = self.groups.len();
-        for series in &self.series {
-            for (name, values, may_be_empty) in [
-                ("values", &series.values, false),
-                ("low", &series.low, true),
-                ("high", &series.high, true),
-            ] {
-                if values.len() != n && !(may_be_empty && values.is_empty()) {
-                    let expected = format!("{n} numbers in {:?}, one a group", series.name);
-                    return Err(Error::argument(name, expected, values.len()));
-                }
-            }
+        self.series.iter().try_for_each(|series| {
+            let expected = || format!("{n} numbers in {:?}, one a group", series.name);
+            series.spread().check(n, expected)
+        })
+    }
+
+    /// What the y axis must reach.
+    fn y_values(&self) -> impl Iterator<Item = f64> {
+        let zero = (self.style == BarStyle::Bars).then_some(0.);
+        let spreads = self.series.iter().map(BarSeries::spread);
+        let values = spreads.flat_map(|spread| spread.reach(self.y_scale));
+        let reference = self.reference.iter().map(|(_, value)| *value);
+        values.chain(reference).chain(zero)
+    }
+
+    /// The bars or dots of one series, its error bars on them; `pixel` is one on the x axis.
+    ///
+    /// plotters' `ErrorBar` draws a circle at the value, and a cap where the axis cuts the bar.
+    fn paint(&self, plane: &mut Plane, index: usize, style: Style, pixel: f64) -> Result<()> {
+        let series = &self.series[index];
+        let slot = (0.76 / self.series.len() as f64).min(64. * pixel);
+        let first = 0.5 - slot * self.series.len() as f64 / 2.;
+        let middle = |group: usize| group as f64 + first + slot * (index as f64 + 0.5);
+        if self.style == BarStyle::Bars {
+            plane.draw(series.values.iter().enumerate().map(|(group, value)| {
+                let [left, right] = [-0.44, 0.44].map(|share| middle(group) + share * slot);
+                let corners = [(left, value.max(0.)), (right, value.min(0.))];
+                Rectangle::new(corners, fill(style.color, 1.))
+            }))?;
+        }
+        let cap = (0.2 * slot).min(5. * pixel);
+        for (group, (low, high)) in series.low.iter().zip(&series.high).enumerate() {
+            let x = middle(group);
+            let end = |y: f64| [(x - cap, y), (x + cap, y), (x, y)];
+            // No cap where the axis cuts the bar.
+            let below = if self.y_scale.cuts(*low) { 2 } else { 0 };
+            let (low, high) = (end(*low), end(*high));
+            let bar = low[below..].iter().chain(high.iter().rev());
+            plane.line(bar.copied().collect(), Style::plain(INK), 1.2)?;
+        }
+        if self.style == BarStyle::Dots {
+            let dots = series.values.iter().enumerate();
+            let dots = dots.map(|(group, value)| (middle(group), *value));
+            plane.marks(dots, style, [4.5, 1.2])?;
         }
         Ok(())
     }
+}
 
-    /// The bars or dots of one group, which takes the pixels from `start` on.
-    fn group(
-        &self,
-        canvas: &mut Canvas,
-        plot: &Plot,
-        styles: &[Style],
-        group: usize,
-        (start, width): (f64, f64),
-    ) -> Result<()> {
-        let slot = (0.76 * width / self.series.len() as f64).min(64.);
-        let first = start + (width - slot * self.series.len() as f64) / 2.;
-        for (index, (series, style)) in self.series.iter().zip(styles).enumerate() {
-            let Some(value) = series.values.get(group) else {
-                continue;
-            };
-            let (left, right) = (
-                first + slot * index as f64 + 0.06 * slot,
-                first + slot * (index + 1) as f64 - 0.06 * slot,
-            );
-            let middle = (left + right) / 2.;
-            let y = plot.at(0., *value).1;
-            if self.style == BarStyle::Bars {
-                let zero = plot.at(0., 0.).1;
-                canvas.rect(
-                    Rect {
-                        left,
-                        top: y.min(zero),
-                        right,
-                        bottom: y.max(zero),
-                    },
-                    style.color,
-                )?;
-            }
-            if let (Some(low), Some(high)) = (series.low.get(group), series.high.get(group)) {
-                let (low, high) = (plot.at(0., *low).1, plot.at(0., *high).1);
-                let cap = (0.2 * slot).min(5.);
-                for line in [
-                    [(middle, low), (middle, high)],
-                    [(middle - cap, low), (middle + cap, low)],
-                    [(middle - cap, high), (middle + cap, high)],
-                ] {
-                    canvas.path(&line, INK, 1.2, Dash::Solid)?;
-                }
-            }
-            if self.style == BarStyle::Dots {
-                canvas.marker((middle, y), style.marker, 4.5, style.color)?;
-            }
-        }
-        Ok(())
+impl Panel for BarChart {
+    fn title(&self) -> &str {
+        ""
     }
 
-    /// The chart in words: every value.
+    fn names(&self) -> Vec<&str> {
+        self.series.iter().map(|s| s.name.as_str()).collect()
+    }
+
+    /// Every value.
     fn words(&self) -> String {
-        let mut words = if self.title.is_empty() {
-            format!("{}.", self.y_label)
-        } else {
-            format!("{}: {}.", self.title, self.y_label)
-        };
+        let mut words = headed("", &self.y_label);
         for series in &self.series {
-            let values: Vec<String> = self
-                .groups
-                .iter()
-                .zip(&series.values)
-                .map(|(group, value)| format!("{group} {}", number(*value)))
-                .collect();
-            words.push_str(&format!("\n  {}: {}", series.name, values.join(", ")));
+            let values = self.groups.iter().zip(&series.values);
+            let values = values.map(|(group, value)| format!("{group} {}", number(*value)));
+            let values = values.collect::<Vec<_>>().join(", ");
+            words.push_str(&format!("\n  {}: {values}", series.name));
         }
-        super::with_note(words, &self.note)
+        words
+    }
+}
+
+/// The groups' names below the x axis, broken into lines, or turned where a word is too wide.
+///
+/// plotters' own labels have one line.
+struct GroupLabels {
+    labels: Vec<Paragraph>,
+    turned: bool,
+    height: f64,
+}
+
+impl GroupLabels {
+    /// The longest turned name in pixels.
+    const LONGEST: f64 = 120.;
+
+    fn new(groups: &[String], width: f64) -> Self {
+        let room = width / groups.len() as f64 - 8.;
+        let mut words = groups.iter().flat_map(|name| name.split_whitespace());
+        let turned = words.any(|word| text_width(word, TICK.size) > room);
+        let labels = groups.iter().map(|name| match turned {
+            true => Paragraph::new(&cut(name, TICK.size, Self::LONGEST), TICK, f64::INFINITY),
+            false => Paragraph::new(name, TICK, room),
+        });
+        let labels: Vec<Paragraph> = labels.collect();
+        let extent = if turned {
+            Paragraph::width
+        } else {
+            Paragraph::height
+        };
+        let height = largest(labels.iter().map(extent));
+        Self {
+            labels,
+            turned,
+            height,
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas, rect: Rect) -> Result<()> {
+        let width = rect.width() / self.labels.len() as f64;
+        for (group, label) in self.labels.iter().enumerate() {
+            let x = rect.left + (group as f64 + 0.5) * width;
+            for (index, line) in label.lines.iter().enumerate() {
+                if self.turned {
+                    canvas.text_upwards((x, rect.bottom + 7.), line, TICK)?;
+                } else {
+                    let y = rect.bottom + 6. + (index as f64 + 0.5) * label.line();
+                    canvas.text((x, y), line, TICK, Anchor::Center)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -425,5 +422,59 @@ mod tests {
             log,
             "value is 0; expected numbers > 0 on a logarithmic axis"
         );
+    }
+
+    #[test]
+    fn an_error_bar_that_reaches_zero_is_cut_at_a_logarithmic_axis() {
+        let chart = BarChart {
+            groups: vec!["a".into(), "b".into()],
+            series: vec![BarSeries {
+                name: "0.05 ± 0.07".into(),
+                values: vec![0.05, 0.05],
+                low: vec![-0.02, 0.02],
+                high: vec![0.12, 0.08],
+            }],
+            style: BarStyle::Dots,
+            y_scale: AxisScale::Log,
+            ..BarChart::default()
+        };
+        let figure = chart.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("cut_bars", &figure);
+        // Both ends have a cap, or none at the axis: six points, or four.
+        let bars = figure
+            .svg
+            .split("<polyline")
+            .filter(|tag| tag.contains("stroke-width=\"12\""));
+        let points = bars.map(|tag| tag.split_once("points=\"").unwrap().1.matches(',').count());
+        assert_eq!(points.collect::<Vec<_>>(), [4, 6]);
+    }
+
+    #[test]
+    fn names_of_groups_are_broken_or_turned() {
+        let with = |groups: Vec<String>| BarChart {
+            series: vec![BarSeries {
+                values: vec![1.; groups.len()],
+                ..BarSeries::default()
+            }],
+            groups,
+            x_label: "groups".into(),
+            ..BarChart::default()
+        };
+        let turned = |figure: &Figure| figure.svg.matches("rotate(270").count();
+        let broken = with(vec![
+            "a name of many words that has to be broken into lines"
+                .into();
+            4
+        ]);
+        let broken = broken.figure().unwrap();
+        assert_well_formed(&broken);
+        assert_eq!(turned(&broken), 0);
+        sample("groups_broken", &broken);
+        let many = with((0..30).map(|at| format!("transferred {at}")).collect());
+        let many = many.figure().unwrap();
+        assert_well_formed(&many);
+        assert_eq!(turned(&many), 30);
+        sample("groups_turned", &many);
     }
 }

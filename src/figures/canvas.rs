@@ -1,32 +1,37 @@
-//! plotters' SVG backend with positions in fractional pixels, and the few shapes that the figures
-//! draw.
+//! plotters' SVG backend with positions in fractional pixels, and the few shapes that figures and
+//! charts are drawn with.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plotters::backend::SVGBackend;
-use plotters::coord::Shift;
+use plotters::coord::{CoordTranslate, Shift};
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{
     Circle, DashedPathElement, Drawable, PathElement, PointCollection, Polygon, Rectangle, Text,
 };
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+/// Where a text stands relative to its point.
+pub use plotters::style::text_anchor::HPos as Anchor;
+use plotters::style::text_anchor::{Pos, VPos};
 use plotters::style::{
     Color as _, FontDesc, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle,
     TextStyle,
 };
 
-use super::palette::{Color, WHITE};
-use super::{Figure, escape};
+use super::figure::{Figure, escape};
+use super::palette::{Color, Dash, MUTED, Marker, Style, WHITE, WRONG};
+use super::text::{Font, Paragraph};
 use crate::error::{Error, Result};
 
 /// plotters works in whole units, so a pixel is ten of them and curves stay smooth.
-const UNITS: f64 = 10.;
+pub const UNITS: f64 = 10.;
 const FONTS: &str = "Inter, Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif";
 /// plotters divides font sizes by this before it writes them.
 const FONT_SCALE: f64 = 1.24;
 
 /// A position in pixels from the upper left corner.
 pub type Point = (f64, f64);
+/// A part of the picture, in plotters' units.
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A rectangle in pixels.
 #[derive(Clone, Copy, Debug)]
@@ -37,55 +42,44 @@ pub struct Rect {
     pub bottom: f64,
 }
 
-/// The shape of a point on a curve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marker {
-    Circle,
-    Square,
-    Triangle,
-    Diamond,
-    TriangleDown,
-    Cross,
-}
+impl Rect {
+    /// `width` × `height` pixels from the upper left corner.
+    pub fn new((left, top): Point, width: f64, height: f64) -> Self {
+        let (right, bottom) = (left + width, top + height);
+        Self {
+            left,
+            top,
+            right,
+            bottom,
+        }
+    }
 
-impl Marker {
-    pub const ALL: [Self; 6] = [
-        Self::Circle,
-        Self::Square,
-        Self::Triangle,
-        Self::Diamond,
-        Self::TriangleDown,
-        Self::Cross,
-    ];
-}
+    pub fn width(&self) -> f64 {
+        self.right - self.left
+    }
 
-/// The dashes of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dash {
-    Solid,
-    Long,
-    Short,
-}
+    pub fn height(&self) -> f64 {
+        self.bottom - self.top
+    }
 
-/// Where a text stands relative to its point.
-#[derive(Clone, Copy, Debug)]
-pub enum Anchor {
-    Start,
-    Middle,
-    End,
-}
+    pub fn middle(&self) -> Point {
+        ((self.left + self.right) / 2., (self.top + self.bottom) / 2.)
+    }
 
-/// Size, colour and weight of a text.
-#[derive(Clone, Copy, Debug)]
-pub struct Font {
-    pub size: f64,
-    pub color: Color,
-    pub bold: bool,
+    /// Larger by so many pixels on the left, above, on the right and below.
+    pub fn grown(&self, [left, above, right, below]: [f64; 4]) -> Self {
+        Self {
+            left: self.left - left,
+            top: self.top - above,
+            right: self.right + right,
+            bottom: self.bottom + below,
+        }
+    }
 }
 
 /// A white drawing area.
 pub struct Canvas<'a> {
-    area: DrawingArea<SVGBackend<'a>, Shift>,
+    area: Area<'a>,
     /// `<image>` elements, which plotters writes only with its own image codecs.
     images: String,
 }
@@ -99,22 +93,11 @@ pub fn draw(
     let (width, height) = (size.0.ceil(), size.1.ceil());
     let mut body = String::new();
     let images = {
-        let area =
-            SVGBackend::with_string(&mut body, ((width * UNITS) as u32, (height * UNITS) as u32))
-                .into_drawing_area();
-        let mut canvas = Canvas {
-            area,
-            images: String::new(),
-        };
-        canvas.rect(
-            Rect {
-                left: 0.,
-                top: 0.,
-                right: width,
-                bottom: height,
-            },
-            WHITE,
-        )?;
+        let size = (units(width) as u32, units(height) as u32);
+        let area = SVGBackend::with_string(&mut body, size).into_drawing_area();
+        area.fill(&rgba(WHITE, 1.)).map_err(figure_error)?;
+        let images = String::new();
+        let mut canvas = Canvas { area, images };
         paint(&mut canvas)?;
         canvas.area.present().map_err(figure_error)?;
         canvas.images
@@ -134,54 +117,101 @@ pub fn draw(
     Ok(Figure { svg, alt })
 }
 
-/// An estimate of a text's width in pixels; the crate reads no fonts.
-pub fn text_width(text: &str, size: f64) -> f64 {
-    let em: f64 = text
-        .chars()
-        .map(|character| match character {
-            'i' | 'j' | 'l' | 't' | 'f' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' '
-            | '(' | ')' => 0.33,
-            'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.92,
-            'A'..='Z' => 0.70,
-            _ => 0.585,
-        })
-        .sum();
-    em * size
-}
-
-/// `text` in lines of at most `width` pixels, broken at spaces.
-pub fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line)
-                if text_width(line, size) + text_width(" ", size) + text_width(word, size)
-                    <= width =>
-            {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_string()),
-        }
-    }
-    lines
-}
-
-fn figure_error<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> Error {
+pub fn figure_error<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> Error {
     Error::Figure(error.to_string())
 }
 
-fn units((x, y): Point) -> (i32, i32) {
-    ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
+/// Pixels in plotters' units.
+pub fn units(pixels: f64) -> i32 {
+    (pixels * UNITS).round() as i32
+}
+
+fn place((x, y): Point) -> (i32, i32) {
+    (units(x), units(y))
 }
 
 fn rgba(color: Color, alpha: f64) -> RGBAColor {
     RGBColor(color.red, color.green, color.blue).mix(alpha)
 }
 
-fn stroke(color: Color, width: f64) -> ShapeStyle {
-    rgba(color, 1.).stroke_width((width * UNITS).round() as u32)
+/// The inside of a shape; `alpha` ∈ [0, 1].
+pub fn fill(color: Color, alpha: f64) -> ShapeStyle {
+    rgba(color, alpha).filled()
 }
+
+/// A line `width` pixels wide.
+pub fn stroke(color: Color, width: f64) -> ShapeStyle {
+    rgba(color, 1.).stroke_width(units(width) as u32)
+}
+
+/// The lengths of dashes and of the gaps between them in plotters' units; none for a solid line.
+pub fn dashes(dash: Dash) -> Option<(i32, i32)> {
+    let (on, off) = match dash {
+        Dash::Solid => return None,
+        Dash::Long => (8., 3.),
+        Dash::Short => (3., 3.),
+    };
+    Some((units(on), units(off)))
+}
+
+pub fn text_style(font: Font) -> TextStyle<'static> {
+    let weight = if font.bold {
+        FontStyle::Bold
+    } else {
+        FontStyle::Normal
+    };
+    let size = font.size * UNITS * FONT_SCALE;
+    let desc = FontDesc::new(FontFamily::Name(FONTS), size, weight);
+    desc.color(&rgba(font.color, 1.))
+}
+
+/// One line, without the characters that XML forbids.
+pub fn clean(text: &str) -> String {
+    let kept = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(kept).collect()
+}
+
+/// Draws a marker of about `2 × radius` pixels with a white rim, which sets it off what lies
+/// beneath, at a point of an area's own coordinates.
+pub fn mark<T: CoordTranslate>(
+    area: &DrawingArea<SVGBackend, T>,
+    at: &T::From,
+    style: Style,
+    [radius, rim]: [f64; 2],
+) -> Result<()> {
+    let (x, y) = area.map_coordinate(at);
+    let screen = area.use_screen_coord();
+    let rim = (rim > 0.).then_some((radius + rim, WHITE));
+    for (radius, color) in rim.into_iter().chain([(radius, style.color)]) {
+        let fill = fill(color, 1.);
+        let corners = corners(style.marker).iter();
+        let corners = corners.map(|(dx, dy)| (x + units(radius * dx), y + units(radius * dy)));
+        match style.marker {
+            Marker::Circle => screen.draw(&Circle::new((x, y), units(radius), fill)),
+            _ => screen.draw(&Polygon::new(corners.collect::<Vec<_>>(), fill)),
+        }
+        .map_err(figure_error)?;
+    }
+    Ok(())
+}
+
+/// The corners of a marker of radius 1.
+fn corners(marker: Marker) -> &'static [Point] {
+    match marker {
+        Marker::Circle => &[],
+        Marker::Square => &[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)],
+        Marker::Triangle => &[(0., -1.15), (1.1, 0.8), (-1.1, 0.8)],
+        Marker::Diamond => &[(0., -1.25), (1.25, 0.), (0., 1.25), (-1.25, 0.)],
+        Marker::TriangleDown => &[(0., 1.15), (1.1, -0.8), (-1.1, -0.8)],
+        Marker::Cross => &CROSS,
+    }
+}
+
+#[rustfmt::skip]
+const CROSS: [Point; 12] = [
+    (-0.35, -1.1), (0.35, -1.1), (0.35, -0.35), (1.1, -0.35), (1.1, 0.35), (0.35, 0.35),
+    (0.35, 1.1), (-0.35, 1.1), (-0.35, 0.35), (-1.1, 0.35), (-1.1, -0.35), (-0.35, -0.35),
+];
 
 impl<'a> Canvas<'a> {
     fn put<'b, E>(&self, element: &'b E) -> Result<()>
@@ -192,38 +222,27 @@ impl<'a> Canvas<'a> {
         self.area.draw(element).map_err(figure_error)
     }
 
+    /// The part of the picture in `rect`, for a chart.
+    pub fn part(&self, rect: Rect) -> Area<'a> {
+        let corner = place((rect.left, rect.top));
+        let size = (units(rect.right) - corner.0, units(rect.bottom) - corner.1);
+        self.area.clone().shrink(corner, size)
+    }
+
     /// A filled rectangle.
-    pub fn rect(&mut self, rect: Rect, fill: Color) -> Result<()> {
-        self.put(&Rectangle::new(
-            [
-                units((rect.left, rect.top)),
-                units((rect.right, rect.bottom)),
-            ],
-            rgba(fill, 1.).filled(),
-        ))
+    pub fn rect(&mut self, rect: Rect, color: Color) -> Result<()> {
+        let corners = [(rect.left, rect.top), (rect.right, rect.bottom)].map(place);
+        self.put(&Rectangle::new(corners, fill(color, 1.)))
     }
 
-    /// A filled polygon; `alpha` ∈ [0, 1].
-    pub fn polygon(&mut self, points: &[Point], fill: Color, alpha: f64) -> Result<()> {
-        let points: Vec<_> = points.iter().copied().map(units).collect();
-        self.put(&Polygon::new(points, rgba(fill, alpha)))
-    }
-
-    /// A line through points.
-    pub fn path(&mut self, points: &[Point], color: Color, width: f64, dash: Dash) -> Result<()> {
-        let points: Vec<_> = points.iter().copied().map(units).collect();
-        let (on, off) = match dash {
-            Dash::Solid => return self.put(&PathElement::new(points, stroke(color, width))),
-            Dash::Long => (8., 3.),
-            Dash::Short => (3., 3.),
-        };
-        let style = stroke(color, width);
-        self.put(&DashedPathElement::new(
-            points,
-            (on * UNITS) as i32,
-            (off * UNITS) as i32,
-            style,
-        ))
+    /// A line through points, dashed as `style` says.
+    pub fn path(&mut self, points: &[Point], style: Style, width: f64) -> Result<()> {
+        let points: Vec<_> = points.iter().copied().map(place).collect();
+        let line = stroke(style.color, width);
+        match dashes(style.dash) {
+            None => self.put(&PathElement::new(points, line)),
+            Some((on, off)) => self.put(&DashedPathElement::new(points, on, off, line)),
+        }
     }
 
     /// The outline of a rectangle.
@@ -235,126 +254,61 @@ impl<'a> Canvas<'a> {
             bottom,
         } = rect;
         // The side is drawn on past its start, so that the last corner is closed like the others.
-        let corners = [
-            (left, top),
-            (right, top),
-            (right, bottom),
-            (left, bottom),
-            (left, top),
-            (right, top),
-        ];
-        self.path(&corners, color, width, Dash::Solid)
+        let [a, b, c, d] = [(left, top), (right, top), (right, bottom), (left, bottom)];
+        self.path(&[a, b, c, d, a, b], Style::plain(color), width)
     }
 
-    /// A marker of about `2 × radius` pixels, with a white rim that sets it off the curves beneath.
-    pub fn marker(&mut self, at: Point, marker: Marker, radius: f64, color: Color) -> Result<()> {
-        self.shape(at, marker, radius + 1.2, WHITE)?;
-        self.shape(at, marker, radius, color)
-    }
-
-    /// A marker of about `2 × radius` pixels.
-    pub fn shape(
-        &mut self,
-        (x, y): Point,
-        marker: Marker,
-        radius: f64,
-        color: Color,
-    ) -> Result<()> {
-        let mut polygon = |points: &[Point]| {
-            let points: Vec<Point> = points
-                .iter()
-                .map(|(dx, dy)| (x + radius * dx, y + radius * dy))
-                .collect();
-            self.polygon(&points, color, 1.)
-        };
-        match marker {
-            Marker::Circle => {
-                let radius = (radius * UNITS).round() as i32;
-                self.put(&Circle::new(
-                    units((x, y)),
-                    radius,
-                    rgba(color, 1.).filled(),
-                ))
-            }
-            Marker::Square => {
-                polygon(&[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)])
-            }
-            Marker::Triangle => polygon(&[(0., -1.15), (1.1, 0.8), (-1.1, 0.8)]),
-            Marker::Diamond => polygon(&[(0., -1.25), (1.25, 0.), (0., 1.25), (-1.25, 0.)]),
-            Marker::TriangleDown => polygon(&[(0., 1.15), (1.1, -0.8), (-1.1, -0.8)]),
-            Marker::Cross => {
-                let (a, b) = (0.35, 1.1);
-                polygon(&[
-                    (-a, -b),
-                    (a, -b),
-                    (a, -a),
-                    (b, -a),
-                    (b, a),
-                    (a, a),
-                    (a, b),
-                    (-a, b),
-                    (-a, a),
-                    (-b, a),
-                    (-b, -a),
-                    (-a, -a),
-                ])
-            }
-        }
+    /// A marker of about `2 × radius` pixels with a white rim.
+    pub fn marker(&mut self, at: Point, style: Style, radius: f64) -> Result<()> {
+        mark(&self.area, &place(at), style, [radius, 1.2])
     }
 
     /// A line of text, its middle at the height of the point.
     pub fn text(&mut self, at: Point, text: &str, font: Font, anchor: Anchor) -> Result<()> {
-        self.place(at, text, font, anchor, FontTransform::None)
+        self.write(at, text, text_style(font), anchor)
     }
 
-    /// A line of text that reads upwards, its middle at the point.
+    /// A line of text that reads upwards, its end at the point.
     pub fn text_upwards(&mut self, at: Point, text: &str, font: Font) -> Result<()> {
-        self.place(at, text, font, Anchor::Middle, FontTransform::Rotate270)
+        let style = text_style(font).transform(FontTransform::Rotate270);
+        self.write(at, text, style, Anchor::Right)
     }
 
-    fn place(
-        &mut self,
-        at: Point,
-        text: &str,
-        font: Font,
-        anchor: Anchor,
-        transform: FontTransform,
-    ) -> Result<()> {
-        let horizontal = match anchor {
-            Anchor::Start => HPos::Left,
-            Anchor::Middle => HPos::Center,
-            Anchor::End => HPos::Right,
-        };
-        let weight = if font.bold {
-            FontStyle::Bold
+    fn write(&mut self, at: Point, text: &str, style: TextStyle, anchor: Anchor) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let style = style.pos(Pos::new(anchor, VPos::Center));
+        self.put(&Text::new(clean(text), place(at), style))
+    }
+
+    /// Lines of text from the upper left corner `at`.
+    pub fn paragraph(&mut self, at: Point, paragraph: &Paragraph) -> Result<()> {
+        for (index, line) in paragraph.lines.iter().enumerate() {
+            let y = at.1 + (index as f64 + 0.5) * paragraph.line();
+            self.text((at.0, y), line, paragraph.font, Anchor::Left)?;
+        }
+        Ok(())
+    }
+
+    /// A PNG file with a frame around it: a hairline, since images may be white at the edge, or a
+    /// thick one in the colour of wrong answers.
+    pub fn framed(&mut self, rect: Rect, png: &[u8], wrong: bool) -> Result<()> {
+        let (reach, width, edge) = if wrong {
+            (2., 2.5, WRONG)
         } else {
-            FontStyle::Normal
+            (0.5, 1., MUTED)
         };
-        let desc = FontDesc::new(
-            FontFamily::Name(FONTS),
-            font.size * UNITS * FONT_SCALE,
-            weight,
-        )
-        .transform(transform);
-        let color = rgba(font.color, 1.);
-        let style = TextStyle::from(desc)
-            .color(&color)
-            .pos(Pos::new(horizontal, VPos::Center));
-        // One line, without the characters that XML forbids.
-        let text: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        self.put(&Text::new(text, units(at), style))
+        self.frame(rect.grown([reach; 4]), edge, width)?;
+        self.image(rect, png);
+        Ok(())
     }
 
     /// A PNG file, scaled to `rect` without smoothing.
-    pub fn image(&mut self, rect: Rect, png: &[u8]) {
+    fn image(&mut self, rect: Rect, png: &[u8]) {
         use std::fmt::Write as _;
-        let ((x, y), (right, bottom)) = (
-            units((rect.left, rect.top)),
-            units((rect.right, rect.bottom)),
-        );
+        let (x, y) = place((rect.left, rect.top));
+        let (right, bottom) = place((rect.right, rect.bottom));
         // Writing to a String cannot fail.
         let _ = writeln!(
             self.images,

@@ -1,13 +1,13 @@
 //! Images along paths, what a network says to each below it.
 
-use super::Figure;
-use super::axes::{LABEL, MARGIN, NOTE, Paragraph, TITLE};
-use super::canvas::{Anchor, Canvas, Dash, Font, Rect, draw};
+use super::canvas::{Anchor, Canvas, Rect};
+use super::figure::{Figure, with_note};
 use super::images::Image;
-use super::palette::{self, Color};
+use super::palette::{self, Color, Style};
+use super::sheet::{MARGIN, Sheet, WIDTH};
+use super::text::{Font, LABEL, Paragraph, largest};
 use crate::error::{Error, Result};
 
-const WIDTH: f64 = 900.;
 const LABEL_WIDTH: f64 = 110.;
 const GAP: f64 = 8.;
 /// The largest side of an image.
@@ -15,6 +15,8 @@ const SIDE: f64 = 84.;
 const BARS: f64 = 34.;
 const CAPTION_ROOM: f64 = 18.;
 const ROW_GAP: f64 = 14.;
+/// The class that a network gives instead of the target.
+const CAPTION: Font = Font::new(10.5, palette::WRONG, true);
 /// The bar of the target class, as in the *connectivity* paper's figures.
 const TARGET: Color = Color::hex(0xb2182b);
 
@@ -56,40 +58,23 @@ impl Strip {
     }
 
     fn check(&self, classes: usize) -> Result<()> {
-        if self.images.is_empty() || self.images.len() != self.probabilities.len() {
-            let got = format!(
-                "{} for {} images in {:?}",
-                self.probabilities.len(),
-                self.images.len(),
-                self.label
-            );
-            return Err(Error::argument(
-                "probabilities",
-                "one list for each image, at least one",
-                got,
-            ));
+        let (lists, images) = (&self.probabilities, self.images.len());
+        if images == 0 || images != lists.len() {
+            let got = format!("{} for {images} images in {:?}", lists.len(), self.label);
+            let expected = "one list for each image, at least one";
+            return Err(Error::argument("probabilities", expected, got));
         }
-        if let Some(list) = self.probabilities.iter().find(|list| list.len() != classes) {
-            return Err(Error::argument(
-                "probabilities",
-                format!("{classes}, one for each class"),
-                list.len(),
-            ));
+        if let Some(list) = lists.iter().find(|list| list.len() != classes) {
+            let expected = format!("{classes}, one for each class");
+            return Err(Error::argument("probabilities", expected, list.len()));
         }
-        if let Some(p) = self
-            .probabilities
-            .iter()
-            .flatten()
-            .find(|p| !(0. ..=1. + 1e-6).contains(*p))
-        {
+        let is_share = |p: &&f64| (0. ..=1. + 1e-6).contains(*p);
+        if let Some(p) = lists.iter().flatten().find(|p| !is_share(p)) {
             return Err(Error::argument("probability", "a number in [0, 1]", p));
         }
         if self.target >= classes {
-            return Err(Error::argument(
-                "target",
-                format!("below {classes}, the number of classes"),
-                self.target,
-            ));
+            let expected = format!("below {classes}, the number of classes");
+            return Err(Error::argument("target", expected, self.target));
         }
         Ok(())
     }
@@ -110,136 +95,68 @@ impl Filmstrip {
                 got,
             ));
         }
-        self.strips
-            .iter()
-            .try_for_each(|strip| strip.check(self.classes.len()))?;
-        let frames = self
-            .strips
-            .iter()
-            .map(|strip| strip.images.len())
-            .max()
-            .unwrap_or(1);
+        let strips = || self.strips.iter();
+        strips().try_for_each(|strip| strip.check(self.classes.len()))?;
+        let frames = strips().map(|strip| strip.images.len()).max().unwrap_or(1);
         let left = MARGIN + LABEL_WIDTH;
         let pitch = ((WIDTH - left - MARGIN) / frames as f64).min(SIDE + GAP);
         let side = pitch - GAP.min(pitch / 4.);
-        let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
-        let note = Paragraph::new(&self.note, NOTE, WIDTH - 2. * MARGIN);
-        let heights: Vec<f64> = self
-            .strips
-            .iter()
-            .map(|strip| image_height(strip, side))
-            .collect();
-        let rows: f64 = heights
-            .iter()
-            .map(|height| height + BARS + CAPTION_ROOM + ROW_GAP)
-            .sum();
-        let top = MARGIN + title.height() + 8.;
-        draw(
-            (WIDTH, top + rows + note.height() + MARGIN),
-            self.words(),
-            |canvas| {
-                title.draw(canvas, (MARGIN, MARGIN))?;
-                let mut y = top;
-                for (strip, height) in self.strips.iter().zip(&heights) {
-                    let label = Paragraph::new(&strip.label, LABEL, LABEL_WIDTH - 10.);
-                    label.draw(canvas, (MARGIN, y + (height - label.height()) / 2.))?;
-                    for (at, (image, probabilities)) in
-                        strip.images.iter().zip(&strip.probabilities).enumerate()
-                    {
-                        let left = left + at as f64 * pitch;
-                        let rect = Rect {
-                            left,
-                            top: y,
-                            right: left + side,
-                            bottom: y + height,
-                        };
-                        self.frame(canvas, rect, image, probabilities, strip.target)?;
-                    }
-                    y += height + BARS + CAPTION_ROOM + ROW_GAP;
+        let row = |strip: &Strip| image_height(strip, side) + BARS + CAPTION_ROOM + ROW_GAP;
+        let size = (WIDTH, 8. + strips().map(row).sum::<f64>());
+        let (title, note, alt) = (&self.title, &self.note, self.words());
+        Sheet { title, note, alt }.draw(size, |canvas, top| {
+            let mut y = top + 8.;
+            for strip in strips() {
+                let height = image_height(strip, side);
+                let label = Paragraph::new(&strip.label, LABEL, LABEL_WIDTH - 10.);
+                canvas.paragraph((MARGIN, y + (height - label.height()) / 2.), &label)?;
+                for at in 0..strip.images.len() {
+                    let corner = (left + at as f64 * pitch, y);
+                    self.frame(canvas, Rect::new(corner, side, height), strip, at)?;
                 }
-                note.draw(canvas, (MARGIN, y))
-            },
-        )
+                y += row(strip);
+            }
+            Ok(())
+        })
     }
 
-    fn frame(
-        &self,
-        canvas: &mut Canvas,
-        rect: Rect,
-        image: &Image,
-        probabilities: &[f64],
-        target: usize,
-    ) -> Result<()> {
-        let Rect {
-            left,
-            top,
-            right,
-            bottom,
-        } = rect;
+    /// Image `at` of a strip, with its bars below.
+    fn frame(&self, canvas: &mut Canvas, rect: Rect, strip: &Strip, at: usize) -> Result<()> {
+        let (probabilities, target) = (&strip.probabilities[at], strip.target);
         let answer = Strip::answer(probabilities);
-        let (reach, width, edge) = if answer == target {
-            (0.5, 1., palette::MUTED)
-        } else {
-            (2., 2.5, palette::WRONG)
-        };
-        let outer = Rect {
-            left: left - reach,
-            top: top - reach,
-            right: right + reach,
-            bottom: bottom + reach,
-        };
-        canvas.frame(outer, edge, width)?;
-        canvas.image(rect, &image.png()?);
-        let slot = (right - left) / probabilities.len() as f64;
-        let foot = bottom + 4. + BARS;
+        canvas.framed(rect, &strip.images[at].png()?, answer != target)?;
+        let slot = rect.width() / probabilities.len() as f64;
+        let foot = rect.bottom + 4. + BARS;
         for (class, p) in probabilities.iter().enumerate() {
-            let left = left + class as f64 * slot;
+            let left = rect.left + (class as f64 + 0.1) * slot;
             let fill = if class == target {
                 TARGET
             } else {
                 palette::MUTED
             };
             let height = (BARS - 2.) * p.min(1.);
-            canvas.rect(
-                Rect {
-                    left: left + 0.1 * slot,
-                    top: foot - height,
-                    right: left + 0.9 * slot,
-                    bottom: foot,
-                },
-                fill,
-            )?;
+            canvas.rect(Rect::new((left, foot - height), 0.8 * slot, height), fill)?;
         }
-        canvas.path(
-            &[(left, foot), (right, foot)],
-            palette::INK,
-            0.8,
-            Dash::Solid,
-        )?;
+        let axis = [(rect.left, foot), (rect.right, foot)];
+        canvas.path(&axis, Style::plain(palette::INK), 0.8)?;
         if answer != target {
-            let text = format!("✗ {}", self.classes[answer]);
-            let font = Font {
-                size: 10.5,
-                color: palette::WRONG,
-                bold: true,
-            };
-            canvas.text(
-                ((left + right) / 2., foot + 9.),
-                &text,
-                font,
-                Anchor::Middle,
-            )?;
+            let (below, text) = (
+                (rect.middle().0, foot + 9.),
+                format!("✗ {}", self.classes[answer]),
+            );
+            canvas.text(below, &text, CAPTION, Anchor::Center)?;
         }
         Ok(())
     }
 
     /// Every image's class and probability.
     fn words(&self) -> String {
-        let mut words = if self.title.is_empty() {
-            "Images along paths.".to_string()
+        let title = if self.title.is_empty() {
+            "Images along paths."
         } else {
-            self.title.clone()
+            &self.title
         };
+        let mut words = title.to_string();
         for strip in &self.strips {
             let said = strip.probabilities.iter().map(|probabilities| {
                 let answer = Strip::answer(probabilities);
@@ -250,20 +167,17 @@ impl Filmstrip {
                     100. * probabilities[answer]
                 )
             });
-            words.push_str(&format!(
-                "\n  {}: {}",
-                strip.label,
-                said.collect::<Vec<_>>().join(", ")
-            ));
+            let said = said.collect::<Vec<_>>().join(", ");
+            words.push_str(&format!("\n  {}: {said}", strip.label));
         }
-        super::with_note(words, &self.note)
+        with_note(words, &self.note)
     }
 }
 
 /// The height of the tallest image `side` pixels wide.
 fn image_height(strip: &Strip, side: f64) -> f64 {
     let height = |image: &Image| side * image.height as f64 / image.width.max(1) as f64;
-    strip.images.iter().map(height).fold(0., f64::max)
+    largest(strip.images.iter().map(height))
 }
 
 #[cfg(test)]

@@ -1,10 +1,18 @@
 //! How numbers are distributed.
 
-use super::Figure;
-use super::arrange::{Arrangement, Legend, shared_names, words};
-use super::axes::{Axis, AxisScale, BELOW, Key, MARGIN, Plot, left_room, number};
-use super::canvas::{Canvas, Dash, Point, Rect};
+use std::mem::take;
+
+use plotters::series::AreaSeries;
+
+use super::arrange::{Arrangement, Panel, headed, shared_names};
+use super::axes::{Axis, AxisScale, ends, number};
+use super::canvas::{Point, fill};
+use super::figure::Figure;
+use super::legend::{Key, Legend};
 use super::palette::{Colors, Style};
+use super::plane::{BELOW, Plane, left_room};
+use super::sheet::MARGIN;
+use super::text::largest;
 use crate::error::{Error, Result};
 
 const PLOT_HEIGHT: f64 = 220.;
@@ -92,22 +100,19 @@ impl Default for HistogramChart {
 }
 
 impl HistogramChart {
-    /// Draws the chart, its legend on the right.
+    /// Draws the chart, its legend on the right or, where its names are many or long, below.
     ///
     /// # Errors
     /// No sample, an empty one, a number that is not finite or, on a logarithmic x axis, not
     /// positive; no bin.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self {
-            title: String::new(),
-            note: String::new(),
-            ..self.clone()
-        };
-        let (title, note) = (self.title.clone(), self.note.clone());
+        let mut chart = self.clone();
+        let (title, note) = (take(&mut chart.title), take(&mut chart.note));
+        let charts = vec![chart];
         HistogramPanels {
             title,
             columns: 1,
-            charts: vec![chart],
+            charts,
             note,
         }
         .figure()
@@ -118,11 +123,8 @@ impl HistogramChart {
             return Err(Error::argument("samples", "at least one sample", "empty"));
         }
         if let Some(empty) = self.samples.iter().find(|sample| sample.values.is_empty()) {
-            return Err(Error::argument(
-                "values",
-                "at least one number",
-                format!("none in {:?}", empty.name),
-            ));
+            let got = format!("none in {:?}", empty.name);
+            return Err(Error::argument("values", "at least one number", got));
         }
         if self.bins == 0 {
             return Err(Error::argument("bins", "at least 1", 0));
@@ -131,34 +133,25 @@ impl HistogramChart {
     }
 
     fn x_axis(&self) -> Result<Axis> {
-        let values = || {
-            self.samples
-                .iter()
-                .flat_map(|sample| sample.values.iter().copied())
-        };
+        let samples = self.samples.iter();
+        let values = samples.flat_map(|sample| sample.values.iter().copied());
         // From the least to the largest number and no farther, as the bins.
-        let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-            (l.min(v), h.max(v))
-        });
-        let (from, to) = self.x_range.unwrap_or((low, high));
-        Axis::spanning("values", self.x_scale, values(), Some((from, to)))
+        let range = self.x_range.unwrap_or_else(|| ends(values.clone()));
+        Axis::spanning("values", self.x_scale, values, Some(range))
     }
 
     /// The share of the sample in each bin; together 1.
     fn shares(&self, sample: &Sample, x: &Axis) -> Vec<f64> {
         let mut shares = vec![0.; self.bins];
         for value in &sample.values {
-            let bin = (x.share(*value) * self.bins as f64).max(0.) as usize;
+            let bin = (x.share(*value) * self.bins as f64) as usize;
             shares[bin.min(self.bins - 1)] += 1. / sample.values.len() as f64;
         }
         shares
     }
 
     fn y_axis(&self, shares: &[Vec<f64>]) -> Result<Axis> {
-        let filled = shares.iter().flatten().copied().filter(|share| *share > 0.);
-        let (low, high) = filled.fold((1., 0.), |(low, high): (f64, f64), share| {
-            (low.min(share), high.max(share))
-        });
+        let (low, high) = ends(shares.iter().flatten().copied().filter(|share| *share > 0.));
         let range = match self.y_scale {
             AxisScale::Linear => (0., 1.05 * high),
             AxisScale::Log => (low / 2., 1.5 * high),
@@ -166,57 +159,44 @@ impl HistogramChart {
         Axis::spanning("share", self.y_scale, [], Some(range))
     }
 
-    fn paint(
-        &self,
-        canvas: &mut Canvas,
-        plot: &Plot,
-        shares: &[Vec<f64>],
-        styles: &[Style],
-    ) -> Result<()> {
-        let Rect {
-            left,
-            right,
-            bottom,
-            ..
-        } = plot.rect;
-        let edge = |bin: usize| left + (right - left) * bin as f64 / self.bins as f64;
-        let outlines: Vec<Vec<Point>> = shares
-            .iter()
-            .map(|shares| {
-                let height = |share: f64| {
-                    if share > 0. {
-                        plot.at(0., share).1.min(bottom)
-                    } else {
-                        bottom
-                    }
-                };
-                let steps = shares.iter().enumerate();
-                let steps = steps.flat_map(|(bin, share)| {
-                    [edge(bin), edge(bin + 1)].map(|x| (x, height(*share)))
-                });
-                std::iter::once((left, bottom))
-                    .chain(steps)
-                    .chain([(right, bottom)])
-                    .collect()
-            })
-            .collect();
-        for (outline, style) in outlines.iter().zip(styles) {
-            canvas.polygon(outline, style.color, 0.3)?;
+    /// Draws the outline of each sample's bins.
+    ///
+    /// plotters' `Histogram` gives bars in the order of a hash map, another one each time.
+    fn paint(&self, plane: &mut Plane, x: &Axis, shares: &[Vec<f64>]) -> Result<()> {
+        let edge = |bin: usize| x.at(bin as f64 / self.bins as f64);
+        let outlines = shares.iter().map(|shares| {
+            let steps = shares.iter().enumerate();
+            let steps = steps.flat_map(|(bin, share)| [bin, bin + 1].map(|at| (edge(at), *share)));
+            let (start, end) = ((edge(0), 0.), (edge(self.bins), 0.));
+            std::iter::once(start).chain(steps).chain([end]).collect()
+        });
+        let outlines: Vec<Vec<Point>> = outlines.collect();
+        let styled = || outlines.iter().zip(self.colors.styles(shares.len()));
+        for (outline, style) in styled() {
+            plane.draw(AreaSeries::new(outline.clone(), 0., fill(style.color, 0.3)))?;
         }
-        for (outline, style) in outlines.iter().zip(styles) {
-            canvas.path(outline, style.color, 1.4, Dash::Solid)?;
+        for (outline, style) in styled() {
+            plane.line(outline.clone(), Style::plain(style.color), 1.4)?;
         }
         Ok(())
     }
+}
 
-    /// The chart in words: each sample's size, extremes and median.
+impl Panel for HistogramChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.samples.iter().map(|s| s.name.as_str()).collect()
+    }
+
+    /// Each sample's size, extremes and median.
     fn words(&self) -> String {
-        let title = if self.title.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", self.title)
-        };
-        let mut words = format!("{title}{} of {}.", self.y_label, self.x_label);
+        let mut words = headed(
+            &self.title,
+            &format!("{} of {}", self.y_label, self.x_label),
+        );
         for sample in &self.samples {
             let mut values = sample.values.clone();
             values.sort_by(f64::total_cmp);
@@ -247,110 +227,45 @@ pub struct HistogramPanels {
 }
 
 impl HistogramPanels {
-    /// Draws the charts; the legend, which the first chart gives, stands on the right.
+    /// Draws the charts with the legend of the first, on the right or, where its names are many or
+    /// long, below.
     ///
     /// # Errors
     /// No chart, `columns` 0, charts whose samples' names differ, or an error of
     /// [`HistogramChart::figure`].
     pub fn figure(&self) -> Result<Figure> {
-        let names = |chart: &HistogramChart| -> Result<Axis> {
-            chart.check()?;
-            chart.x_axis()
+        let Some(first) = self.charts.first() else {
+            return Err(Error::argument("charts", "at least one chart", "empty"));
         };
-        let x = self
-            .charts
-            .iter()
-            .map(names)
-            .collect::<Result<Vec<Axis>>>()?;
-        let names = self.charts.iter().map(|chart| {
-            (
-                chart.title.as_str(),
-                chart
-                    .samples
-                    .iter()
-                    .map(|sample| sample.name.as_str())
-                    .collect(),
-            )
-        });
-        let names = shared_names(names, "samples")?;
-        let (colors, heading) = self
-            .charts
-            .first()
-            .map_or((Colors::default(), ""), |chart| {
-                (chart.colors, chart.legend.as_str())
-            });
-        let styles: Vec<Style> = (0..names.len())
-            .map(|index| colors.style(index, names.len()))
-            .collect();
-        let shares: Vec<Vec<Vec<f64>>> = self
-            .charts
-            .iter()
-            .zip(&x)
-            .map(|(chart, x)| {
-                chart
-                    .samples
-                    .iter()
-                    .map(|sample| chart.shares(sample, x))
-                    .collect()
-            })
-            .collect();
-        let y = self
-            .charts
-            .iter()
-            .zip(&shares)
-            .map(|(chart, shares)| chart.y_axis(shares));
-        let y = y.collect::<Result<Vec<Axis>>>()?;
-        // One sample with a title of its own needs no legend.
-        let with_legend = names.len() > 1 || !heading.is_empty();
-        let entries = names
-            .iter()
-            .zip(&styles)
-            .map(|(name, style)| (*name, *style, Key::Block))
-            .collect();
-        let left = y.iter().map(left_room).fold(0., f64::max);
+        let panel = |chart| {
+            HistogramChart::check(chart)?;
+            let x = chart.x_axis()?;
+            let shares = chart.samples.iter().map(|sample| chart.shares(sample, &x));
+            let shares: Vec<Vec<f64>> = shares.collect();
+            let y = chart.y_axis(&shares)?;
+            Ok((chart, ([x, y], shares)))
+        };
+        let panels = self.charts.iter().map(panel).collect::<Result<Vec<_>>>()?;
+        let names = shared_names(&self.charts, "samples")?;
+        let styles = first.colors.styles(names.len());
+        let left = largest(panels.iter().map(|(_, ([_, y], _))| left_room(y)));
+        let named = names.into_iter().zip(styles);
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self
-                .charts
-                .iter()
-                .map(|chart| chart.title.as_str())
-                .collect(),
+            panels,
             widest: f64::INFINITY,
             left,
             gap: MARGIN + left,
-            below: BELOW,
-            legend: with_legend.then_some(Legend {
-                title: heading,
-                entries,
-            }),
+            legend: Legend::new(&first.legend, named, Key::Block, None),
         };
-        let alt = words(
-            &self.title,
-            self.charts.iter().map(HistogramChart::words),
-            &self.note,
-        );
         arrangement.draw(
-            alt,
-            |_| PLOT_HEIGHT,
-            |canvas, index, rect| {
-                let panel = (
-                    self.charts.get(index),
-                    x.get(index),
-                    y.get(index),
-                    shares.get(index),
-                );
-                let (Some(chart), Some(x), Some(y), Some(shares)) = panel else {
-                    return Ok(());
-                };
-                let plot = Plot {
-                    rect,
-                    x: Some(x),
-                    y,
-                };
-                plot.axes(canvas, &chart.x_label, &chart.y_label, true)?;
-                chart.paint(canvas, &plot, shares, &styles)
+            |_| (PLOT_HEIGHT, BELOW),
+            |canvas, (chart, (axes, shares)), _, rect| {
+                let mut plane = Plane::new(canvas, rect, axes.clone())?;
+                plane.mesh(&chart.x_label, Some(&chart.y_label))?;
+                chart.paint(&mut plane, &axes[0], shares)
             },
         )
     }

@@ -2,19 +2,14 @@
 
 use candle_core::{DType, Tensor};
 
-use super::Figure;
-use super::axes::{LABEL, MARGIN, NOTE, Paragraph, TITLE};
-use super::canvas::{Anchor, Canvas, Font, Rect, draw, text_width};
+use super::canvas::{Anchor, Canvas, Rect};
+use super::figure::{Figure, with_note};
 use super::palette::{self, Color};
+use super::sheet::{MARGIN, Sheet, WIDTH};
+use super::text::{Font, LABEL, Paragraph, largest, text_width};
 use crate::error::{Error, Result};
 
-/// The widest figure in pixels.
-const WIDTH: f64 = 900.;
-const CAPTION: Font = Font {
-    size: 11.,
-    color: palette::INK,
-    bold: false,
-};
+const CAPTION: Font = Font::new(11., palette::INK, false);
 const GAP: f64 = 12.;
 const CAPTION_ROOM: f64 = 22.;
 
@@ -87,14 +82,11 @@ impl Image {
         if rows.iter().flatten().any(|value| value.is_nan()) {
             return Err(Error::argument("images", "numbers", "NaN"));
         }
-        Ok(rows
-            .into_iter()
-            .map(|row| Self {
-                width,
-                height,
-                rgb: colors(&row, area, pixels),
-            })
-            .collect())
+        let images = rows.iter().map(|row| {
+            let rgb = colors(row, area, pixels);
+            Self { width, height, rgb }
+        });
+        Ok(images.collect())
     }
 
     /// The image as a PNG file, in grey where it has no colour.
@@ -228,24 +220,18 @@ impl ImageGrid {
     ) -> Result<()> {
         let images = Image::batch(images, size, pixels)?;
         if captions.len() != images.len() {
-            return Err(Error::argument(
-                "captions",
-                format!("{}, one an image", images.len()),
-                captions.len(),
-            ));
+            let expected = format!("{}, one an image", images.len());
+            return Err(Error::argument("captions", expected, captions.len()));
         }
-        let tiles = images.into_iter().zip(captions.iter().cloned());
         self.row_labels.resize(self.rows.len(), String::new());
         self.row_labels.push(label.into());
-        self.rows.push(
-            tiles
-                .map(|(image, (caption, mark))| Tile {
-                    image,
-                    caption,
-                    mark,
-                })
-                .collect(),
-        );
+        let tiles = images.into_iter().zip(captions.iter().cloned());
+        let tile = |(image, (caption, mark))| Tile {
+            image,
+            caption,
+            mark,
+        };
+        self.rows.push(tiles.map(tile).collect());
         Ok(())
     }
 
@@ -260,10 +246,9 @@ impl ImageGrid {
         size: (usize, usize),
         answers: &[(String, bool)],
     ) -> Result<()> {
-        let captions: Vec<_> = answers
-            .iter()
-            .map(|(caption, right)| (caption.clone(), Mark::of(*right)))
-            .collect();
+        let captions = answers.iter();
+        let captions = captions.map(|(caption, right)| (caption.clone(), Mark::of(*right)));
+        let captions: Vec<_> = captions.collect();
         self.push(label, images, size, Pixels::Intensity, &captions)
     }
 
@@ -305,105 +290,73 @@ impl ImageGrid {
                 ));
             }
         }
-        let captions = || {
-            self.rows
-                .iter()
-                .flatten()
-                .filter(|tile| !tile.caption.is_empty())
+        let width = |tile: &Tile| match tile.caption.as_str() {
+            "" => 0.,
+            caption => text_width(&format!("{}{caption}", tile.mark.sign().0), CAPTION.size),
         };
-        let caption_width = captions().map(|tile| {
-            text_width(&tile.caption, CAPTION.size) + text_width(tile.mark.sign().0, CAPTION.size)
-        });
-        let caption_width = caption_width.fold(0., f64::max);
+        let caption_width = largest(self.rows.iter().flatten().map(width));
         // Long row labels are broken, so that the images stay large.
-        let row_labels: Vec<Paragraph> = self
-            .row_labels
-            .iter()
-            .map(|label| Paragraph::new(label, LABEL, 110.))
-            .collect();
-        let widest = row_labels
-            .iter()
-            .flat_map(|p| &p.lines)
-            .map(|line| text_width(line, LABEL.size))
-            .fold(0., f64::max);
+        let label = |label: &String| Paragraph::new(label, LABEL, 110.);
+        let row_labels: Vec<Paragraph> = self.row_labels.iter().map(label).collect();
+        let widest = largest(row_labels.iter().map(Paragraph::width));
         let left = MARGIN + if widest > 0. { widest + GAP } else { 0. };
-        let fit = (WIDTH - left - MARGIN) / columns as f64 - GAP;
-        let side = fit.clamp(24., 96.);
-        let pitch = (side + GAP).max(caption_width + 10.).max(24.);
-        let column_room = if self.column_labels.is_empty() {
-            0.
-        } else {
-            24.
-        };
-        let title = Paragraph::new(&self.title, TITLE, WIDTH - 2. * MARGIN);
-        let width =
-            (left + columns as f64 * pitch - (pitch - side) + (pitch - side).max(MARGIN) + MARGIN)
-                .max(360.);
-        let title = if title.lines.len() > 1 || width < WIDTH {
-            Paragraph::new(&self.title, TITLE, width - 2. * MARGIN)
-        } else {
-            title
-        };
-        let note = Paragraph::new(&self.note, NOTE, width - 2. * MARGIN);
-        let heights: Vec<f64> = self
-            .rows
-            .iter()
-            .map(|row| row_side(row, side) + caption_room(row) + GAP)
-            .collect();
-        let top =
-            MARGIN + title.height() + if title.lines.is_empty() { 0. } else { 8. } + column_room;
-        let height = top + heights.iter().sum::<f64>() + note.height() + MARGIN;
+        let side = ((WIDTH - left - MARGIN) / columns as f64 - GAP).clamp(24., 96.);
+        let pitch = (side + GAP).max(caption_width + 10.);
+        let right = MARGIN + (pitch - side).max(MARGIN);
+        let width = (left + (columns - 1) as f64 * pitch + side + right).max(360.);
+        let mut above = if self.title.trim().is_empty() { 0. } else { 8. };
+        if !self.column_labels.is_empty() {
+            above += 24.;
+        }
+        let rows = self.rows.iter();
+        let heights = rows.map(|row| row_side(row, side) + caption_room(row) + GAP);
+        let heights: Vec<f64> = heights.collect();
+        let (title, note, alt) = (&self.title, &self.note, self.words());
+        let size = (width, above + heights.iter().sum::<f64>());
 
-        draw((width, height), self.words(), |canvas| {
-            title.draw(canvas, (MARGIN, MARGIN))?;
-            let center = |column: usize| left + column as f64 * pitch + pitch / 2.;
+        Sheet { title, note, alt }.draw(size, |canvas, top| {
+            let center = |column: usize| left + (column as f64 + 0.5) * pitch;
+            let mut y = top + above;
             for (column, label) in self.column_labels.iter().enumerate() {
-                canvas.text((center(column), top - 12.), label, LABEL, Anchor::Middle)?;
+                canvas.text((center(column), y - 12.), label, LABEL, Anchor::Center)?;
             }
-            let mut y = top;
-            for (row, tiles) in self.rows.iter().enumerate() {
-                let image_height = row_side(tiles, side);
+            for (row, (tiles, height)) in self.rows.iter().zip(&heights).enumerate() {
                 if let Some(label) = row_labels.get(row) {
-                    label.draw(canvas, (MARGIN, y + (image_height - label.height()) / 2.))?;
+                    let middle = y + (row_side(tiles, side) - label.height()) / 2.;
+                    canvas.paragraph((MARGIN, middle), label)?;
                 }
                 for (column, tile) in tiles.iter().enumerate() {
-                    let left = center(column) - side / 2.;
+                    let corner = (center(column) - side / 2., y);
                     paint(
                         canvas,
                         tile,
-                        Rect {
-                            left,
-                            top: y,
-                            right: left + side,
-                            bottom: y + tile_height(tile, side),
-                        },
+                        Rect::new(corner, side, tile_height(tile, side)),
                     )?;
                 }
-                y += heights.get(row).copied().unwrap_or_default();
+                y += height;
             }
-            note.draw(canvas, (MARGIN, height - MARGIN - note.height()))
+            Ok(())
         })
     }
 
     /// The grid in words: every caption.
     fn words(&self) -> String {
-        let mut words = if self.title.is_empty() {
-            "Images.".to_string()
+        let title = if self.title.is_empty() {
+            "Images."
         } else {
-            self.title.clone()
+            &self.title
         };
+        let mut words = title.to_string();
         for (row, tiles) in self.rows.iter().enumerate() {
-            let captions: Vec<String> = tiles
+            let captions = tiles
                 .iter()
-                .map(|tile| format!("{}{}", tile.mark.sign().0, tile.caption))
-                .collect();
-            let label = self
-                .row_labels
-                .get(row)
-                .map_or_else(|| format!("row {}", row + 1), Clone::clone);
-            words.push_str(&format!("\n  {label}: {}", captions.join(", ")));
+                .map(|tile| format!("{}{}", tile.mark.sign().0, tile.caption));
+            let captions = captions.collect::<Vec<_>>().join(", ");
+            let label = self.row_labels.get(row).cloned();
+            let label = label.unwrap_or_else(|| format!("row {}", row + 1));
+            words.push_str(&format!("\n  {label}: {captions}"));
         }
-        super::with_note(words, &self.note)
+        with_note(words, &self.note)
     }
 }
 
@@ -421,49 +374,26 @@ fn caption_room(tiles: &[Tile]) -> f64 {
 }
 
 fn row_side(tiles: &[Tile], side: f64) -> f64 {
-    tiles
-        .iter()
-        .map(|tile| tile_height(tile, side))
-        .fold(0., f64::max)
+    largest(tiles.iter().map(|tile| tile_height(tile, side)))
 }
 
 fn paint(canvas: &mut Canvas, tile: &Tile, rect: Rect) -> Result<()> {
     let (sign, color) = tile.mark.sign();
-    let Rect {
-        left,
-        top,
-        right,
-        bottom,
-    } = rect;
-    // The frame lies outside the image; without a mark it is a hairline, since images may be white
-    // at the edge.
-    let (reach, width, edge) = if tile.mark == Mark::Wrong {
-        (2., 2.5, color)
-    } else {
-        (0.5, 1., palette::MUTED)
-    };
-    canvas.frame(
-        Rect {
-            left: left - reach,
-            top: top - reach,
-            right: right + reach,
-            bottom: bottom + reach,
-        },
-        edge,
-        width,
-    )?;
-    canvas.image(rect, &tile.image.png()?);
-    let middle = (left + right) / 2.;
-    let text = format!("{sign}{}", tile.caption);
+    let bold = tile.mark == Mark::Wrong;
+    canvas.framed(rect, &tile.image.png()?, bold)?;
+    let (below, text) = (
+        (rect.middle().0, rect.bottom + 14.),
+        format!("{sign}{}", tile.caption),
+    );
     canvas.text(
-        (middle, bottom + 14.),
+        below,
         &text,
         Font {
             color,
-            bold: tile.mark == Mark::Wrong,
+            bold,
             ..CAPTION
         },
-        Anchor::Middle,
+        Anchor::Center,
     )
 }
 

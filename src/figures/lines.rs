@@ -1,13 +1,20 @@
 //! Curves of one or several series, alone or in panels side by side.
 
+use std::mem::take;
+
 use ndarray::{Array3, ArrayView2};
 
-use super::Figure;
-use super::arrange::{Arrangement, Legend, shared_names, words};
+use super::arrange::{Arrangement, Panel, headed, shared_names};
 pub use super::axes::AxisScale;
-use super::axes::{Axis, BELOW, Key, MARGIN, Plot, REFERENCE, left_room, number};
-use super::canvas::{Canvas, Point};
-use super::palette::{Colors, Style};
+use super::axes::{Axis, number};
+use super::canvas::Point;
+use super::figure::Figure;
+use super::legend::{Key, Legend};
+use super::palette::Colors;
+use super::plane::{BELOW, Plane, left_room};
+use super::sheet::MARGIN;
+use super::spread::Spread;
+use super::text::largest;
 use crate::error::{Error, Result};
 
 /// The least height of a panel's plot.
@@ -48,11 +55,8 @@ impl Series {
     /// No run, or runs that are not as long as `x`.
     pub fn over_runs(name: impl Into<String>, x: &[f64], runs: ArrayView2<f64>) -> Result<Self> {
         if runs.ncols() != x.len() {
-            return Err(Error::argument(
-                "runs",
-                format!("{} points, as many as x", x.len()),
-                runs.ncols(),
-            ));
+            let expected = format!("{} points, as many as x", x.len());
+            return Err(Error::argument("runs", expected, runs.ncols()));
         }
         let mean = runs
             .mean_axis(ndarray::Axis(0))
@@ -72,16 +76,13 @@ impl Series {
     /// # Errors
     /// Not as many names as values, or an error of [`Series::over_runs`].
     pub fn family(names: &[String], x: &[f64], runs: &Array3<f64>) -> Result<Vec<Self>> {
-        if names.len() != runs.len_of(ndarray::Axis(0)) {
-            return Err(Error::argument(
-                "names",
-                format!("{}, one a curve", runs.len_of(ndarray::Axis(0))),
-                names.len(),
-            ));
+        let curves = runs.outer_iter();
+        if names.len() != curves.len() {
+            let expected = format!("{}, one a curve", curves.len());
+            return Err(Error::argument("names", expected, names.len()));
         }
-        names
-            .iter()
-            .zip(runs.outer_iter())
+        let curves = names.iter().zip(curves);
+        curves
             .map(|(name, runs)| Self::over_runs(name, x, runs))
             .collect()
     }
@@ -89,54 +90,24 @@ impl Series {
     fn check(&self) -> Result<()> {
         let n = self.x.len();
         if n == 0 {
-            return Err(Error::argument(
-                "series",
-                "at least one point",
-                format!("{:?} without a point", self.name),
-            ));
+            let got = format!("{:?} without a point", self.name);
+            return Err(Error::argument("series", "at least one point", got));
         }
-        for (name, values, may_be_empty) in [
-            ("mean", &self.mean, false),
-            ("low", &self.low, true),
-            ("high", &self.high, true),
-        ] {
-            if values.len() != n && !(may_be_empty && values.is_empty()) {
-                return Err(Error::argument(
-                    name,
-                    format!("{n} numbers, as many as x of {:?}", self.name),
-                    values.len(),
-                ));
-            }
-        }
-        if self.low.len() != self.high.len() {
-            return Err(Error::argument(
-                "low",
-                "both edges of the spread or neither",
-                format!("one in {:?}", self.name),
-            ));
-        }
-        Ok(())
+        self.spread().check(n, || {
+            format!("{n} numbers, as many as x of {:?}", self.name)
+        })
     }
-}
 
-/// Mean and standard deviation (divided by n − 1; 0 for a single value).
-///
-/// No value gives NaN.
-pub fn mean_std(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    if values.len() < 2 {
-        return (mean, 0.);
+    fn spread(&self) -> Spread<'_> {
+        let (name, owner, values) = ("mean", &self.name, &self.mean);
+        Spread {
+            name,
+            owner,
+            values,
+            low: &self.low,
+            high: &self.high,
+        }
     }
-    (
-        mean,
-        (values
-            .iter()
-            .map(|value| (value - mean).powi(2))
-            .sum::<f64>()
-            / (n - 1.))
-            .sqrt(),
-    )
 }
 
 /// A chart of curves.
@@ -186,22 +157,20 @@ pub struct LineChart {
 }
 
 impl LineChart {
-    /// Draws the chart, its legend on the right.
+    /// Draws the chart, its legend on the right or, where its names are many or long, below.
     ///
     /// # Errors
     /// No series, a series whose lengths differ, a number that is not finite, or one ≤ 0 on a
-    /// logarithmic axis.
+    /// logarithmic axis; a spread that reaches below one is cut there.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self {
-            title: String::new(),
-            note: String::new(),
-            ..self.clone()
-        };
+        let mut chart = self.clone();
+        let (title, note) = (take(&mut chart.title), take(&mut chart.note));
+        let charts = vec![chart];
         Panels {
-            title: self.title.clone(),
+            title,
             columns: 1,
-            charts: vec![chart],
-            note: self.note.clone(),
+            charts,
+            note,
         }
         .figure()
     }
@@ -214,92 +183,70 @@ impl LineChart {
     }
 
     fn x_axis(&self) -> Result<Axis> {
-        let values = self
-            .series
-            .iter()
-            .flat_map(|series| series.x.iter().copied());
+        let series = self.series.iter();
+        let values = series.flat_map(|series| series.x.iter().copied());
         Axis::spanning("x", self.x_scale, values, None)
     }
 
+    /// What the y axis must reach.
     fn y_values(&self) -> impl Iterator<Item = f64> {
-        let series = self
-            .series
-            .iter()
-            .flat_map(|s| s.mean.iter().chain(&s.low).chain(&s.high).copied());
-        series.chain(self.reference.iter().map(|(_, value)| *value))
+        let spreads = self.series.iter().map(Series::spread);
+        let values = spreads.flat_map(|spread| spread.reach(self.y_scale));
+        values.chain(self.reference.iter().map(|(_, value)| *value))
     }
 
-    /// The chart in words: axes, and each curve's first, last and extreme values.
-    fn words(&self) -> String {
-        let scale = if self.x_scale == AxisScale::Log {
-            " (logarithmic)"
-        } else {
-            ""
-        };
-        let mut words = format!(
-            "{}{}{} against {}{scale}.",
-            self.title,
-            colon(&self.title),
-            self.y_label,
-            self.x_label
-        );
-        for series in &self.series {
-            if let (Some(x0), Some(x1), Some(y0), Some(y1)) = (
-                series.x.first(),
-                series.x.last(),
-                series.mean.first(),
-                series.mean.last(),
-            ) {
-                let [x0, x1, y0, y1] = [x0, x1, y0, y1].map(|value| number(*value));
-                words.push_str(&format!("\n  {}: {y0} at {x0}, {y1} at {x1}", series.name));
-            }
-        }
-        words
-    }
-
-    fn paint(&self, canvas: &mut Canvas, plot: &Plot) -> Result<()> {
+    fn paint(&self, plane: &mut Plane) -> Result<()> {
         if let Some((_, value)) = &self.reference {
-            plot.reference(canvas, *value)?;
+            plane.reference(*value)?;
         }
-        let styles: Vec<Style> = (0..self.series.len())
-            .map(|i| self.colors.style(i, self.series.len()))
-            .collect();
-        let points = |x: &[f64], y: &[f64]| -> Vec<Point> {
-            x.iter().zip(y).map(|(x, y)| plot.at(*x, *y)).collect()
-        };
+        let styles = self.colors.styles(self.series.len());
+        let points = |x: &[f64], y: &[f64]| x.iter().copied().zip(y.iter().copied()).collect();
         // All shadings first, so that none hides a curve.
         for (series, style) in self.series.iter().zip(&styles) {
             if !series.low.is_empty() {
-                let mut edge = points(&series.x, &series.low);
-                edge.extend(points(&series.x, &series.high).into_iter().rev());
-                canvas.polygon(&edge, style.color, 0.18)?;
+                let [low, high] = [&series.low, &series.high].map(|y| points(&series.x, y));
+                plane.band(low, high, style.color)?;
             }
         }
         for (series, style) in self.series.iter().zip(&styles) {
-            canvas.path(
-                &points(&series.x, &series.mean),
-                style.color,
-                2.,
-                style.dash,
-            )?;
+            plane.line(points(&series.x, &series.mean), *style, 2.)?;
         }
         for (index, (series, style)) in self.series.iter().zip(&styles).enumerate() {
             let every = series.x.len().div_ceil(MARKERS);
             // Staggered, so that curves on top of each other show more than the last one's markers.
-            for point in points(&series.x, &series.mean)
-                .into_iter()
-                .skip(index % every)
-                .step_by(every)
-            {
-                canvas.marker(point, style.marker, 3.2, style.color)?;
-            }
+            let points: Vec<Point> = points(&series.x, &series.mean);
+            let points = points.into_iter().skip(index % every).step_by(every);
+            plane.marks(points, *style, [3.2, 1.2])?;
         }
         Ok(())
     }
 }
 
-fn colon(title: &str) -> &'static str {
-    if title.is_empty() { "" } else { ": " }
+impl Panel for LineChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.series.iter().map(|s| s.name.as_str()).collect()
+    }
+
+    /// Axes, and each curve's first and last values.
+    fn words(&self) -> String {
+        let scale = match self.x_scale {
+            AxisScale::Linear => "",
+            AxisScale::Log => " (logarithmic)",
+        };
+        let what = format!("{} against {}{scale}", self.y_label, self.x_label);
+        let mut words = headed(&self.title, &what);
+        for series in &self.series {
+            let ends = |values: &[f64]| Some((number(*values.first()?), number(*values.last()?)));
+            if let (Some((x0, x1)), Some((y0, y1))) = (ends(&series.x), ends(&series.mean)) {
+                words.push_str(&format!("\n  {}: {y0} at {x0}, {y1} at {x1}", series.name));
+            }
+        }
+        words
+    }
 }
 
 /// Several charts in rows and columns with one legend and, when their y labels agree, one y axis.
@@ -316,7 +263,8 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// Draws the charts; the legend, which the first chart gives, stands on the right.
+    /// Draws the charts with the legend of the first, on the right or, where its names are many or
+    /// long, below.
     ///
     /// # Errors
     /// No chart, `columns` 0, charts whose series' names differ, or an error of
@@ -326,82 +274,34 @@ impl Panels {
             return Err(Error::argument("charts", "at least one chart", "empty"));
         };
         self.charts.iter().try_for_each(LineChart::check)?;
-        let names = self.charts.iter().map(|chart| {
-            (
-                chart.title.as_str(),
-                chart.series.iter().map(|s| s.name.as_str()).collect(),
-            )
-        });
-        let names = shared_names(names, "series")?;
-        let shared = self
-            .charts
-            .iter()
-            .all(|chart| chart.y_label == first.y_label && chart.y_scale == first.y_scale);
-        let x: Vec<Axis> = self
-            .charts
-            .iter()
-            .map(LineChart::x_axis)
-            .collect::<Result<_>>()?;
-        let y: Vec<Axis> = self
-            .charts
-            .iter()
-            .map(|chart| self.y_axis(chart, shared))
-            .collect::<Result<_>>()?;
-
-        // One curve with a title of its own needs no legend.
-        let with_legend = names.len() > 1 || !first.legend.is_empty() || first.reference.is_some();
-        let mut entries: Vec<_> = names
-            .iter()
-            .enumerate()
-            .map(|(i, name)| (*name, first.colors.style(i, names.len()), Key::Line))
-            .collect();
-        entries.extend(
-            first
-                .reference
-                .iter()
-                .map(|(name, _)| (name.as_str(), REFERENCE, Key::Rule)),
-        );
-        let left = y.iter().map(left_room).fold(0., f64::max);
+        let names = shared_names(&self.charts, "series")?;
+        let styles = first.colors.styles(names.len());
+        let named = names.into_iter().zip(styles);
+        let alike = |c: &LineChart| c.y_label == first.y_label && c.y_scale == first.y_scale;
+        let shared = self.charts.iter().all(alike);
+        let axes = |chart: &LineChart| -> Result<[Axis; 2]> {
+            Ok([chart.x_axis()?, self.y_axis(chart, shared)?])
+        };
+        let panel = |chart| Ok((chart, axes(chart)?));
+        let panels = self.charts.iter().map(panel).collect::<Result<Vec<_>>>()?;
+        let left = largest(panels.iter().map(|(_, [_, y])| left_room(y)));
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self
-                .charts
-                .iter()
-                .map(|chart| chart.title.as_str())
-                .collect(),
+            panels,
             widest: f64::INFINITY,
             left,
             gap: if shared { 30. } else { MARGIN + left },
-            below: BELOW,
-            legend: with_legend.then_some(Legend {
-                title: &first.legend,
-                entries,
-            }),
+            legend: Legend::new(&first.legend, named, Key::Line, first.reference.as_ref()),
         };
-        let columns = self.columns.min(self.charts.len());
         arrangement.draw(
-            self.words(),
-            |_| PLOT_HEIGHT,
-            |canvas, index, rect| {
-                let (Some(chart), Some(x), Some(y)) =
-                    (self.charts.get(index), x.get(index), y.get(index))
-                else {
-                    return Ok(());
-                };
-                let plot = Plot {
-                    rect,
-                    x: Some(x),
-                    y,
-                };
-                plot.axes(
-                    canvas,
-                    &chart.x_label,
-                    &chart.y_label,
-                    index % columns == 0 || !shared,
-                )?;
-                chart.paint(canvas, &plot)
+            |_| (PLOT_HEIGHT, BELOW),
+            |canvas, (chart, axes), column, rect| {
+                let mut plane = Plane::new(canvas, rect, axes.clone())?;
+                let with_y = column == 0 || !shared;
+                plane.mesh(&chart.x_label, with_y.then_some(&chart.y_label))?;
+                chart.paint(&mut plane)
             },
         )
     }
@@ -413,27 +313,16 @@ impl Panels {
         }
         let ranges = self.charts.iter().filter_map(|chart| chart.y_range);
         let range = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        Axis::spanning(
-            "y",
-            chart.y_scale,
-            self.charts.iter().flat_map(LineChart::y_values),
-            range,
-        )
-    }
-
-    fn words(&self) -> String {
-        words(
-            &self.title,
-            self.charts.iter().map(LineChart::words),
-            &self.note,
-        )
+        let values = self.charts.iter().flat_map(LineChart::y_values);
+        Axis::spanning("y", chart.y_scale, values, range)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{assert_well_formed, sample};
+    use super::super::testing::{assert_well_formed, sample, texts};
     use super::*;
+    use crate::statistics::mean_std;
 
     fn chart() -> LineChart {
         let x: Vec<f64> = (0..20)
@@ -623,5 +512,76 @@ mod tests {
         assert!(
             (series.mean[0] - mean).abs() < 1e-15 && (series.high[0] - mean - std).abs() < 1e-15
         );
+    }
+
+    #[test]
+    fn a_spread_that_reaches_zero_is_cut_at_a_logarithmic_axis() {
+        let series = Series {
+            low: vec![-0.02, 0.01, 0.],
+            high: vec![0.12, 0.03, 0.2],
+            ..Series::line("0.05 ± 0.07", &[1., 2., 3.], &[0.05, 0.02, 0.1])
+        };
+        let chart = LineChart {
+            y_scale: AxisScale::Log,
+            y_label: "loss".into(),
+            series: vec![series],
+            ..LineChart::default()
+        };
+        let figure = chart.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("cut_band", &figure);
+        let texts: Vec<String> = texts(&figure)
+            .into_iter()
+            .map(|placed| placed.text)
+            .collect();
+        assert!(
+            texts.contains(&"0.01".into()) && texts.contains(&"0.1".into()),
+            "{texts:?}"
+        );
+        // The band's lower edge lies on the axis: in the picture, below every other point of it.
+        let band = figure.svg.split("<polygon").nth(1).unwrap();
+        let points = band
+            .split_once("points=\"")
+            .unwrap()
+            .1
+            .split_once('"')
+            .unwrap()
+            .0;
+        let heights: Vec<i32> = points
+            .split_whitespace()
+            .map(|point| point.split_once(',').unwrap().1.parse().unwrap())
+            .collect();
+        assert_eq!((heights.len(), heights[0]), (6, heights[2]), "{heights:?}");
+        assert!(
+            heights[3..]
+                .iter()
+                .chain(&heights[1..2])
+                .all(|y| *y < heights[0]),
+            "{heights:?}"
+        );
+        // Values themselves, and edges that are no numbers, are refused as before.
+        for change in [
+            |s: &mut Series| s.mean[1] = 0.,
+            |s: &mut Series| s.low[0] = f64::NEG_INFINITY,
+        ] {
+            let mut chart = chart.clone();
+            change(&mut chart.series[0]);
+            assert!(chart.figure().is_err());
+        }
+    }
+
+    #[test]
+    fn every_logarithmic_axis_has_numbers() {
+        for values in [&[0.62, 0.95][..], &[6., 7., 9.], &[0.03]] {
+            let chart = LineChart {
+                x_scale: AxisScale::Log,
+                y_scale: AxisScale::Log,
+                series: vec![Series::line("a", values, values)],
+                ..LineChart::default()
+            };
+            let texts = texts(&chart.figure().unwrap());
+            // On both axes at least two.
+            assert!(texts.len() >= 4, "{values:?}: {}", texts.len());
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{AxisScale, Figure, LineChart, Series};
+use super::figure::Figure;
+use super::lines::{AxisScale, LineChart, Series};
 use crate::display::{Handle, Kind, Screen, Show as _};
 use crate::error::Result;
 use crate::progress::Pace;
@@ -166,7 +167,7 @@ impl Drop for LiveLoss {
 mod tests {
     use super::*;
 
-    fn at(epoch: usize, batch: usize, loss: f64, isometric: Option<f64>) -> Progress {
+    fn at(epoch: usize, batch: usize, loss: f64, isometric: Option<f64>) -> Status {
         let means = Epoch {
             loss,
             cross_entropy: isometric,
@@ -174,7 +175,7 @@ mod tests {
             accuracy: None,
             seconds: 1.,
         };
-        Progress {
+        Status {
             epoch,
             epochs: 900,
             batch,

@@ -21,22 +21,26 @@ mod axes;
 pub mod bars;
 mod canvas;
 mod drawn;
+mod figure;
 pub mod filmstrip;
 pub mod histogram;
 pub mod images;
+mod legend;
 pub mod lines;
 mod live;
 pub mod palette;
+mod plane;
 pub mod scatter;
+mod sheet;
 mod space;
+mod spread;
 pub mod table;
-
-use std::fmt;
-use std::path::Path;
+mod text;
 
 pub(crate) use drawn::{drawn, image_size};
 
 pub use bars::{BarChart, BarSeries, BarStyle};
+pub use figure::Figure;
 pub use filmstrip::{Filmstrip, Strip};
 pub use histogram::{HistogramChart, HistogramPanels, Sample};
 pub use images::{Image, ImageGrid, Mark, Pixels, Tile};
@@ -46,94 +50,85 @@ pub use palette::Colors;
 pub use scatter::{ScatterChart, ScatterPanels, View};
 pub use table::{Table, plus_minus};
 
-use crate::display::{self, Bundle, Show};
-use crate::error::Result;
-
-/// A drawn figure: an SVG document and the text that stands for it where no image can be seen.
-///
-/// A notebook shows it when a cell ends with it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Figure {
-    /// The document, from `<svg` to `</svg>`; scales down to the width of the page.
-    pub svg: String,
-    /// What the figure shows, in words and numbers.
-    pub alt: String,
-}
-
-impl Figure {
-    /// Shows the figure as the value of a cell; [`display`](crate::display()) shows it at any place
-    /// of one.
-    pub fn evcxr_display(&self) {
-        display::value(self);
-    }
-
-    /// Writes the SVG document, whole or not at all; missing folders are made.
-    ///
-    /// # Errors
-    /// The folder cannot be made or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        crate::io::files::write_whole(path.as_ref(), self.svg.as_bytes())
-    }
-}
-
-/// `image/svg+xml` and `text/plain`.
-impl Show for Figure {
-    fn bundle(&self) -> Bundle {
-        Bundle::new([
-            ("image/svg+xml", self.svg.as_str()),
-            ("text/plain", &self.alt),
-        ])
-    }
-}
-
-/// The words alone: the document would flood a terminal.
-impl fmt::Debug for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.alt)
-    }
-}
-
-/// Text with the characters that HTML and XML reserve replaced; control characters, which XML
-/// forbids, become spaces.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push('\n'),
-            control if control.is_control() => escaped.push(' '),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// A figure in words, its note on a line of its own.
-fn with_note(mut words: String, note: &str) -> String {
-    if !note.is_empty() {
-        words.push('\n');
-        words.push_str(note);
-    }
-    words
-}
-
 #[cfg(test)]
 mod testing {
     //! What every kind of figure is checked for.
 
     use super::Figure;
+    use super::text::text_width;
 
-    /// Each tag closed in order, no bare `&`, alternative text present.
+    /// One text of a figure, with the pixels that it takes if `text_width` is right.
+    pub struct Placed {
+        pub text: String,
+        /// Left, top, right and bottom.
+        pub ends: [f64; 4],
+    }
+
+    fn attribute<'t>(tag: &'t str, name: &str) -> &'t str {
+        let value = tag
+            .split_once(&format!(" {name}=\""))
+            .expect("the attribute is there")
+            .1;
+        value.split_once('"').expect("the attribute ends").0
+    }
+
+    /// Every text of a figure, in the order of the document.
+    pub fn texts(figure: &Figure) -> Vec<Placed> {
+        let texts = figure.svg.split("<text").skip(1).map(|part| {
+            let (tag, rest) = part.split_once('>').expect("the tag ends");
+            let text = rest.split_once('<').expect("the text ends").0.trim();
+            let text = [
+                ("&lt;", "<"),
+                ("&gt;", ">"),
+                ("&quot;", "\""),
+                ("&apos;", "'"),
+            ]
+            .iter()
+            .fold(text.to_string(), |text, (from, to)| text.replace(from, to))
+            .replace("&amp;", "&");
+            let number = |name| attribute(tag, name).parse::<f64>().expect("a number") / 10.;
+            let (x, y, size) = (number("x"), number("y"), number("font-size"));
+            let width = text_width(&text, size);
+            let before = match attribute(tag, "text-anchor") {
+                "start" => 0.,
+                "middle" => width / 2.,
+                _ => width,
+            };
+            let half = size / 2.;
+            let ends = if tag.contains("rotate(270") {
+                [x - half, y - width + before, x + half, y + before]
+            } else {
+                [x - before, y - half, x - before + width, y + half]
+            };
+            Placed { text, ends }
+        });
+        texts.collect()
+    }
+
+    /// Every text inside the picture, as far as its width can be estimated.
+    pub fn assert_inside(figure: &Figure) {
+        let size = |name| {
+            attribute(&figure.svg, name)
+                .parse::<f64>()
+                .expect("a number")
+        };
+        let (width, height) = (size("width"), size("height"));
+        for Placed {
+            text,
+            ends: [left, top, right, bottom],
+        } in texts(figure)
+        {
+            let inside = left >= 0. && top >= 0. && right <= width && bottom <= height;
+            assert!(
+                inside,
+                "{text:?} from {left}, {top} to {right}, {bottom} of {width} × {height}"
+            );
+        }
+    }
+
+    /// Each tag closed in order, no bare `&`, alternative text present, every text inside.
     pub fn assert_well_formed(figure: &Figure) {
+        assert_inside(figure);
         let svg = &figure.svg;
         assert!(
             svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"),
@@ -179,44 +174,178 @@ mod testing {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
+    use super::testing::{assert_well_formed, sample, texts};
     use super::*;
 
-    #[test]
-    fn saving_writes_the_document_and_makes_the_folder() -> Result<()> {
-        let folder = tempfile::tempdir().map_err(crate::Error::io("temporary folder"))?;
-        let path = folder.path().join("deeper/figure.svg");
-        let figure = Figure {
-            svg: "<svg></svg>".into(),
-            alt: "nothing".into(),
+    /// Every kind of chart with a legend, alone and side by side, with these names in it.
+    fn charts(names: &[String]) -> Vec<(&'static str, Figure)> {
+        let series = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| Series::line(name, &[0.1, 1., 10.], &[1., 2. + at as f64, 3.]));
+        let lines = LineChart {
+            title: "Curves".into(),
+            x_label: "x".into(),
+            y_label: "y".into(),
+            series: series.collect(),
+            legend: "legend".into(),
+            reference: Some(("reference".into(), 2.5)),
+            note: "A note.".into(),
+            ..LineChart::default()
         };
-        figure.save(&path)?;
-        assert_eq!(
-            std::fs::read_to_string(&path).map_err(crate::Error::io(&path))?,
-            figure.svg
-        );
-        // A path that cannot be a file: nothing is left behind.
-        assert!(figure.save(folder.path().join("deeper")).is_err());
-        assert_eq!(
-            std::fs::read_dir(folder.path())
-                .map_err(crate::Error::io(folder.path()))?
-                .count(),
-            1
-        );
-        Ok(())
+        let series = names.iter().enumerate().map(|(at, name)| BarSeries {
+            name: name.clone(),
+            values: vec![1., 1. + at as f64],
+            ..BarSeries::default()
+        });
+        let bars = BarChart {
+            title: "Bars".into(),
+            y_label: "y".into(),
+            groups: vec!["first".into(), "second".into()],
+            series: series.collect(),
+            note: "A note.".into(),
+            ..BarChart::default()
+        };
+        let samples = names.iter().enumerate();
+        let histogram = HistogramChart {
+            title: "Histogram".into(),
+            samples: samples
+                .map(|(at, name)| Sample::new(name, &[0., 1., at as f64]))
+                .collect(),
+            note: "A note.".into(),
+            ..HistogramChart::default()
+        };
+        let scatter = |dimensions: usize| ScatterChart {
+            title: "Points".into(),
+            points: Array2::from_shape_fn((names.len(), dimensions), |(i, j)| (i * j) as f64),
+            labels: (0..names.len() as u32).collect(),
+            classes: names.to_vec(),
+            axes: ["x", "y", "z"][..dimensions]
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            note: "A note.".into(),
+            ..ScatterChart::default()
+        };
+        let (title, note) = ("Panels".to_string(), "A note.".to_string());
+        let panels = Panels {
+            title: title.clone(),
+            columns: 3,
+            charts: vec![lines.clone(); 5],
+            note: note.clone(),
+        };
+        let histograms = HistogramPanels {
+            title: title.clone(),
+            columns: 2,
+            charts: vec![histogram.clone(); 2],
+            note: note.clone(),
+        };
+        let (columns, charts) = (2, vec![scatter(2), scatter(3)]);
+        let scatters = ScatterPanels {
+            title,
+            columns,
+            charts,
+            note,
+        };
+        vec![
+            ("lines", lines.figure().unwrap()),
+            ("bars", bars.figure().unwrap()),
+            (
+                "dots",
+                BarChart {
+                    style: BarStyle::Dots,
+                    ..bars
+                }
+                .figure()
+                .unwrap(),
+            ),
+            ("histogram", histogram.figure().unwrap()),
+            ("plane", scatter(2).figure().unwrap()),
+            ("space", scatter(3).figure().unwrap()),
+            ("line panels", panels.figure().unwrap()),
+            ("histogram panels", histograms.figure().unwrap()),
+            ("scatter panels", scatters.figure().unwrap()),
+        ]
     }
 
     #[test]
-    fn a_figure_is_its_document_and_its_words() {
-        let figure = Figure {
-            svg: "<svg></svg>".into(),
-            alt: "nothing".into(),
+    fn legends_of_many_and_long_names_stay_inside_the_picture() {
+        let many: Vec<String> = (0..24).map(|at| format!("#{at:02} series")).collect();
+        let pad = |at: usize, with: &str| {
+            format!("#{at:02} {}", with.repeat(80))
+                .chars()
+                .take(80)
+                .collect()
         };
-        let expected = Bundle::new([("image/svg+xml", "<svg></svg>"), ("text/plain", "nothing")]);
-        assert_eq!(figure.bundle(), expected);
+        let words: Vec<String> = (0..3).map(|at| pad(at, "long name ")).collect();
+        let unbroken: Vec<String> = (0..3).map(|at| pad(at, "m")).collect();
+        let both: Vec<String> = (0..24).map(|at| pad(at, "long name ")).collect();
+        for (case, names) in [
+            ("many", many),
+            ("words", words),
+            ("unbroken", unbroken),
+            ("both", both),
+        ] {
+            for (kind, figure) in charts(&names) {
+                sample(&format!("legend {case} {kind}"), &figure);
+                assert_well_formed(&figure);
+                let legend = |name: &String| {
+                    let placed = texts(&figure).into_iter().map(|placed| placed.text);
+                    let start: String = name.chars().take(3).collect();
+                    placed.filter(|text| text.starts_with(&start)).count()
+                };
+                for name in &names {
+                    assert_eq!(legend(name), 1, "{name:?} in {kind}");
+                }
+            }
+        }
     }
 
     #[test]
-    fn reserved_characters_are_replaced() {
-        assert_eq!(escape("a<b & \"c\"\u{7}"), "a&lt;b &amp; &quot;c&quot; ");
+    fn short_names_stand_beside_the_plot() {
+        let names = ["one", "two"].map(String::from);
+        for (kind, figure) in charts(&names) {
+            let texts = texts(&figure);
+            let name = texts.iter().find(|placed| placed.text == "two").unwrap();
+            let note = texts
+                .iter()
+                .find(|placed| placed.text == "A note.")
+                .unwrap();
+            assert!(
+                name.ends[0] > 300. && name.ends[3] < note.ends[1] - 100.,
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_labels_are_cut_at_the_plot() {
+        let long = "a label that goes on and on ".repeat(9);
+        let chart = LineChart {
+            title: long.clone(),
+            x_label: long.clone(),
+            y_label: long.clone(),
+            series: vec![Series::line(
+                "a",
+                &[1.000_000_01, 1.000_000_05],
+                &[1e-7, 2e9],
+            )],
+            note: long.clone(),
+            ..LineChart::default()
+        };
+        let figure = chart.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("long labels", &figure);
+        assert!(figure.alt.contains(&long));
+        let panels = Panels {
+            columns: 4,
+            charts: vec![chart; 6],
+            ..Panels::default()
+        };
+        let figure = panels.figure().unwrap();
+        assert_well_formed(&figure);
+        sample("long labels panels", &figure);
     }
 }

@@ -1,7 +1,5 @@
 //! Colours and marks: distinguishable without colour vision and when printed in grey.
 
-use super::canvas::{Dash, Marker};
-
 /// An sRGB colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color {
@@ -98,11 +96,9 @@ pub fn class(index: usize) -> Color {
 /// Colour and mark of the points of class `index`: [`class`]'s colours, each with a shape of its
 /// own after ten.
 pub(super) fn class_mark(index: usize) -> Style {
-    let marker = Marker::ALL[index / CLASSES.len() % Marker::ALL.len()];
     Style {
-        color: class(index),
-        marker,
-        dash: Dash::Solid,
+        marker: Marker::ALL[index / CLASSES.len() % Marker::ALL.len()],
+        ..Style::plain(class(index))
     }
 }
 
@@ -134,6 +130,36 @@ pub fn diverging(t: f64) -> Color {
     WHITE.towards(end, t.abs())
 }
 
+/// The shape of a point on a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marker {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    TriangleDown,
+    Cross,
+}
+
+impl Marker {
+    pub const ALL: [Self; 6] = [
+        Self::Circle,
+        Self::Square,
+        Self::Triangle,
+        Self::Diamond,
+        Self::TriangleDown,
+        Self::Cross,
+    ];
+}
+
+/// The dashes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dash {
+    Solid,
+    Long,
+    Short,
+}
+
 /// Colour, marker and dashes of one series.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
@@ -142,7 +168,30 @@ pub(super) struct Style {
     pub dash: Dash,
 }
 
+impl Style {
+    /// Solid lines and round points.
+    pub const fn plain(color: Color) -> Self {
+        let (marker, dash) = (Marker::Circle, Dash::Solid);
+        Self {
+            color,
+            marker,
+            dash,
+        }
+    }
+}
+
+/// A horizontal line at a value to compare with.
+pub(super) const REFERENCE: Style = Style {
+    dash: Dash::Short,
+    ..Style::plain(MUTED)
+};
+
 impl Colors {
+    /// The styles of so many series.
+    pub(super) fn styles(self, count: usize) -> Vec<Style> {
+        (0..count).map(|index| self.style(index, count)).collect()
+    }
+
     /// The style of series `index` of `count`: colour, marker and dashes all vary.
     pub(super) fn style(self, index: usize, count: usize) -> Style {
         let color = match self {

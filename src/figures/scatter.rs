@@ -1,14 +1,21 @@
 //! Points coloured by class, in the plane or in space.
 
+use std::mem::take;
+
 use candle_core::{DType, Tensor};
 use ndarray::Array2;
 
-use super::Figure;
-use super::arrange::{Arrangement, Legend, words};
-use super::axes::{Axis, AxisScale, BELOW, Key, LABEL, MARGIN, Plot, left_room};
+use super::arrange::{Arrangement, Panel, headed};
+use super::axes::{Axis, AxisScale, ends};
 use super::canvas::{Canvas, Rect};
-use super::palette::{Color, MUTED, WHITE, class_mark};
-use super::space::Projection;
+use super::figure::Figure;
+use super::legend::{Key, Legend};
+use super::palette::{MUTED, Style, WHITE, class_mark};
+use super::plane::{BELOW, Plane, left_room};
+use super::sheet::MARGIN;
+use super::space::Space;
+pub use super::space::View;
+use super::text::{LABEL, largest};
 use crate::error::{Error, Result};
 
 /// The most that a panel takes of the figure's width.
@@ -20,24 +27,6 @@ const BOX_ROOM: f64 = 34.;
 const FAR_SIZE: f64 = 0.7;
 const NEAR_SIZE: f64 = 1.5;
 const FAR_FOG: f64 = 0.65;
-
-/// From where points in space are seen: a direction, from infinitely far.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct View {
-    /// Around the third axis, in degrees, from the first axis towards the second; −60 by default.
-    pub azimuth: f64,
-    /// Above the plane of the first two axes, in degrees; 25 by default.
-    pub elevation: f64,
-}
-
-impl Default for View {
-    fn default() -> Self {
-        Self {
-            azimuth: -60.,
-            elevation: 25.,
-        }
-    }
-}
 
 /// Points coloured by class. All axes have the same unit; points in space are the smaller and paler
 /// the farther away they are.
@@ -96,23 +85,20 @@ pub fn points(x: &Tensor) -> Result<Array2<f64>> {
 }
 
 impl ScatterChart {
-    /// Draws the chart, its legend on the right.
+    /// Draws the chart, its legend on the right or, where its names are many or long, below.
     ///
     /// # Errors
     /// No point, points that have neither two nor three coordinates, a number that is not finite,
     /// not as many labels as points, a label that `classes` does not name, or not as many axes as
     /// coordinates.
     pub fn figure(&self) -> Result<Figure> {
-        let chart = Self {
-            title: String::new(),
-            note: String::new(),
-            ..self.clone()
-        };
-        let (title, note) = (self.title.clone(), self.note.clone());
+        let mut chart = self.clone();
+        let (title, note) = (take(&mut chart.title), take(&mut chart.note));
+        let charts = vec![chart];
         ScatterPanels {
             title,
             columns: 1,
-            charts: vec![chart],
+            charts,
             note,
         }
         .figure()
@@ -121,69 +107,37 @@ impl ScatterChart {
     fn check(&self) -> Result<()> {
         let (n, coordinates) = self.points.dim();
         if n == 0 || !(2..=3).contains(&coordinates) {
-            let expected = "(N, 2) or (N, 3), N at least 1";
-            return Err(Error::shape(
-                "scatter",
-                "points",
-                expected,
-                self.points.shape(),
-            ));
+            let (expected, shape) = ("(N, 2) or (N, 3), N at least 1", self.points.shape());
+            return Err(Error::shape("scatter", "points", expected, shape));
         }
         if let Some(number) = self.points.iter().find(|number| !number.is_finite()) {
             return Err(Error::argument("points", "finite coordinates", number));
         }
         if self.labels.len() != n {
-            return Err(Error::argument(
-                "labels",
-                format!("{n}, one a point"),
-                self.labels.len(),
-            ));
+            let expected = format!("{n}, one a point");
+            return Err(Error::argument("labels", expected, self.labels.len()));
         }
         let named = self.classes.len();
-        if let Some(label) = self
-            .labels
-            .iter()
-            .find(|&&label| named > 0 && label as usize >= named)
-        {
-            return Err(Error::argument(
-                "label",
-                format!("below {named}, the number of classes"),
-                label,
-            ));
+        let unnamed = |label: &&u32| named > 0 && **label as usize >= named;
+        if let Some(label) = self.labels.iter().find(unnamed) {
+            let expected = format!("below {named}, the number of classes");
+            return Err(Error::argument("label", expected, label));
         }
         if !self.axes.is_empty() && self.axes.len() != coordinates {
-            return Err(Error::argument(
-                "axes",
-                format!("{coordinates} names or none"),
-                self.axes.len(),
-            ));
+            let expected = format!("{coordinates} names or none");
+            return Err(Error::argument("axes", expected, self.axes.len()));
         }
         Ok(())
     }
 
     /// Each coordinate's lowest and highest value, a little apart even where they agree.
     fn ranges(&self) -> Vec<(f64, f64)> {
-        let ranges: Vec<(f64, f64)> = self
-            .points
-            .columns()
-            .into_iter()
-            .map(|column| {
-                column
-                    .iter()
-                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-                        (l.min(*v), h.max(*v))
-                    })
-            })
-            .collect();
-        let widest = ranges
-            .iter()
-            .map(|(low, high)| high - low)
-            .fold(0., f64::max);
+        let columns = self.points.columns().into_iter();
+        let ranges: Vec<_> = columns.map(|column| ends(column.iter().copied())).collect();
+        let widest = largest(ranges.iter().map(|(low, high)| high - low));
         let pad = if widest > 0. { 0.04 * widest } else { 0.5 };
-        ranges
-            .into_iter()
-            .map(|(low, high)| (low - pad, high + pad))
-            .collect()
+        let ranges = ranges.into_iter();
+        ranges.map(|(low, high)| (low - pad, high + pad)).collect()
     }
 
     /// A point's radius in pixels where the plot is `side` pixels wide: smaller where there are
@@ -192,50 +146,36 @@ impl ScatterChart {
         (0.2 * side / (self.points.nrows() as f64).sqrt()).clamp(1.4, 3.4)
     }
 
-    /// The axes of points in the plane, which fill `rect` with one unit for both.
-    fn plane(&self, rect: Rect) -> Result<[Axis; 2]> {
+    /// The axes of points in the plane, which fill `room` pixels with one unit for both.
+    fn plane(&self, room: [f64; 2]) -> Result<[Axis; 2]> {
         let ranges = self.ranges();
-        let room = [rect.right - rect.left, rect.bottom - rect.top];
-        let unit = ranges
-            .iter()
-            .zip(room)
-            .map(|((low, high), room)| (high - low) / room)
-            .fold(0., f64::max);
+        let units = ranges.iter().zip(room);
+        let unit = largest(units.map(|((low, high), room)| (high - low) / room));
         let axis = |index: usize| {
             let (low, high) = ranges.get(index).copied().unwrap_or((0., 1.));
             let (middle, half) = ((low + high) / 2., unit * room[index] / 2.);
-            Axis::spanning(
-                "points",
-                AxisScale::Linear,
-                [],
-                Some((middle - half, middle + half)),
-            )
+            let range = Some((middle - half, middle + half));
+            Axis::spanning("points", AxisScale::Linear, [], range)
         };
         Ok([axis(0)?, axis(1)?])
     }
 
     fn paint(&self, canvas: &mut Canvas, rect: Rect) -> Result<()> {
-        let radius = self.radius(rect.right - rect.left);
+        let radius = self.radius(rect.width());
         if self.points.ncols() == 3 {
             return self.paint_space(canvas, rect, radius);
         }
-        let [x, y] = self.plane(rect)?;
-        let plot = Plot {
-            rect,
-            x: Some(&x),
-            y: &y,
-        };
+        let axes = self.plane([rect.width(), rect.height()])?;
+        let mut plane = Plane::new(canvas, rect, axes)?;
         match self.axes.as_slice() {
-            [x_label, y_label] => plot.axes(canvas, x_label, y_label, true)?,
+            [x, y] => plane.mesh(x, Some(y))?,
             _ => canvas.frame(rect, MUTED, 0.8)?,
         }
         for (point, label) in self.points.outer_iter().zip(&self.labels) {
-            let style = class_mark(*label as usize);
-            canvas.shape(
-                plot.at(point[0], point[1]),
-                style.marker,
-                radius,
-                style.color,
+            plane.marks(
+                [(point[0], point[1])],
+                class_mark(*label as usize),
+                [radius, 0.],
             )?;
         }
         Ok(())
@@ -243,72 +183,58 @@ impl ScatterChart {
 
     fn paint_space(&self, canvas: &mut Canvas, rect: Rect, radius: f64) -> Result<()> {
         let room = if self.axes.is_empty() { 4. } else { BOX_ROOM };
-        let Rect {
-            left,
-            top,
-            right,
-            bottom,
-        } = rect;
-        let inner = Rect {
-            left: left + room,
-            top,
-            right: right - room,
-            bottom: bottom - room,
-        };
-        let projection = Projection::new(self.view, &self.ranges(), inner)?;
-        projection.paint_box(canvas, &self.axes)?;
-        let mut dots: Vec<_> = self
-            .points
-            .outer_iter()
-            .zip(&self.labels)
-            .map(|(point, label)| (projection.place([point[0], point[1], point[2]]), *label))
-            .collect();
+        let inner = rect.grown([-room, 0., -room, -room]);
+        let space = Space::new(canvas, inner, self.view, &self.ranges())?;
+        space.names(canvas, &self.axes)?;
+        let points = self.points.outer_iter().zip(&self.labels);
+        let dots = points.map(|(p, label)| ([p[0], p[1], p[2]], *label));
+        let mut dots: Vec<_> = dots.map(|(p, label)| (space.depth(p), p, label)).collect();
         // The farthest first, so that the near ones cover them.
-        dots.sort_by(|(a, _), (b, _)| a.depth.total_cmp(&b.depth));
-        let far = dots.first().map_or(0., |(place, _)| place.depth);
-        let reach = dots.last().map_or(0., |(place, _)| place.depth) - far;
-        for (place, label) in dots {
-            let style = class_mark(label as usize);
-            let nearness = if reach > 0. {
-                (place.depth - far) / reach
+        dots.sort_by_key(|(depth, ..)| std::cmp::Reverse(*depth));
+        let [far, near] =
+            [dots.first(), dots.last()].map(|dot| dot.map_or(0, |(depth, ..)| *depth));
+        for (depth, point, label) in dots {
+            let nearness = if far > near {
+                f64::from(far - depth) / f64::from(far - near)
             } else {
                 1.
             };
+            let style = class_mark(label as usize);
+            let color = style.color.towards(WHITE, FAR_FOG * (1. - nearness));
             let radius = radius * (FAR_SIZE + (NEAR_SIZE - FAR_SIZE) * nearness);
-            let color: Color = style.color.towards(WHITE, FAR_FOG * (1. - nearness));
-            canvas.shape(place.at, style.marker, radius + 0.5, WHITE)?;
-            canvas.shape(place.at, style.marker, radius, color)?;
+            space.mark(point, Style { color, ..style }, radius)?;
         }
         Ok(())
     }
+}
 
-    /// The chart in words: how many points each class has.
+impl Panel for ScatterChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.classes.iter().map(String::as_str).collect()
+    }
+
+    /// How many points each class has.
     fn words(&self) -> String {
         let mut counts = std::collections::BTreeMap::<u32, usize>::new();
-        self.labels
-            .iter()
-            .for_each(|label| *counts.entry(*label).or_default() += 1);
-        let counts: Vec<String> = counts
-            .into_iter()
-            .map(|(label, count)| match self.classes.get(label as usize) {
-                Some(name) => format!("{name} {count}"),
-                None => format!("class {label} {count}"),
-            })
-            .collect();
-        let place = if self.points.ncols() == 3 {
-            "space"
-        } else {
-            "the plane"
-        };
-        let title = if self.title.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", self.title)
-        };
-        format!(
-            "{title}{} points in {place}; {}.",
-            self.points.nrows(),
-            counts.join(", ")
+        for label in &self.labels {
+            *counts.entry(*label).or_default() += 1;
+        }
+        let counts = counts.into_iter().map(|(label, count)| {
+            let name = self.classes.get(label as usize).cloned();
+            format!(
+                "{} {count}",
+                name.unwrap_or_else(|| format!("class {label}"))
+            )
+        });
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        let place = ["the plane", "space"][usize::from(self.points.ncols() == 3)];
+        headed(
+            &self.title,
+            &format!("{} points in {place}; {counts}", self.points.nrows()),
         )
     }
 }
@@ -330,8 +256,8 @@ pub struct ScatterPanels {
 }
 
 impl ScatterPanels {
-    /// Draws the charts; the legend, with the classes of the chart that has most, stands on the
-    /// right.
+    /// Draws the charts with the classes of the chart that has most as their legend, on the right
+    /// or, where their names are many or long, below.
     ///
     /// # Errors
     /// No chart, `columns` 0, a class whose name differs between charts, or an error of
@@ -339,87 +265,54 @@ impl ScatterPanels {
     pub fn figure(&self) -> Result<Figure> {
         self.charts.iter().try_for_each(ScatterChart::check)?;
         // The first of those with most classes.
-        let named = self
-            .charts
-            .iter()
-            .rev()
-            .max_by_key(|chart| chart.classes.len());
-        let (classes, heading) =
-            named.map_or((&[][..], ""), |chart| (&chart.classes, &chart.legend));
+        let named = self.charts.iter().rev().max_by_key(|c| c.classes.len());
+        let Some(named) = named else {
+            return Err(Error::argument("charts", "at least one chart", "empty"));
+        };
         for chart in &self.charts {
-            if let Some((other, name)) = chart
-                .classes
-                .iter()
-                .zip(classes)
-                .find(|(other, name)| other != name)
-            {
+            let mut pairs = chart.classes.iter().zip(&named.classes);
+            if let Some((other, name)) = pairs.find(|(other, name)| other != name) {
                 let got = format!("{other:?} in panel {:?}", chart.title);
-                return Err(Error::argument(
-                    "classes",
-                    format!("{name:?} as in another panel"),
-                    got,
-                ));
+                let expected = format!("{name:?} as in another panel");
+                return Err(Error::argument("classes", expected, got));
             }
         }
-        let entries = classes
-            .iter()
-            .enumerate()
-            .map(|(i, name)| (name.as_str(), class_mark(i), Key::Dot))
-            .collect();
+        let names = named.names().into_iter().enumerate();
+        let entries = names.map(|(at, name)| (name, class_mark(at), Key::Dot));
         let plane = |chart: &&ScatterChart| chart.points.ncols() == 2 && !chart.axes.is_empty();
-        let with_axes = self.charts.iter().any(|chart| plane(&chart));
+        let planes = self.charts.iter().filter(plane);
         // The labels' room is known only once the plot's size is: a guess of the widest.
-        let guess = Rect {
-            left: 0.,
-            top: 0.,
-            right: WIDEST,
-            bottom: WIDEST,
+        let rooms = planes.map(|chart| Ok(left_room(&chart.plane([WIDEST; 2])?[1])));
+        let left = largest(rooms.collect::<Result<Vec<f64>>>()?.into_iter());
+        let (gap, below) = if left > 0. {
+            (MARGIN + left, BELOW)
+        } else {
+            (18., LABEL.size)
         };
-        let rooms = self
-            .charts
-            .iter()
-            .filter(plane)
-            .map(|chart| Ok(left_room(&chart.plane(guess)?[1])));
-        let left = rooms
-            .collect::<Result<Vec<f64>>>()?
-            .into_iter()
-            .fold(0., f64::max);
         let arrangement = Arrangement {
             title: &self.title,
             note: &self.note,
             columns: self.columns,
-            panel_titles: self
-                .charts
-                .iter()
-                .map(|chart| chart.title.as_str())
-                .collect(),
+            panels: self.charts.iter().map(|chart| (chart, ())).collect(),
             widest: WIDEST,
             left,
-            gap: if with_axes { MARGIN + left } else { 18. },
-            below: if with_axes { BELOW } else { LABEL.size },
-            legend: (!classes.is_empty()).then_some(Legend {
-                title: heading,
-                entries,
-            }),
-        };
-        let alt = words(
-            &self.title,
-            self.charts.iter().map(ScatterChart::words),
-            &self.note,
-        );
-        arrangement.draw(
-            alt,
-            |width| width,
-            |canvas, index, rect| match self.charts.get(index) {
-                Some(chart) => chart.paint(canvas, rect),
-                None => Ok(()),
+            gap,
+            legend: Legend {
+                title: &named.legend,
+                entries: entries.collect(),
             },
+        };
+        arrangement.draw(
+            |width| (width, below),
+            |canvas, (chart, ()), _, rect| chart.paint(canvas, rect),
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use plotters::coord::ranged1d::Ranged as _;
+
     use super::super::testing::{assert_well_formed, sample};
     use super::*;
 
@@ -546,16 +439,21 @@ mod tests {
             labels: vec![0, 1],
             ..plane()
         };
-        let rect = Rect {
-            left: 0.,
-            top: 0.,
-            right: 300.,
-            bottom: 200.,
-        };
-        let [x, y] = wide.plane(rect).unwrap();
-        let (across, up) = ((x.high - x.low) / 300., (y.high - y.low) / 200.);
+        let [x, y] = wide.plane([300., 200.]).unwrap();
+        let (x, y) = (x.range(), y.range());
+        let (across, up) = ((x.end - x.start) / 300., (y.end - y.start) / 200.);
         assert!((across / up - 1.).abs() < 1e-12, "{across} {up}");
-        assert!(x.low < 0. && x.high > 10. && y.low < 0. && y.high > 1.);
+        assert!(x.start < 0. && x.end > 10. && y.start < 0. && y.end > 1.);
+    }
+
+    #[test]
+    fn a_chart_without_classes_has_no_legend() {
+        let chart = ScatterChart {
+            classes: Vec::new(),
+            legend: "heading".into(),
+            ..plane()
+        };
+        assert!(!chart.figure().unwrap().svg.contains("heading"));
     }
 
     #[test]

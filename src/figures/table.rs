@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::escape;
-use super::lines::mean_std;
+use super::figure::escape;
 use crate::display::{self, Bundle, Show};
+use crate::statistics::mean_std;
 
 /// A table whose first column names the rows.
 ///

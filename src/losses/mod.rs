@@ -19,7 +19,9 @@ pub use label_smoothing::LabelSmoothing;
 pub use logit_difference::{LogitDifference, RescaledLogitDifference};
 pub use reconstruction::Reconstruction;
 
-use candle_core::Tensor;
+use std::fmt;
+
+use candle_core::{DType, Tensor};
 
 pub use crate::ops::cross_entropies;
 
@@ -85,4 +87,24 @@ pub struct LossTerms {
     pub cross_entropy: Option<Tensor>,
     /// L_ISO, if it is a term.
     pub isometric: Option<Tensor>,
+}
+
+/// `L = 2.51, L_CE = 2.31, L_ISO = 0.2`.
+impl fmt::Display for LossTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let terms = [("L_CE", &self.cross_entropy), ("L_ISO", &self.isometric)];
+        let number = |tensor: &Tensor| {
+            let value = tensor
+                .to_dtype(DType::F64)
+                .and_then(|value| value.to_scalar::<f64>());
+            value.map_err(|_| fmt::Error)
+        };
+        write!(f, "L = {:.3}", number(&self.loss)?)?;
+        for (name, term) in terms {
+            if let Some(term) = term {
+                write!(f, ", {name} = {:.3}", number(term)?)?;
+            }
+        }
+        Ok(())
+    }
 }

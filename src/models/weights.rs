@@ -100,7 +100,14 @@ impl Weights {
                 }
             }
             if !found {
-                let near = nearest(from, self.tensors.keys().map(String::as_str));
+                // Beginnings of as many parts.
+                let end = from.matches('.').count();
+                let begin = |name: &String| {
+                    let dot = name.match_indices('.').nth(end);
+                    name[..dot.map_or(name.len(), |(dot, _)| dot)].to_string()
+                };
+                let begins: Vec<String> = self.tensors.keys().map(begin).collect();
+                let near = nearest(from, begins.iter().map(String::as_str));
                 let got = near.map_or(String::new(), |near| format!("; the nearest is {near}"));
                 let expected = format!("a name that begins with {from}");
                 return Err(Error::file(
@@ -199,7 +206,7 @@ mod tests {
             .to_string();
         assert_eq!(
             missing,
-            "mine: no such name; the nearest is fc.bias; expected a name that begins with fc3"
+            "mine: no such name; the nearest is fc; expected a name that begins with fc3"
         );
         let twice = short.renamed(&[("fc2", "fc")]).unwrap_err().to_string();
         assert!(

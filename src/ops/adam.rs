@@ -3,10 +3,13 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor, Var, bail};
 
-use crate::ops::simd::{self, Float};
-use crate::ops::{contiguous, is_fused};
+use super::dtype::{WithFloat, is_fused, with_float};
+use super::memory::memory;
+use super::operation::Operation;
+use super::simd::{self, Float};
+use crate::error::Error;
 
 /// The numbers of one step; β₁, β₂, ε as in Kingma & Ba 2015.
 #[derive(Clone, Copy, Debug)]
@@ -30,18 +33,16 @@ pub struct AdamStep {
 /// [`adam_composite`], whose order of operations is that of PyTorch's `Adam`.
 ///
 /// # Errors
-/// Shapes or dtypes that do not fit, or two tensors that share their memory.
+/// Numbers other than f32 and f64; shapes or dtypes that do not fit, or two tensors that share their
+/// memory. (PyTorch takes f16 and bf16, where a moment no longer moves: 0.999 v rounds to v.)
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
     if !is_fused(theta) {
         return adam_composite(theta, m, v, gradient, step);
     }
     let gradient = gradient.contiguous()?;
-    check([theta, m, v, &gradient])?;
-    match theta.dtype() {
-        DType::F32 => step.in_place::<f32>(theta, m, v, &gradient)?,
-        _ => step.in_place::<f64>(theta, m, v, &gradient)?,
-    }
-    Ok(())
+    let tensors = [theta, m, v, &gradient];
+    check(tensors)?;
+    Ok(with_float(OPERATION, theta.dtype(), Step(step, tensors))?)
 }
 
 /// [`adam`] in plain candle operations, on every device.
@@ -55,6 +56,13 @@ pub fn adam_composite(
     gradient: &Tensor,
     step: AdamStep,
 ) -> crate::Result<()> {
+    if !matches!(theta.dtype(), DType::F32 | DType::F64) {
+        return Err(Error::argument(
+            "the dtype of a weight that Adam is to move",
+            "F32 or F64, in which small steps add up: convert the weights with to_dtype(DType::F32)",
+            format!("{:?}", theta.dtype()),
+        ));
+    }
     let (theta_now, gradient) = (theta.as_detached_tensor(), gradient.detach());
     let m_now = m.as_detached_tensor();
     let m_next = (&m_now + ((&gradient - &m_now)? * (1. - step.beta1))?)?;
@@ -83,27 +91,28 @@ fn check(tensors: [&Tensor; 4]) -> Result<()> {
     Ok(())
 }
 
+const OPERATION: Operation = Operation::Adam;
+
 /// Numbers from which on a second thread is worth its start.
 const WORTH_HALVING: usize = 50_000;
 
-impl AdamStep {
-    fn in_place<T: Float>(
-        &self,
-        theta: &Tensor,
-        m: &Tensor,
-        v: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<()> {
-        let (storage, layout) = gradient.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else {
-            bail!("adam: expected a gradient on the CPU")
-        };
-        let gradient = contiguous(T::cpu_storage_as_slice(storage)?, layout)?;
+/// The weight, the moments and the gradient of a step.
+struct Step<'a>(AdamStep, [&'a Tensor; 4]);
+
+impl WithFloat for Step<'_> {
+    type Output = ();
+
+    fn run<T: Float>(self) -> Result<()> {
+        let Self(step, [theta, m, v, gradient]) = self;
+        let gradient = memory(OPERATION, gradient);
+        let gradient = gradient.numbers::<T>()?;
         in_place(theta, |theta| {
-            in_place(m, |m| in_place(v, |v| self.run([theta, m, v], gradient)))
+            in_place(m, |m| in_place(v, |v| step.run([theta, m, v], gradient)))
         })
     }
+}
 
+impl AdamStep {
     /// A half of long ones on a thread each: every number is its own.
     fn run<T: Float>(&self, [theta, m, v]: [&mut [T]; 3], gradient: &[T]) -> Result<()> {
         if gradient.len() < WORTH_HALVING {
@@ -151,7 +160,7 @@ struct InPlace<T, F> {
 
 impl<T: Float, F: FnOnce(&mut [T]) -> Result<()>> InplaceOp1 for InPlace<T, F> {
     fn name(&self) -> &'static str {
-        "adam"
+        OPERATION.name()
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {

@@ -5,12 +5,13 @@
 
 use std::sync::OnceLock;
 
-use candle_core::{
-    CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, WithDType,
-};
+use candle_core::{D, DType, Device, Result, Shape, Tensor};
 
+use super::custom::{Argument, Arguments, Kernel};
+use super::dtype::{is_fused, widened};
+use super::operation::Operation;
 use super::simd::{self, Float};
-use super::{contiguous, is_fused};
+use crate::checks;
 use crate::error::Error;
 
 /// −(1/N) Σ_i Σ_c q_ic log softmax(`logits`_i)_c, q_ic = (1 − ε)·\[c = t_i\] + ε/C: a scalar ≥ 0,
@@ -23,13 +24,12 @@ use crate::error::Error;
 /// # Errors
 /// Shapes that do not fit, labels out of range, an empty batch, or `smoothing` outside \[0, 1).
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate::Result<Tensor> {
+    if !is_fused(logits) {
+        return cross_entropy_composite(logits, labels, smoothing);
+    }
     let host = check(logits, labels)?;
     check_smoothing(smoothing)?;
-    if is_fused(logits) {
-        fused(logits, host, smoothing, true)
-    } else {
-        Ok(rows_composite(logits, labels, smoothing)?.mean_all()?)
-    }
+    fused(logits, host, smoothing, true)
 }
 
 /// [`cross_entropy()`] in plain candle operations, for every device.
@@ -43,7 +43,8 @@ pub fn cross_entropy_composite(
 ) -> crate::Result<Tensor> {
     check(logits, labels)?;
     check_smoothing(smoothing)?;
-    Ok(rows_composite(logits, labels, smoothing)?.mean_all()?)
+    let mean = rows_composite(logits, labels, smoothing)?.mean_all()?;
+    Ok(mean.to_dtype(logits.dtype())?)
 }
 
 /// −log softmax(`logits`_i)_{t_i} of each row: (N,), each ≥ 0; shapes and errors as
@@ -52,12 +53,11 @@ pub fn cross_entropy_composite(
 /// # Errors
 /// Shapes that do not fit, labels out of range, or an empty batch.
 pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> crate::Result<Tensor> {
-    let host = check(logits, labels)?;
-    if is_fused(logits) {
-        fused(logits, host, 0., false)
-    } else {
-        rows_composite(logits, labels, 0.)
+    if !is_fused(logits) {
+        return cross_entropies_composite(logits, labels);
     }
+    let host = check(logits, labels)?;
+    fused(logits, host, 0., false)
 }
 
 /// [`cross_entropies`] in plain candle operations, for every device.
@@ -66,30 +66,7 @@ pub fn cross_entropies(logits: &Tensor, labels: &Tensor) -> crate::Result<Tensor
 /// As [`cross_entropies`].
 pub fn cross_entropies_composite(logits: &Tensor, labels: &Tensor) -> crate::Result<Tensor> {
     check(logits, labels)?;
-    rows_composite(logits, labels, 0.)
-}
-
-/// The labels of a batch of `n` on the host.
-///
-/// # Errors
-/// Not (N,) of u32.
-pub(crate) fn labels_of(labels: &Tensor, n: usize) -> crate::Result<Vec<u32>> {
-    if labels.dims() != [n] {
-        return Err(Error::shape(
-            "loss",
-            "labels",
-            format!("({n},), one for each input"),
-            labels.dims(),
-        ));
-    }
-    if labels.dtype() != DType::U32 {
-        return Err(Error::argument(
-            "dtype of labels",
-            "U32",
-            format!("{:?}", labels.dtype()),
-        ));
-    }
-    Ok(labels.to_vec1()?)
+    Ok(rows_composite(logits, labels, 0.)?.to_dtype(logits.dtype())?)
 }
 
 /// The labels on the host.
@@ -105,15 +82,7 @@ fn check(logits: &Tensor, labels: &Tensor) -> crate::Result<Vec<u32>> {
             ));
         }
     };
-    let host = labels_of(labels, n)?;
-    match host.iter().find(|&&label| label as usize >= classes) {
-        Some(label) => Err(Error::argument(
-            "label",
-            format!("below {classes}, the number of classes"),
-            label,
-        )),
-        None => Ok(host),
-    }
+    checks::labels("loss", labels, n, Some(classes))
 }
 
 fn check_smoothing(smoothing: f64) -> crate::Result<()> {
@@ -127,7 +96,9 @@ fn check_smoothing(smoothing: f64) -> crate::Result<()> {
     ))
 }
 
+/// Not rounded to the dtype of `logits` yet.
 fn rows_composite(logits: &Tensor, labels: &Tensor, smoothing: f64) -> crate::Result<Tensor> {
+    let logits = widened("logits", logits)?;
     // The shift keeps exp() in range; its gradient cancels, hence the detach.
     let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
     let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
@@ -148,7 +119,7 @@ fn fused(logits: &Tensor, labels: Vec<u32>, smoothing: f64, mean: bool) -> crate
         needed: logits.track_op(),
         gradient: OnceLock::new(),
     };
-    Ok(logits.contiguous()?.apply_op1(op)?)
+    Ok([logits].apply(op)?)
 }
 
 struct Fused {
@@ -161,30 +132,26 @@ struct Fused {
     gradient: OnceLock<Tensor>,
 }
 
-impl CustomOp1 for Fused {
-    fn name(&self) -> &'static str {
-        "cross_entropy"
+impl Kernel<1> for Fused {
+    fn operation(&self) -> Operation {
+        if self.mean {
+            Operation::CrossEntropy
+        } else {
+            Operation::CrossEntropies
+        }
     }
 
-    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let values = match logits {
-            CpuStorage::F64(logits) => self.run(contiguous(logits, layout)?, layout)?,
-            _ => self.run(
-                contiguous(f32::cpu_storage_as_slice(logits)?, layout)?,
-                layout,
-            )?,
+    fn forward<T: Float>(&self, [logits]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let values = self.run(logits.numbers, logits.layout.shape().dims2()?)?;
+        let shape = if self.mean {
+            Shape::from(())
+        } else {
+            Shape::from(self.labels.len())
         };
-        Ok((
-            values,
-            if self.mean {
-                Shape::from(())
-            } else {
-                Shape::from(self.labels.len())
-            },
-        ))
+        Ok((values, shape))
     }
 
-    fn bwd(&self, _: &Tensor, _: &Tensor, by: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, _: [&Tensor; 1], _: &Tensor, by: &Tensor) -> Result<[Option<Tensor>; 1]> {
         let scaled = |gradient: &Tensor| {
             if self.mean {
                 // As a number: candle multiplies by a broadcast tensor one element at a time.
@@ -193,13 +160,12 @@ impl CustomOp1 for Fused {
                 gradient.broadcast_mul(&by.unsqueeze(1)?)
             }
         };
-        self.gradient.get().map(scaled).transpose()
+        Ok([self.gradient.get().map(scaled).transpose()?])
     }
 }
 
 impl Fused {
-    fn run<T: Float>(&self, logits: &[T], layout: &Layout) -> Result<CpuStorage> {
-        let (n, classes) = layout.shape().dims2()?;
+    fn run<T: Float>(&self, logits: &[T], (n, classes): (usize, usize)) -> Result<Vec<T>> {
         let keep = T::from_f64(1. - self.smoothing);
         let spread = T::from_f64(self.smoothing / classes as f64);
         let factor = if self.mean {
@@ -251,6 +217,6 @@ impl Fused {
             let sum = values.iter().map(|value| value.to_f64()).sum::<f64>();
             values = vec![T::from_f64(sum / n as f64)];
         }
-        Ok(T::to_cpu_storage_owned(values))
+        Ok(values)
     }
 }

@@ -4,8 +4,7 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::simd;
-pub(super) use super::simd::Float;
+use super::simd::{self, Float};
 
 /// A sum has sixteen lanes whatever the processor's width, so every processor gives the same
 /// number.

@@ -104,7 +104,8 @@ pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) ->
 }
 
 /// Runs the tests of the calling test binary, but for the one named, in processes of their own, one
-/// for each instruction set that the processor has: the kernels choose theirs once in a process.
+/// for each instruction set that the processor has, and sees that all of them ran: the kernels choose
+/// theirs once in a process.
 #[track_caller]
 pub fn run_with_every_instruction_set(but: &str) {
     #[cfg(target_arch = "x86_64")]
@@ -121,20 +122,33 @@ pub fn run_with_every_instruction_set(but: &str) {
     ];
     #[cfg(not(target_arch = "x86_64"))]
     let sets = [("scalar", true)];
+    let run = |set: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(arguments)
+            .args(["--skip", but])
+            .env("ISOPATH_SIMD", set)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{set}: {text}");
+        text
+    };
+    let listed = run("scalar", &["--list"]);
+    let count = listed
+        .lines()
+        .filter(|line| line.ends_with(": test"))
+        .count();
+    assert!(count > 0, "no tests but {but}: {listed}");
     for (name, there) in sets {
         if !there {
             eprintln!("{name}: not on this processor");
             continue;
         }
-        let tests = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--skip", but])
-            .env("ISOPATH_SIMD", name)
-            .output()
-            .unwrap();
+        // All of them ran: a name that matches nothing would succeed too.
+        let text = run(name, &[]);
         assert!(
-            tests.status.success(),
-            "{name}: {}",
-            String::from_utf8_lossy(&tests.stdout)
+            text.contains(&format!("{count} passed; 0 failed; 0 ignored")),
+            "{name}: {text}"
         );
     }
 }

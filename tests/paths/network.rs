@@ -3,7 +3,7 @@
 use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::checks::Bounds;
-use isopath::models::{Mlp, Model, Network, Representation};
+use isopath::models::{Mlp, Model, Network as _, Representation};
 use isopath::paths::{
     AutoNebParams, Energy, FireParams, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome,
     SgdParams, Spacing, Stop, Verdict, auto_neb, linear, neb,
@@ -14,15 +14,15 @@ use crate::fixtures::{Torch, bits, torch};
 
 /// The network of the fixture.
 fn network(fixture: &Torch, dtype: DType) -> Result<Model<Mlp>> {
-    let network = build(&[6, 12, 8, 3], 0, dtype)?;
-    let parameters = network.parameters();
+    let mlp = build(&[6, 12, 8, 3], 0, dtype)?;
+    let named = mlp.parameters().named();
     for (layer, (weight, bias)) in fixture.weights.iter().enumerate() {
         for (name, numbers) in [("weight", weight), ("bias", bias)] {
-            let var = &parameters.named()[&format!("layers.{layer}.{name}")];
+            let var = &named[&format!("layers.{layer}.{name}")];
             var.set(&Tensor::from_vec(numbers.clone(), var.shape(), CPU)?.to_dtype(dtype)?)?;
         }
     }
-    Ok(network)
+    Ok(mlp)
 }
 
 fn pairs(fixture: &Torch, dtype: DType) -> Result<(Tensor, Tensor)> {
@@ -40,16 +40,10 @@ const EACH: [usize; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 fn energies_and_gradients_are_those_of_torch() -> Result<()> {
     let fixture = torch();
     let network = network(&fixture, DType::F64)?;
-    for (representation, width, points, energies, gradients) in [
+    for (index, width, points, energies, gradients) in [
+        (0, 6, &fixture.points, &fixture.energies, &fixture.gradients),
         (
-            Representation::Input,
-            6,
-            &fixture.points,
-            &fixture.energies,
-            &fixture.gradients,
-        ),
-        (
-            Representation::Stage(1),
+            1,
             12,
             &fixture.hidden,
             &fixture.tail_energies,
@@ -60,7 +54,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
         for batch_size in [1, 3, 16] {
             let energy = NetworkEnergy {
                 batch_size,
-                ..NetworkEnergy::new(&network, representation, &TARGETS)?
+                ..NetworkEnergy::new(&network, Representation::Stage(index), &TARGETS)?
             };
             let (found, gradient) = energy.values_and_gradients(&points, &EACH)?;
             assert_close(&found.energy, energies, 1e-13);
@@ -68,7 +62,7 @@ fn energies_and_gradients_are_those_of_torch() -> Result<()> {
             assert_eq!(energy.values(&points, &EACH)?, found);
             // The margin is positive exactly where the network answers the target.
             let answers = network
-                .forward_from(representation.index(network.stages())?, &points)?
+                .forward_from(index, &points)?
                 .argmax(1)?
                 .to_vec1::<u32>()?;
             for ((margin, answer), target) in found.margin.iter().zip(answers).zip(TARGETS) {
@@ -148,7 +142,7 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
 }
 
 fn connect(
-    network: &dyn Network,
+    network: &Model<Mlp>,
     fixture: &Torch,
     params: &NebParams,
     dtype: DType,

@@ -53,8 +53,7 @@ impl Connection {
     /// Points that are no images in [0, 1]: hidden ones, which [`Connection::decoded`] shows, or
     /// others; or a path that was not kept.
     pub fn filmstrip(&self) -> Result<Filmstrip> {
-        self.strips_of(|points| images(points))
-            .map(|strips| self.film(strips))
+        self.strips_of(images).map(|strips| self.film(strips))
     }
 
     /// The points of line and band in a hidden space, as `decoder` shows them, with what the network

@@ -64,7 +64,7 @@ impl Default for ConnectParams {
 /// let rings = datasets::entangled_rings(&RingsParams { points: 40, ..RingsParams::default() })?.dataset()?;
 /// let network = Model::new(0, |vb| Mlp::new(&[3, 20, 2], Activation::Tanh, vb))?;
 /// train(&network, &rings, &CrossEntropy, &TrainParams { epochs: 300, ..TrainParams::default() })?;
-/// let pair = correctly_classified(&network, &rings.of_class("0")?)?.first(2)?;
+/// let pair = correctly_classified(&network, &rings.of_class("ring A")?)?.first(2)?;
 /// let connection = connect(&network, &pair, Representation::LastHidden, &ConnectParams::default())?;
 /// assert_eq!(connection.verdict, paths::Verdict::Linear);
 /// # Ok::<(), isopath::Error>(())

@@ -103,7 +103,7 @@ pub struct Strength {
 /// network, which is another seed's than the attacked one where there are several seeds.
 ///
 /// # Errors
-/// As [`Attack::attack`]; also no network with β = 0.
+/// As [`Attack::attack`](crate::attacks::Attack::attack); also no network with β = 0.
 pub fn attack_strength(
     networks: &Networks,
     settings: &Settings,

@@ -1,21 +1,23 @@
 //! The units as one differentiable operation on the CPU.
 
-use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, DType, Device, Layout, Result, Shape, Storage, Tensor,
-    WithDType, bail,
-};
+use candle_core::{Device, Result, Shape, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
-use super::{ConvUnit, ConvUnits, UnitNorm};
-use crate::ops::batch_norm_fused::statistics;
-use crate::ops::batch_norm_kernels::{Gradient, Images, Moments, Then, normalise};
-use crate::ops::conv2d_grid::Geometry;
-use crate::ops::conv2d_kernels::{bias_gradient, forward, input_gradient, weight_gradient};
-use crate::ops::planes::{self, CHUNK, Float, rectify};
-use crate::ops::{contiguous, simd};
+use super::unit::{ConvUnit, ConvUnits, UnitNorm};
+use crate::ops::convolution::gather::{forward, input_gradient};
+use crate::ops::convolution::grid::Geometry;
+use crate::ops::convolution::weight_gradient::{bias_gradient, weight_gradient};
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::dtype::{WithFloat, with_float};
+use crate::ops::memory::memory;
+use crate::ops::normalisation::kernels::{Gradient, Images, Moments, Then, normalise, statistics};
+use crate::ops::operation::Operation;
+use crate::ops::planes::{self, CHUNK, rectify};
+use crate::ops::simd::{self, Float};
+
+const OPERATION: Operation = Operation::ConvUnits;
 
 pub(super) fn run(
     x: &Tensor,
@@ -37,16 +39,15 @@ pub(super) fn run(
         kept,
         measured: Arc::clone(&measured),
     };
-    let x = x.contiguous()?;
     let output = if of_parameters {
         // The operation reads the units' own tensors: this one only links them to the graph.
         let flat = parameters
             .iter()
             .map(|parameter| parameter.flatten_all())
             .collect::<Result<Vec<_>>>()?;
-        x.apply_op2(&Tensor::cat(&flat, 0)?, op)?
+        [x, &Tensor::cat(&flat, 0)?].apply(op)?
     } else {
-        x.apply_op1(op)?
+        [x].apply(op)?
     };
     let statistics =
         measured
@@ -64,12 +65,6 @@ pub(super) fn run(
             });
     let statistics = statistics.collect::<Result<_>>()?;
     Ok(ConvUnits { output, statistics })
-}
-
-impl ConvUnit {
-    fn parameters(&self) -> impl Iterator<Item = &Tensor> {
-        std::iter::once(&self.weight).chain(self.norm.parameters())
-    }
 }
 
 /// The unit with contiguous tensors.
@@ -110,62 +105,42 @@ struct Units {
     measured: Arc<OnceLock<Vec<Measured>>>,
 }
 
-impl CustomOp1 for Units {
-    fn name(&self) -> &'static str {
-        "conv_units"
+impl Kernel<1> for Units {
+    fn operation(&self) -> Operation {
+        OPERATION
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.forward(x, layout)
+    fn forward<T: Float>(&self, [x]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        self.run(x.numbers)
     }
 
-    fn bwd(&self, x: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.gradients(x, None, y, gradient)?.0)
+    fn backward(&self, [x]: [&Tensor; 1], y: &Tensor, g: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        Ok([self.gradients(x, None, y, g)?.0])
     }
 }
 
-impl CustomOp2 for Units {
-    fn name(&self) -> &'static str {
-        "conv_units"
+impl Kernel<2> for Units {
+    fn operation(&self) -> Operation {
+        OPERATION
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        self.forward(x, layout)
+    fn forward<T: Float>(&self, [x, _]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        self.run(x.numbers)
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        flat: &Tensor,
+        [x, flat]: [&Tensor; 2],
         y: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        self.gradients(x, Some(flat), y, gradient)
+        g: &Tensor,
+    ) -> Result<[Option<Tensor>; 2]> {
+        let (of_x, of_flat) = self.gradients(x, Some(flat), y, g)?;
+        Ok([of_x, of_flat])
     }
 }
 
 impl Units {
-    fn forward(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = match x {
-            CpuStorage::F32(x) => CpuStorage::F32(self.forward_as(contiguous(x, layout)?)?),
-            CpuStorage::F64(x) => CpuStorage::F64(self.forward_as(contiguous(x, layout)?)?),
-            _ => bail!("conv_units: expected f32 or f64"),
-        };
-        Ok((
-            y,
-            self.shapes
-                .last()
-                .map_or_else(|| Shape::from(0), result_shape),
-        ))
-    }
-
-    fn forward_as<T: Float>(&self, x: &[T]) -> Result<Vec<T>> {
+    fn run<T: Float>(&self, x: &[T]) -> Result<(Vec<T>, Shape)> {
         let mut results: Vec<Option<Vec<T>>> = vec![None];
         let (mut kept, mut measured) = (Vec::new(), Vec::new());
         for (index, (unit, &shape)) in self.units.iter().zip(&self.shapes).enumerate() {
@@ -179,11 +154,11 @@ impl Units {
             let (Some(input), residual) = (read(unit.input), unit.residual.and_then(read)) else {
                 bail!("conv_units: result {} is gone", unit.input)
             };
-            let weight = memory(&unit.weight);
+            let weight = memory(OPERATION, &unit.weight);
             let (mut convolved, mut moments) = (None, Vec::new());
             let result = match &unit.norm {
                 UnitNorm::Bias(bias) => {
-                    let bias = memory(bias);
+                    let bias = memory(OPERATION, bias);
                     let relu = unit.relu && residual.is_none();
                     let mut y =
                         forward(shape, input, weight.numbers()?, Some(bias.numbers()?), relu)?;
@@ -193,7 +168,7 @@ impl Units {
                     y
                 }
                 UnitNorm::Batch { gamma, beta } => {
-                    let (gamma, beta) = (memory(gamma), memory(beta));
+                    let (gamma, beta) = (memory(OPERATION, gamma), memory(OPERATION, beta));
                     let z = forward(shape, input, weight.numbers()?, None, false)?;
                     let then = Then {
                         residual,
@@ -240,7 +215,11 @@ impl Units {
         // Set once: an operation runs forward once.
         let _ = self.kept.set(kept);
         let _ = self.measured.set(measured);
-        Ok(y)
+        let shape = self
+            .shapes
+            .last()
+            .map_or_else(|| Shape::from(0), result_shape);
+        Ok((y, shape))
     }
 
     /// Frees the results that no unit after `index` reads.
@@ -256,7 +235,7 @@ impl Units {
         }
     }
 
-    /// Of x and of the parameters, where they are needed.
+    /// The gradients in x and in the parameters, where they are needed.
     fn gradients(
         &self,
         x: &Tensor,
@@ -264,33 +243,47 @@ impl Units {
         y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let of_parameters = flat.is_some_and(Tensor::track_op);
-        let (of_x, of_flat) = match x.dtype() {
-            DType::F32 => self.gradients_as::<f32>(x, of_parameters, y, gradient)?,
-            DType::F64 => self.gradients_as::<f64>(x, of_parameters, y, gradient)?,
-            other => bail!("conv_units: expected f32 or f64, got {other:?}"),
+        let code = Gradients {
+            of: self,
+            x,
+            of_parameters: flat.is_some_and(Tensor::track_op),
+            y,
+            gradient,
         };
+        let (of_x, of_flat) = with_float(OPERATION, x.dtype(), code)?;
         Ok((of_x, flat.and(of_flat)))
     }
+}
 
-    fn gradients_as<T: Float>(
-        &self,
-        x: &Tensor,
-        of_parameters: bool,
-        y: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (Some(kept), Some(measured)) = (self.kept.get(), self.measured.get()) else {
+/// What the gradients need.
+struct Gradients<'a> {
+    of: &'a Units,
+    x: &'a Tensor,
+    of_parameters: bool,
+    y: &'a Tensor,
+    gradient: &'a Tensor,
+}
+
+impl WithFloat for Gradients<'_> {
+    type Output = (Option<Tensor>, Option<Tensor>);
+
+    fn run<T: Float>(self) -> Result<Self::Output> {
+        let Self {
+            of,
+            x,
+            of_parameters,
+            y,
+            gradient,
+        } = self;
+        let (Some(kept), Some(measured)) = (of.kept.get(), of.measured.get()) else {
             bail!("conv_units: gradients are asked for before the results")
         };
-        let mut gradients: Vec<Option<Vec<T>>> = vec![None; self.units.len()];
-        gradients.push(Some(
-            memory(&gradient.contiguous()?).numbers::<T>()?.to_vec(),
-        ));
+        let mut gradients: Vec<Option<Vec<T>>> = vec![None; of.units.len()];
+        gradients.push(Some(memory(OPERATION, gradient).numbers::<T>()?.to_vec()));
         // The last unit's first; turned round at the end.
         let mut of_flat: Vec<Vec<T>> = Vec::new();
-        for (index, (unit, &shape)) in self.units.iter().zip(&self.shapes).enumerate().rev() {
-            let result = memory(kept[index].result.as_ref().unwrap_or(y));
+        for (index, (unit, &shape)) in of.units.iter().zip(&of.shapes).enumerate().rev() {
+            let result = memory(OPERATION, kept[index].result.as_ref().unwrap_or(y));
             let mut g = match gradients[index + 1].take() {
                 Some(g) => g,
                 // Nobody reads this unit's result.
@@ -311,8 +304,8 @@ impl Units {
                         rectify(&mut g, relu)?;
                     }
                     let relu = relu.filter(|_| of_residual.is_none());
-                    let convolved = memory(convolved);
-                    let gamma: Vec<f64> = memory(gamma)
+                    let convolved = memory(OPERATION, convolved);
+                    let gamma: Vec<f64> = memory(OPERATION, gamma)
                         .numbers::<T>()?
                         .iter()
                         .map(|&gamma| gamma.into())
@@ -322,7 +315,7 @@ impl Units {
                         images: images(&shape),
                         gamma: &gamma,
                         statistics: &measured[index].moments,
-                        eps: self.eps,
+                        eps: of.eps,
                         of_batch: true,
                         relu,
                         wanted: [of_parameters, needed],
@@ -351,16 +344,24 @@ impl Units {
                 }
             }
             if of_parameters {
-                let input = memory(match unit.input {
-                    0 => x,
-                    number => kept[number - 1].result.as_ref().unwrap_or(y),
-                });
+                let input = memory(
+                    OPERATION,
+                    match unit.input {
+                        0 => x,
+                        number => kept[number - 1].result.as_ref().unwrap_or(y),
+                    },
+                );
                 of_flat.extend(of_norm.into_iter().rev());
                 of_flat.push(weight_gradient(shape, input.numbers()?, &g)?);
             }
             if of_input {
-                let of_input =
-                    input_gradient(shape, &g, memory(&unit.weight).numbers()?, None, false)?;
+                let of_input = input_gradient(
+                    shape,
+                    &g,
+                    memory(OPERATION, &unit.weight).numbers()?,
+                    None,
+                    false,
+                )?;
                 give(&mut gradients, unit.input, Give::Own(of_input))?;
             }
             if let (Some(number), UnitNorm::Bias(_)) = (of_residual, &unit.norm) {
@@ -438,24 +439,4 @@ fn result_shape(shape: &Geometry) -> Shape {
 
 fn tensor<T: WithDType>(numbers: Vec<T>, shape: &Geometry) -> Result<Tensor> {
     Tensor::from_vec(numbers, result_shape(shape), &Device::Cpu)
-}
-
-/// A contiguous tensor on the CPU while it is read.
-struct Memory<'a, G> {
-    storage: G,
-    layout: &'a Layout,
-}
-
-fn memory(tensor: &Tensor) -> Memory<'_, impl Deref<Target = Storage>> {
-    let (storage, layout) = tensor.storage_and_layout();
-    Memory { storage, layout }
-}
-
-impl<G: Deref<Target = Storage>> Memory<'_, G> {
-    fn numbers<T: WithDType>(&self) -> Result<&[T]> {
-        match &*self.storage {
-            Storage::Cpu(storage) => contiguous(storage.as_slice()?, self.layout),
-            _ => bail!("conv_units: expected a tensor on the CPU"),
-        }
-    }
 }

@@ -2,8 +2,7 @@
 
 use pulp::Simd;
 
-use super::kernel::FOUR;
-use super::points::TILE;
+use super::points::{FOUR, TILE};
 use crate::ops::simd::Float;
 
 /// Some vectors of points in a tile of features.

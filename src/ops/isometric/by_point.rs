@@ -2,8 +2,7 @@
 
 use pulp::Simd;
 
-use super::kernel::FOUR;
-use super::points::{Rows, TILE};
+use super::points::{FOUR, Rows, TILE};
 use crate::ops::simd::Float;
 
 /// The distances from the points `own` to `others`; rows of [`TILE`].

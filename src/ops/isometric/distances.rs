@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 
 use super::cells::Cells;
-use super::{check_cells, check_representations};
+use super::checks::{check_cells, check_representations, rows};
 use crate::distances::Distance;
 use crate::error::{Error, Result};
 
@@ -88,7 +88,7 @@ impl Distances {
         // Row by row: all at once would take D times the memory.
         let mut parts = Vec::with_capacity(n);
         for cell in partition.iter() {
-            let points = super::rows(&x, cell)?;
+            let points = rows(&x, cell)?;
             for row in 0..cell.len() {
                 parts.push(metric.distance(&points.narrow(0, row, 1)?, &points)?);
             }
@@ -163,7 +163,7 @@ fn checked(values: &Tensor) -> Result<Tensor> {
     if !matches!(values.dtype(), DType::F32 | DType::F64) {
         return Err(Error::argument(
             "dtype of the distances",
-            "F32 or F64",
+            "F32 or F64: convert the points with to_dtype(DType::F32)",
             format!("{:?}", values.dtype()),
         ));
     }

@@ -3,14 +3,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor};
+use candle_core::{DType, Device, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::cells::Cells;
 use super::kernel::{Block, ROWS, Scratch, Target};
 use super::points::{Aligned, Points, Rows, TILE};
-use crate::ops::contiguous;
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::operation::Operation;
 use crate::ops::simd::{self, Float};
 
 /// What the first argument holds.
@@ -38,7 +38,7 @@ pub(super) fn apply(
         needs,
         gradients: OnceLock::new(),
     };
-    Ok(given.contiguous()?.apply_op2(&z.contiguous()?, op)?)
+    Ok([given, z].apply(op)?)
 }
 
 /// The value is a scalar, so the backward pass only scales gradients that are known already: they
@@ -50,38 +50,30 @@ struct Fused {
     gradients: OnceLock<[Option<Tensor>; 2]>,
 }
 
-impl CustomOp2 for Fused {
-    fn name(&self) -> &'static str {
-        "isometric"
+impl Kernel<2> for Fused {
+    fn operation(&self) -> Operation {
+        match self.kind {
+            Given::Points => Operation::Isometric,
+            Given::Matrix | Given::Pairs => Operation::IsometricTo,
+        }
     }
 
-    fn cpu_fwd(
-        &self,
-        given: &CpuStorage,
-        lg: &Layout,
-        z: &CpuStorage,
-        lz: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let storage = match z.dtype() {
-            DType::F32 => self.run::<f32>(given, lg, z, lz),
-            _ => self.run::<f64>(given, lg, z, lz),
-        }?;
-        Ok((storage, Shape::from(())))
+    fn forward<T: Float>(&self, [given, z]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        Ok((vec![self.run(given, z)?], Shape::from(())))
     }
 
-    fn bwd(
+    fn backward(
         &self,
+        _: [&Tensor; 2],
         _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        gradient: &Tensor,
+    ) -> Result<[Option<Tensor>; 2]> {
         // As a number: candle multiplies by a broadcast tensor one element at a time.
-        let by = grad.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        let by = gradient.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         let scaled = |gradient: &Option<Tensor>| gradient.as_ref().map(|g| g * by).transpose();
         match self.gradients.get() {
-            Some([x, z]) => Ok((scaled(x)?, scaled(z)?)),
-            None => Ok((None, None)),
+            Some([x, z]) => Ok([scaled(x)?, scaled(z)?]),
+            None => Ok([None, None]),
         }
     }
 }
@@ -121,19 +113,13 @@ impl<T: Float> Share<'_, T> {
 }
 
 impl Fused {
-    fn run<T: Float>(
-        &self,
-        given: &CpuStorage,
-        lg: &Layout,
-        z: &CpuStorage,
-        lz: &Layout,
-    ) -> Result<CpuStorage> {
+    fn run<T: Float>(&self, given: Argument<T>, z: Argument<T>) -> Result<T> {
         let arch = simd::arch()?;
-        let (n, width) = lz.shape().dims2()?;
-        let given = contiguous(T::cpu_storage_as_slice(given)?, lg)?;
-        let mut z = Rows::new(contiguous(T::cpu_storage_as_slice(z)?, lz)?, width);
+        let (n, width) = z.layout.shape().dims2()?;
+        let (given, layout) = (given.numbers, given.layout);
+        let mut z = Rows::new(z.numbers, width);
         let mut x = match self.kind {
-            Given::Points => Rows::new(given, lg.shape().dims2()?.1),
+            Given::Points => Rows::new(given, layout.shape().dims2()?.1),
             Given::Matrix | Given::Pairs => Rows::new(&[], 0),
         };
         let cells = &self.cells;
@@ -250,9 +236,7 @@ impl Fused {
             gradient(1, &points_z, z.width)?,
         ];
         let _ = self.gradients.set(gradients);
-        Ok(T::to_cpu_storage_owned(vec![T::from_f64(
-            sum / (n as f64 * n as f64),
-        )]))
+        Ok(T::from_f64(sum / (n as f64 * n as f64)))
     }
 }
 

@@ -9,13 +9,12 @@ use pulp::{Simd, WithSimd};
 
 use super::by_feature::{self, Vectors};
 use super::by_point;
-use super::points::{Aligned, FEATURES, POINTS, Part, Points, TILE};
+use super::points::{Aligned, FEATURES, FOUR, POINTS, Part, Points, TILE};
 use crate::ops::simd::Float;
 
 /// Points whose distances to the cell are formed together: two times four, as four times two
 /// vectors and what is needed beside them fit into the registers.
 pub(super) const ROWS: usize = 8;
-pub(super) const FOUR: usize = 4;
 
 /// What a block needs on the side of `x` or of `z`.
 struct Side<T> {

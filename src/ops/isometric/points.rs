@@ -11,6 +11,8 @@ use crate::ops::simd::Float;
 
 /// Points of the cell at a time.
 pub(super) const TILE: usize = 256;
+/// Points whose distances to a tile the two walks form together.
+pub(super) const FOUR: usize = 4;
 /// By feature the points of a cell are filled up to a multiple of this, two of the widest vectors.
 pub(super) const POINTS: usize = 32;
 /// By point the features are filled up to a multiple of this, the widest vector.

@@ -1,0 +1,6 @@
+//! Functions of each number alone.
+
+mod leaky_relu;
+pub(super) mod tanh;
+
+pub use leaky_relu::{leaky_relu, leaky_relu_composite};

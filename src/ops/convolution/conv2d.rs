@@ -1,0 +1,219 @@
+//! Two-dimensional convolution.
+
+use candle_core::{DType, Tensor};
+
+use super::checks::{at_least_one, check_bias, check_dtypes, not_huge, with_bias};
+use super::grid::Geometry;
+use super::layer::Layer;
+use crate::error::{Error, Result};
+use crate::ops::dtype::{is_fused, widened};
+
+/// Where a kernel is laid on the image; the same in both directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dParams {
+    /// Pixels from one place to the next, at least 1. Default 1.
+    pub stride: usize,
+    /// Rows and columns of zeros on each side of the image. Default 0.
+    pub padding: usize,
+    /// Pixels from one number of the kernel to the next, at least 1. Default 1.
+    pub dilation: usize,
+    /// Parts that the channels fall into, each convolved on its own; at least 1. Default 1.
+    pub groups: usize,
+}
+
+impl Default for Conv2dParams {
+    fn default() -> Self {
+        Self {
+            stride: 1,
+            padding: 0,
+            dilation: 1,
+            groups: 1,
+        }
+    }
+}
+
+/// y\[n, o, i, j\] = bias\[o\] + Σ_{c, a, b} weight\[o, c, a, b\] · x\[n, c, i·stride + a·dilation
+/// − padding, …\], zeros outside the image; differentiable in all three.
+///
+/// `x`: (N, C, H, W), `weight`: (O, C / groups, kernel height, kernel width), `bias`: (O,), of one
+/// dtype; the result is (N, O, H', W') with H' = ⌊(H + 2·padding − dilation·(kernel height − 1) −
+/// 1) / stride⌋ + 1, W' likewise.
+///
+/// On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever the number of
+/// threads and computes gradients only for arguments that need one; elsewhere [`conv2d_composite`].
+///
+/// # Errors
+/// Parameters that are 0, shapes or dtypes that do not fit, a kernel that is larger than the padded
+/// image.
+pub fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
+    either(x, weight, bias, params, false)
+}
+
+/// max(conv2d(x), 0) without a second pass over the memory; the derivative at 0 is 0.
+///
+/// # Errors
+/// As [`conv2d`].
+pub fn conv2d_relu(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
+    either(x, weight, bias, params, true)
+}
+
+fn either(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+    relu: bool,
+) -> Result<Tensor> {
+    if is_fused(x) {
+        let shape = geometry(x.dims(), x.dtype(), weight, bias, params)?;
+        Ok(Layer {
+            shape,
+            transposed: false,
+            relu,
+        }
+        .apply(x, weight, bias)?)
+    } else if relu {
+        conv2d_relu_composite(x, weight, bias, params)
+    } else {
+        conv2d_composite(x, weight, bias, params)
+    }
+}
+
+/// [`conv2d`] in plain candle operations, for every device.
+///
+/// # Errors
+/// As [`conv2d`].
+pub fn conv2d_composite(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
+    let shape = geometry(x.dims(), x.dtype(), weight, bias, params)?;
+    let (dtype, x, weight) = (x.dtype(), widened("x", x)?, widened("weight", weight)?);
+    let &Conv2dParams {
+        stride,
+        padding,
+        dilation,
+        groups,
+    } = params;
+    // Candle's gradient takes what is left over at the lower edge for what is left over at the
+    // right one: leave nothing.
+    let mut used = x.clone();
+    for axis in [0, 1] {
+        let size = (shape.output[axis] - 1) * stride + dilation * (shape.kernel[axis] - 1) + 1;
+        used = used
+            .pad_with_zeros(axis + 2, padding, padding)?
+            .narrow(axis + 2, 0, size)?;
+    }
+    let y = if shape.images == 0 {
+        let (channels, [height, width]) = (groups * shape.outputs, shape.output);
+        Tensor::zeros((0, channels, height, width), x.dtype(), x.device())?
+    } else {
+        used.conv2d(&weight, 0, stride, dilation, groups)?
+    };
+    Ok(with_bias(y, bias)?.to_dtype(dtype)?)
+}
+
+/// [`conv2d_relu`] in plain candle operations, for every device.
+///
+/// # Errors
+/// As [`conv2d`].
+pub fn conv2d_relu_composite(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Tensor> {
+    Ok(conv2d_composite(x, weight, bias, params)?.relu()?)
+}
+
+/// The sizes of a convolution of images of shape `x`, in `dtype`.
+///
+/// # Errors
+/// As [`conv2d`].
+pub(in crate::ops) fn geometry(
+    x: &[usize],
+    dtype: DType,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &Conv2dParams,
+) -> Result<Geometry> {
+    const NAME: &str = "conv2d";
+    let &Conv2dParams {
+        stride,
+        padding,
+        dilation,
+        groups,
+    } = params;
+    at_least_one(&[
+        ("stride", stride),
+        ("dilation", dilation),
+        ("groups", groups),
+    ])?;
+    not_huge(&[("padding", padding)])?;
+    let &[channels_out, inputs, kernel_height, kernel_width] = weight.dims() else {
+        return Err(Error::shape(
+            NAME,
+            "weight",
+            "(O, C / groups, kernel height, kernel width)",
+            weight.dims(),
+        ));
+    };
+    if weight.elem_count() == 0 || !channels_out.is_multiple_of(groups) {
+        let expected = format!("at least one number, and outputs in {groups} equal groups");
+        return Err(Error::shape(NAME, "weight", expected, weight.dims()));
+    }
+    let fits = |dims: &[usize]| dims.len() == 4 && dims[1] == inputs * groups;
+    if !fits(x) {
+        let expected = format!(
+            "(N, {}, H, W) for weight {:?}, groups {groups}",
+            inputs * groups,
+            weight.dims()
+        );
+        return Err(Error::shape(NAME, "x", expected, x));
+    }
+    check_bias(NAME, bias, channels_out)?;
+    check_dtypes(dtype, weight, bias)?;
+    let kernel = [kernel_height, kernel_width];
+    let input = [x[2], x[3]];
+    let mut output = [0; 2];
+    for axis in [0, 1] {
+        let span = dilation.saturating_mul(kernel[axis] - 1).saturating_add(1);
+        let Some(room) = padding
+            .saturating_mul(2)
+            .saturating_add(input[axis])
+            .checked_sub(span)
+        else {
+            let expected = format!(
+                "a padded image that holds the kernel of weight {:?}, {params:?}",
+                weight.dims()
+            );
+            return Err(Error::shape(NAME, "x", expected, x));
+        };
+        output[axis] = room / stride + 1;
+    }
+    let outputs = channels_out / groups;
+    Ok(Geometry {
+        images: x[0],
+        groups,
+        inputs,
+        outputs,
+        input,
+        output,
+        kernel,
+        stride,
+        padding,
+        dilation,
+    })
+}

@@ -1,0 +1,194 @@
+//! Two-dimensional transposed convolution, for decoders.
+
+use candle_core::Tensor;
+
+use super::checks::{at_least_one, check_bias, check_dtypes, not_huge, with_bias};
+use super::grid::Geometry;
+use super::layer::Layer;
+use crate::error::{Error, Result};
+use crate::ops::dtype::{is_fused, widened};
+
+/// The convolution whose input gradient it is, and how much larger the image becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvTranspose2dParams {
+    /// Pixels of the result from one pixel of `x` to the next, at least 1. Default 1.
+    pub stride: usize,
+    /// Rows and columns cut off the result on each side. Default 0.
+    pub padding: usize,
+    /// Rows and columns that the result has more at the lower and the right edge, below stride or
+    /// dilation. Default 0.
+    pub output_padding: usize,
+    /// Pixels from one number of the kernel to the next, at least 1. Default 1.
+    pub dilation: usize,
+    /// Parts that the channels fall into, each convolved on its own; at least 1. Default 1.
+    pub groups: usize,
+}
+
+impl Default for ConvTranspose2dParams {
+    fn default() -> Self {
+        Self {
+            stride: 1,
+            padding: 0,
+            output_padding: 0,
+            dilation: 1,
+            groups: 1,
+        }
+    }
+}
+
+/// y\[n, o, i·stride + a·dilation − padding, …\] = bias\[o\] + the sum of x\[n, c, i, j\] ·
+/// weight\[c, o, a, b\] over all that falls there; differentiable in all three.
+///
+/// `x`: (N, C, H, W), `weight`: (C, O / groups, kernel height, kernel width), `bias`: (O,), of one
+/// dtype; the result is (N, O, H', W') with H' = (H − 1)·stride − 2·padding + dilation·(kernel
+/// height − 1) + output_padding + 1, W' likewise.
+///
+/// On a CPU in f32 or f64 a kernel of its own, which gives the same numbers whatever the number of
+/// threads and computes gradients only for arguments that need one; elsewhere
+/// [`conv_transpose2d_composite`].
+///
+/// # Errors
+/// Parameters that are 0, an output padding that is too large, shapes or dtypes that do not fit, an
+/// empty result.
+pub fn conv_transpose2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &ConvTranspose2dParams,
+) -> Result<Tensor> {
+    if !is_fused(x) {
+        return conv_transpose2d_composite(x, weight, bias, params);
+    }
+    let shape = geometry(x, weight, bias, params)?;
+    Ok(Layer {
+        shape,
+        transposed: true,
+        relu: false,
+    }
+    .apply(x, weight, bias)?)
+}
+
+/// [`conv_transpose2d`] in plain candle operations, for every device.
+///
+/// # Errors
+/// As [`conv_transpose2d`].
+pub fn conv_transpose2d_composite(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &ConvTranspose2dParams,
+) -> Result<Tensor> {
+    let shape = geometry(x, weight, bias, params)?;
+    let &ConvTranspose2dParams {
+        stride,
+        padding,
+        output_padding,
+        dilation,
+        groups,
+    } = params;
+    let (dtype, x, weight) = (x.dtype(), widened("x", x)?, widened("weight", weight)?);
+    if shape.images == 0 {
+        let (channels, [height, width]) = (groups * shape.inputs, shape.input);
+        let none = Tensor::zeros((0, channels, height, width), x.dtype(), x.device())?;
+        return Ok(with_bias(none, bias)?.to_dtype(dtype)?);
+    }
+    let (x, weight) = (x.chunk(groups, 1)?, weight.chunk(groups, 0)?);
+    let groups = x.iter().zip(&weight).map(|(x, weight)| {
+        // Contiguous, and with nothing at the edges, as candle's gradient wants it.
+        x.contiguous()?
+            .conv_transpose2d(&weight.contiguous()?, 0, 0, stride, dilation)
+    });
+    let mut y = Tensor::cat(&groups.collect::<candle_core::Result<Vec<_>>>()?, 1)?;
+    for axis in [0, 1] {
+        y = y.pad_with_zeros(axis + 2, 0, output_padding)?.narrow(
+            axis + 2,
+            padding,
+            shape.input[axis],
+        )?;
+    }
+    Ok(with_bias(y, bias)?.to_dtype(dtype)?)
+}
+
+/// The sizes of the convolution from the result to `x`.
+fn geometry(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    params: &ConvTranspose2dParams,
+) -> Result<Geometry> {
+    const NAME: &str = "conv_transpose2d";
+    let &ConvTranspose2dParams {
+        stride,
+        padding,
+        output_padding,
+        dilation,
+        groups,
+    } = params;
+    at_least_one(&[
+        ("stride", stride),
+        ("dilation", dilation),
+        ("groups", groups),
+    ])?;
+    not_huge(&[("padding", padding)])?;
+    if output_padding >= stride.max(dilation) {
+        let expected = format!("below stride {stride} or dilation {dilation}");
+        return Err(Error::argument("output_padding", expected, output_padding));
+    }
+    let &[channels_in, channels_out, kernel_height, kernel_width] = weight.dims() else {
+        return Err(Error::shape(
+            NAME,
+            "weight",
+            "(C, O / groups, kernel height, kernel width)",
+            weight.dims(),
+        ));
+    };
+    if weight.elem_count() == 0 || !channels_in.is_multiple_of(groups) {
+        let expected = format!("at least one number, and inputs in {groups} equal groups");
+        return Err(Error::shape(NAME, "weight", expected, weight.dims()));
+    }
+    let &[images, channels, height, width] = x.dims() else {
+        return Err(Error::shape(
+            NAME,
+            "x",
+            format!("(N, {channels_in}, H, W)"),
+            x.dims(),
+        ));
+    };
+    if channels != channels_in || height * width == 0 {
+        let expected = format!(
+            "(N, {channels_in}, H, W) for weight {:?}, H and W at least 1",
+            weight.dims()
+        );
+        return Err(Error::shape(NAME, "x", expected, x.dims()));
+    }
+    check_bias(NAME, bias, channels_out * groups)?;
+    check_dtypes(x.dtype(), weight, bias)?;
+    let (output, kernel) = ([height, width], [kernel_height, kernel_width]);
+    let mut input = [0; 2];
+    for axis in [0, 1] {
+        let full = (output[axis] - 1) * stride + dilation * (kernel[axis] - 1) + output_padding + 1;
+        match full.checked_sub(padding.saturating_mul(2)) {
+            Some(size) if size > 0 => input[axis] = size,
+            _ => {
+                let expected = format!(
+                    "a result larger than its padding with weight {:?}, {params:?}",
+                    weight.dims()
+                );
+                return Err(Error::shape(NAME, "x", expected, x.dims()));
+            }
+        }
+    }
+    let (inputs, outputs) = (channels_out, channels_in / groups);
+    Ok(Geometry {
+        images,
+        groups,
+        inputs,
+        outputs,
+        input,
+        output,
+        kernel,
+        stride,
+        padding,
+        dilation,
+    })
+}

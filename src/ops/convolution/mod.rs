@@ -1,0 +1,19 @@
+//! Two-dimensional convolution and its transpose.
+//!
+//! `conv2d` and `conv_transpose2d` have the functions, `layer` both as one operation of candle,
+//! `gather` and `weight_gradient` the loops over images, `grid` how an image is laid out for them,
+//! and `products` the innermost loops on vectors.
+
+mod checks;
+mod conv2d;
+mod conv_transpose2d;
+pub(super) mod gather;
+pub(super) mod grid;
+mod layer;
+mod products;
+mod tiling;
+pub(super) mod weight_gradient;
+
+pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};
+pub(super) use conv2d::geometry;
+pub use conv2d::{Conv2dParams, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite};

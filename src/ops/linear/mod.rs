@@ -1,0 +1,7 @@
+//! Layers of a fully connected network, and the matrix products under them.
+
+mod layer;
+mod narrow;
+mod product;
+
+pub use layer::{linear, linear_composite, linear_tanh, linear_tanh_composite};

@@ -1,0 +1,192 @@
+//! Matrix products of middling size on several threads.
+//!
+//! The `gemm` library under candle deals each block of 256 terms to all threads and waits for them
+//! each time, which costs more than it saves where a block takes some tens of microseconds. Here
+//! such products are halved once, by rows.
+
+use std::sync::Once;
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, Layout, Result, Shape, Tensor};
+
+use super::narrow;
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::operation::Operation;
+use crate::ops::simd::Float;
+
+/// Multiplications from which a product is worth two threads.
+const WORTH_HALVING: usize = 300_000;
+/// Multiplications each from which two products are worth a thread each.
+const WORTH_BESIDE: usize = 200_000;
+/// Multiplications a block from which `gemm` may use its own threads.
+const WORTH_THREADS: usize = 4_000_000;
+/// The terms of a block.
+const TERMS: usize = 256;
+
+/// a·b, (M, K)·(K, N), of any strides; not differentiable. The same numbers on any number of
+/// threads.
+pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    [a, b].apply_detached(Product { halve: true })
+}
+
+/// a·b and c·d as [`product`]s, one beside the other if that is worth it: then none of the two is
+/// halved.
+pub(super) fn both(a: &Tensor, b: &Tensor, c: &Tensor, d: &Tensor) -> Result<(Tensor, Tensor)> {
+    let work = a.elem_count() * b.dims2()?.1;
+    if work < WORTH_BESIDE {
+        return Ok((product(a, b)?, product(c, d)?));
+    }
+    let whole = |a: &Tensor, b: &Tensor| [a, b].apply_detached(Product { halve: false });
+    let (first, second) = rayon::join(|| whole(a, b), || whole(c, d));
+    Ok((first?, second?))
+}
+
+struct Product {
+    halve: bool,
+}
+
+impl Kernel<2> for Product {
+    const STRIDED: bool = true;
+
+    fn operation(&self) -> Operation {
+        Operation::Linear
+    }
+
+    fn forward<T: Float>(&self, [a, b]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        let (a, b) = (Matrix::new(a), Matrix::new(b));
+        let ((rows, _), (_, columns)) = (a.dims()?, b.dims()?);
+        let product = if self.halve {
+            by_rows(a, b, &|_: &mut [T]| ())?
+        } else {
+            whole(a, b)?
+        };
+        Ok((product, Shape::from((rows, columns))))
+    }
+}
+
+/// A factor, of any strides.
+#[derive(Clone)]
+pub(super) struct Matrix<'a> {
+    storage: &'a CpuStorage,
+    layout: Layout,
+}
+
+impl<'a> Matrix<'a> {
+    pub(super) fn new<T>(argument: Argument<'a, T>) -> Self {
+        Self {
+            storage: argument.storage,
+            layout: argument.layout.clone(),
+        }
+    }
+
+    pub(super) fn transposed(self) -> Result<Self> {
+        let layout = self.layout.transpose(0, 1)?;
+        Ok(Self { layout, ..self })
+    }
+
+    fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        let layout = self.layout.narrow(0, first, count)?;
+        Ok(Self { layout, ..*self })
+    }
+
+    fn dims(&self) -> Result<(usize, usize)> {
+        self.layout.shape().dims2()
+    }
+}
+
+/// a·b on one thread, unless `gemm` takes more.
+fn whole<T: Float>(a: Matrix, b: Matrix) -> Result<Vec<T>> {
+    static THRESHOLD: Once = Once::new();
+    THRESHOLD.call_once(|| gemm::set_threading_threshold(WORTH_THREADS));
+
+    let (of_a, of_b) = (a.storage.as_slice::<T>()?, b.storage.as_slice::<T>()?);
+    if let Some(product) = narrow::product(of_a, &a.layout, of_b, &b.layout)? {
+        return Ok(product);
+    }
+    let ((rows, terms), (_, columns)) = (a.dims()?, b.dims()?);
+    let sizes = (1, rows, columns, terms);
+    T::cpu_storage_data(a.storage.matmul(b.storage, sizes, &a.layout, &b.layout)?)
+}
+
+/// a·b by rows; `finish` is applied to each piece of some whole rows, on its thread.
+pub(super) fn by_rows<T: Float>(
+    a: Matrix,
+    b: Matrix,
+    finish: &(impl Fn(&mut [T]) + Sync),
+) -> Result<Vec<T>> {
+    let ((rows, terms), (_, columns)) = (a.dims()?, b.dims()?);
+    let piece = |first: usize, rows: usize| {
+        let mut piece = whole(a.rows(first, rows)?, b.clone())?;
+        finish(&mut piece);
+        Ok(piece)
+    };
+    let by_gemm = rows * terms.min(TERMS) * columns >= WORTH_THREADS;
+    if rows < 2 || rows * terms * columns < WORTH_HALVING || by_gemm {
+        return piece(0, rows);
+    }
+    let middle = rows / 2;
+    let (first, second) = rayon::join(|| piece(0, middle), || piece(middle, rows - middle));
+    let mut product = first?;
+    product.extend_from_slice(&second?);
+    Ok(product)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::rng::Rng;
+
+    /// Left whole, halved, and left to gemm's threads; of rows that lie in order and of rows that
+    /// do not.
+    #[test]
+    fn halved_or_not_it_is_the_product() {
+        let random = |shape: (usize, usize), name: &str| {
+            Rng::new(2)
+                .stream(name)
+                .normal(shape, 0., 1., DType::F64, &Device::Cpu)
+                .unwrap()
+        };
+        let on = |threads: usize, a: &Tensor, b: &Tensor| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| product(a, b))
+                .unwrap()
+                .to_vec2::<f64>()
+                .unwrap()
+        };
+        // The second and the last three are narrow: many rows, many terms, and some of all.
+        let shapes = [
+            (1, 5, 300),
+            (17, 9, 4),
+            (101, 90, 70),
+            (3, 700, 300),
+            (150, 200, 150),
+        ];
+        for (rows, terms, columns) in
+            shapes
+                .into_iter()
+                .chain([(2001, 20, 17), (19, 2001, 21), (5, 130, 1)])
+        {
+            let (a, b) = (random((rows, terms), "a"), random((terms, columns), "b"));
+            let (strided, one) = (
+                a.t().unwrap().contiguous().unwrap().t().unwrap(),
+                on(1, &a, &b),
+            );
+            assert!(one == on(2, &a, &b) && one == on(3, &a, &b));
+            // 2001 products of size one, rounded to 1e-16 and summed in another order.
+            let expected = a.matmul(&b).unwrap().to_vec2::<f64>().unwrap();
+            for product in [one, on(2, &strided, &b)] {
+                let pairs = product.iter().flatten().zip(expected.iter().flatten());
+                assert!(
+                    pairs
+                        .into_iter()
+                        .all(|(got, expected)| (got - expected).abs() < 1e-11)
+                );
+            }
+        }
+    }
+}

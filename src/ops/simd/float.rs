@@ -1,0 +1,185 @@
+//! The two kinds of number that the kernels run in.
+
+use candle_core::{CpuStorage, WithDType};
+use pulp::Simd;
+
+use super::exp::exp;
+use super::tanh::tanh;
+
+/// f32 or f64, one at a time and in vectors. `mul_add` rounds once where the processor can, twice
+/// elsewhere.
+pub(in crate::ops) trait Float: WithDType + Into<f64> {
+    type Vector<S: Simd>: Copy;
+
+    /// The numbers of a storage of this type.
+    fn of_storage_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
+    fn root(self) -> Self;
+    fn log(self) -> Self;
+    /// eˣ of x ≤ 0.
+    fn exp_to_one(self) -> Self;
+    fn hyperbolic_tangent(self) -> Self;
+    /// The numbers of a vector.
+    fn lanes<S: Simd>() -> usize;
+    /// `values` in vectors, without a last incomplete one.
+    fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
+    fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
+    fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a·b + c.
+    fn mul_add<S: Simd>(
+        simd: S,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+        c: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// `value`, but 0 where `at` is 0.
+    fn zero_where_zero<S: Simd>(
+        simd: S,
+        at: Self::Vector<S>,
+        value: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    fn sum_across<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+}
+
+macro_rules! float {
+    ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
+     $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident, $exp:path, $tanh:path, $storage:ident) => {
+        impl Float for $t {
+            type Vector<S: Simd> = S::$vector;
+
+            fn of_storage_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
+                match storage {
+                    CpuStorage::$storage(numbers) => Some(numbers),
+                    _ => None,
+                }
+            }
+            #[inline(always)]
+            fn root(self) -> Self {
+                self.sqrt()
+            }
+            #[inline(always)]
+            fn log(self) -> Self {
+                self.ln()
+            }
+            #[inline(always)]
+            fn exp_to_one(self) -> Self {
+                $exp(self)
+            }
+            #[inline(always)]
+            fn hyperbolic_tangent(self) -> Self {
+                $tanh(self)
+            }
+            #[inline(always)]
+            fn lanes<S: Simd>() -> usize {
+                S::$lanes
+            }
+            #[inline(always)]
+            fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>] {
+                S::$as(values).0
+            }
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>] {
+                S::$as_mut(values).0
+            }
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S> {
+                simd.$splat(value)
+            }
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$sub(a, b)
+            }
+            #[inline(always)]
+            fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn over<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$div(a, b)
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(
+                simd: S,
+                a: Self::Vector<S>,
+                b: Self::Vector<S>,
+                c: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                simd.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S> {
+                simd.$sqrt(a)
+            }
+            #[inline(always)]
+            fn zero_where_zero<S: Simd>(
+                simd: S,
+                at: Self::Vector<S>,
+                value: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                let zero = simd.$splat(0.);
+                simd.$select(simd.$equal(at, zero), zero, value)
+            }
+            #[inline(always)]
+            fn sum_across<S: Simd>(simd: S, a: Self::Vector<S>) -> Self {
+                simd.$sum(a)
+            }
+        }
+    };
+}
+
+#[inline(always)]
+fn exp_to_one(x: f32) -> f32 {
+    // A comparison keeps NaN.
+    let within = if x < -87. { -87. } else { x };
+    let power = exp(within);
+    if x < -87. { 0. } else { power }
+}
+
+float!(
+    f32,
+    f32s,
+    F32_LANES,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    add_f32s,
+    sub_f32s,
+    mul_f32s,
+    div_f32s,
+    mul_add_e_f32s,
+    sqrt_f32s,
+    equal_f32s,
+    select_f32s,
+    reduce_sum_f32s,
+    exp_to_one,
+    tanh,
+    F32
+);
+float!(
+    f64,
+    f64s,
+    F64_LANES,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    add_f64s,
+    sub_f64s,
+    mul_f64s,
+    div_f64s,
+    mul_add_e_f64s,
+    sqrt_f64s,
+    equal_f64s,
+    select_f64s,
+    reduce_sum_f64s,
+    f64::exp,
+    f64::tanh,
+    F64
+);
