@@ -140,12 +140,12 @@ fn clipped(paths: Tensor, params: &NebParams) -> Result<Tensor> {
 fn check_ends(profiles: &[Profile], bands: &[usize]) -> Result<()> {
     for (profile, band) in profiles.iter().zip(bands) {
         for (name, margin) in [
-            ("margin of a start", profile.margin.first()),
-            ("margin of an end", profile.margin.last()),
+            ("margin at the start", profile.margin.first()),
+            ("margin at the end", profile.margin.last()),
         ] {
             if let Some(margin) = margin.filter(|margin| **margin <= 0.) {
-                let expected =
-                    "a number > 0: a point of the target class, by the network's own answer";
+                let expected = "a number > 0; choose ends that lie in the target class, as the \
+                                network classifies them";
                 return Err(Error::argument(
                     name,
                     expected,

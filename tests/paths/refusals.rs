@@ -273,7 +273,7 @@ fn end_points() -> Result<()> {
     };
     assert_eq!(
         message(across(Stop::Connected)),
-        "margin of an end is -0.5 in pair 0; expected a number > 0: a point of the target class, by the network's own answer"
+        "margin at the end is -0.5 in pair 0; expected a number > 0; choose ends that lie in the target class, as the network classifies them"
     );
     across(Stop::Force(10.))?;
     assert_eq!(

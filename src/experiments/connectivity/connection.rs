@@ -81,16 +81,17 @@ impl Connection {
 /// `cat: connected by a band alone, after 12 iterations`.
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (class, iterations) = (self.class(), self.iterations);
+        let class = self.class();
+        let iterations = match self.iterations {
+            1 => "1 iteration".to_string(),
+            several => format!("{several} iterations"),
+        };
         match self.verdict {
             Verdict::Linear => write!(f, "{class}: connected by the straight line"),
             Verdict::Nonlinear => {
-                write!(
-                    f,
-                    "{class}: connected by a band alone, after {iterations} iterations"
-                )
+                write!(f, "{class}: connected by a band alone, after {iterations}")
             }
-            Verdict::NoneFound => write!(f, "{class}: no path found in {iterations} iterations"),
+            Verdict::NoneFound => write!(f, "{class}: no path found in {iterations}"),
         }
     }
 }

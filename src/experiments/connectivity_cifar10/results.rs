@@ -112,7 +112,7 @@ impl Results {
 pub struct Evidence {
     /// All pairs.
     pub all: Summaries,
-    /// The pairs that no line connects, with smaller steps: how little is enough.
+    /// The pairs that no line connects, with smaller steps.
     pub small_steps: Summaries,
     /// Pairs of a misclassified image and a right one of the class that it is taken for.
     pub misclassified: Summaries,
