@@ -679,7 +679,7 @@ fn networks_can_be_shared() {
     fn shared<T: Send + Sync>() {}
     shared::<Mlp>();
     shared::<Parameters>();
-    shared::<Adam>();
+    shared::<State>();
     shared::<Model<Mlp>>();
 }
 

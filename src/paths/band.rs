@@ -231,17 +231,14 @@ fn highest(energies: &[f64], points: usize) -> Vec<usize> {
     energies.chunks(points).map(first_largest).collect()
 }
 
-/// The end, 0 or the last point, that lies above all other points of a band, if one does.
+/// The end, 0 or the last point, that no other point of a band lies above, if there is one and not
+/// all points are equally high.
 pub(super) fn highest_end(energies: &[f64]) -> Option<usize> {
-    let last = energies.len().checked_sub(1)?;
-    let largest = |energies: &[f64]| energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if energies[0] > largest(&energies[1..]) {
-        Some(0)
-    } else if energies[last] > largest(&energies[..last]) {
-        Some(last)
-    } else {
-        None
-    }
+    let largest = energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let is_flat = energies.iter().all(|energy| *energy == largest);
+    let is_highest = |end: &usize| energies.get(*end) == Some(&largest);
+    let ends = [0, energies.len().saturating_sub(1)];
+    ends.into_iter().find(is_highest).filter(|_| !is_flat)
 }
 
 /// The pivots moved along their polyline to equal distances in arc length; the ends stay. (B, N, D)

@@ -34,9 +34,9 @@ pub enum Outcome {
     /// The forces were not small enough, or the path not connected, after as many iterations as are
     /// allowed.
     IterationLimit,
-    /// The same with a climbing image, where an end of the path is its highest point: the image
-    /// climbs towards that end and finds no saddle on its way. Choose ends in minima (or let the
-    /// band relax without climbing).
+    /// The same with a climbing image, where an end of the path was its highest point (at the last
+    /// iteration, or at another of the second half): the image climbs towards that end and finds no
+    /// saddle on its way. Choose ends in minima, or let the band relax without climbing.
     HighestAtEnd {
         /// The end: 0 for the start, N − 1 for the other one.
         point: usize,
@@ -78,7 +78,8 @@ impl fmt::Display for Outcome {
             Self::NotFinite { iteration, point } => write!(
                 f,
                 "stopped after {iteration} iterations: the energy or its gradient at point {point} \
-                 is NaN or infinite; smaller steps, or bounds, may help"
+                 is NaN or infinite; smaller steps, or bounds, may help; a climbing image needs ends \
+                     in minima"
             ),
         }
     }

@@ -167,6 +167,8 @@ struct Run<'a> {
     evaluations: Vec<Evaluations>,
     results: Vec<Option<NebInfo>>,
     iteration: usize,
+    /// The end that was a band's highest point, and at which iteration it last was.
+    highest_ends: Vec<Option<(usize, usize)>>,
     /// The bands that are not done, and their paths (A, N, D).
     active: Vec<usize>,
     paths: Tensor,
@@ -196,6 +198,7 @@ impl<'a> Run<'a> {
             bands,
             evaluations: vec![samples; bands.len()],
             results: vec![None; bands.len()],
+            highest_ends: vec![None; bands.len()],
             iteration: 0,
             active: (0..bands.len()).collect(),
             followers: Vec::new(),
@@ -275,6 +278,9 @@ impl<'a> Run<'a> {
         for (at, (norms, (profile, evaluations))) in force_norms.iter().zip(checked).enumerate() {
             self.evaluations[self.active[at]].values += evaluations;
             let energies = &values.energy[at * points..(at + 1) * points];
+            if let Some(end) = band::highest_end(energies) {
+                self.highest_ends[self.active[at]] = Some((end, self.iteration));
+            }
             // A force takes in its neighbours' energies, so energies are asked first.
             let energy = energies.iter().position(|energy| !energy.is_finite());
             let force = || {
@@ -298,16 +304,19 @@ impl<'a> Run<'a> {
             {
                 done.push((at, Outcome::Converged, None));
             } else if self.iteration == self.params.max_iterations {
-                done.push((at, self.at_limit(energies), None));
+                done.push((at, self.at_limit(at), None));
             }
         }
         Ok(done)
     }
 
-    /// Why a band with these energies is not done at its last iteration.
-    fn at_limit(&self, energies: &[f64]) -> Outcome {
-        match band::highest_end(energies) {
-            Some(point) if self.params.climbing => Outcome::HighestAtEnd { point },
+    /// Why an active band is not done at its last iteration. An image that climbs to an end may pass
+    /// it and come back, so that the end is the highest point most of the time, but not always.
+    fn at_limit(&self, at: usize) -> Outcome {
+        match self.highest_ends[self.active[at]] {
+            Some((point, last)) if self.params.climbing && 2 * last >= self.iteration => {
+                Outcome::HighestAtEnd { point }
+            }
             _ => Outcome::IterationLimit,
         }
     }
