@@ -152,17 +152,39 @@ fn signed_area(line: &[Point]) -> f64 {
     pairs.map(|(a, b)| (a.0 * b.1 - b.0 * a.1) / 2.).sum()
 }
 
-/// Without points that lie closer than half a thousandth of the rectangle to the one before.
+/// How far a line may be from the points that are left out, in thousandths of the rectangle.
+const TOLERANCE: f64 = 0.6;
+
+/// A closed line with fewer corners (Ramer 1972; Douglas & Peucker 1973).
 fn thinned(line: &[Point], [width, height]: [f64; 2]) -> Vec<Point> {
-    let mut kept: Vec<Point> = Vec::new();
-    for point in line {
-        let near =
-            |last: &Point| ((point.0 - last.0) / width).hypot((point.1 - last.1) / height) < 0.0005;
-        if !kept.last().is_some_and(near) {
-            kept.push(*point);
+    let scaled = |(x, y): &Point| (1e3 * x / width, 1e3 * y / height);
+    let scaled: Vec<Point> = line.iter().map(scaled).collect();
+    let away = |at: usize| {
+        let (from, to) = (scaled[0], scaled[at]);
+        (to.0 - from.0).hypot(to.1 - from.1)
+    };
+    let furthest = (0..line.len()).max_by(|a, b| away(*a).total_cmp(&away(*b)));
+    let furthest = furthest.unwrap_or(0);
+    let mut kept = vec![false; line.len()];
+    let mut parts = vec![(0, furthest), (furthest, line.len())];
+    while let Some((first, last)) = parts.pop() {
+        kept[first] = true;
+        let (from, to) = (scaled[first], scaled[last % line.len()]);
+        let chord = (to.0 - from.0, to.1 - from.1);
+        let length = chord.0.hypot(chord.1).max(f64::MIN_POSITIVE);
+        let distance = |at: &usize| {
+            let (x, y) = (scaled[*at].0 - from.0, scaled[*at].1 - from.1);
+            (x * chord.1 - y * chord.0).abs() / length
+        };
+        let inner = first + 1..last;
+        if let Some(at) = inner.max_by(|a, b| distance(a).total_cmp(&distance(b)))
+            && distance(&at) > TOLERANCE
+        {
+            parts.extend([(first, at), (at, last)]);
         }
     }
-    kept
+    let kept = line.iter().zip(kept).filter(|(_, kept)| *kept);
+    kept.map(|(point, _)| *point).collect()
 }
 
 #[cfg(test)]

@@ -298,7 +298,7 @@ impl SurfaceChart {
         let (left, height) = (plot.right + gap, plot.height() / BANDS as f64);
         for band in 0..BANDS {
             let top = plot.bottom - (band + 1) as f64 * height;
-            canvas.rect(Rect::new((left, top), width, height + 0.1), colour(band))?;
+            canvas.rect(Rect::new((left, top), width, height + 0.6), colour(band))?;
         }
         let bar = Rect::new((left, plot.top), width, plot.height());
         canvas.frame(bar, INK.towards(WHITE, 0.5), 0.6)?;
@@ -437,7 +437,7 @@ mod tests {
     use super::*;
 
     fn path(points: &[[f64; 2]]) -> Tensor {
-        Tensor::new(points, &Device::Cpu).unwrap()
+        Tensor::from_vec(points.concat(), (points.len(), 2), &Device::Cpu).unwrap()
     }
 
     #[test]
@@ -467,7 +467,7 @@ mod tests {
         let figure = Leps { level: 0. }.figure().unwrap();
         assert_well_formed(&figure);
         sample("surface_leps", &figure);
-        assert!(figure.svg.len() < 400_000, "{}", figure.svg.len());
+        assert!(figure.svg.len() < 120_000, "{}", figure.svg.len());
     }
 
     #[test]
