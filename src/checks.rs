@@ -44,21 +44,29 @@ impl Bounds {
     /// It does not.
     pub(crate) fn check(&self, name: &'static str, what: &str, tensor: &Tensor) -> Result<()> {
         let Self { min, max } = *self;
+        match self.exceeded_by(tensor)? {
+            None => Ok(()),
+            Some([lowest, highest]) => {
+                let expected = format!("{what} inside the bounds [{min}, {max}]");
+                Err(Error::argument(
+                    name,
+                    expected,
+                    format!("between {lowest} and {highest}"),
+                ))
+            }
+        }
+    }
+
+    /// The smallest and the largest number of `tensor`, if one of them lies outside.
+    pub(crate) fn exceeded_by(&self, tensor: &Tensor) -> Result<Option<[f64; 2]>> {
         let number =
             |tensor: Tensor| -> Result<f64> { Ok(tensor.to_dtype(DType::F64)?.to_scalar()?) };
         // The bounds as the tensor's type has them: 0.1 in f32 is above 0.1 in f64.
         let rounded =
             |value: f64| number(Tensor::new(value, tensor.device())?.to_dtype(tensor.dtype())?);
         let (lowest, highest) = (number(tensor.min_all()?)?, number(tensor.max_all()?)?);
-        if lowest < rounded(min)? || highest > rounded(max)? {
-            let got = format!("between {lowest} and {highest}");
-            return Err(Error::argument(
-                name,
-                format!("{what} inside the bounds [{min}, {max}]"),
-                got,
-            ));
-        }
-        Ok(())
+        let outside = lowest < rounded(self.min)? || highest > rounded(self.max)?;
+        Ok(outside.then_some([lowest, highest]))
     }
 }
 

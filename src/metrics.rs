@@ -105,19 +105,12 @@ pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
 /// Answers or labels that are not (N,) of u32.
 pub fn accuracy_of(answers: &Tensor, data: &Dataset) -> Result<f64> {
     let n = data.len();
-    if answers.dims() != [n] || answers.dtype() != DType::U32 {
-        let expected = format!("({n},) of U32, one for each input");
-        return Err(Error::shape(
-            "accuracy",
-            "answers",
-            expected,
-            answers.dims(),
-        ));
-    }
     let labels = &data.labels;
-    if labels.dims() != [n] || labels.dtype() != DType::U32 {
-        let expected = format!("({n},) of U32, one for each input");
-        return Err(Error::shape("accuracy", "labels", expected, labels.dims()));
+    for (name, classes) in [("answers", answers), ("labels", labels)] {
+        if classes.dims() != [n] || classes.dtype() != DType::U32 {
+            let expected = format!("({n},) of U32, one for each input");
+            return Err(Error::shape("accuracy", name, expected, classes.dims()));
+        }
     }
     let correct = answers
         .eq(labels)?

@@ -76,9 +76,18 @@ pub enum Progress {
 impl Progress {
     /// The line of a procedure whose own name is `label`.
     pub fn bar(&self, label: &str) -> Bar {
+        self.shown_by(|label| Bar::new(label), label)
+    }
+
+    /// The same line, shown only if the procedure takes more than a second.
+    pub(crate) fn slow_bar(&self, label: &str) -> Bar {
+        self.shown_by(|label| Bar::slow(label), label)
+    }
+
+    fn shown_by(&self, bar: fn(&str) -> Bar, label: &str) -> Bar {
         match self {
-            Self::Shown => Bar::new(label),
-            Self::Named(label) => Bar::new(label),
+            Self::Shown => bar(label),
+            Self::Named(label) => bar(label),
             Self::Hidden => Bar::hidden(),
         }
     }

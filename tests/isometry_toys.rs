@@ -6,12 +6,12 @@ mod common;
 use common::message;
 use isopath::Result;
 use isopath::datasets::{RingsParams, TorusParams};
-use isopath::experiments::isometry_torus::Gradient;
 use isopath::losses::Partition;
 use isopath::progress::Progress;
 use isopath::scale::Scale;
 use isopath::{Error, experiments::isometry_rings as rings, experiments::isometry_torus as torus};
 use serde_json::Value;
+use torus::Gradient;
 
 fn json(results: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(results).map_err(|error| Error::argument("results", "JSON", error))
@@ -54,10 +54,9 @@ fn few_rings() -> rings::Settings {
 fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<()> {
     let settings = few_rings();
     let networks = rings::train_networks(&settings)?;
-    let order: Vec<_> = networks
-        .runs
-        .iter()
-        .map(|run| (run.parameter, run.seed))
+    let runs = networks.runs.iter().map(|run| &run.result);
+    let order: Vec<_> = runs
+        .map(|trained| (trained.mapping, trained.seed))
         .collect();
     let mappings = [Partition::None, Partition::Local, Partition::Global];
     assert_eq!(
@@ -86,11 +85,10 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         assert_eq!(local.representation()?.dims(), [120, 20]);
     }
     assert!(networks.get(&Partition::Local, 3).is_err());
-    let stresses = rings::ring_values(&networks.at(&Partition::Global), |ring| ring.stress);
-    assert_eq!(
-        (stresses.len(), stresses[3]),
-        (4, networks.get(&Partition::Global, 7)?.shape[1].stress)
-    );
+    let stresses = networks.ring_values(&Partition::Global, |ring| ring.stress);
+    let last = networks.get(&Partition::Global, 7)?;
+    assert_eq!((stresses.len(), stresses[3]), (4, last.shape[1].stress));
+    assert_rings_are_shown(&networks)?;
 
     let mut numbers = json(&rings::Results::new(Scale::Quick, &settings, &networks))?;
     let run = &numbers["runs"][3];
@@ -112,12 +110,10 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
         (&run["mapping"], &run["seed"]),
         (&Value::from("local"), &Value::from(7))
     );
+    let local = networks.get(&Partition::Local, 7)?;
     assert_eq!(
         run["stress"],
-        serde_json::json!([
-            networks.get(&Partition::Local, 7)?.shape[0].stress,
-            networks.get(&Partition::Local, 7)?.shape[1].stress
-        ])
+        serde_json::json!([local.shape[0].stress, local.shape[1].stress])
     );
     let quantiles = &run["found_distances"][1];
     assert_eq!(quantiles.as_array().map(Vec::len), Some(21));
@@ -131,6 +127,51 @@ fn local_isometry_keeps_both_rings_and_cross_entropy_alone_does_not() -> Result<
     let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     rings::save_networks(&networks, folder.path())?;
     assert!(folder.path().join("global_seed_7.safetensors").is_file());
+    Ok(())
+}
+
+fn assert_rings_are_shown(networks: &rings::Networks) -> Result<()> {
+    let table = networks.table();
+    let local = networks.at(&Partition::Local);
+    let kept = local.iter().flat_map(|trained| &trained.shape);
+    let kept = kept.filter(|ring| ring.loop_kept).count();
+    let row = &table.rows[1];
+    assert_eq!(
+        (row[0].as_str(), &row[5]),
+        ("local", &format!("{kept} of 4"))
+    );
+    assert!(row[1].starts_with("1.0000 ± "), "{row:?}");
+
+    let losses = networks.losses();
+    let titles = losses.charts.iter().map(|chart| chart.title.as_str());
+    assert_eq!(
+        titles.collect::<Vec<_>>(),
+        ["isometry: none", "isometry: local", "isometry: global"]
+    );
+    let history = &networks.get(&Partition::Local, 2)?.history;
+    let last = history.epochs.last().and_then(|epoch| epoch.isometric);
+    assert_eq!(losses.charts[1].series[1].mean.last().copied(), last);
+    losses.figure()?;
+
+    let layouts = networks.layouts()?;
+    assert_eq!(layouts.charts[2].title, "global isometry");
+    assert_eq!(layouts.charts[2].points.dim(), (120, 2));
+    assert!(layouts.figure()?.alt.contains("ring A 60, ring B 60"));
+
+    let distances = networks.distances(&[Partition::None, Partition::Local])?;
+    let names = distances.charts[2].samples.iter();
+    assert_eq!(
+        names.map(|sample| sample.name.as_str()).collect::<Vec<_>>(),
+        [
+            "before",
+            "after, cross-entropy alone",
+            "after, local isometry"
+        ]
+    );
+    // 60 points of ring B.
+    assert_eq!(distances.charts[2].title, "ring B");
+    assert_eq!(distances.charts[2].samples[2].values.len(), 60 * 59 / 2);
+    distances.figure()?;
     Ok(())
 }
 
@@ -214,7 +255,7 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
     let order: Vec<_> = stacks
         .runs
         .iter()
-        .map(|run| (run.parameter, run.seed))
+        .map(|run| (run.result.gradient, run.seed))
         .collect();
     assert_eq!(
         order,
@@ -240,12 +281,20 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
         assert_eq!(trained.levels[0].stress, trained.levels[0].stress_of_layer);
     }
     assert!(stacks.get(&Gradient::Through, 1).is_err());
-    let finest = torus::level_values(&stacks, Gradient::Stopped, 2, |shape| shape.stress);
+    let stress = |trained: &torus::Trained| trained.levels[2].stress;
+    let finest = stacks.level_values(Gradient::Stopped, 2, |shape| shape.stress);
     assert_eq!(
         finest,
-        [1, 4].map(|seed| { stacks.get(&Gradient::Stopped, seed).unwrap().levels[2].stress })
+        [1, 4].map(|seed| stacks
+            .get(&Gradient::Stopped, seed)
+            .map_or(f64::NAN, stress))
     );
-    assert!(torus::level_values(&stacks, Gradient::Stopped, 3, |shape| shape.stress).is_empty());
+    assert!(
+        stacks
+            .level_values(Gradient::Stopped, 3, |shape| shape.stress)
+            .is_empty()
+    );
+    assert_stacks_are_shown(&settings, &stacks)?;
 
     let mut numbers = json(&torus::Results::new(Scale::Quick, &settings, &stacks)?)?;
     let level = [
@@ -292,6 +341,45 @@ fn every_level_of_the_torus_is_classified_and_keeps_its_distances() -> Result<()
     let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     torus::save_stacks(&stacks, folder.path())?;
     assert!(folder.path().join("through_seed_4.safetensors").is_file());
+    Ok(())
+}
+
+fn assert_stacks_are_shown(settings: &torus::Settings, stacks: &torus::Stacks) -> Result<()> {
+    let table = stacks.table(Gradient::Through);
+    assert_eq!(table.caption, "Gradient let through, seeds [4]");
+    let through = stacks.get(&Gradient::Through, 4)?;
+    assert_eq!(
+        (table.rows[2][0].as_str(), &table.rows[2][2]),
+        ("8", &format!("{:.4}", through.levels[2].stress))
+    );
+
+    let losses = through.losses();
+    let titles = losses.charts.iter().map(|chart| chart.title.as_str());
+    assert_eq!(
+        titles.collect::<Vec<_>>(),
+        ["2 regions", "4 regions", "8 regions"]
+    );
+    losses.figure()?;
+    let layouts = through.layouts()?;
+    assert_eq!(layouts.charts[2].points.dim(), (128, 2));
+    assert!(
+        layouts
+            .figure()?
+            .alt
+            .contains("layer 3: 128 points in the plane")
+    );
+    let panels = settings.data(4)?.panels()?;
+    assert_eq!(panels.charts[1].title, "4 regions");
+    panels.figure()?;
+
+    let norms = torus::gradient_norms(settings, 4)?;
+    let table = norms.table();
+    assert_eq!(table.columns[1..], ["layer 1", "layer 2", "layer 3"]);
+    let row = &table.rows[4];
+    assert_eq!(
+        (row[0].as_str(), &row[1]),
+        ("through, L2", &format!("{:.1e}", norms.through[1][0]))
+    );
     Ok(())
 }
 

@@ -125,7 +125,8 @@ fn evcxr_gets_the_crates_profile_versions_and_compiled_dependencies() {
     assert!(read("Cargo.toml").contains("\noverflow-checks = false\n"));
     let init = read("config/init.evcxr");
     let root = serde_json::Value::from(env!("CARGO_MANIFEST_DIR"));
-    let library = format!(":linker system\n:dep isopath = {{ path = {root} }}\n");
+    let library =
+        format!(":linker system\n:dep isopath = {{ path = {root}, default-features = false }}\n");
     assert!(init.starts_with(&library), "{init}");
     let binary = Path::new(env!("CARGO_BIN_EXE_isopath"));
     let triple = binary.ancestors().nth(2).unwrap().file_name().unwrap();

@@ -21,7 +21,8 @@ SCRIPT_LOADS = re.compile(r"\bfetch\s*\(|XMLHttpRequest|WebSocket|EventSource|se
 NOT_PROSE = {"pre", "code", "samp", "script", "style", "annotation"}
 TEX = re.compile(r"\$[^\s$](?:[^$]*[^\s$])?\$|\$\$|\\\(|\\\[|\\begin\{|\\[a-zA-Z]{2,}")
 FAILURE = re.compile(r"panicked at|error\[E\d{4}\]|\[E\d{4}\] Error|Traceback \(most recent call last\)")
-EXPECTED_FAILURE = "expected-error"
+# What nbconvert makes of the tag raises-exception.
+EXPECTED_FAILURE = "celltag_raises-exception"
 
 
 class Element:
@@ -173,8 +174,9 @@ def links(root, path, names):
 
 
 def highlighting(root):
-    for block in root.find("pre"):
-        if "language-rust" in block.classes() and block.whole_text().strip() and next(block.find("span"), None) is None:
+    for block in root.walk():
+        coloured = any(span.attributes.get("class") for span in block.find("span"))
+        if "hl-rust" in block.classes() and block.whole_text().strip() and not coloured:
             yield f"Rust without highlighting: {block.whole_text().strip()[:60]!r}"
 
 
@@ -199,7 +201,7 @@ def failures(root):
         if element.within(lambda other: EXPECTED_FAILURE in other.classes() or other.tag in ("script", "style")):
             continue
         # A source may speak of panics; only what was printed counts.
-        if element.within(lambda other: other.tag == "pre" and "code" in other.classes()):
+        if element.within(lambda other: "highlight" in other.classes()):
             continue
         own = "".join(part for part in element.text if isinstance(part, str))
         found = FAILURE.search(own)

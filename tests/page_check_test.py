@@ -11,8 +11,8 @@ GOOD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Ring
 <nav class="toc"><a href="index.html">All</a><a href="#top">Rings</a><a href="#claim">Claim</a></nav><h1>Rings</h1>
 <h2 id="claim">Claim</h2><p>It costs $5 or $ 6 a seat; <a href="https://example.org">a paper</a>,
 <math alttext="\\alpha"><mi>α</mi></math>, <code>$x$ and \\alpha</code>.</p>
-<pre class="code language-rust"><code><span class="k">let</span> a = 1; // panicked at</code></pre>
-<pre class="output expected-error">[E0308] Error: mismatched types</pre>
+<div class="highlight hl-rust"><pre><span></span><span class="k">let</span> a = 1; // panicked at</pre></div>
+<div class="cell celltag_raises-exception"><pre>[E0308] Error: mismatched types</pre></div>
 <figure><svg aria-label="two rings"><defs><clipPath id="f1-c"></clipPath></defs><g clip-path="url(#f1-c)"></g></svg></figure>
 </body></html>"""
 INDEX = """<html lang="en"><head><title>All</title></head><body><h1>All</h1><a href="rings.html#claim">Rings</a></body></html>"""
@@ -39,7 +39,7 @@ BAD = {
         ("<mi>α", "<mi>\\foo"), ("<defs>", "<text>$x_1$</text><defs>"),
     ],
     "a cell failed": [
-        ("<p>", "<p>thread 'main' panicked at src/lib.rs:1:2"), ("expected-error", "stderr"),
+        ("<p>", "<p>thread 'main' panicked at src/lib.rs:1:2"), (" celltag_raises-exception", ""),
         ("<p>", "<pre>error[E0382]: borrow</pre><p>"),
     ],
     "marks an error": [("<p>", '<p class="error">')],

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::metrics::{Answer, decided};
 use crate::models::Network;
-use crate::progress::{Bar, Progress};
+use crate::progress::Progress;
 
 /// Consecutive rows of the images, attacked together.
 pub(super) struct Batch {
@@ -77,12 +77,8 @@ pub(super) fn in_parallel<T: Send>(
     label: &str,
     f: impl Fn(&Batch) -> Result<T> + Send + Sync,
 ) -> Result<Vec<T>> {
-    let bar = match progress {
-        Progress::Shown => Bar::slow(label),
-        Progress::Named(label) => Bar::slow(label),
-        Progress::Hidden => Bar::hidden(),
-    };
-    let bar = bar.of(batches.iter().map(|batch| batch.data.len()).sum(), "images");
+    let images = batches.iter().map(|batch| batch.data.len()).sum();
+    let bar = progress.slow_bar(label).of(images, "images");
     let f = |batch: &Batch| {
         interrupt::check()?;
         let found = f(batch)?;

@@ -1,5 +1,7 @@
 //! The gradient of a loss with respect to the input.
 
+use std::fmt;
+
 use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +78,17 @@ pub struct GradientCosine {
     pub per_sample: Vec<Option<f64>>,
     /// The mean over the samples that have one; `None` when none has.
     pub mean: Option<f64>,
+}
+
+/// `0.123, the mean over 100 samples`; `–` where no sample has both directions.
+impl fmt::Display for GradientCosine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.per_sample.iter().flatten().count();
+        match self.mean {
+            Some(mean) => write!(f, "{mean:.3}, the mean over {count} samples"),
+            None => f.write_str("–"),
+        }
+    }
 }
 
 /// The cosine of the angle between the input gradients of two losses, sample by sample.

@@ -80,7 +80,7 @@ pub fn doctor(project: &Project) -> Result<()> {
         Ok(())
     } else {
         Err(Failure(format!(
-            "{missing} of the checks failed; see the remedies above"
+            "{missing} of the checks failed; each line marked MISSING ends with what to do"
         )))
     }
 }
@@ -164,7 +164,7 @@ fn evcxr_jupyter(project: &Project) -> Finding {
     match program::find(project) {
         Some(program) => Ok(format!("{} in {}", program::EVCXR, program.display())),
         None => Err(Problem::new(
-            "the kernel is not compiled, or older than its sources",
+            "the kernel is not compiled, or its sources have changed since",
             SETUP,
         )),
     }
@@ -175,7 +175,7 @@ fn spec(project: &Project, environment: &Environment) -> Finding {
     match std::fs::read_to_string(&path) {
         Ok(text) if text == kernelspec_text(project) => Ok(path.display().to_string()),
         Ok(_) => Err(Problem::new(
-            format!("{} starts another binary", path.display()),
+            format!("{} starts the binary of another checkout", path.display()),
             SETUP,
         )),
         Err(error) => Err(Problem::new(format!("{}: {error}", path.display()), SETUP)),
@@ -196,7 +196,7 @@ fn kernels(project: &Project) -> Finding {
     {
         return Err(Problem::new(
             format!(
-                "the library is not compiled for cells in {}",
+                "the crate is not compiled for the notebooks in {}",
                 library.display()
             ),
             SETUP,
@@ -208,7 +208,7 @@ fn kernels(project: &Project) -> Finding {
         .map_err(broken)?
     {
         return Err(Problem::new(
-            "the library was compiled for cells by another compiler",
+            "the crate was compiled for the notebooks by another compiler",
             SETUP,
         ));
     }
@@ -223,7 +223,7 @@ fn kernels(project: &Project) -> Finding {
         })
         .count();
     Ok(format!(
-        "library compiled for cells; {number} build folders in {}",
+        "crate compiled for the notebooks; {number} build folders in {}",
         pool.display()
     ))
 }
@@ -237,7 +237,7 @@ fn disk(target: &Path) -> Finding {
     }
     Err(Problem::new(
         found,
-        format!("free {DISK_NEEDED_GB} GB, or set CARGO_TARGET_DIR to a larger disk"),
+        format!("free {DISK_NEEDED_GB} GB, or set CARGO_TARGET_DIR to a folder on a larger disk"),
     ))
 }
 
@@ -246,7 +246,7 @@ fn npm() -> Finding {
         Some(npm) => Ok(npm.display().to_string()),
         None => Err(Problem::optional(
             "not on PATH",
-            "one source of data less; Node.js brings it",
+            "the npm registry cannot be used as a source of data; install Node.js to get npm",
         )),
     }
 }
@@ -256,11 +256,14 @@ fn cuda() -> Finding {
     if device.is_cuda() {
         return Ok("a CUDA device will be used".to_owned());
     }
-    let remedy = "the CPU is used; for a CUDA device see the README";
+    let remedy = "the CPU is used; the README says how to use a CUDA device";
     if cfg!(feature = "cuda") {
-        Err(Problem::optional("built in, but no device answers", remedy))
+        Err(Problem::optional(
+            "built with CUDA, but no device answers",
+            remedy,
+        ))
     } else {
-        Err(Problem::optional("not built in", remedy))
+        Err(Problem::optional("built without CUDA", remedy))
     }
 }
 

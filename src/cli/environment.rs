@@ -113,7 +113,7 @@ for requirement in sys.argv[1:]:
                         "--disable-pip-version-check",
                     ])
                     .args(&missing),
-                "check the network, then run it again",
+                "check the network connection, then run the command again",
             )?;
         }
         Ok(missing)

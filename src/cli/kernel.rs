@@ -99,12 +99,12 @@ fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)>
     let cells = program::cells(project);
     if !cells.is_file() {
         return Err(Failure(format!(
-            "the crate is not compiled for cells; {SETUP}, then restart the kernel"
+            "the crate is not compiled for the notebooks; {SETUP}, then restart the kernel"
         )));
     }
     if !toolchain.made(&project.seed())? {
         return Err(Failure(format!(
-            "the crate was compiled by another compiler than {}; {SETUP}, then restart the kernel",
+            "the crate was not compiled by {}; {SETUP}, then restart the kernel",
             toolchain.rustc.display()
         )));
     }

@@ -57,7 +57,7 @@ fn check_user(is_root: bool, options: &[String]) -> Result<()> {
     {
         return Ok(());
     }
-    let remedy = "JupyterLab does not run as root by itself; in a container, pass: cargo run -- lab -- --allow-root";
+    let remedy = "JupyterLab refuses to run as root; in a container, allow it: cargo run -- lab -- --allow-root";
     Err(Failure(remedy.to_owned()))
 }
 

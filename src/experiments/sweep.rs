@@ -50,15 +50,15 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
     /// Trains a network for every case, as many at once as there are processors; the same numbers
     /// whatever their number.
     ///
-    /// `train` gets parameter, seed and what is to hear of the training; `words` says of a result
-    /// what the moving line shows of it.
+    /// `train` gets parameter, seed and what is to hear of the training; `words` says of a parameter
+    /// and its result what the moving line shows of them.
     ///
     /// # Errors
     /// The first error in the order of the cases.
     pub fn train(
         cases: &[(P, u64)],
         progress: &Progress,
-        words: impl Fn(&T) -> String + Sync,
+        words: impl Fn(&P, &T) -> String + Sync,
         train: impl Fn(&P, u64, &mut dyn FnMut(&Status)) -> Result<T> + Sync,
     ) -> Result<Self>
     where
@@ -69,7 +69,7 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
         let results = in_parallel(cases, |(parameter, seed)| {
             let mut part = bar.part();
             let result = train(parameter, *seed, &mut |status| part.set(status.share()))?;
-            part.finish(format!("{parameter}, seed {seed}: {}", words(&result)));
+            part.finish(format!("seed {seed}, {}", words(parameter, &result)));
             Ok(result)
         })?;
         let runs = cases.iter().zip(results);
@@ -92,6 +92,17 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
             }
         }
         parameters
+    }
+
+    /// The seeds, each once.
+    pub fn seeds(&self) -> Vec<u64> {
+        let mut seeds: Vec<u64> = Vec::new();
+        for run in &self.runs {
+            if !seeds.contains(&run.seed) {
+                seeds.push(run.seed);
+            }
+        }
+        seeds
     }
 
     /// The results at one parameter, seed by seed.

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plotters::backend::SVGBackend;
-use plotters::coord::{CoordTranslate, Shift};
+use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{
     Circle, DashedPathElement, Drawable, PathElement, PointCollection, Polygon, Rectangle, Text,
@@ -172,23 +172,22 @@ pub fn clean(text: &str) -> String {
 }
 
 /// Draws a marker of about `2 × radius` pixels with a white rim, which sets it off what lies
-/// beneath, at a point of an area's own coordinates.
-pub fn mark<T: CoordTranslate>(
-    area: &DrawingArea<SVGBackend, T>,
-    at: &T::From,
+/// beneath, at a place on the whole picture: an area squeezes into itself what it is given, and half
+/// of a marker at the edge of a plot lies outside.
+pub fn mark(
+    picture: &Area,
+    (x, y): (i32, i32),
     style: Style,
     [radius, rim]: [f64; 2],
 ) -> Result<()> {
-    let (x, y) = area.map_coordinate(at);
-    let screen = area.use_screen_coord();
     let rim = (rim > 0.).then_some((radius + rim, WHITE));
     for (radius, color) in rim.into_iter().chain([(radius, style.color)]) {
         let fill = fill(color, 1.);
         let corners = corners(style.marker).iter();
         let corners = corners.map(|(dx, dy)| (x + units(radius * dx), y + units(radius * dy)));
         match style.marker {
-            Marker::Circle => screen.draw(&Circle::new((x, y), units(radius), fill)),
-            _ => screen.draw(&Polygon::new(corners.collect::<Vec<_>>(), fill)),
+            Marker::Circle => picture.draw(&Circle::new((x, y), units(radius), fill)),
+            _ => picture.draw(&Polygon::new(corners.collect::<Vec<_>>(), fill)),
         }
         .map_err(figure_error)?;
     }
@@ -220,6 +219,11 @@ impl<'a> Canvas<'a> {
         E: Drawable<SVGBackend<'a>>,
     {
         self.area.draw(element).map_err(figure_error)
+    }
+
+    /// The whole picture, for the markers of a chart.
+    pub fn picture(&self) -> Area<'a> {
+        self.area.clone()
     }
 
     /// The part of the picture in `rect`, for a chart.
@@ -260,7 +264,7 @@ impl<'a> Canvas<'a> {
 
     /// A marker of about `2 × radius` pixels with a white rim.
     pub fn marker(&mut self, at: Point, style: Style, radius: f64) -> Result<()> {
-        mark(&self.area, &place(at), style, [radius, 1.2])
+        mark(&self.area, place(at), style, [radius, 1.2])
     }
 
     /// A line of text, its middle at the height of the point.

@@ -2,22 +2,38 @@
 
 use candle_core::Tensor;
 
-use super::{AxisScale, Figure, ImageGrid, LineChart, Mark, Pixels, ScatterChart, Series, scatter};
+use super::{
+    AxisScale, BarChart, Figure, Filmstrip, HistogramChart, HistogramPanels, ImageGrid, LineChart,
+    Mark, Panels, Pixels, ScatterChart, ScatterPanels, Series, View, scatter,
+};
 use crate::attacks::{Adversarial, RobustAccuracy};
-use crate::datasets::Dataset;
-use crate::display::{self, Bundle, Show};
+use crate::datasets::{Dataset, Torus};
 use crate::error::{Error, Result};
 use crate::metrics::Answer;
 use crate::models::History;
 
-/// Shows each type by its `figure()`, or in words why there is none.
+/// Shows each type by its `figure()`, or in words why there is none; by its `table()` after `table:`.
 macro_rules! drawn {
+    (table: $($type:ty),* $(,)?) => { $(
+        impl $crate::display::Show for $type {
+            fn bundle(&self) -> $crate::display::Bundle {
+                $crate::display::Show::bundle(&self.table())
+            }
+        }
+
+        impl $type {
+            /// Shows the table as the value of a cell.
+            pub fn evcxr_display(&self) {
+                $crate::display::value(self);
+            }
+        }
+    )* };
     ($($type:ty),* $(,)?) => { $(
-        impl Show for $type {
-            fn bundle(&self) -> Bundle {
+        impl $crate::display::Show for $type {
+            fn bundle(&self) -> $crate::display::Bundle {
                 match self.figure() {
-                    Ok(figure) => figure.bundle(),
-                    Err(error) => Bundle::text(&format!("no figure: {error}")),
+                    Ok(figure) => $crate::display::Show::bundle(&figure),
+                    Err(error) => $crate::display::Bundle::text(&format!("no figure: {error}")),
                 }
             }
         }
@@ -25,14 +41,16 @@ macro_rules! drawn {
         impl $type {
             /// Shows the figure as the value of a cell.
             pub fn evcxr_display(&self) {
-                display::value(self);
+                $crate::display::value(self);
             }
         }
     )* };
 }
 pub(crate) use drawn;
 
-drawn!(History, Dataset, Adversarial, RobustAccuracy);
+drawn!(LineChart, Panels, BarChart, HistogramChart, HistogramPanels);
+drawn!(ScatterChart, ScatterPanels, ImageGrid, Filmstrip);
+drawn!(History, Dataset, Torus, Adversarial, RobustAccuracy);
 
 /// Images of a data set, or of an attack, that are shown.
 const SHOWN: usize = 10;
@@ -154,6 +172,44 @@ impl Dataset {
             .get(class as usize)
             .cloned()
             .unwrap_or_else(|| class.to_string())
+    }
+}
+
+impl Torus {
+    /// The points at every resolution, coloured by their regions.
+    ///
+    /// # Errors
+    /// The torus is yours, and its points or labels are not of the shapes that its fields say.
+    pub fn panels(&self) -> Result<ScatterPanels> {
+        let mut charts = Vec::new();
+        for labels in &self.labels {
+            let labels = labels.to_vec1::<u32>()?;
+            let regions = labels.iter().max().map_or(0, |last| last + 1);
+            charts.push(ScatterChart {
+                title: format!("{regions} regions"),
+                points: scatter::points(&self.points)?,
+                labels,
+                view: View {
+                    elevation: 50.,
+                    ..View::default()
+                },
+                ..ScatterChart::default()
+            });
+        }
+        Ok(ScatterPanels {
+            title: format!("A torus at {} resolutions", charts.len()),
+            columns: charts.len(),
+            charts,
+            note: format!("{} points.", self.points.dim(0)?),
+        })
+    }
+
+    /// [`Torus::panels`], drawn.
+    ///
+    /// # Errors
+    /// As [`Torus::panels`].
+    pub fn figure(&self) -> Result<Figure> {
+        self.panels()?.figure()
     }
 }
 

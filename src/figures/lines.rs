@@ -349,6 +349,41 @@ mod tests {
     }
 
     #[test]
+    fn markers_at_the_edges_of_a_plot_are_whole() {
+        let x = [0.01, 0.1, 1.];
+        let chart = LineChart {
+            x_scale: AxisScale::Log,
+            y_range: Some((0., 1.)),
+            series: vec![
+                Series::line("circles", &x, &[0.5; 3]),
+                Series::line("squares", &x, &[0., 0.5, 1.]),
+            ],
+            ..LineChart::default()
+        };
+        let figure = chart.figure().unwrap();
+        assert_well_formed(&figure);
+        let extent = |tag: &str| -> (i32, i32) {
+            let points = tag.split_once("points=\"").unwrap().1;
+            let points = points.split_once('"').unwrap().0;
+            let pairs = points
+                .split_whitespace()
+                .map(|pair| pair.split_once(',').unwrap());
+            let (x, y): (Vec<i32>, Vec<i32>) = pairs
+                .map(|(x, y)| (x.parse::<i32>().unwrap(), y.parse::<i32>().unwrap()))
+                .unzip();
+            let length = |v: &[i32]| v.iter().max().unwrap() - v.iter().min().unwrap();
+            (length(&x), length(&y))
+        };
+        let sizes: Vec<_> = figure.svg.split("<polygon").skip(1).map(extent).collect();
+        // Of each square its white rim and itself, three in the plot and one in the legend.
+        assert!(sizes.len() >= 6, "{sizes:?}");
+        for pair in sizes[..6].chunks(2) {
+            assert_eq!(pair, &sizes[2..4], "{sizes:?}");
+            assert_eq!((pair[0].0, pair[1].0), (pair[0].1, pair[1].1), "{sizes:?}");
+        }
+    }
+
+    #[test]
     fn a_chart_carries_its_texts_and_is_the_same_twice() {
         let figure = chart().figure().unwrap();
         assert_well_formed(&figure);

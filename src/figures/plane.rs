@@ -14,7 +14,8 @@ use plotters::style::TRANSPARENT;
 
 use super::axes::Axis;
 use super::canvas::{
-    Canvas, Point, Rect, UNITS, clean, dashes, figure_error, fill, mark, stroke, text_style, units,
+    Area, Canvas, Point, Rect, UNITS, clean, dashes, figure_error, fill, mark, stroke, text_style,
+    units,
 };
 use super::palette::{Color, GRID, MUTED, REFERENCE, Style};
 use super::text::{LABEL, TICK, cut};
@@ -35,24 +36,30 @@ pub fn left_room(y: &Axis) -> f64 {
 }
 
 /// A chart in the plane.
-pub struct Plane<'a>(ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>);
+pub struct Plane<'a> {
+    chart: ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>,
+    picture: Area<'a>,
+}
 
 impl<'a> Plane<'a> {
     /// A chart that fills `rect`.
     pub fn new(canvas: &Canvas<'a>, rect: Rect, [mut x, y]: [Axis; 2]) -> Result<Self> {
         let (left, below) = (left_room(&y), NAME_BELOW);
         x.thin(rect.width(), BEYOND);
-        ChartBuilder::on(&canvas.part(rect.grown([left, 0., 0., below])))
+        let chart = ChartBuilder::on(&canvas.part(rect.grown([left, 0., 0., below])))
             .set_label_area_size(LabelAreaPosition::Left, units(left))
             .set_label_area_size(LabelAreaPosition::Bottom, units(below))
             .build_cartesian_2d(x, y)
-            .map(Self)
-            .map_err(figure_error)
+            .map_err(figure_error)?;
+        Ok(Self {
+            chart,
+            picture: canvas.picture(),
+        })
     }
 
     /// Grid, numbers and names of the axes; none of the y axis where another chart's stands for it.
     pub fn mesh(&mut self, x_name: &str, y_name: Option<&str>) -> Result<()> {
-        let (width, height) = self.0.plotting_area().dim_in_pixel();
+        let (width, height) = self.chart.plotting_area().dim_in_pixel();
         let name = |name: &str, length: u32| {
             let room = f64::from(length) / UNITS + 2. * BEYOND;
             clean(&cut(name, LABEL.size, room))
@@ -61,7 +68,7 @@ impl<'a> Plane<'a> {
         let y_name = y_name.map(|y_name| name(y_name, height));
         // A mesh for each axis, since only the x axis is drawn as a line, with ticks.
         for horizontal in [false, true] {
-            let mut mesh = self.0.configure_mesh();
+            let mut mesh = self.chart.configure_mesh();
             mesh.label_style(text_style(TICK));
             mesh.axis_desc_style(text_style(LABEL));
             mesh.bold_line_style(stroke(GRID, 1.));
@@ -94,7 +101,10 @@ impl<'a> Plane<'a> {
         for<'b> &'b E: PointCollection<'b, Point>,
         E: Drawable<SVGBackend<'a>>,
     {
-        self.0.draw_series(series).map(drop).map_err(figure_error)
+        self.chart
+            .draw_series(series)
+            .map(drop)
+            .map_err(figure_error)
     }
 
     /// A line through points, dashed as `style` says.
@@ -113,9 +123,9 @@ impl<'a> Plane<'a> {
         style: Style,
         size: [f64; 2],
     ) -> Result<()> {
-        let area = self.0.plotting_area();
+        let area = self.chart.plotting_area();
         let mut points = points.into_iter();
-        points.try_for_each(|at| mark(area, &at, style, size))
+        points.try_for_each(|at| mark(&self.picture, area.map_coordinate(&at), style, size))
     }
 
     /// The region between two edges that share their x.
@@ -126,7 +136,7 @@ impl<'a> Plane<'a> {
 
     /// A dashed horizontal line, named in the legend.
     pub fn reference(&mut self, value: f64) -> Result<()> {
-        let Range { start, end } = self.0.as_coord_spec().get_x_range();
+        let Range { start, end } = self.chart.as_coord_spec().get_x_range();
         self.line(vec![(start, value), (end, value)], REFERENCE, 1.2)
     }
 }

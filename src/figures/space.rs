@@ -11,7 +11,7 @@ use plotters::coord::cartesian::Cartesian3d;
 use plotters::style::TRANSPARENT;
 
 use super::axes::{Axis, AxisScale, Tick};
-use super::canvas::{Anchor, Canvas, Point, Rect, UNITS, figure_error, mark, stroke, units};
+use super::canvas::{Anchor, Area, Canvas, Point, Rect, UNITS, figure_error, mark, stroke, units};
 use super::palette::{GRID, MUTED, Style};
 use super::text::{LABEL, TICK};
 use crate::error::{Error, Result};
@@ -40,6 +40,7 @@ impl Default for View {
 /// A box in space: one unit is equally long along all three axes.
 pub struct Space<'a> {
     chart: ChartContext<'a, SVGBackend<'a>, Cartesian3d<Axis, Axis, Axis>>,
+    picture: Area<'a>,
     ranges: [(f64, f64); 3],
     ticks: [Vec<Tick>; 3],
 }
@@ -95,6 +96,7 @@ impl<'a> Space<'a> {
         walls.draw().map_err(figure_error)?;
         Ok(Self {
             chart,
+            picture: canvas.picture(),
             ranges,
             ticks,
         })
@@ -113,7 +115,8 @@ impl<'a> Space<'a> {
 
     /// A marker of about `2 × radius` pixels with a white rim.
     pub fn mark(&self, [x, y, z]: [f64; 3], style: Style, radius: f64) -> Result<()> {
-        mark(self.chart.plotting_area(), &(x, z, y), style, [radius, 0.5])
+        let at = self.chart.plotting_area().map_coordinate(&(x, z, y));
+        mark(&self.picture, at, style, [radius, 0.5])
     }
 
     /// Ticks' numbers and an axis' name along three edges, unless there are no names.

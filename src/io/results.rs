@@ -15,6 +15,11 @@ pub fn folder() -> PathBuf {
         .join("results")
 }
 
+/// The file in `folder` from which an interrupted training of that name goes on.
+pub fn run_file(folder: impl AsRef<Path>, name: &str) -> PathBuf {
+    folder.as_ref().join(format!("{name}.run.safetensors"))
+}
+
 /// Writes `value` as JSON to `target/results/<notebook>.json`, whole or not at all, and gives the
 /// path.
 ///

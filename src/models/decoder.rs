@@ -7,8 +7,8 @@ use candle_core::{D, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 
 use crate::error::{Error, Result};
-use crate::models::Network;
 use crate::models::running::{EPS, Running};
+use crate::models::{Network, Shared as _};
 use crate::ops::{
     ConvTranspose2dParams, batch_norm, batch_norm_eval, conv_transpose2d, leaky_relu,
 };
@@ -257,7 +257,10 @@ impl Network for Decoder {
     }
 
     fn frozen(&self) -> Result<Arc<dyn Network>> {
-        Ok(Arc::new(self.freeze()?))
+        match self.is_training() {
+            true => Ok(Arc::new(self.freeze()?)),
+            false => Ok(self.shared()),
+        }
     }
 
     fn is_training(&self) -> bool {

@@ -14,7 +14,7 @@ use candle_nn::{Init, VarBuilder};
 use self::layers::{Chain, Layers};
 use crate::error::{Error, Result};
 use crate::io::digest::{numbers, of_numbers};
-use crate::models::{Network, Representation};
+use crate::models::{Network, Representation, Shared as _};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 
 /// A residual network (He et al. 2016) as torchvision's `resnet18` to `resnet152`, the stride of a
@@ -143,7 +143,10 @@ impl Network for ResNet {
     }
 
     fn frozen(&self) -> Result<Arc<dyn Network>> {
-        Ok(Arc::new(self.freeze()?))
+        match self.is_frozen() {
+            true => Ok(self.shared()),
+            false => Ok(Arc::new(self.freeze()?)),
+        }
     }
 
     fn is_training(&self) -> bool {

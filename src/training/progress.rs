@@ -77,7 +77,7 @@ impl fmt::Display for Status {
 pub struct Observer(Arc<dyn Fn() -> Box<Hear> + Send + Sync>);
 
 /// A function that hears of one training.
-type Hear = dyn FnMut(&Status) + Send;
+pub(crate) type Hear = dyn FnMut(&Status) + Send;
 
 impl Observer {
     /// An observer that `begin` makes anew for every training.
@@ -93,15 +93,13 @@ impl Observer {
         Self(Arc::new(move || Box::new(begin())))
     }
 
-    /// The one that shows each report on a [moving line](crate::progress).
-    pub(crate) fn line(progress: &Progress, label: &str) -> Self {
-        let (progress, label) = (progress.clone(), label.to_string());
-        Self::new(move || shown_on(progress.bar(&label)))
-    }
-
-    /// A training begins.
-    pub(crate) fn begin(&self) -> Box<dyn FnMut(&Status) + Send> {
-        (self.0)()
+    /// What hears of a training that begins: `observer`, else a [moving line](crate::progress) that
+    /// shows each report.
+    pub(crate) fn of(observer: Option<&Self>, progress: &Progress) -> Box<Hear> {
+        match observer {
+            Some(observer) => (observer.0)(),
+            None => Box::new(shown_on(progress.bar("training"))),
+        }
     }
 }
 

@@ -67,9 +67,8 @@ pub fn train_stack(
     loss: &IsometricLoss,
     params: &StackParams,
 ) -> Result<Vec<History>> {
-    let line = || Observer::line(&params.progress, "training");
-    let observer = params.observer.clone().unwrap_or_else(line);
-    train_stack_heard(stack, levels, loss, params, &mut *observer.begin())
+    let mut hear = Observer::of(params.observer.as_ref(), &params.progress);
+    train_stack_heard(stack, levels, loss, params, &mut *hear)
 }
 
 /// [`train_stack`], of which `hear` hears instead of what the parameters name.

@@ -149,9 +149,8 @@ pub fn train<N: Network + 'static>(
     loss: &dyn Loss,
     params: &TrainParams,
 ) -> Result<History> {
-    let line = || Observer::line(&params.progress, "training");
-    let observer = params.observer.clone().unwrap_or_else(line);
-    train_heard(model, data, loss, params, &mut *observer.begin())
+    let mut hear = Observer::of(params.observer.as_ref(), &params.progress);
+    train_heard(model, data, loss, params, &mut *hear)
 }
 
 /// [`train`], of which `hear` hears instead of what the parameters name.
@@ -259,15 +258,16 @@ fn run(
             _ => batches,
         })
     };
-    let batches = shuffled(0)?.len();
-    // Inputs of an epoch.
-    let all = n.min(batches * params.batch_size);
     let first = history.epochs.len();
     let begun = Instant::now();
     for epoch in first..params.epochs {
         let mut sums = Sums::default();
         let (epoch_begun, mut reported) = (Instant::now(), Instant::now());
-        for (batch, drawn) in shuffled(epoch)?.enumerate() {
+        let drawn = shuffled(epoch)?;
+        let batches = drawn.len();
+        // Inputs of an epoch.
+        let all = n.min(batches * params.batch_size);
+        for (batch, drawn) in drawn.enumerate() {
             interrupt::check()?;
             let drawn = drawn?;
             let mut draws = rng.stream(format!("augmentation of epoch {epoch}, batch {batch}"));

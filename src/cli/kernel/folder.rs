@@ -59,7 +59,7 @@ impl Folder {
                     if error.kind() == std::io::ErrorKind::Unsupported =>
                 {
                     return Err(Failure(format!(
-                        "{} lies on a file system without locks; set ISOPATH_KERNELS to a folder on a local disk",
+                        "{} is on a file system without locks; set ISOPATH_KERNELS to a folder on a local disk",
                         pool.display()
                     )));
                 }

@@ -60,7 +60,7 @@ pub fn find_or_build(project: &Project) -> Result<PathBuf> {
     }
     let sources = sources(project)?;
     println!(
-        "compiling the Rust kernel with evcxr_jupyter {EVCXR}: once, 5 to 20 minutes on two cores"
+        "compiling the Rust kernel with evcxr_jupyter {EVCXR}; this happens once and takes 5 to 20 minutes on two cores"
     );
     let start = Instant::now();
     let build = project.target.join("kernel/build");
@@ -83,7 +83,7 @@ pub fn find_or_build(project: &Project) -> Result<PathBuf> {
             .arg(package(project).join("Cargo.toml"))
             .arg("--target-dir")
             .arg(&build),
-        "what was compiled is kept: run it again",
+        "run the command again: it continues where it stopped",
     )?;
     let built = build.join("release/isopath-kernel");
     let program = path(project);
@@ -121,7 +121,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let found = entries(folder)?;
     if found.is_empty() {
         return Err(Failure(format!(
-            "{} is empty: this checkout lacks the kernel's sources",
+            "{} is empty; expected the kernel's sources: check the repository out again",
             folder.display()
         )));
     }

@@ -56,7 +56,7 @@ impl Toolchain {
         if let Some(source) = self.source() {
             return Ok(source);
         }
-        let remedy = "cells need the standard library's source: `rustup component add rust-src`, or conda's package rust-src";
+        let remedy = "cells need the standard library's source; install it with `rustup component add rust-src` or as conda's package rust-src";
         println!("installing the source of the standard library");
         run(
             command("rustup").args(["component", "add", "rust-src"]),
@@ -64,7 +64,7 @@ impl Toolchain {
         )?;
         self.source().ok_or_else(|| {
             Failure(format!(
-                "no source beside {}; {remedy}",
+                "{} has no source of the standard library; {remedy}",
                 self.rustc.display()
             ))
         })

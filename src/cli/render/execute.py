@@ -36,7 +36,7 @@ from files import write
 # How long outputs may take to arrive behind the reply that ends their cell; nbclient's 4 s are few for large figures.
 SECONDS_FOR_OUTPUTS = 60
 TIMED_OUT = """no end after {:.0f} s
-It runs for ever, or waits for something. A cell that needs longer: --cell-timeout SECONDS."""
+The cell runs for ever or waits for something. If it needs more time, use --cell-timeout SECONDS."""
 
 
 def emit(event, **fields):

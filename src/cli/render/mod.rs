@@ -85,8 +85,7 @@ pub fn check(options: &Options) -> Result<Vec<Notebook>> {
     for notebook in &notebooks {
         let executed = options.site_dir.join(format!("{}.ipynb", notebook.name));
         if is_same(&executed, &notebook.path) {
-            let expected =
-                "another folder than the notebook's, whose executed copy would replace it";
+            let expected = "another folder than the notebook's, since the executed copy would replace the notebook";
             return Err(Error::argument(
                 "site",
                 expected,
@@ -148,7 +147,7 @@ fn one(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBu
             tell::line(
                 &notebook.name,
                 &format!(
-                    "no page; the notebook as far as it ran: {}",
+                    "no page is written; the notebook as far as it ran is {}",
                     executed.display()
                 ),
             );
@@ -156,7 +155,9 @@ fn one(notebook: &Notebook, options: &Options, assets: &Assets) -> Result<PathBu
     })
     .map_err(|reason| match site::remove_page(&notebook.name, options) {
         Ok(()) => reason,
-        Err(error) => format!("{reason} (and its old page stays: {error})"),
+        Err(error) => {
+            format!("{reason} (and the page of an earlier run cannot be removed: {error})")
+        }
     })
 }
 

@@ -55,8 +55,7 @@ pub fn find(asked: &[PathBuf], folder: &Path) -> Result<Vec<Notebook>> {
     for path in paths {
         let name = name_of(&path);
         if name == "index" || name.ends_with(".failed") {
-            let expected =
-                "another name: index.html lists the pages, NAME.failed.ipynb keeps a failed run";
+            let expected = "another name, since index.html lists the pages and NAME.failed.ipynb keeps a failed run";
             return Err(Error::argument("notebook", expected, path.display()));
         }
         match found.iter().find(|other| other.name == name) {

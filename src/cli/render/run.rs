@@ -93,7 +93,7 @@ pub fn execute(
     outcome.unwrap_or_else(|| {
         let said = std::fs::read(&stderr_path).unwrap_or_default();
         Err(format!(
-            "its execution ended early ({status}): {}",
+            "the program that runs the notebook ended early ({status}): {}",
             last_line(&said)
         ))
     })

@@ -57,7 +57,7 @@ pub fn write_page(
         .arg(folder(notebook))
         .arg(&options.site_dir);
     let warnings =
-        finish(command).map_err(|reason| format!("its page cannot be written: {reason}"))?;
+        finish(command).map_err(|reason| format!("the page cannot be written: {reason}"))?;
     Ok((
         options.site_dir.join(format!("{}.html", notebook.name)),
         warnings,

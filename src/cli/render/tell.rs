@@ -57,8 +57,8 @@ fn explain(broken: &Broken) -> String {
     }
     text += match broken.kind {
         Kind::Error => "  the kernel reports:\n",
-        Kind::Timeout => "  it took too long:\n",
-        Kind::Died => "  its kernel is gone:\n",
+        Kind::Timeout => "  the cell took too long:\n",
+        Kind::Died => "  the kernel has died:\n",
     };
     for line in broken.message.trim_matches('\n').lines() {
         let _ = writeln!(text, "    {line}");

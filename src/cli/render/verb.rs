@@ -17,27 +17,28 @@ use super::{Options, check, default_cell_timeout, render};
 /// What `isopath render` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Names of notebooks (isometry_mnist) or paths; all of them if none is given
+    /// The notebooks to run, by name (isometry_mnist) or path [default: all]
     notebooks: Vec<PathBuf>,
-    /// quick (a few minutes, to see that all works), default (a laptop's CPU) or paper (the papers'
-    /// sizes, CUDA)
+    /// How much to compute: quick (a few minutes, to check that everything works), default (made
+    /// for a laptop) or paper (the papers' sizes, which need CUDA)
     #[arg(long, default_value = "default")]
     scale: Scale,
-    /// How many notebooks run at once
+    /// How many notebooks to run at the same time
     #[arg(long, default_value_t = 1)]
     jobs: usize,
-    /// How many seconds one cell may take [default: 600, 1800 or 86400, by scale]
+    /// The longest time that one cell may take [default: 600 at quick scale, 1800 at default,
+    /// 86400 at paper]
     #[arg(long, value_name = "SECONDS")]
     cell_timeout: Option<u64>,
-    /// The folder of the notebooks
+    /// The folder with the notebooks [default: notebooks]
     #[arg(long = "notebooks", value_name = "FOLDER")]
     notebooks_dir: Option<PathBuf>,
-    /// The folder for the pages
+    /// The folder to write the pages to [default: target/site]
     #[arg(long = "site", value_name = "FOLDER")]
     site_dir: Option<PathBuf>,
 }
 
-/// Sets up what is missing, brings the data that the notebooks name, and renders.
+/// Sets up what is missing, downloads the data that the notebooks name, and renders.
 ///
 /// # Errors
 /// A wrong argument, a failed set-up, or a broken notebook.

@@ -203,10 +203,8 @@ pub fn connect_pairs(
 
 /// [0, 1] if all numbers lie there.
 fn pixel_bounds(inputs: &Tensor) -> Result<Option<Bounds>> {
-    let end = |end: Tensor| -> Result<f64> { Ok(end.to_dtype(DType::F64)?.to_scalar()?) };
     let bounds = Bounds::default();
-    let inside = end(inputs.min_all()?)? >= bounds.min && end(inputs.max_all()?)? <= bounds.max;
-    Ok(inside.then_some(bounds))
+    Ok(bounds.exceeded_by(inputs)?.is_none().then_some(bounds))
 }
 
 /// Path and line with the network's answers.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Networks, Settings, Trained};
+use super::networks::{Networks, Trained};
+use super::settings::Settings;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::experiments::sweep::{Run, Sweep};
@@ -18,7 +19,7 @@ use crate::training::in_parallel;
 pub struct Stretch {
     /// The weight of the isometric loss.
     pub beta: f64,
-    /// Of its initial weights.
+    /// Decided its initial weights.
     pub seed: u64,
     /// d(Φ(x), Φ(y)) / d(x, y) of images within a class.
     pub within: Ratio,
@@ -40,6 +41,9 @@ pub struct Stretch {
     pub cross_entropy_gradient: GradientBound,
 }
 
+/// The estimates by β and seed.
+pub type Stretches = Sweep<f64, Stretch>;
+
 /// Measures every network, side by side: ratios on all of `data`, derivatives at its first
 /// `jacobians`, inequality (6) on its first [`Settings::batch_size`].
 ///
@@ -47,15 +51,18 @@ pub struct Stretch {
 /// `jacobians` 0; images of one class only; or what [`ratio`] and [`isometric_gradient`] refuse.
 pub fn stretch(
     networks: &Networks,
-    settings: &Settings,
     data: &Dataset,
+    settings: &Settings,
     jacobians: usize,
-) -> Result<Sweep<f64, Stretch>> {
+) -> Result<Stretches> {
     if jacobians == 0 {
         return Err(Error::argument("jacobians", "at least 1", jacobians));
     }
+    let bar = settings.progress.bar("stretch");
+    let bar = bar.of(networks.runs.len(), "networks");
     let measured = in_parallel(&networks.runs, |run| {
-        let result = one(&run.result, settings, data, jacobians)?;
+        let result = one(&run.result, data, settings, jacobians)?;
+        bar.add(1.);
         Ok(Run {
             parameter: run.parameter,
             seed: run.seed,
@@ -67,8 +74,8 @@ pub fn stretch(
 
 fn one(
     trained: &Trained,
-    settings: &Settings,
     data: &Dataset,
+    settings: &Settings,
     jacobians: usize,
 ) -> Result<Stretch> {
     let representation = settings.representation;

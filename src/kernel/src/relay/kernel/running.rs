@@ -46,7 +46,7 @@ impl Kernel {
             self.running = Some(cell);
             self.finish_if_over();
         } else {
-            let code = with_absolute_path(&code);
+            let code = with_library_as_loaded(&code);
             cell.id = self.engine.ask(
                 "execute_request",
                 json!({
@@ -179,32 +179,35 @@ fn package() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// A cell whose `:dep` names the library by a relative path gets the absolute one, under which the
-/// engine has loaded it already: then nothing is to be done.
-fn with_absolute_path(code: &str) -> String {
+/// A cell's `:dep` of the library, in the words in which the engine has loaded it already, so that
+/// nothing is to be done: with its absolute path, and without the command line.
+fn with_library_as_loaded(code: &str) -> String {
     let Some(library) = std::env::var_os(names::LIBRARY).map(PathBuf::from) else {
         return code.to_owned();
     };
     let lines: Vec<String> = code
         .split('\n')
-        .map(|line| absolute(line, &library).unwrap_or(line.to_owned()))
+        .map(|line| as_loaded(line, &library).unwrap_or(line.to_owned()))
         .collect();
     lines.join("\n")
 }
 
-fn absolute(line: &str, library: &Path) -> Option<String> {
+fn as_loaded(line: &str, library: &Path) -> Option<String> {
     let rest = line.trim_start().strip_prefix(":dep ")?;
     let (before, after) = rest
         .split_once("path = \"")
         .or_else(|| rest.split_once("path=\""))?;
     let (path, after) = after.split_once('"')?;
-    let path = Path::new(path);
-    let is_library =
-        path.is_relative() && path.canonicalize().ok()? == library.canonicalize().ok()?;
+    let is_library = Path::new(path).canonicalize().ok()? == library.canonicalize().ok()?;
+    let features = if rest.contains("default-features") {
+        ""
+    } else {
+        ", default-features = false"
+    };
     // JSON's strings are TOML's.
     is_library.then(|| {
         format!(
-            ":dep {before}path = {}{after}",
+            ":dep {before}path = {}{features}{after}",
             Value::from(library.to_string_lossy())
         )
     })
@@ -215,19 +218,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relative_path_to_the_library_becomes_the_absolute_one() {
+    fn the_library_is_asked_for_as_it_is_loaded() {
         let here = std::env::current_dir().unwrap();
-        let line = absolute(
-            ":dep isopath = { path = \".\", features = [\"cuda\"] }",
-            &here,
-        )
-        .unwrap();
         let path = Value::from(here.to_string_lossy());
-        assert_eq!(
-            line,
-            format!(":dep isopath = {{ path = {path}, features = [\"cuda\"] }}")
-        );
-        assert!(absolute(":dep isopath = { path = \"..\" }", &here).is_none());
-        assert!(absolute("let path = \".\";", &here).is_none());
+        for (asked, loaded) in [
+            (
+                ":dep isopath = { path = \".\" }".to_owned(),
+                format!(":dep isopath = {{ path = {path}, default-features = false }}"),
+            ),
+            (
+                format!(":dep isopath = {{ path = {path}, features = [\"cuda\"] }}"),
+                format!(
+                    ":dep isopath = {{ path = {path}, default-features = false, features = [\"cuda\"] }}"
+                ),
+            ),
+            (
+                ":dep isopath = { path = \".\", default-features = true }".to_owned(),
+                format!(":dep isopath = {{ path = {path}, default-features = true }}"),
+            ),
+        ] {
+            assert_eq!(as_loaded(&asked, &here), Some(loaded));
+        }
+        assert!(as_loaded(":dep isopath = { path = \"..\" }", &here).is_none());
+        assert!(as_loaded("let path = \".\";", &here).is_none());
     }
 }

@@ -1,0 +1,121 @@
+//! A network for each β and seed.
+
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::DType;
+
+use super::settings::Settings;
+use crate::datasets::{Dataset, Split};
+use crate::error::Result;
+use crate::experiments::sweep::{Sweep, cases};
+use crate::interrupt;
+use crate::losses::Loss as _;
+use crate::metrics::accuracy;
+use crate::models::{Activation, Mlp, Model};
+use crate::training::{AdamParams, History, Status, TrainParams, train_heard};
+
+/// A trained network.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The weight of the isometric loss.
+    pub beta: f64,
+    /// Decided its initial weights and the order of the images.
+    pub seed: u64,
+    /// The network.
+    pub network: Model<Mlp>,
+    /// What training reported.
+    pub history: History,
+    /// On the first [`Settings::test_images`], in [0, 1].
+    pub test_accuracy: f64,
+    /// L_ISO on the same images in batches of [`Settings::batch_size`], their mean; ≥ 0.
+    pub isometric_loss: f64,
+    /// Wall time of its training; networks are trained side by side.
+    pub seconds: f64,
+}
+
+/// The networks by β and seed.
+pub type Networks = Sweep<f64, Trained>;
+
+/// Trains one network, on the device that holds the images; `hear` hears of it as a
+/// [`TrainParams::observer`] does.
+///
+/// # Errors
+/// β negative or not finite, or images that do not fit [`Settings::sizes`].
+pub fn train_network(
+    data: &Split,
+    settings: &Settings,
+    beta: f64,
+    seed: u64,
+    hear: &mut dyn FnMut(&Status),
+) -> Result<Trained> {
+    let begin = Instant::now();
+    let sizes = settings.sizes.clone();
+    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
+    let network = Model::on(seed, DType::F32, data.train.inputs.device(), build)?;
+    let params = TrainParams {
+        epochs: settings.epochs,
+        batch_size: settings.batch_size,
+        optimizer: AdamParams {
+            learning_rate: settings.learning_rate,
+            ..AdamParams::default()
+        }
+        .into(),
+        seed,
+        ..TrainParams::default()
+    };
+    let history = train_heard(&network, &data.train, &settings.loss(beta), &params, hear)?;
+    let test = data.test.first(settings.test_images)?;
+    let test_accuracy = accuracy(&network, &test)?;
+    let isometric_loss = isometric_loss(&network, settings, &test)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    Ok(Trained {
+        beta,
+        seed,
+        network,
+        history,
+        test_accuracy,
+        isometric_loss,
+        seconds,
+    })
+}
+
+/// The mean of L_ISO over full batches.
+fn isometric_loss(network: &Model<Mlp>, settings: &Settings, data: &Dataset) -> Result<f64> {
+    let size = settings.batch_size.min(data.len()).max(1);
+    let batches = data.len() / size;
+    let network = network.freeze()?;
+    let mut sum = 0.;
+    for batch in 0..batches {
+        interrupt::check()?;
+        let term = settings
+            .loss(0.)
+            .terms(&network, &data.range(batch * size, size)?)?
+            .isometric;
+        sum += term.map_or(Ok(0.), |term| term.to_dtype(DType::F64)?.to_scalar::<f64>())?;
+    }
+    Ok(sum / batches as f64)
+}
+
+/// Trains every network, side by side.
+///
+/// # Errors
+/// No β, no seed, or an error of [`train_network`].
+pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
+    let cases = cases(&settings.betas, &settings.seeds)?;
+    let words = |beta: &f64, trained: &Trained| {
+        format!("β = {beta}: test accuracy {:.4}", trained.test_accuracy)
+    };
+    Sweep::train(&cases, &settings.progress, words, |beta, seed, hear| {
+        train_network(data, settings, *beta, seed, hear)
+    })
+}
+
+/// Writes each network's weights to `folder` as `beta_0.1_seed_0.safetensors`.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn save_networks(networks: &Networks, folder: impl AsRef<Path>) -> Result<()> {
+    let name = |beta: &f64, seed| format!("beta_{beta}_seed_{seed}");
+    networks.save(folder.as_ref(), |trained| &trained.network, name)
+}

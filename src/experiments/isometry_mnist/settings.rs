@@ -1,0 +1,78 @@
+//! What decides the experiment.
+
+use crate::checks::Bounds;
+use crate::losses::IsometricLoss;
+use crate::models::Representation;
+use crate::progress::Progress;
+use crate::scale::Scale;
+
+/// What the paper fixes, and how much of it is run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The layers' sizes, the input's first: 784, four hidden layers of 100, 10 (section 2.2).
+    pub sizes: Vec<usize>,
+    /// The weights β ≥ 0 of the isometric loss: 0, 0.001, 0.01, 0.1, 1, 10 (section 2.2).
+    pub betas: Vec<f64>,
+    /// One network a seed; the paper trains one.
+    pub seeds: Vec<u64>,
+    /// 5 (section 2.2).
+    pub epochs: usize,
+    /// 100 (section 2.2), in training and under attack, since the isometric loss couples the
+    /// samples of a batch.
+    pub batch_size: usize,
+    /// Adam's; the paper gives none, 1e-3 is the usual one.
+    pub learning_rate: f64,
+    /// What is kept isometric: the last hidden layer.
+    pub representation: Representation,
+    /// Test images for accuracies and FGSM, from the first on.
+    pub test_images: usize,
+    /// Test images for PGD, from the first on.
+    pub pgd_images: usize,
+    /// α > 0: 20 from 0.01 to 1, equal factors apart (section 2.2 gives the range), pixel units.
+    pub step_sizes: Vec<f64>,
+    /// The radius ε of PGD's L∞ ball: 0.5 (section 2.2), pixel units.
+    pub eps: f64,
+    /// PGD's steps: 10 (section 2.2).
+    pub steps: usize,
+    /// The range that attacked pixels stay in; `None` leaves them unclipped.
+    pub bounds: Option<Bounds>,
+    /// Whether moving lines show how far the sweeps have come.
+    pub progress: Progress,
+}
+
+impl Settings {
+    /// `quick`: β = 0 and 1, one seed, one epoch, 1,000 test images. `default`: all of the paper,
+    /// three seeds, PGD on 2,000 test images. `paper`: ten seeds, all test images.
+    pub fn of(scale: Scale) -> Self {
+        let betas: &[f64] = scale.pick(&[0., 1.], &BETAS, &BETAS);
+        Self {
+            sizes: vec![784, 100, 100, 100, 100, 10],
+            betas: betas.to_vec(),
+            seeds: (0..scale.pick(1, 3, 10)).collect(),
+            epochs: scale.pick(1, 5, 5),
+            batch_size: 100,
+            learning_rate: 1e-3,
+            representation: Representation::LastHidden,
+            test_images: scale.pick(1_000, 10_000, 10_000),
+            pgd_images: scale.pick(1_000, 2_000, 10_000),
+            step_sizes: (0..20)
+                .map(|i| 10f64.powf(-2. + 2. * f64::from(i) / 19.))
+                .collect(),
+            eps: 0.5,
+            steps: 10,
+            bounds: Some(Bounds::default()),
+            progress: Progress::default(),
+        }
+    }
+
+    /// The training loss L = L_CE + β·L_ISO with the partition by class.
+    pub fn loss(&self, beta: f64) -> IsometricLoss {
+        IsometricLoss {
+            representation: self.representation,
+            ..IsometricLoss::new(beta)
+        }
+    }
+}
+
+/// The weights of section 2.2.
+const BETAS: [f64; 6] = [0., 0.001, 0.01, 0.1, 1., 10.];
