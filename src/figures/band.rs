@@ -1,7 +1,6 @@
 //! The energy along a band.
 
 use super::{Figure, LineChart, Series, drawn};
-use crate::display::{self, Bundle, Show};
 use crate::error::Result;
 use crate::paths::NebInfo;
 

@@ -14,7 +14,6 @@ use super::palette::{Color, Colors, INK, Marker, Style, WHITE, viridis};
 use super::plane::{BELOW, Plane, left_room};
 use super::scatter::points;
 use super::text::{LABEL, TICK};
-use crate::display::{self, Bundle, Show};
 use crate::error::{Error, Result};
 use crate::paths::{Energy, Leps, MullerBrown};
 use plotters::element::Polygon;
