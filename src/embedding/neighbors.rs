@@ -68,7 +68,7 @@ const MOST_BYTES: f64 = 8e9;
 ///
 /// # Errors
 /// It would.
-pub(super) fn check_size(x: &Tensor, k: usize) -> Result<()> {
+pub(crate) fn check_size(x: &Tensor, k: usize) -> Result<()> {
     let [n, width] = *x.dims() else {
         // Another check says so.
         return Ok(());
@@ -182,6 +182,17 @@ mod tests {
             let all = others_by_distance(&distances, 3);
             assert_eq!(nearest(&distances, 3, k), all[..k]);
         }
+    }
+
+    #[test]
+    fn the_search_says_how_far_it_is() -> Result<()> {
+        let x = Tensor::arange(0., 12., &Device::Cpu)?.reshape((6, 2))?;
+        let (bar, written) = Bar::in_memory("neighbours");
+        let bar = bar.of(6, "points");
+        neighbors_shown(&x, 2, &bar)?;
+        drop(bar);
+        assert!(written.text().contains("100 %") && written.text().contains("6/6"));
+        Ok(())
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::checks;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::progress::Bar;
 
 /// Which pairs of points are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,10 @@ pub fn ratio(data: &Dataset, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
         Pairs::Within => labels[i] == labels[j],
         Pairs::Between => labels[i] != labels[j],
     };
+    let bar = Bar::slow("ratios of distances").of(n, "points");
     let part = |i: usize| -> Result<Part> {
         interrupt::check()?;
+        bar.add(1.);
         let mut part = Part {
             largest: (0., i, i),
             smallest: f64::INFINITY,

@@ -17,12 +17,13 @@ use crate::error::Result;
 /// v ← v + Δt F,  z ← z + Δt v, shortened to ‖Δt v‖ = max_step if it is longer
 /// ```
 ///
+/// **Shapes**: any · **Range**: Δt, max_step > 0 · **Source**: Bitzek, Koskinen, Gähler, Moseler &
+/// Gumbsch 2006
+///
 /// Right for smooth energies; the noise of small batches stops it all the time.
 ///
 /// In ASE's order of operations (3.29, `ase.optimize.FIRE`): the time step changes before
 /// the velocity follows the force.
-///
-/// Source: Bitzek, Koskinen, Gähler, Moseler & Gumbsch 2006.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FireParams {
     /// The first time step Δt > 0; the largest, Δt_max, is ten times as long. 0.1 by default.

@@ -16,9 +16,10 @@ use crate::error::Result;
 /// θ ← θ − η (d + μ v)  with Nesterov's momentum,   θ ← θ − η v  without
 /// ```
 ///
-/// As PyTorch's `torch.optim.SGD` does it with dampening 0; candle-nn's own SGD has no momentum.
+/// **Shapes**: any · **Range**: η, λ ≥ 0; μ in [0, 1) · **Source**: Nesterov 1983; Sutskever et al. 2013
+/// for the form with v
 ///
-/// Source: Nesterov 1983; Sutskever et al. 2013 for the form with v.
+/// As PyTorch's `torch.optim.SGD` does it with dampening 0; candle-nn's own SGD has no momentum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SgdParams {
     /// η ≥ 0, the step size; 0.1 by default.

@@ -21,12 +21,19 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Whether every sample is inside: the dense check.
+    /// Whether every sample of the path is inside, its margin positive: the dense check.
     pub fn is_connected(&self) -> bool {
         self.margin.iter().all(|margin| *margin > 0.)
     }
 
-    /// max E − max(E(start), E(end)) ≥ 0: what a path costs beyond its ends. NaN if an energy is.
+    /// The barrier: what a path costs beyond its ends.
+    ///
+    /// ```text
+    /// max E(p(t)) − max(E(p(0)), E(p(1))),   over the samples t
+    /// ```
+    ///
+    /// **Shapes**: one number · **Range**: ≥ 0, in the energy's unit; NaN if an energy is · **Source**:
+    /// *connectivity* paper, section 3: the maximum of its formula, less what no path can avoid
     pub fn barrier(&self) -> f64 {
         let ends = [self.energy.first(), self.energy.last()]
             .into_iter()
@@ -38,7 +45,7 @@ impl Profile {
         self.energy.iter().fold(ends, |a, b| a.max(*b)) - ends
     }
 
-    /// The smallest margin; NaN if one is.
+    /// The smallest margin of the path; NaN if one is.
     pub fn margin(&self) -> f64 {
         if self.margin.iter().any(|margin| margin.is_nan()) {
             return f64::NAN;
@@ -52,18 +59,35 @@ impl Profile {
     }
 }
 
-/// The straight segment of every pair, sampled at `segments · samples_per_segment + 1` equally
-/// distant points.
+/// Energy and margin along the straight segment of every pair.
 ///
-/// # Shapes
-/// `starts` and `ends` (B, …); gives B profiles.
+/// ```text
+/// E((1 − t) z₁ + t z₂),   t = i/n,  i = 0 … n,   n = segments · samples_per_segment
+/// ```
+///
+/// **Shapes**: `starts` and `ends` (B, …); gives B profiles of n + 1 samples · **Range**: any finite
+/// numbers · **Source**: *connectivity* paper, section 3, "linear interpolation"
+///
+/// Whether the pair is [linearly connectable](crate::paths#the-verdicts) is
+/// [`Profile::is_connected`].
+///
+/// ```
+/// use isopath::candle::{Device, Tensor};
+/// use isopath::paths::{MullerBrown, linear};
+///
+/// let start = Tensor::new(&[[-0.558, 1.442]], &Device::Cpu)?;
+/// let end = Tensor::new(&[[0.623, 0.028]], &Device::Cpu)?;
+/// let line = &linear(&MullerBrown { level: 0. }, &start, &end, 12, 10)?[0];
+/// assert_eq!(line.energy.len(), 121);
+/// assert!((line.barrier() - 120.8).abs() < 0.1);
+/// // It rises above 0.
+/// assert!(!line.is_connected());
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// # Errors
 /// Ends that do not fit ([`neb`](super::neb()) says which), a count of 0, or what the energy
 /// refuses.
-///
-/// Paper: *connectivity*, section 3, "linear interpolation": a pair is linearly connectable if its
-/// profile [is connected](Profile::is_connected).
 pub fn linear(
     energy: &dyn Energy,
     starts: &Tensor,

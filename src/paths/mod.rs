@@ -86,6 +86,7 @@ pub use auto_neb::{AutoNebParams, Cycle, auto_neb};
 pub use dense::{Profile, linear};
 pub use energy::{Energy, EnergyValues};
 pub use info::{Evaluations, NebInfo, Outcome, Verdict};
+pub(crate) use neb::neb_shown;
 pub use neb::{neb, relax};
 pub use network_energy::NetworkEnergy;
 pub use params::{NebParams, Spacing, Stop};

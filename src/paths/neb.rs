@@ -11,36 +11,63 @@ use super::follow::Follower;
 use super::info::{Evaluations, NebInfo, Outcome, Verdict};
 use super::params::{NebParams, Spacing, Stop};
 use crate::error::{Error, Result};
+use crate::progress::Bar;
 
-/// Relaxes a band between the points of every pair, from the straight line on.
+/// Nudged elastic bands between the points of every pair, relaxed from the straight line on.
 ///
 /// ```text
-/// z_i ← z_i + step(F_i),  i = 1 … P,   F_i as in [`forces`](band::forces);  the ends never move
+/// z_i ← z_i + step(F_i),  i = 1 … P,   F_i the nudged force;  the ends never move
 /// ```
 ///
-/// Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
+/// **Shapes**: `starts` and `ends` (B, …) of one floating-point type on one device, row b of each is
+/// pair b; gives B results · **Range**: any finite numbers, inside `bounds` if there are any ·
+/// **Source**: *connectivity* paper, section 3; Jónsson, Mills & Jacobsen 1998
+///
+/// [`band::forces`] has F_i, an [`Optimizer`](super::Optimizer) makes the step. Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
 /// that is done leaves it. A band that is connected by its straight line is not relaxed at all with
 /// [`Stop::Connected`]. Reaching the limit of iterations, or an energy that is not a number, is no
-/// error: [`NebInfo::outcome`] says so.
+/// error: [`NebInfo::outcome`] says so. A moving line says how far it is if it takes more than a
+/// second.
 ///
-/// # Shapes
-/// `starts` and `ends` (B, …) of one floating-point type on one device; pair b is `starts`_b and
-/// `ends`_b.
+/// ```
+/// use isopath::candle::{Device, Tensor};
+/// use isopath::paths::{MullerBrown, NebParams, Verdict, neb};
+///
+/// // A walk that must stay below −20: the straight line does not, the band does.
+/// let surface = MullerBrown { level: -20. };
+/// let start = Tensor::new(&[[-0.558, 1.442]], &Device::Cpu)?;
+/// let end = Tensor::new(&[[0.623, 0.028]], &Device::Cpu)?;
+/// let band = &neb(&surface, &start, &end, &NebParams::default())?[0];
+/// assert_eq!(band.verdict, Verdict::Nonlinear);
+/// assert_eq!(band.path.dims(), [10, 2]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// # Errors
 /// What [`NebParams::validate`] refuses; ends of different shapes or types, not finite, identical,
 /// or outside the bounds; with [`Stop::Connected`], an end whose margin is not positive (an input
 /// that the network gives another class than the pair's); what the energy refuses.
-///
-/// Paper: *connectivity*, section 3; Jónsson, Mills & Jacobsen 1998; [`band`] names the equations.
 pub fn neb(
     energy: &dyn Energy,
     starts: &Tensor,
     ends: &Tensor,
     params: &NebParams,
 ) -> Result<Vec<NebInfo>> {
+    neb_shown(energy, starts, ends, params, &Bar::slow("bands"))
+}
+
+/// [`neb`], `bar` moving on with the iterations: hidden where the caller shows more.
+pub(crate) fn neb_shown(
+    energy: &dyn Energy,
+    starts: &Tensor,
+    ends: &Tensor,
+    params: &NebParams,
+    bar: &Bar,
+) -> Result<Vec<NebInfo>> {
     params.validate()?;
     let ends = Ends::new(starts, ends, params.bounds)?;
+    let batches = ends.bands().div_ceil(params.batch_size);
+    bar.begin(batches * params.max_iterations, "iterations");
     let mut results = Vec::with_capacity(ends.bands());
     for first in (0..ends.bands()).step_by(params.batch_size) {
         let count = params.batch_size.min(ends.bands() - first);
@@ -51,16 +78,18 @@ pub fn neb(
             ends.shape(),
             &bands,
             params,
+            bar,
         )?);
+        bar.set(((first / params.batch_size + 1) * params.max_iterations) as f64);
     }
     Ok(results)
 }
 
-/// [`neb`] from given paths instead of straight lines: to go on with other parameters (first relax,
+/// Nudged elastic bands, relaxed as by [`neb`] but from given paths instead of straight lines: to go on with other parameters (first relax,
 /// then let the highest pivot climb), or to begin with a guess.
 ///
-/// # Shapes
-/// `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used.
+/// **Shapes**: `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used; gives B results ·
+/// **Range**: any finite numbers, inside `bounds` if there are any · **Source**: as [`neb`]
 ///
 /// # Errors
 /// As [`neb()`].
@@ -84,8 +113,11 @@ pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<
     let paths = paths.detach().flatten_from(2)?.contiguous()?;
     let bands: Vec<usize> = (0..ends.bands()).collect();
     let mut results = Vec::with_capacity(bands.len());
+    let batches = bands.len().div_ceil(params.batch_size);
+    let bar = Bar::slow("bands").of(batches * params.max_iterations, "iterations");
     for bands in bands.chunks(params.batch_size) {
-        let relaxed = relax_bands(energy, rows(&paths, bands)?, ends.shape(), bands, params)?;
+        let from = rows(&paths, bands)?;
+        let relaxed = relax_bands(energy, from, ends.shape(), bands, params, &bar)?;
         // A band compares itself with the path it began with, which is no straight line here.
         let dense = Dense {
             energy: Checked(energy),
@@ -109,6 +141,7 @@ pub(super) fn relax_bands(
     shape: &[usize],
     bands: &[usize],
     params: &NebParams,
+    bar: &Bar,
 ) -> Result<Vec<NebInfo>> {
     let dense = Dense {
         energy: Checked(energy),
@@ -123,6 +156,7 @@ pub(super) fn relax_bands(
     let mut run = Run::new(&dense, paths, bands, before, params)?;
     while !run.active.is_empty() {
         run.iterate()?;
+        bar.add(1.);
     }
     Ok(run.results.into_iter().flatten().collect())
 }

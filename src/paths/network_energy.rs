@@ -11,20 +11,35 @@ use crate::interrupt;
 use crate::losses::cross_entropies;
 use crate::models::{Network, Representation, evaluation};
 
-/// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a point z of
+/// The energy of a classifier: the cross-entropy of the target class y at a point z of
 /// representation l.
 ///
-/// Margin: the target's logit minus the largest other one, so that it is positive exactly where the
-/// network answers y.
+/// ```text
+/// L(z) = −log softmax(f_{l:L}(z))_y          margin = logit_y − max over c ≠ y of logit_c
+/// ```
 ///
-/// # Shapes
-/// Points (P, …) of the shape of the representation.
+/// **Shapes**: points (P, …) of the shape of the representation; P energies, margins and gradients ·
+/// **Range**: L ≥ 0; a margin is positive exactly where the network answers y · **Source**:
+/// *connectivity* paper, section 3, the energy of its nudged elastic band
+///
+/// ```
+/// use isopath::paths::{Energy, NetworkEnergy};
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 3], Activation::Tanh, vb))?;
+/// let point = Tensor::new(&[[0.3f32, -0.2]], &Device::Cpu)?;
+/// let class = predictions(&network, &point)?[0];
+/// let energy = NetworkEnergy::new(&network, Representation::Input, &[class])?;
+/// // The first point, on the path of pair 0.
+/// let (values, gradients) = energy.values_and_gradients(&point, &[0])?;
+/// assert!(values.energy[0] > 0. && values.margin[0] > 0.);
+/// assert_eq!(gradients.dims(), [1, 2]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// # Errors
 /// Its methods refuse points that the network does not take, a pair without a class, a class that the
 /// network does not have, and logits that are not (P, classes).
-///
-/// Source: *connectivity* paper, section 3, the energy of its nudged elastic band.
 #[derive(Clone)]
 pub struct NetworkEnergy {
     /// The network, in evaluation mode.

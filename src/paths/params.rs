@@ -10,7 +10,14 @@ use crate::optimizers::Optimizer;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spacing {
-    /// Springs between neighbours, k > 0 in energy over squared length.
+    /// Springs between neighbours.
+    ///
+    /// ```text
+    /// k (‖z_{i+1} − z_i‖ − ‖z_i − z_{i−1}‖) τ_i
+    /// ```
+    ///
+    /// **Shapes**: a force for each pivot · **Range**: k > 0, in energy over squared length ·
+    /// **Source**: Henkelman & Jónsson 2000, equation 12
     Springs {
         /// k.
         constant: f64,
@@ -31,7 +38,24 @@ pub enum Stop {
     Force(f64),
 }
 
-/// How [`neb`](super::neb()) relaxes bands.
+/// The parameters of a nudged elastic band: how [`neb`](super::neb()) relaxes it.
+///
+/// ```
+/// use isopath::paths::{FireParams, NebParams, Spacing, Stop};
+///
+/// // To find a saddle on a smooth surface; the defaults look for any path that stays inside.
+/// let saddle = NebParams {
+///     spacing: Spacing::Springs { constant: 100. },
+///     climbing: true,
+///     optimizer: FireParams::default().into(),
+///     stop: Stop::Force(0.01),
+///     ..NebParams::default()
+/// };
+/// saddle.validate()?;
+/// let refused = NebParams { pivots: 0, ..saddle };
+/// assert_eq!(refused.validate().unwrap_err().to_string(), "pivots is 0; expected at least 1");
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// The *connectivity* paper gives no hyper-parameter of its band beyond "N pivot points" and "a
 /// very small number of iterations"; the defaults are ours, for images in [0, 1].
@@ -41,8 +65,9 @@ pub struct NebParams {
     pub pivots: usize,
     /// Default springs of k = 1.
     pub spacing: Spacing,
-    /// The highest pivot climbs to the saddle; needs springs. Default false: a band only has to get
-    /// below a level, not to find the saddle.
+    /// Whether the highest pivot climbs to the saddle, F = −∇E + 2 (∇E · τ) τ; needs springs, and
+    /// ends below the saddle. Default false: a band only has to get below a level, not to find the
+    /// saddle.
     pub climbing: bool,
     /// Default Adam with η = 0.01.
     pub optimizer: Optimizer,

@@ -11,8 +11,8 @@ use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::{Answer, predictions, probabilities_from};
 use crate::models::{Enlarged, Network, Representation, evaluation};
-use crate::paths::{Energy, EnergyValues, NebInfo, NebParams, NetworkEnergy, neb};
-use crate::progress::{Part, Progress};
+use crate::paths::{Energy, EnergyValues, NebInfo, NebParams, NetworkEnergy, neb_shown};
+use crate::progress::{Bar, Part, Progress};
 
 /// How pairs are connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -169,7 +169,9 @@ pub fn connect_pairs(
             part: Mutex::new((bar.part_of(group.len()), 0)),
             evaluations: neb_params.max_iterations + 1,
         };
-        for (pair, info) in group.iter().zip(neb(&energy, &starts, &ends, &neb_params)?) {
+        let quiet = Bar::hidden();
+        let bands = neb_shown(&energy, &starts, &ends, &neb_params, &quiet)?;
+        for (pair, info) in group.iter().zip(bands) {
             let keep = connections.len() < params.kept_paths;
             connections.push(Connection {
                 pair: *pair,
