@@ -66,7 +66,7 @@ impl UmapParams {
 /// UMAP, a layout of points in the plane in which near points stay near.
 ///
 /// ```text
-/// v_ij = exp(−max(0, d_ij − ρ_i) / σ_i)            d_ij to the n_neighbors nearest, ρ_i the smallest
+/// v_ij = exp(−max(0, d_ij − ρ_i) / σ_i)            d_ij to the n_neighbors nearest, ρ_i the smallest > 0
 /// w_ij = v_ij + v_ji − v_ij v_ji                   σ_i such that Σ_j v_ij = log₂ n_neighbors
 /// q_ij = 1 / (1 + a ‖y_i − y_j‖^{2b})              a, b fitted to min_dist
 /// y*   = argmin  −Σ w_ij log q_ij + (1 − w_ij) log(1 − q_ij),   by sampled gradient descent

@@ -28,7 +28,7 @@ use crate::models::{Network, Representation, evaluation};
 ///
 /// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 3], Activation::Tanh, vb))?;
 /// let point = Tensor::new(&[[0.3f32, -0.2]], &Device::Cpu)?;
-/// let class = predictions(&network, &point)?[0];
+/// let class = predictions(&network, &point)?.to_vec1::<u32>()?[0];
 /// let energy = NetworkEnergy::new(&network, Representation::Input, &[class])?;
 /// // The first point, on the path of pair 0.
 /// let (values, gradients) = energy.values_and_gradients(&point, &[0])?;
