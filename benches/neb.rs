@@ -16,7 +16,7 @@ use isopath::candle::{Device, Tensor};
 use isopath::experiments::cifar10;
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::models::Network as _;
-use isopath::paths::{Energy, NebParams, NetworkEnergy, Optimizer, Stop, Values, neb};
+use isopath::paths::{Energy, EnergyValues, NebParams, NetworkEnergy, Optimizer, Stop, neb};
 use isopath::rng::Rng;
 
 const BANDS: usize = 8;
@@ -68,7 +68,7 @@ fn main() -> Result<()> {
 fn best(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, iterations: usize) -> Result<f64> {
     let params = NebParams {
         pivots: PIVOTS,
-        optimizer: Optimizer::Adam { step_size: 0.01 },
+        optimizer: Optimizer::adam(0.01),
         stop: Stop::Force(1e-300),
         max_iterations: iterations,
         samples_per_segment: 1,
@@ -88,15 +88,19 @@ fn best(energy: &dyn Energy, starts: &Tensor, ends: &Tensor, iterations: usize) 
 struct Free;
 
 impl Energy for Free {
-    fn values(&self, _: &Tensor, bands: &[usize]) -> Result<Values> {
+    fn values(&self, _: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         let energy: Vec<f64> = (0..bands.len()).map(|at| (at as f64).sin()).collect();
-        Ok(Values {
+        Ok(EnergyValues {
             margin: energy.clone(),
             energy,
         })
     }
 
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)> {
         Ok((self.values(points, bands)?, points.clone()))
     }
 }

@@ -10,8 +10,9 @@ use isopath::candle::{DType, Device, Tensor};
 use isopath::datasets::Dataset;
 use isopath::losses::IsometricLoss;
 use isopath::models::{Activation, Mlp, Model};
+use isopath::optimizers::{AdamParams, State};
 use isopath::rng::Rng;
-use isopath::training::{Adam, AdamParams, step};
+use isopath::training::step;
 
 fn main() -> isopath::Result<()> {
     let (rng, device) = (Rng::new(0), Device::Cpu);
@@ -23,7 +24,7 @@ fn main() -> isopath::Result<()> {
         .uniform((100, 784), 0., 1., DType::F32, &device)?;
     let labels = Tensor::from_vec((0..100u32).map(|i| i % 10).collect(), 100, &device)?;
     let batch = Dataset::new(images, labels)?;
-    let mut adam = Adam::new(network.parameters(), AdamParams::default())?;
+    let mut adam = State::new(AdamParams::default(), network.parameters().named())?;
     let mut best = f64::INFINITY;
     for _ in 0..2_000 {
         let start = Instant::now();

@@ -81,6 +81,42 @@ impl Bounds {
     }
 }
 
+/// # Errors
+/// `count` is 0.
+pub(crate) fn at_least_one(name: &'static str, count: usize) -> Result<()> {
+    match count {
+        0 => Err(Error::argument(name, "at least 1", 0)),
+        _ => Ok(()),
+    }
+}
+
+/// # Errors
+/// `value` is not finite, or not above 0.
+pub(crate) fn positive(name: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() && value > 0. {
+        true => Ok(()),
+        false => Err(Error::argument(name, "a finite number > 0", value)),
+    }
+}
+
+/// # Errors
+/// `value` is not finite, or below 0.
+pub(crate) fn not_negative(name: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() && value >= 0. {
+        true => Ok(()),
+        false => Err(Error::argument(name, "a finite number ≥ 0", value)),
+    }
+}
+
+/// # Errors
+/// `value` is outside [0, 1).
+pub(crate) fn decay(name: &'static str, value: f64) -> Result<()> {
+    match (0. ..1.).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::argument(name, "a number in [0, 1)", value)),
+    }
+}
+
 /// Whether no number of `tensor` is NaN or ±∞, whatever their size and type.
 pub(crate) fn is_finite(tensor: &Tensor) -> Result<bool> {
     // 0 for every finite number, NaN for NaN and ±∞: a sum of these neither overflows nor stalls.

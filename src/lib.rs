@@ -38,7 +38,7 @@
 //! | 4 | [`experiments`], [`figures`] | the papers' experiments as one call; figures and tables of results, which run no model |
 //! | 3 | [`training`], [`attacks`], [`paths`], [`lipschitz`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
-//! | 1 | [`ops`], [`datasets`], [`distances`], [`embedding`] | differentiable kernels, data, distances, points in the plane |
+//! | 1 | [`ops`], [`datasets`], [`distances`]; on them [`optimizers`], [`embedding`] | differentiable kernels, data, distances; steps along gradients, points in the plane |
 //! | 0 | [`error`], [`io`], [`rng`], [`device`], [`scale`], [`checks`], [`statistics`], [`interrupt`], [`mod@display`], [`progress`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel; the wish to stop, and what is shown while a cell runs |
 
 pub mod checks;
@@ -56,6 +56,7 @@ pub mod datasets;
 pub mod distances;
 pub mod embedding;
 pub mod ops;
+pub mod optimizers;
 
 pub mod losses;
 pub mod metrics;

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::checks;
 use crate::datasets::Dataset;
-use crate::embedding::{distances_from, others_by_distance, points};
+use crate::embedding::{check_size, distances_from, others_by_distance, points};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::models::{Network, Representation, evaluation};
@@ -306,7 +306,7 @@ pub fn probabilities_from(
 /// # Errors
 ///
 /// Not as many rows in both, no rows or columns, a number that is not finite, or `n_neighbors` 0 or
-/// not below N/2.
+/// not below N/2; so many points that it would take days (N²·D above 10¹³).
 ///
 /// # Examples
 ///
@@ -322,6 +322,7 @@ pub fn probabilities_from(
 /// # Ok::<(), isopath::Error>(())
 /// ```
 pub fn trustworthiness(x: &Tensor, embedding: &Array2<f64>, n_neighbors: usize) -> Result<f64> {
+    check_size(x, n_neighbors)?;
     let x = points(x)?;
     let n = x.dim(0)?;
     if embedding.nrows() != n {
@@ -339,6 +340,7 @@ pub fn trustworthiness(x: &Tensor, embedding: &Array2<f64>, n_neighbors: usize) 
     }
     let flat: Vec<f64> = embedding.iter().copied().collect();
     let embedding = points(&Tensor::from_vec(flat, embedding.dim(), x.device())?)?;
+    let bar = Bar::slow("trustworthiness").of(n, "points");
     let penalty = |point: usize| -> Result<usize> {
         let mut rank = vec![0; n];
         for (index, other) in others_by_distance(&distances_from(&x, point)?, point)
@@ -350,6 +352,7 @@ pub fn trustworthiness(x: &Tensor, embedding: &Array2<f64>, n_neighbors: usize) 
         let near = others_by_distance(&distances_from(&embedding, point)?, point)
             .into_iter()
             .take(n_neighbors);
+        bar.add(1.);
         Ok(near
             .map(|other| rank[other].saturating_sub(n_neighbors))
             .sum())

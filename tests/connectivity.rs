@@ -135,7 +135,7 @@ fn a_pair_of_images_is_a_filmstrip_and_stays_in_its_range() -> Result<()> {
     let pair = halves()?;
     let fast = |bounds| ConnectParams {
         neb: NebParams {
-            optimizer: paths::Optimizer::Adam { step_size: 0.2 },
+            optimizer: paths::Optimizer::adam(0.2),
             bounds,
             ..NebParams::default()
         },

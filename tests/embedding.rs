@@ -261,6 +261,24 @@ fn bad_input_is_refused() -> Result<()> {
         of(&Tensor::new(&[[1.], [f64::INFINITY]], CPU)?),
         "x is inf; expected finite coordinates"
     );
+    // Known before any work, and before the numbers take memory.
+    let many = Tensor::zeros((1, 1), DType::F32, CPU)?.broadcast_as((400_000, 784))?;
+    assert_eq!(
+        of(&many),
+        "points is 400000 of 784 numbers, with 40 neighbours each; expected at most 1e13 differences \
+         of coordinates for all pairs, not 1.3e14 (days): take a sample of the points, or a \
+         representation with fewer numbers"
+    );
+    assert_eq!(message(nearest_neighbors(&many, 40)), of(&many));
+    let near = UmapParams {
+        n_neighbors: 1_000,
+        ..UmapParams::default()
+    };
+    assert_eq!(
+        message(umap(&many.narrow(0, 0, 60_000)?.narrow(1, 0, 3)?, &near)),
+        "points is 60000 of 3 numbers, with 1000 neighbours each; expected at most 8 GB of memory, \
+         not 12 GB: take a sample of the points, or fewer neighbours"
+    );
     let far = Tensor::new(&[[-1e200], [1e200]], CPU)?;
     assert_eq!(
         message(nearest_neighbors(&far, 1)),

@@ -10,11 +10,10 @@ use isopath::datasets::{Augmentation, Dataset};
 use isopath::losses::{CrossEntropy, LabelSmoothing, Loss, cross_entropy};
 use isopath::metrics::accuracy;
 use isopath::models::{Model, Network, Parameters, ResNet, ResNetParams};
+use isopath::optimizers::State;
 use isopath::progress::Progress;
 use isopath::rng::Rng;
-use isopath::training::{
-    Adam, AdamParams, Optimizer, Schedule, Sgd, SgdParams, TrainParams, train,
-};
+use isopath::training::{AdamParams, Optimizer, Schedule, SgdParams, TrainParams, train};
 
 /// ```python
 /// import torch                                                    # 2.15.0
@@ -82,14 +81,14 @@ fn sgd_is_that_of_pytorch() -> Result<()> {
             nesterov,
             weight_decay: 0.1,
         };
-        let mut sgd = Sgd::new(&parameters, params)?;
+        let mut sgd = State::new(params, parameters.named())?;
         for _ in 0..4 {
             let loss = ((p.powf(4.)?.sum_all()? / 4.)? + (b.powf(4.)?.sum_all()? / 4.)?)?;
             sgd.step(&loss.backward()?)?;
         }
         assert_close(&values(&p), &p_expected, 1e-14);
         assert_close(&values(&b), &b_expected, 1e-14);
-        assert_close(&values(&sgd.velocity["p"]), &velocity, 1e-14);
+        assert_close(&values(&sgd.memory()["sgd.velocity.p"]), &velocity, 1e-14);
     }
     Ok(())
 }
@@ -464,7 +463,7 @@ fn bad_parameters_are_refused() {
     let sgd = |change: &dyn Fn(&mut SgdParams)| {
         let mut params = SgdParams::default();
         change(&mut params);
-        message(Sgd::new(&Parameters::new(), params))
+        message(State::new(params, Parameters::new().named()))
     };
     assert_eq!(
         sgd(&|p| p.momentum = 1.),
@@ -478,7 +477,7 @@ fn bad_parameters_are_refused() {
         sgd(&|p| p.learning_rate = f64::NAN),
         "learning_rate is NaN; expected a finite number ≥ 0"
     );
-    assert!(Adam::new(&Parameters::new(), AdamParams::default()).is_ok());
+    assert!(State::new(AdamParams::default(), Parameters::new().named()).is_ok());
     let cycle = |warm_up, start, end| {
         message(
             Schedule::OneCycle {

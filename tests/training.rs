@@ -12,9 +12,10 @@ use isopath::losses::{CrossEntropy, IsometricLoss, Loss};
 use isopath::metrics;
 use isopath::models::{Mlp, Model, Network, Parameters};
 use isopath::ops::{AdamStep, adam, adam_composite};
+use isopath::optimizers::{AdamParams, State};
 use isopath::progress::Progress;
 use isopath::rng::Rng;
-use isopath::training::{Adam, AdamParams, History, Status, TrainParams, in_parallel, train};
+use isopath::training::{History, Status, TrainParams, in_parallel, train};
 use isopath::{Error, Result};
 
 const SIZES: [usize; 4] = [20, 16, 16, 3];
@@ -93,15 +94,13 @@ fn adam_is_that_of_pytorch() -> Result<()> {
         .get(4, "p")?;
     let p = parameters.named()["p"].clone();
     p.set(&wave(&[4], 0.)?)?;
-    let mut adam = Adam::new(
-        &parameters,
-        AdamParams {
-            learning_rate: 0.1,
-            beta1: 0.8,
-            beta2: 0.9,
-            eps: 1e-6,
-        },
-    )?;
+    let params = AdamParams {
+        learning_rate: 0.1,
+        beta1: 0.8,
+        beta2: 0.9,
+        eps: 1e-6,
+    };
+    let mut adam = State::new(params, parameters.named())?;
     for step in 0..5 {
         let loss = (p.powf(3.)? + (wave(&[4], step as f64)? * p.as_tensor())?)?.sum_all()?;
         adam.step(&loss.backward()?)?;
@@ -119,15 +118,23 @@ fn adam_is_that_of_pytorch() -> Result<()> {
         0.7609629129811184,
         -0.039470967854512554,
     ];
-    assert_close(&values(&adam.first_moment["p"]), &first, 1e-14);
+    assert_close(
+        &values(&adam.memory()["adam.first_moment.p"]),
+        &first,
+        1e-14,
+    );
     let second = [
         0.1589782418389751,
         1.2183205199801024,
         1.1737040269898706,
         0.18842786020347518,
     ];
-    assert_close(&values(&adam.second_moment["p"]), &second, 1e-14);
-    assert_eq!(adam.step, 5);
+    assert_close(
+        &values(&adam.memory()["adam.second_moment.p"]),
+        &second,
+        1e-14,
+    );
+    assert_eq!(adam.steps, 5);
     Ok(())
 }
 
@@ -146,7 +153,7 @@ fn adams_defaults_are_those_of_pytorch() -> Result<()> {
         .get(3, "p")?;
     let p = parameters.named()["p"].clone();
     p.set(&Tensor::new(&[0.1f32, -2., 3.], CPU)?)?;
-    let mut adam = Adam::new(&parameters, AdamParams::default())?;
+    let mut adam = State::new(AdamParams::default(), parameters.named())?;
     for _ in 0..100 {
         adam.step(&(p.powf(4.)? / 4.)?.sum_all()?.backward()?)?;
     }
@@ -672,7 +679,7 @@ fn networks_can_be_shared() {
     fn shared<T: Send + Sync>() {}
     shared::<Mlp>();
     shared::<Parameters>();
-    shared::<Adam>();
+    shared::<State>();
     shared::<Model<Mlp>>();
 }
 

@@ -12,7 +12,8 @@ use isopath::candle::{DType, Device};
 use isopath::datasets::{RingsParams, TorusParams, entangled_rings, torus};
 use isopath::losses::IsometricLoss;
 use isopath::models::{Activation, LocallyIsometric, LocallyIsometricParams, Mlp, Model};
-use isopath::training::{Adam, AdamParams, step, step_stack};
+use isopath::optimizers::{AdamParams, State};
+use isopath::training::{step, step_stack};
 
 use crate::Bench;
 
@@ -22,7 +23,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     let network = Model::on(0, DType::F32, &Device::Cpu, |vb| {
         Mlp::new(&[3, 20, 20, 20, 20, 2], Activation::Tanh, vb)
     })?;
-    let mut adam = Adam::new(network.parameters(), AdamParams::default())?;
+    let mut adam = State::new(AdamParams::default(), network.parameters().named())?;
     let loss = IsometricLoss::new(1.);
     let epoch = || step(&network, &loss, &rings, |gradients| adam.step(gradients)).map(drop);
     bench.case("epoch of the rings, local isometry, n=1000", epoch, None)?;
@@ -36,7 +37,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     let stack = Model::on(0, DType::F32, &Device::Cpu, move |vb| {
         LocallyIsometric::new(&shape, vb)
     })?;
-    let mut adam = Adam::new(stack.parameters(), AdamParams::default())?;
+    let mut adam = State::new(AdamParams::default(), stack.parameters().named())?;
     let loss = IsometricLoss::new(100.);
     let epoch = || step_stack(&stack, &levels, &loss, |gradients| adam.step(gradients)).map(drop);
     bench.case("epoch of the torus, three layers, n=1600", epoch, None)

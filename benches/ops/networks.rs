@@ -19,8 +19,9 @@ use isopath::candle::{DType, Device, Tensor};
 use isopath::datasets::Dataset;
 use isopath::losses::IsometricLoss;
 use isopath::models::{Activation, Mlp, Model};
+use isopath::optimizers::{AdamParams, State};
 use isopath::rng::Rng;
-use isopath::training::{Adam, AdamParams, step};
+use isopath::training::step;
 
 use crate::Bench;
 
@@ -59,7 +60,7 @@ fn training_step(bench: &Bench, name: &str, sizes: &[usize], n: usize, beta: f64
         &device,
     )?;
     let batch = Dataset::new(x, labels)?;
-    let mut adam = Adam::new(network.parameters(), AdamParams::default())?;
+    let mut adam = State::new(AdamParams::default(), network.parameters().named())?;
     let loss = IsometricLoss::new(beta);
     bench.case(
         name,

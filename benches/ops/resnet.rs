@@ -7,8 +7,8 @@ use isopath::datasets::Dataset;
 use isopath::experiments::cifar10::{self, Settings};
 use isopath::losses::{LabelSmoothing, Loss, cross_entropy};
 use isopath::models::{Model, Network, ResNet, ResNetParams};
+use isopath::optimizers::{SgdParams, State};
 use isopath::rng::Rng;
-use isopath::training::{Sgd, SgdParams};
 
 use crate::Bench;
 
@@ -40,7 +40,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     if bench.wants(training) {
         let settings = Settings::default();
         let network = cifar10::build(&settings, &Device::Cpu)?;
-        let mut sgd = Sgd::new(network.parameters(), SgdParams::default())?;
+        let mut sgd = State::new(SgdParams::default(), network.parameters().named())?;
         let images = pixels(&[128, 3, 32, 32])?;
         let labels = Tensor::from_iter((0..128).map(|i| i % 10u32), &Device::Cpu)?;
         let batch = Dataset::new(images, labels)?;

@@ -5,6 +5,7 @@ use candle_core::{DType, Tensor};
 use super::graph::Edge;
 use crate::error::Result;
 use crate::interrupt;
+use crate::progress::Bar;
 use crate::rng::Rng;
 
 /// The width of the layout before it is optimised.
@@ -86,6 +87,7 @@ pub(super) fn optimise(
     (a, b): (f64, f64),
     epochs: usize,
     rng: &mut Rng,
+    bar: &Bar,
 ) -> Result<()> {
     let (a, b) = (a as f32, b as f32);
     let heaviest = edges.iter().map(|edge| edge.2).fold(0., f64::max);
@@ -142,6 +144,7 @@ pub(super) fn optimise(
                 }
             }
         }
+        bar.add(1.);
     }
     Ok(())
 }

@@ -14,5 +14,5 @@ mod neighbors;
 mod umap;
 
 pub use neighbors::{Neighbors, nearest_neighbors};
-pub(crate) use neighbors::{distances_from, others_by_distance, points};
+pub(crate) use neighbors::{check_size, distances_from, others_by_distance, points};
 pub use umap::{UmapParams, umap};

@@ -13,13 +13,16 @@
 //! | [`histogram`] | how numbers are distributed ([`HistogramChart`], [`HistogramPanels`]) |
 //! | [`images`] | a grid of images, each with its caption ([`ImageGrid`]) |
 //! | [`filmstrip`] | images along paths with a network's answers ([`Filmstrip`]) |
+//! | [`surface`] | an energy over the plane, with paths on it ([`SurfaceChart`]) |
 //! | [`table`] | a table ([`Table`]) |
 //! | [`palette`] | the colours and marks they share |
 
 mod arrange;
 mod axes;
+mod band;
 pub mod bars;
 mod canvas;
+mod contours;
 mod drawn;
 mod figure;
 pub mod filmstrip;
@@ -34,6 +37,7 @@ pub mod scatter;
 mod sheet;
 mod space;
 mod spread;
+pub mod surface;
 pub mod table;
 mod text;
 
@@ -48,6 +52,7 @@ pub use lines::{AxisScale, LineChart, Panels, Series};
 pub use live::live_loss;
 pub use palette::Colors;
 pub use scatter::{ScatterChart, ScatterPanels, View};
+pub use surface::SurfaceChart;
 pub use table::{Table, plus_minus};
 
 #[cfg(test)]

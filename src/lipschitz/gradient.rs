@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::{IsometricLoss, cross_entropy};
 use crate::models::{Network, Representation, evaluation};
+use crate::progress::Bar;
 
 /// The length of a gradient and its bound: both sides of an inequality of the *isometry* paper.
 ///
@@ -166,8 +167,10 @@ pub fn isometric_gradient(
     let mut together = Array1::zeros(d);
     let mut point_bounds = Vec::with_capacity(n);
     let mut deviations = 0.;
+    let bar = Bar::slow("gradients of the isometric loss").of(n, "points");
     for i in 0..n {
         interrupt::check()?;
+        bar.add(1.);
         let (mut before, mut after, mut deviation) = (vec![0.; d], vec![0.; outputs], 0.);
         for j in (0..n).filter(|&j| j != i && cells[i] == cells[j]) {
             let (dx, dphi) = (

@@ -10,6 +10,7 @@ use crate::datasets::Dataset;
 use crate::distances::slices::euclidean;
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::progress::Bar;
 
 /// The pairs of points whose ratios are measured.
 ///
@@ -108,8 +109,10 @@ pub fn ratio(data: &Dataset, phi: &Tensor, pairs: Pairs) -> Result<Ratio> {
         Pairs::Within => labels[i] == labels[j],
         Pairs::Between => labels[i] != labels[j],
     };
+    let bar = Bar::slow("ratios of distances").of(n, "points");
     let part = |i: usize| -> Result<Part> {
         interrupt::check()?;
+        bar.add(1.);
         let mut part = Part {
             largest: (0., i, i),
             smallest: f64::INFINITY,

@@ -8,10 +8,13 @@ use super::ends::Ends;
 use super::energy::Energy;
 use super::info::{NebInfo, Outcome};
 use super::neb::{neb, relax_bands};
-use super::params::{NebParams, Optimizer, at_least_one};
+use super::params::{NebParams, check_optimizer};
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
+use crate::optimizers::Optimizer;
+use crate::progress::Bar;
 
-/// One cycle of [`auto_neb`]: new pivots, then relaxation.
+/// One cycle of AutoNEB ([`auto_neb`]): new pivots, then relaxation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cycle {
     /// Pivots inserted first, at most one a segment; 0 only relaxes further.
@@ -22,7 +25,7 @@ pub struct Cycle {
     pub max_iterations: usize,
 }
 
-/// How [`auto_neb`] relaxes bands.
+/// The parameters of AutoNEB: how [`auto_neb`] relaxes bands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AutoNebParams {
     /// The first relaxation, with few pivots.
@@ -36,9 +39,9 @@ pub struct AutoNebParams {
 /// defaults of [`NebParams`].
 impl Default for AutoNebParams {
     fn default() -> Self {
-        let cycle = |insert, step_size, max_iterations| Cycle {
+        let cycle = |insert, learning_rate, max_iterations| Cycle {
             insert,
-            optimizer: Optimizer::Adam { step_size },
+            optimizer: Optimizer::adam(learning_rate),
             max_iterations,
         };
         Self {
@@ -63,7 +66,7 @@ impl AutoNebParams {
         let mut segments = self.neb.pivots + 1;
         for cycle in &self.cycles {
             at_least_one("max_iterations", cycle.max_iterations)?;
-            cycle.optimizer.validate()?;
+            check_optimizer(&cycle.optimizer)?;
             if cycle.insert > segments {
                 let expected = format!("at most {segments}, the number of segments");
                 return Err(Error::argument("insert", expected, cycle.insert));
@@ -74,15 +77,40 @@ impl AutoNebParams {
     }
 }
 
-/// [`neb`](super::neb()) in cycles: bands begin with few pivots, and the ones that are not done get
-/// more where the energy between two rises highest above the line that joins their energies.
+/// Nudged elastic bands that begin with few pivots and get more where the path is worst (AutoNEB).
 ///
-/// Iterations and evaluations count over all cycles; [`NebInfo::before`] is the straight line of
-/// the first. Shapes and errors as [`neb`](super::neb()).
+/// ```text
+/// after each relaxation, for every segment from z_i to z_{i+1}:
+/// r_i = max over t in (0, 1) of  E((1 − t) z_i + t z_{i+1}) − (1 − t) E(z_i) − t E(z_{i+1})
+/// a new pivot in the middle of each of the segments with the largest r_i
+/// ```
 ///
-/// Paper: Kolsbjerg, Groves & Hammer 2016 (growth at the worst place); Draxler et al. 2018, section
-/// 3.2 (the criterion, and cycles as a schedule). Both insert as many pivots as a threshold asks
-/// for; a cycle here says how many, so that the bands stay one batch.
+/// - **Shapes**: `starts` and `ends` (B, …) as [`neb`](super::neb()); gives B results, whose paths
+///   may differ in length
+/// - **Range**: any finite numbers, inside `bounds` if there are any
+/// - **Source**: Kolsbjerg, Groves & Hammer 2016 (growth at the worst place); Draxler et al. 2018,
+///   section 3.2 (the criterion, and cycles as a schedule)
+///
+/// A band that is done stays as it is. Iterations and evaluations count over all cycles;
+/// [`NebInfo::before`] is the straight line of the first. Both sources insert as many pivots as a
+/// threshold asks for; a cycle here says how many, so that the bands stay one batch.
+///
+/// ```
+/// use isopath::candle::{Device, Tensor};
+/// use isopath::paths::{AutoNebParams, MullerBrown, Verdict, auto_neb};
+///
+/// // So close to the pass, at −40.67, that three pivots cut the bend.
+/// let surface = MullerBrown { level: -35. };
+/// let start = Tensor::new(&[[-0.558, 1.442]], &Device::Cpu)?;
+/// let end = Tensor::new(&[[0.623, 0.028]], &Device::Cpu)?;
+/// let band = &auto_neb(&surface, &start, &end, &AutoNebParams::default())?[0];
+/// assert_eq!(band.verdict, Verdict::Nonlinear);
+/// assert!(band.path.dim(0)? > 3 + 2);
+/// # Ok::<(), isopath::Error>(())
+/// ```
+///
+/// # Errors
+/// What [`AutoNebParams::validate`] refuses, and what [`neb`](super::neb()) does.
 pub fn auto_neb(
     energy: &dyn Energy,
     starts: &Tensor,
@@ -90,32 +118,31 @@ pub fn auto_neb(
     params: &AutoNebParams,
 ) -> Result<Vec<NebInfo>> {
     params.validate()?;
-    let mut found = neb(energy, starts, ends, &params.neb)?;
+    let mut results = neb(energy, starts, ends, &params.neb)?;
     let ends = Ends::new(starts, ends, params.neb.bounds)?;
     for cycle in &params.cycles {
-        let open: Vec<usize> = (0..found.len())
-            .filter(|band| found[*band].outcome == Outcome::IterationLimit)
+        let open: Vec<usize> = (0..results.len())
+            .filter(|band| results[*band].outcome.is_open())
             .collect();
         let params = NebParams {
             optimizer: cycle.optimizer,
             max_iterations: cycle.max_iterations,
             ..params.neb
         };
-        for bands in open.chunks(params.bands_at_once) {
+        let batches = open.len().div_ceil(params.batch_size);
+        let bar = Bar::slow("longer bands").of(batches * params.max_iterations, "iterations");
+        for bands in open.chunks(params.batch_size) {
             let grown = bands
                 .iter()
-                .map(|band| grow(&found[*band], cycle.insert, params.samples_per_segment));
+                .map(|band| grow(&results[*band], cycle.insert, params.samples_per_segment));
             let paths = Tensor::stack(&grown.collect::<Result<Vec<_>>>()?, 0)?;
-            for (band, info) in
-                bands
-                    .iter()
-                    .zip(relax_bands(energy, paths, ends.shape(), bands, &params)?)
-            {
-                found[*band] = continued(&found[*band], info);
+            let relaxed = relax_bands(energy, paths, ends.shape(), bands, &params, &bar)?;
+            for (band, info) in bands.iter().zip(relaxed) {
+                results[*band] = continued(&results[*band], info);
             }
         }
     }
-    Ok(found)
+    Ok(results)
 }
 
 /// `next` as the continuation of `first`.

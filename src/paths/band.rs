@@ -68,16 +68,22 @@ pub fn lengths(path: &Tensor) -> Result<Vec<Vec<f64>>> {
         .to_vec2()?)
 }
 
-/// The weights of the segments before and after a pivot in its tangent.
+/// The weights of the segments before and after a pivot in the tangent of a band.
+///
+/// ```text
+/// E_{i−1} < E_i < E_{i+1}:  (0, 1)        E_{i−1} > E_i > E_{i+1}:  (1, 0)
+/// else, with a = |E_{i−1} − E_i| and b = |E_{i+1} − E_i|:
+/// E_{i+1} > E_{i−1}:  (min(a, b), max(a, b)) / max(a, b)       otherwise:  (max(a, b), min(a, b)) / max(a, b)
+/// ```
+///
+/// - **Shapes**: three numbers give two
+/// - **Range**: weights in [0, 1], the larger one 1
+/// - **Source**: Henkelman & Jónsson 2000, equations 8 to 11
 ///
 /// Along a slope only the segment to the higher neighbour counts; at an extremum both do, by the
-/// energy differences to the neighbours, which makes the tangent continuous. Scaled so that the
-/// larger weight is 1.
-///
-/// Where all three energies are equal, as a confident network's are to rounding, both count alike:
-/// the paper leaves that open.
-///
-/// Paper: Henkelman & Jónsson 2000, equations 8 to 11.
+/// energy differences to the neighbours, which makes the tangent continuous. Where all three energies
+/// are equal, as a confident network's are to rounding, both count alike: the source leaves that
+/// open.
 pub fn tangent_weights(before: f64, own: f64, after: f64) -> (f64, f64) {
     if after > own && own > before {
         return (0., 1.);
@@ -98,10 +104,16 @@ pub fn tangent_weights(before: f64, own: f64, after: f64) -> (f64, f64) {
     }
 }
 
-/// Unit tangents at the pivots (B, P, D) by [`tangent_weights`]; 0 where a pivot's neighbours lie
-/// on it.
+/// The unit tangents of bands at their pivots.
 ///
-/// `segments` (B, N − 1, D) from [`segments`]; `energies` of all B·N points, band by band.
+/// ```text
+/// τ_i = w⁻ (z_i − z_{i−1}) + w⁺ (z_{i+1} − z_i), divided by its length;  (w⁻, w⁺) from tangent_weights
+/// ```
+///
+/// - **Shapes**: `segments` (B, N − 1, D) from [`segments`], `energies` of all B·N points, band by
+///   band; gives (B, P, D)
+/// - **Range**: rows of length 1, or 0 where a pivot's neighbours lie on it
+/// - **Source**: Henkelman & Jónsson 2000, equations 8 to 11
 ///
 /// # Errors
 /// Shapes that do not fit, or another number of energies.
@@ -130,21 +142,24 @@ pub fn tangents(segments: &Tensor, energies: &[f64]) -> Result<Tensor> {
     Ok(tangents.broadcast_div(&norms(&tangents)?.maximum(1e-30)?)?)
 }
 
-/// The nudged forces on the pivots, (B, P, D):
+/// The nudged forces on the pivots of bands, springs and climbing image among them.
 ///
 /// ```text
 /// F_i = −∇E + (∇E · τ) τ + k (‖z_{i+1} − z_i‖ − ‖z_i − z_{i−1}‖) τ      the pivots of a band
 /// F_i = −∇E + 2 (∇E · τ) τ                                             its highest one, if it climbs
 /// ```
 ///
-/// `path` (B, N, D), `energies` of its B·N points, `gradients` (B, P, D) at the pivots. `spring` is
-/// k; `None` leaves the springs out, for bands that are [redistributed](redistribute).
+/// - **Shapes**: `path` (B, N, D), `energies` of its B·N points, `gradients` (B, P, D) at the
+///   pivots; gives (B, P, D)
+/// - **Range**: any
+/// - **Source**: Henkelman & Jónsson 2000, equations 3, 4 and 12; the climbing image: Henkelman,
+///   Uberuaga & Jónsson 2000, equation 5
+///
+/// τ is the pivot's unit [tangent](tangents). `spring` is k; `None` leaves the springs out, and the
+/// climbing with them, for bands that are [redistributed](redistribute).
 ///
 /// # Errors
 /// Shapes that do not fit.
-///
-/// Paper: Henkelman & Jónsson 2000, equations 3, 4 and 12; the climbing image: Henkelman, Uberuaga
-/// & Jónsson 2000, equation 5.
 pub fn forces(
     path: &Tensor,
     energies: &[f64],
@@ -231,13 +246,28 @@ fn highest(energies: &[f64], points: usize) -> Vec<usize> {
     energies.chunks(points).map(first_largest).collect()
 }
 
-/// The pivots moved along their polyline to equal distances in arc length; the ends stay. (B, N, D)
-/// gives the same shape.
+/// The end, 0 or the last point, that no other point of a band lies above, if there is one and not
+/// all points are equally high.
+pub(super) fn highest_end(energies: &[f64]) -> Option<usize> {
+    let largest = energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let is_flat = energies.iter().all(|energy| *energy == largest);
+    let is_highest = |end: &usize| energies.get(*end) == Some(&largest);
+    let ends = [0, energies.len().saturating_sub(1)];
+    ends.into_iter().find(is_highest).filter(|_| !is_flat)
+}
+
+/// Bands whose pivots are moved along their polyline to equal distances in arc length; the ends stay.
+///
+/// ```text
+/// z_i ← the point of the polyline at arc length i/(P + 1) of the whole,  i = 1 … P
+/// ```
+///
+/// - **Shapes**: (B, N, D) gives the same
+/// - **Range**: any
+/// - **Source**: Draxler et al. 2018, section 3.1, in place of springs
 ///
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
-///
-/// Paper: Draxler et al. 2018, section 3.1, in place of springs.
 pub fn redistribute(path: &Tensor) -> Result<Tensor> {
     let (bands, points, width) = dims(path)?;
     let (mut lower, mut share) = (Vec::new(), Vec::new());
@@ -312,6 +342,15 @@ fn numbers(values: Vec<f64>, shape: (usize, usize, usize), like: &Tensor) -> Res
     Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?
         .to_dtype(like.dtype())?
         .to_device(like.device())?)
+}
+
+/// Some of the rows along the first axis; no copy where all are kept.
+pub(super) fn rows(tensor: &Tensor, kept: &[usize]) -> Result<Tensor> {
+    if kept.len() == tensor.dim(0)? && kept.iter().enumerate().all(|(at, row)| at == *row) {
+        return Ok(tensor.clone());
+    }
+    let index: Vec<u32> = kept.iter().map(|row| *row as u32).collect();
+    Ok(tensor.index_select(&Tensor::new(index, tensor.device())?, 0)?)
 }
 
 /// B, N ≥ 2 and D.

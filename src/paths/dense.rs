@@ -3,11 +3,10 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::band;
+use super::band::{self, rows};
 use super::ends::Ends;
-use super::energy::{Checked, Energy, Values};
-use super::optimizer::rows;
-use super::params::at_least_one;
+use super::energy::{Checked, Energy, EnergyValues};
+use crate::checks::at_least_one;
 use crate::error::Result;
 
 /// A path sampled densely, both ends included; the three lists have one entry a sample.
@@ -22,12 +21,21 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Whether every sample is inside: the dense check.
+    /// Whether every sample of the path is inside, its margin positive: the dense check.
     pub fn is_connected(&self) -> bool {
         self.margin.iter().all(|margin| *margin > 0.)
     }
 
-    /// max E − max(E(start), E(end)) ≥ 0: what a path costs beyond its ends. NaN if an energy is.
+    /// The barrier: what a path costs beyond its ends.
+    ///
+    /// ```text
+    /// max E(p(t)) − max(E(p(0)), E(p(1))),   over the samples t
+    /// ```
+    ///
+    /// - **Shapes**: one number
+    /// - **Range**: ≥ 0, in the energy's unit; NaN if an energy is
+    /// - **Source**: *connectivity* paper, section 3: the maximum of its formula, less what no path
+    ///   can avoid
     pub fn barrier(&self) -> f64 {
         let ends = [self.energy.first(), self.energy.last()]
             .into_iter()
@@ -39,7 +47,7 @@ impl Profile {
         self.energy.iter().fold(ends, |a, b| a.max(*b)) - ends
     }
 
-    /// The smallest margin; NaN if one is.
+    /// The smallest margin of the path; NaN if one is.
     pub fn margin(&self) -> f64 {
         if self.margin.iter().any(|margin| margin.is_nan()) {
             return f64::NAN;
@@ -53,18 +61,36 @@ impl Profile {
     }
 }
 
-/// The straight segment of every pair, sampled at `segments · samples_per_segment + 1` equally
-/// distant points.
+/// Energy and margin along the straight segment of every pair.
 ///
-/// # Shapes
-/// `starts` and `ends` (B, …); gives B profiles.
+/// ```text
+/// E((1 − t) z₁ + t z₂),   t = i/n,  i = 0 … n,   n = segments · samples_per_segment
+/// ```
+///
+/// - **Shapes**: `starts` and `ends` (B, …); gives B profiles of n + 1 samples
+/// - **Range**: any finite numbers
+/// - **Source**: *connectivity* paper, section 3, "linear interpolation"
+///
+/// Whether the pair is [linearly connectable](crate::paths#the-verdicts) is
+/// [`Profile::is_connected`].
+///
+/// ```
+/// use isopath::candle::{Device, Tensor};
+/// use isopath::paths::{MullerBrown, linear};
+///
+/// let start = Tensor::new(&[[-0.558, 1.442]], &Device::Cpu)?;
+/// let end = Tensor::new(&[[0.623, 0.028]], &Device::Cpu)?;
+/// let line = &linear(&MullerBrown { level: 0. }, &start, &end, 12, 10)?[0];
+/// assert_eq!(line.energy.len(), 121);
+/// assert!((line.barrier() - 120.8).abs() < 0.1);
+/// // It rises above 0.
+/// assert!(!line.is_connected());
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// # Errors
 /// Ends that do not fit ([`neb`](super::neb()) says which), a count of 0, or what the energy
 /// refuses.
-///
-/// Paper: *connectivity*, section 3, "linear interpolation": a pair is linearly connectable if its
-/// profile [is connected](Profile::is_connected).
 pub fn linear(
     energy: &dyn Energy,
     starts: &Tensor,
@@ -75,7 +101,7 @@ pub fn linear(
     at_least_one("segments", segments)?;
     at_least_one("samples_per_segment", samples_per_segment)?;
     let ends = Ends::new(starts, ends, None)?;
-    let mut found = Vec::with_capacity(ends.bands());
+    let mut profiles = Vec::with_capacity(ends.bands());
     for band in 0..ends.bands() {
         let line = ends.straight(band, 1, segments - 1)?;
         let dense = Dense {
@@ -83,9 +109,9 @@ pub fn linear(
             shape: ends.shape(),
             samples: samples_per_segment,
         };
-        found.extend(dense.profiles(&line, &[band])?);
+        profiles.extend(dense.profiles(&line, &[band])?);
     }
-    Ok(found)
+    Ok(profiles)
 }
 
 /// Samples paths (B, N, D) whose points have the shape `shape`.
@@ -100,7 +126,7 @@ type Sampled = (Option<Profile>, usize);
 
 impl Dense<'_> {
     /// Energies and margins of some rows of every band: (B, R, D).
-    pub fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    pub fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         let (points, bands) = self.points(points, bands)?;
         self.energy.values(&points, &bands)
     }
@@ -110,7 +136,7 @@ impl Dense<'_> {
         &self,
         points: &Tensor,
         bands: &[usize],
-    ) -> Result<(Values, Tensor)> {
+    ) -> Result<(EnergyValues, Tensor)> {
         let (flat, bands) = self.points(points, bands)?;
         let (values, gradients) = self.energy.values_and_gradients(&flat, &bands)?;
         Ok((values, gradients.reshape(points.shape())?))
@@ -138,26 +164,26 @@ impl Dense<'_> {
             .collect())
     }
 
-    /// Samples between the pivots, whose own values are known; with `check`, a path is given up at
-    /// its first sample outside. All paths go through the energy together, one place of every
+    /// Samples between the pivots, whose own values are known; with `check`, a path is left
+    /// at its first sample outside. All paths go through the energy together, one place of every
     /// segment at a time.
     pub fn sample(
         &self,
         paths: &Tensor,
         bands: &[usize],
-        pivots: &Values,
+        pivots: &EnergyValues,
         check: bool,
     ) -> Result<Vec<Sampled>> {
         let points = paths.dim(1)?;
-        let mut sampled: Vec<Values> =
-            vec![Values::nan((points - 1) * self.samples + 1); bands.len()];
+        let mut sampled: Vec<EnergyValues> =
+            vec![EnergyValues::nan((points - 1) * self.samples + 1); bands.len()];
         let mut evaluations = vec![0; bands.len()];
         for (band, values) in sampled.iter_mut().enumerate() {
             for point in 0..points {
                 values.set(point * self.samples, pivots, band * points + point);
             }
         }
-        let inside = |values: &Values| {
+        let inside = |values: &EnergyValues| {
             values
                 .margin
                 .iter()
@@ -176,22 +202,22 @@ impl Dense<'_> {
             }
             let open_bands: Vec<usize> = open.iter().map(|band| bands[*band]).collect();
             let samples = band::between(&rows(paths, &open)?, place as f64 / self.samples as f64)?;
-            let found = self.values(&samples, &open_bands)?;
+            let values = self.values(&samples, &open_bands)?;
             let mut still_open = Vec::with_capacity(open.len());
             for (at, band) in open.into_iter().enumerate() {
                 let own = at * (points - 1)..(at + 1) * (points - 1);
                 evaluations[band] += points - 1;
                 for (segment, row) in own.clone().enumerate() {
-                    sampled[band].set(segment * self.samples + place, &found, row);
+                    sampled[band].set(segment * self.samples + place, &values, row);
                 }
-                if !check || found.margin[own].iter().all(|margin| *margin > 0.) {
+                if !check || values.margin[own].iter().all(|margin| *margin > 0.) {
                     still_open.push(band);
                 }
             }
             open = still_open;
         }
         let lengths = band::lengths(paths)?;
-        let finish = |(band, values): (usize, Values)| {
+        let finish = |(band, values): (usize, EnergyValues)| {
             let profile = open
                 .contains(&band)
                 .then(|| values.profile(&lengths[band], self.samples));
@@ -201,7 +227,7 @@ impl Dense<'_> {
     }
 }
 
-impl Values {
+impl EnergyValues {
     fn nan(count: usize) -> Self {
         Self {
             energy: vec![f64::NAN; count],

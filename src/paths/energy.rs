@@ -7,7 +7,7 @@ use crate::interrupt;
 
 /// Energies and margins of a batch of points, one entry a point.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Values {
+pub struct EnergyValues {
     /// E(z), what a path keeps low.
     pub energy: Vec<f64>,
     /// How far z is inside the region that a path must not leave: positive inside, 0 or negative
@@ -24,13 +24,17 @@ pub trait Energy: Send + Sync {
     ///
     /// # Errors
     /// The shapes do not fit.
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values>;
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues>;
 
     /// The same, and ∇E at each point, of the shape and dtype of `points`.
     ///
     /// # Errors
     /// The shapes do not fit.
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)>;
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)>;
 }
 
 /// An energy with its answers checked: as many as there are points. Every step of a band asks one,
@@ -38,7 +42,7 @@ pub trait Energy: Send + Sync {
 pub(super) struct Checked<'a>(pub &'a dyn Energy);
 
 impl Checked<'_> {
-    pub fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    pub fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         interrupt::check()?;
         counted(self.0.values(points, bands)?, bands.len())
     }
@@ -47,7 +51,7 @@ impl Checked<'_> {
         &self,
         points: &Tensor,
         bands: &[usize],
-    ) -> Result<(Values, Tensor)> {
+    ) -> Result<(EnergyValues, Tensor)> {
         interrupt::check()?;
         let (values, gradients) = self.0.values_and_gradients(points, bands)?;
         if gradients.dims() != points.dims() {
@@ -63,7 +67,7 @@ impl Checked<'_> {
     }
 }
 
-fn counted(values: Values, points: usize) -> Result<Values> {
+fn counted(values: EnergyValues, points: usize) -> Result<EnergyValues> {
     match [values.energy.len(), values.margin.len()]
         .into_iter()
         .find(|len| *len != points)

@@ -1,4 +1,6 @@
-//! What a band found.
+//! The result of a band.
+
+use std::fmt;
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,7 @@ pub enum Verdict {
     NoneFound,
 }
 
-/// Why a band stopped.
+/// Why a band stopped; its `Display` says so in words, and what helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -29,8 +31,16 @@ pub enum Outcome {
     Connected,
     /// The forces fell below the one to stop at.
     Converged,
-    /// It did as many iterations as it may.
+    /// The forces were not small enough, or the path not connected, after as many iterations as are
+    /// allowed.
     IterationLimit,
+    /// The same with a climbing image, where an end of the path was its highest point (at the last
+    /// iteration, or at another of the second half): the image climbs towards that end and finds no
+    /// saddle on its way. Choose ends in minima, or let the band relax without climbing.
+    HighestAtEnd {
+        /// The end: 0 for the start, N − 1 for the other one.
+        point: usize,
+    },
     /// An energy or a gradient was not a number, or infinite.
     NotFinite {
         /// After so many iterations.
@@ -38,6 +48,41 @@ pub enum Outcome {
         /// At this point of the path, 0 for its start.
         point: usize,
     },
+}
+
+impl Outcome {
+    /// Whether more iterations may help.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self, Self::IterationLimit | Self::HighestAtEnd { .. })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => write!(f, "connected: every sample of the path is inside"),
+            Self::Converged => write!(f, "converged: the forces are small enough"),
+            Self::IterationLimit => write!(
+                f,
+                "reached the limit of iterations: more iterations, or larger steps, may help"
+            ),
+            Self::HighestAtEnd { point } => {
+                let end = if *point == 0 { "start" } else { "end" };
+                write!(
+                    f,
+                    "reached the limit of iterations: the {end} of the path (point {point}) is its \
+                     highest point, so the climbing image has no saddle to climb to; choose ends in \
+                     minima, or set climbing: false"
+                )
+            }
+            Self::NotFinite { iteration, point } => write!(
+                f,
+                "stopped after {iteration} iterations: the energy or its gradient at point {point} \
+                 is NaN or infinite; smaller steps, or bounds, may help; a climbing image needs ends \
+                     in minima"
+            ),
+        }
+    }
 }
 
 /// Points evaluated for one pair.
@@ -49,7 +94,8 @@ pub struct Evaluations {
     pub values: usize,
 }
 
-/// What [`neb`](super::neb()) or [`auto_neb`](super::auto_neb()) found for one pair.
+/// The relaxed path of one pair, from [`neb`](super::neb()), [`relax`](super::relax()) or
+/// [`auto_neb`](super::auto_neb()).
 #[derive(Clone, Debug)]
 pub struct NebInfo {
     /// The points of the path (N, …), both ends included.

@@ -3,64 +3,96 @@
 use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
-use super::band;
+use super::band::{self, rows};
 use super::dense::{Dense, Profile};
 use super::ends::{Ends, check_range};
-use super::energy::{Checked, Energy, Values};
+use super::energy::{Checked, Energy, EnergyValues};
+use super::follow::Follower;
 use super::info::{Evaluations, NebInfo, Outcome, Verdict};
-use super::optimizer::{Descent, rows};
 use super::params::{NebParams, Spacing, Stop};
 use crate::error::{Error, Result};
+use crate::progress::Bar;
 
-/// Relaxes a band between the points of every pair, from the straight line on.
+/// Nudged elastic bands between the points of every pair, relaxed from the straight line on.
 ///
 /// ```text
-/// z_i ← z_i + step(F_i),  i = 1 … P,   F_i as in [`forces`](band::forces);  the ends never move
+/// z_i ← z_i + step(F_i),  i = 1 … P,   F_i the nudged force;  the ends never move
 /// ```
 ///
-/// Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
+/// - **Shapes**: `starts` and `ends` (B, …) of one floating-point type on one device, row b of each
+///   is pair b; gives B results
+/// - **Range**: any finite numbers, inside `bounds` if there are any
+/// - **Source**: *connectivity* paper, section 3; Jónsson, Mills & Jacobsen 1998
+///
+/// [`band::forces`] has F_i, an [`Optimizer`](super::Optimizer) makes the step. Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
 /// that is done leaves it. A band that is connected by its straight line is not relaxed at all with
 /// [`Stop::Connected`]. Reaching the limit of iterations, or an energy that is not a number, is no
-/// error: [`NebInfo::outcome`] says so.
+/// error: [`NebInfo::outcome`] says so. A moving line says how far it is if it takes more than a
+/// second.
 ///
-/// # Shapes
-/// `starts` and `ends` (B, …) of one floating-point type on one device; pair b is `starts`_b and
-/// `ends`_b.
+/// ```
+/// use isopath::candle::{Device, Tensor};
+/// use isopath::paths::{MullerBrown, NebParams, Verdict, neb};
+///
+/// // A walk that must stay below −20: the straight line does not, the band does.
+/// let surface = MullerBrown { level: -20. };
+/// let start = Tensor::new(&[[-0.558, 1.442]], &Device::Cpu)?;
+/// let end = Tensor::new(&[[0.623, 0.028]], &Device::Cpu)?;
+/// let band = &neb(&surface, &start, &end, &NebParams::default())?[0];
+/// assert_eq!(band.verdict, Verdict::Nonlinear);
+/// assert_eq!(band.path.dims(), [10, 2]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// # Errors
 /// What [`NebParams::validate`] refuses; ends of different shapes or types, not finite, identical,
 /// or outside the bounds; with [`Stop::Connected`], an end whose margin is not positive (an input
 /// that the network gives another class than the pair's); what the energy refuses.
-///
-/// Paper: *connectivity*, section 3; Jónsson, Mills & Jacobsen 1998; [`band`] names the equations.
 pub fn neb(
     energy: &dyn Energy,
     starts: &Tensor,
     ends: &Tensor,
     params: &NebParams,
 ) -> Result<Vec<NebInfo>> {
+    neb_shown(energy, starts, ends, params, &Bar::slow("bands"))
+}
+
+/// [`neb`], `bar` moving on with the iterations: hidden where the caller shows more.
+pub(crate) fn neb_shown(
+    energy: &dyn Energy,
+    starts: &Tensor,
+    ends: &Tensor,
+    params: &NebParams,
+    bar: &Bar,
+) -> Result<Vec<NebInfo>> {
     params.validate()?;
     let ends = Ends::new(starts, ends, params.bounds)?;
-    let mut found = Vec::with_capacity(ends.bands());
-    for first in (0..ends.bands()).step_by(params.bands_at_once) {
-        let count = params.bands_at_once.min(ends.bands() - first);
+    let batches = ends.bands().div_ceil(params.batch_size);
+    bar.begin(batches * params.max_iterations, "iterations");
+    let mut results = Vec::with_capacity(ends.bands());
+    for first in (0..ends.bands()).step_by(params.batch_size) {
+        let count = params.batch_size.min(ends.bands() - first);
         let bands: Vec<usize> = (first..first + count).collect();
-        found.extend(relax_bands(
+        results.extend(relax_bands(
             energy,
             ends.straight(first, count, params.pivots)?,
             ends.shape(),
             &bands,
             params,
+            bar,
         )?);
+        bar.set(((first / params.batch_size + 1) * params.max_iterations) as f64);
     }
-    Ok(found)
+    Ok(results)
 }
 
-/// [`neb`] from given paths instead of straight lines: to go on with other parameters (first relax,
+/// Nudged elastic bands, relaxed as by [`neb`] but from given paths instead of straight lines: to go on with other parameters (first relax,
 /// then let the highest pivot climb), or to begin with a guess.
 ///
-/// # Shapes
-/// `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used.
+/// - **Shapes**: `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used; gives B
+///   results
+/// - **Range**: any finite numbers, inside `bounds` if there are any
+/// - **Source**: as [`neb`]
 ///
 /// # Errors
 /// As [`neb()`].
@@ -83,9 +115,12 @@ pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<
     )?;
     let paths = paths.detach().flatten_from(2)?.contiguous()?;
     let bands: Vec<usize> = (0..ends.bands()).collect();
-    let mut found = Vec::with_capacity(bands.len());
-    for bands in bands.chunks(params.bands_at_once) {
-        let relaxed = relax_bands(energy, rows(&paths, bands)?, ends.shape(), bands, params)?;
+    let mut results = Vec::with_capacity(bands.len());
+    let batches = bands.len().div_ceil(params.batch_size);
+    let bar = Bar::slow("bands").of(batches * params.max_iterations, "iterations");
+    for bands in bands.chunks(params.batch_size) {
+        let from = rows(&paths, bands)?;
+        let relaxed = relax_bands(energy, from, ends.shape(), bands, params, &bar)?;
         // A band compares itself with the path it began with, which is no straight line here.
         let dense = Dense {
             energy: Checked(energy),
@@ -93,12 +128,12 @@ pub fn relax(energy: &dyn Energy, paths: &Tensor, params: &NebParams) -> Result<
             samples: params.samples_per_segment,
         };
         let lines = dense.profiles(&ends.straight(bands[0], bands.len(), last - 1)?, bands)?;
-        found.extend(relaxed.into_iter().zip(lines).map(|(mut info, line)| {
+        results.extend(relaxed.into_iter().zip(lines).map(|(mut info, line)| {
             info.evaluations.values += line.energy.len();
             info.compared_with(line)
         }));
     }
-    Ok(found)
+    Ok(results)
 }
 
 /// Relaxes the bands `paths` (B, N, D) of the pairs `bands`; the points of an energy have the shape
@@ -109,6 +144,7 @@ pub(super) fn relax_bands(
     shape: &[usize],
     bands: &[usize],
     params: &NebParams,
+    bar: &Bar,
 ) -> Result<Vec<NebInfo>> {
     let dense = Dense {
         energy: Checked(energy),
@@ -123,8 +159,9 @@ pub(super) fn relax_bands(
     let mut run = Run::new(&dense, paths, bands, before, params)?;
     while !run.active.is_empty() {
         run.iterate()?;
+        bar.add(1.);
     }
-    Ok(run.found.into_iter().flatten().collect())
+    Ok(run.results.into_iter().flatten().collect())
 }
 
 /// Inside the bounds: a step may leave them, and a mean of two points by rounding.
@@ -165,13 +202,15 @@ struct Run<'a> {
     bands: &'a [usize],
     before: Vec<Profile>,
     evaluations: Vec<Evaluations>,
-    found: Vec<Option<NebInfo>>,
+    results: Vec<Option<NebInfo>>,
     iteration: usize,
+    /// The end that was a band's highest point, and at which iteration it last was.
+    highest_ends: Vec<Option<(usize, usize)>>,
     /// The bands that are not done, and their paths (A, N, D).
     active: Vec<usize>,
     paths: Tensor,
     /// The optimiser of each.
-    descents: Vec<Descent>,
+    followers: Vec<Follower>,
 }
 
 /// A band that is done: its place among the active ones, why, and its profile if that is known.
@@ -195,10 +234,11 @@ impl<'a> Run<'a> {
             params,
             bands,
             evaluations: vec![samples; bands.len()],
-            found: vec![None; bands.len()],
+            results: vec![None; bands.len()],
+            highest_ends: vec![None; bands.len()],
             iteration: 0,
             active: (0..bands.len()).collect(),
-            descents: Vec::new(),
+            followers: Vec::new(),
             paths,
             before,
         };
@@ -220,9 +260,9 @@ impl<'a> Run<'a> {
             }
         }
         run.finish(done)?;
-        let descent =
-            |at: usize| Descent::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
-        run.descents = (0..run.active.len()).map(descent).collect::<Result<_>>()?;
+        let follower =
+            |at: usize| Follower::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
+        run.followers = (0..run.active.len()).map(follower).collect::<Result<_>>()?;
         Ok(run)
     }
 
@@ -263,7 +303,7 @@ impl<'a> Run<'a> {
 
     /// The bands that are done: `values` at all their points, the norms of the forces on their
     /// pivots.
-    fn judge(&mut self, values: &Values, force_norms: &[Vec<f64>]) -> Result<Vec<Done>> {
+    fn judge(&mut self, values: &EnergyValues, force_norms: &[Vec<f64>]) -> Result<Vec<Done>> {
         let points = self.paths.dim(1)?;
         let bands = self.active_bands();
         let checked = if self.params.stop == Stop::Connected && self.iteration > 0 {
@@ -275,6 +315,9 @@ impl<'a> Run<'a> {
         for (at, (norms, (profile, evaluations))) in force_norms.iter().zip(checked).enumerate() {
             self.evaluations[self.active[at]].values += evaluations;
             let energies = &values.energy[at * points..(at + 1) * points];
+            if let Some(end) = band::highest_end(energies) {
+                self.highest_ends[self.active[at]] = Some((end, self.iteration));
+            }
             // A force takes in its neighbours' energies, so energies are asked first.
             let energy = energies.iter().position(|energy| !energy.is_finite());
             let force = || {
@@ -298,10 +341,21 @@ impl<'a> Run<'a> {
             {
                 done.push((at, Outcome::Converged, None));
             } else if self.iteration == self.params.max_iterations {
-                done.push((at, Outcome::IterationLimit, None));
+                done.push((at, self.at_limit(at), None));
             }
         }
         Ok(done)
+    }
+
+    /// Why an active band is not done at its last iteration. An image that climbs to an end may pass
+    /// it and come back, so that the end is the highest point most of the time, but not always.
+    fn at_limit(&self, at: usize) -> Outcome {
+        match self.highest_ends[self.active[at]] {
+            Some((point, last)) if self.params.climbing && 2 * last >= self.iteration => {
+                Outcome::HighestAtEnd { point }
+            }
+            _ => Outcome::IterationLimit,
+        }
     }
 
     /// One step along the forces (A, P, D).
@@ -309,12 +363,12 @@ impl<'a> Run<'a> {
         let (bands, points, width) = self.paths.dims3()?;
         let paths = &self.paths;
         let moved = self
-            .descents
+            .followers
             .par_iter_mut()
             .enumerate()
-            .map(|(at, descent)| {
+            .map(|(at, follower)| {
                 let path = paths.get(at)?;
-                let moved = descent.advance(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
+                let moved = follower.step(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
                 Ok([
                     path.narrow(0, 0, 1)?,
                     clipped(moved, self.params)?,
@@ -339,8 +393,8 @@ impl<'a> Run<'a> {
     }
 
     /// The pivots' values with those of the ends around them, band by band.
-    fn with_ends(&self, pivots: &Values, count: usize) -> Values {
-        let mut all = Values::default();
+    fn with_ends(&self, pivots: &EnergyValues, count: usize) -> EnergyValues {
+        let mut all = EnergyValues::default();
         for (at, band) in self.active.iter().enumerate() {
             let (profile, own) = (&self.before[*band], at * count..(at + 1) * count);
             for (all, ends, pivots) in [
@@ -384,7 +438,7 @@ impl<'a> Run<'a> {
             let path = self.paths.get(at)?;
             let mut shape = vec![path.dim(0)?];
             shape.extend(self.dense.shape);
-            self.found[band] = Some(NebInfo {
+            self.results[band] = Some(NebInfo {
                 // A copy, or the whole batch would live as long as one path.
                 path: path.reshape(shape)?.copy()?,
                 energies: after
@@ -402,12 +456,12 @@ impl<'a> Run<'a> {
             });
         }
         let kept: Vec<usize> = (0..self.active.len())
-            .filter(|at| self.found[self.active[*at]].is_none())
+            .filter(|at| self.results[self.active[*at]].is_none())
             .collect();
         if kept.len() < self.active.len() {
             self.paths = rows(&self.paths, &kept)?;
             let mut at = 0..;
-            self.descents
+            self.followers
                 .retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
             self.active = kept.iter().map(|at| self.active[*at]).collect();
         }

@@ -5,26 +5,42 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor, Var};
 use rayon::prelude::*;
 
-use super::energy::{Energy, Values};
+use super::energy::{Energy, EnergyValues};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::cross_entropies;
 use crate::models::{Network, Representation, evaluation};
 
-/// L(z) = −log softmax(f_{l:L}(z))_y, the cross-entropy of the target class y at a point z of
+/// The energy of a classifier: the cross-entropy of the target class y at a point z of
 /// representation l.
 ///
-/// Margin: the target's logit minus the largest other one, so that it is positive exactly where the
-/// network answers y.
+/// ```text
+/// L(z) = −log softmax(f_{l:L}(z))_y          margin = logit_y − max over c ≠ y of logit_c
+/// ```
 ///
-/// # Shapes
-/// Points (P, …) of the shape of the representation.
+/// - **Shapes**: points (P, …) of the shape of the representation; P energies, margins and
+///   gradients
+/// - **Range**: L ≥ 0; a margin is positive exactly where the network answers y
+/// - **Source**: *connectivity* paper, section 3, the energy of its nudged elastic band
+///
+/// ```
+/// use isopath::paths::{Energy, NetworkEnergy};
+/// use isopath::prelude::*;
+///
+/// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 3], Activation::Tanh, vb))?;
+/// let point = Tensor::new(&[[0.3f32, -0.2]], &Device::Cpu)?;
+/// let class = predictions(&network, &point)?.to_vec1::<u32>()?[0];
+/// let energy = NetworkEnergy::new(&network, Representation::Input, &[class])?;
+/// // The first point, on the path of pair 0.
+/// let (values, gradients) = energy.values_and_gradients(&point, &[0])?;
+/// assert!(values.energy[0] > 0. && values.margin[0] > 0.);
+/// assert_eq!(gradients.dims(), [1, 2]);
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// # Errors
 /// Its methods refuse points that the network does not take, a pair without a class, a class that the
 /// network does not have, and logits that are not (P, classes).
-///
-/// Source: *connectivity* paper, section 3, the energy of its nudged elastic band.
 #[derive(Clone)]
 pub struct NetworkEnergy {
     /// The network, in evaluation mode.
@@ -100,7 +116,7 @@ impl NetworkEnergy {
     }
 
     /// The cross-entropies, differentiable, and the values of one batch.
-    fn forward(&self, points: &Tensor, targets: &[u32]) -> Result<(Tensor, Values)> {
+    fn forward(&self, points: &Tensor, targets: &[u32]) -> Result<(Tensor, EnergyValues)> {
         let logits = self.network.forward_from(self.index, points)?;
         let energy = cross_entropies(&logits, &Tensor::new(targets, points.device())?)?;
         let host = energy.detach().to_dtype(DType::F64)?.to_vec1()?;
@@ -112,7 +128,7 @@ impl NetworkEnergy {
             .collect();
         Ok((
             energy,
-            Values {
+            EnergyValues {
                 energy: host,
                 margin,
             },
@@ -138,14 +154,18 @@ fn margin(logits: &[f64], target: usize) -> f64 {
 }
 
 impl Energy for NetworkEnergy {
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         let parts = self.batches(points, bands, |points, targets| {
             Ok(self.forward(&points.detach(), targets)?.1)
         })?;
         Ok(joined(parts))
     }
 
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)> {
         let parts = self.batches(points, bands, |points, targets| {
             let points = Var::from_tensor(points)?;
             let (energy, values) = self.forward(points.as_tensor(), targets)?;
@@ -162,13 +182,13 @@ impl Energy for NetworkEnergy {
                 })?;
             Ok((values, gradient.contiguous()?))
         })?;
-        let (values, gradients): (Vec<Values>, Vec<Tensor>) = parts.into_iter().unzip();
+        let (values, gradients): (Vec<EnergyValues>, Vec<Tensor>) = parts.into_iter().unzip();
         Ok((joined(values), Tensor::cat(&gradients, 0)?))
     }
 }
 
-fn joined(parts: Vec<Values>) -> Values {
-    let mut all = Values::default();
+fn joined(parts: Vec<EnergyValues>) -> EnergyValues {
+    let mut all = EnergyValues::default();
     for part in parts {
         all.energy.extend(part.energy);
         all.margin.extend(part.margin);

@@ -2,14 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::checks::Bounds;
+use crate::checks::{Bounds, at_least_one, positive};
 use crate::error::{Error, Result};
+use crate::optimizers::Optimizer;
 
 /// What keeps the pivots of a band apart.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spacing {
-    /// Springs between neighbours, k > 0 in energy over squared length.
+    /// Springs between neighbours.
+    ///
+    /// ```text
+    /// k (‖z_{i+1} − z_i‖ − ‖z_i − z_{i−1}‖) τ_i
+    /// ```
+    ///
+    /// - **Shapes**: a force for each pivot
+    /// - **Range**: k > 0, in energy over squared length
+    /// - **Source**: Henkelman & Jónsson 2000, equation 12
     Springs {
         /// k.
         constant: f64,
@@ -17,33 +26,6 @@ pub enum Spacing {
     /// After each step the pivots are [redistributed](super::band::redistribute): springs of
     /// infinite k.
     Redistribution,
-}
-
-/// How the pivots follow their forces. Every band has its own state.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Optimizer {
-    /// v ← μ v + F, z ← z + η v, as PyTorch's SGD; μ = 0 is plain gradient descent.
-    Momentum {
-        /// η > 0.
-        step_size: f64,
-        /// μ in [0, 1).
-        momentum: f64,
-    },
-    /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8 (Kingma & Ba 2015). Scales each coordinate by
-    /// itself: a coordinate moves by about η a step, however small its force.
-    Adam {
-        /// η > 0.
-        step_size: f64,
-    },
-    /// The fast inertial relaxation engine (Bitzek et al. 2006) with its constants, in ASE's order
-    /// of operations. Right for smooth surfaces.
-    Fire {
-        /// The first time step Δt > 0; the largest is ten times as long.
-        step_size: f64,
-        /// The longest way a whole band goes in one step, > 0.
-        max_step: f64,
-    },
 }
 
 /// When a band is done.
@@ -57,7 +39,24 @@ pub enum Stop {
     Force(f64),
 }
 
-/// How [`neb`](super::neb()) relaxes bands.
+/// The parameters of a nudged elastic band: how [`neb`](super::neb()) relaxes it.
+///
+/// ```
+/// use isopath::paths::{FireParams, NebParams, Spacing, Stop};
+///
+/// // To find a saddle on a smooth surface; the defaults look for any path that stays inside.
+/// let saddle = NebParams {
+///     spacing: Spacing::Springs { constant: 100. },
+///     climbing: true,
+///     optimizer: FireParams::default().into(),
+///     stop: Stop::Force(0.01),
+///     ..NebParams::default()
+/// };
+/// saddle.validate()?;
+/// let refused = NebParams { pivots: 0, ..saddle };
+/// assert_eq!(refused.validate().unwrap_err().to_string(), "pivots is 0; expected at least 1");
+/// # Ok::<(), isopath::Error>(())
+/// ```
 ///
 /// The *connectivity* paper gives no hyper-parameter of its band beyond "N pivot points" and "a
 /// very small number of iterations"; the defaults are ours, for images in [0, 1].
@@ -67,8 +66,9 @@ pub struct NebParams {
     pub pivots: usize,
     /// Default springs of k = 1.
     pub spacing: Spacing,
-    /// The highest pivot climbs to the saddle; needs springs. Default false: a band only has to get
-    /// below a level, not to find the saddle.
+    /// Whether the highest pivot climbs to the saddle, F = −∇E + 2 (∇E · τ) τ; needs springs, and
+    /// ends below the saddle. Default false: a band only has to get below a level, not to find the
+    /// saddle.
     pub climbing: bool,
     /// Default Adam with η = 0.01.
     pub optimizer: Optimizer,
@@ -82,8 +82,9 @@ pub struct NebParams {
     /// Every coordinate stays inside; `None` leaves it free. The ends are not clipped: they must be
     /// inside. Default `None`, since only pixels have bounds.
     pub bounds: Option<Bounds>,
-    /// Bands relaxed together, at least 1: bounds the memory. Default 32.
-    pub bands_at_once: usize,
+    /// Bands that are relaxed together, at least 1: it limits the memory, and no band depends on the
+    /// others. Default 32.
+    pub batch_size: usize,
 }
 
 impl Default for NebParams {
@@ -92,12 +93,12 @@ impl Default for NebParams {
             pivots: 8,
             spacing: Spacing::Springs { constant: 1. },
             climbing: false,
-            optimizer: Optimizer::Adam { step_size: 0.01 },
+            optimizer: Optimizer::adam(0.01),
             stop: Stop::Connected,
             max_iterations: 200,
             samples_per_segment: 10,
             bounds: None,
-            bands_at_once: 32,
+            batch_size: 32,
         }
     }
 }
@@ -113,7 +114,7 @@ impl NebParams {
             ("pivots", self.pivots),
             ("max_iterations", self.max_iterations),
             ("samples_per_segment", self.samples_per_segment),
-            ("bands_at_once", self.bands_at_once),
+            ("batch_size", self.batch_size),
         ];
         for (name, count) in counts {
             at_least_one(name, count)?;
@@ -129,7 +130,7 @@ impl NebParams {
             }
             Spacing::Redistribution => {}
         }
-        self.optimizer.validate()?;
+        check_optimizer(&self.optimizer)?;
         if let Stop::Force(force) = self.stop {
             positive("force", force)?;
         }
@@ -137,47 +138,21 @@ impl NebParams {
     }
 }
 
-impl Optimizer {
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// A step size not positive and finite, or the momentum outside [0, 1).
-    pub fn validate(&self) -> Result<()> {
-        match *self {
-            Self::Momentum {
-                step_size,
-                momentum,
-            } => {
-                positive("step_size", step_size)?;
-                if !(0. ..1.).contains(&momentum) {
-                    return Err(Error::argument("momentum", "a number in [0, 1)", momentum));
-                }
-                Ok(())
-            }
-            Self::Adam { step_size } => positive("step_size", step_size),
-            Self::Fire {
-                step_size,
-                max_step,
-            } => {
-                positive("step_size", step_size)?;
-                positive("max_step", max_step)
-            }
+/// What a band can follow: an optimiser that moves, and by the energy's gradient alone.
+pub(super) fn check_optimizer(optimizer: &Optimizer) -> Result<()> {
+    optimizer.validate()?;
+    match optimizer {
+        Optimizer::Adam(params) => positive("learning_rate", params.learning_rate),
+        Optimizer::Sgd(params) if params.weight_decay > 0. => {
+            let expected =
+                "0, since it would pull a path to the origin (SgdParams::plain has none)";
+            Err(Error::argument(
+                "weight_decay",
+                expected,
+                params.weight_decay,
+            ))
         }
-    }
-}
-
-pub(super) fn at_least_one(name: &'static str, count: usize) -> Result<()> {
-    if count == 0 {
-        Err(Error::argument(name, "at least 1", 0))
-    } else {
-        Ok(())
-    }
-}
-
-fn positive(name: &'static str, value: f64) -> Result<()> {
-    if value.is_finite() && value > 0. {
-        Ok(())
-    } else {
-        Err(Error::argument(name, "a finite number > 0", value))
+        Optimizer::Sgd(params) => positive("learning_rate", params.learning_rate),
+        Optimizer::Fire(_) => Ok(()),
     }
 }

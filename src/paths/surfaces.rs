@@ -2,41 +2,61 @@
 
 use candle_core::{DType, Tensor};
 
-use super::energy::{Energy, Values};
+use super::energy::{Energy, EnergyValues};
 use crate::error::{Error, Result};
 
-/// The Müller–Brown surface, V(x, y) = Σ_k A_k exp(a_k (x − x_k)² + b_k (x − x_k)(y − y_k) + c_k (y
-/// − y_k)²).
+/// The Müller–Brown surface, an energy of the plane with three minima and two saddles.
+///
+/// ```text
+/// V(x, y) = Σ_k A_k exp(a_k (x − x_k)² + b_k (x − x_k)(y − y_k) + c_k (y − y_k)²),   k = 1 … 4
+/// margin  = level − V
+///
+/// A = −200, −100, −170, 15      a = −1, −1, −6.5, 0.7      b = 0, 0, 11, 0.6
+/// c = −10, −10, −6.5, 0.7       x = 1, 0, −0.5, −1         y = 0, 0.5, 1.5, 1
+/// ```
+///
+/// - **Shapes**: points (P, 2)
+/// - **Range**: any (x, y); V ≥ −146.7, without a unit
+/// - **Source**: Müller & Brown, *Theor. Chim. Acta* 53, 75 (1979)
 ///
 /// Minima at (−0.558, 1.442), (0.623, 0.028) and (−0.050, 0.467); saddles at (−0.822, 0.624) of
-/// −40.665 and (0.212, 0.293) of −72.249. Margin: `level` − V.
+/// −40.665 and (0.212, 0.293) of −72.249.
 ///
-/// # Shapes
-/// Points (P, 2).
+/// ```
+/// use isopath::paths::MullerBrown;
 ///
-/// Paper: Müller & Brown, *Theor. Chim. Acta* 53, 75 (1979).
+/// let (energy, slope) = MullerBrown::at(-0.822, 0.624);
+/// assert!((energy + 40.665).abs() < 0.001);
+/// // Flat at the saddle, to the digits of the place.
+/// assert!(slope.iter().all(|slope| slope.abs() < 0.5));
+/// ```
+///
+/// # Errors
+/// Its methods as an [`Energy`] refuse points that are not (P, 2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MullerBrown {
     /// A path must stay below it. Default ∞: anywhere.
     pub level: f64,
 }
 
-/// The London–Eyring–Polanyi–Sato surface of a collinear A + BC → AB + C, a function of r_AB and
-/// r_BC with r_AC = r_AB + r_BC:
+/// The London–Eyring–Polanyi–Sato surface of a collinear reaction A + BC → AB + C, an energy of two
+/// distances, r_AB and r_BC, with r_AC = r_AB + r_BC.
 ///
 /// ```text
 /// V = Σ Q_i − √(Σ J_i² − Σ_{i<j} J_i J_j),   i over AB, BC, AC
 /// Q_i = D_i / (2 s_i) · (3/2 e^{−2α(r_i − r₀)} − e^{−α(r_i − r₀)}),   J_i = D_i / (4 s_i) · (e^{−2α(r_i − r₀)} − 6 e^{−α(r_i − r₀)})
 /// ```
 ///
+/// - **Shapes**: points (P, 2), (r_AB, r_BC)
+/// - **Range**: r > 0 in Å; V in eV
+/// - **Source**: Jónsson, Mills & Jacobsen 1998, appendix, model I; the *connectivity* paper's
+///   reference 13
+///
 /// D = 4.746, 4.746, 3.445 and s = 1.05, 1.30, 1.05 for AB, BC, AC; α = 1.942, r₀ = 0.742. Margin:
 /// `level` − V.
 ///
-/// # Shapes
-/// Points (P, 2), (r_AB, r_BC).
-///
-/// Paper: Jónsson, Mills & Jacobsen 1998, appendix, model I; the *connectivity* paper's reference
-/// 13.
+/// # Errors
+/// Its methods as an [`Energy`] refuse points that are not (P, 2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Leps {
     /// A path must stay below it. Default ∞: anywhere.
@@ -60,7 +80,7 @@ impl Default for Leps {
 }
 
 impl MullerBrown {
-    /// V and ∇V at a point.
+    /// V and ∇V of the Müller–Brown surface at a point.
     pub fn at(x: f64, y: f64) -> (f64, [f64; 2]) {
         // A, a, b, c, x_k, y_k
         const TERMS: [[f64; 6]; 4] = [
@@ -87,7 +107,7 @@ impl MullerBrown {
 }
 
 impl Leps {
-    /// V and ∇V at a point.
+    /// V and ∇V of the LEPS surface at a point, in eV and eV/Å.
     pub fn at(r_ab: f64, r_bc: f64) -> (f64, [f64; 2]) {
         const ALPHA: f64 = 1.942;
         const R0: f64 = 0.742;
@@ -120,21 +140,21 @@ impl Leps {
 }
 
 impl Energy for MullerBrown {
-    fn values(&self, points: &Tensor, _: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, _: &[usize]) -> Result<EnergyValues> {
         Ok(on_surface(Self::at, self.level, points)?.0)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(EnergyValues, Tensor)> {
         on_surface(Self::at, self.level, points)
     }
 }
 
 impl Energy for Leps {
-    fn values(&self, points: &Tensor, _: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, _: &[usize]) -> Result<EnergyValues> {
         Ok(on_surface(Self::at, self.level, points)?.0)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(EnergyValues, Tensor)> {
         on_surface(Self::at, self.level, points)
     }
 }
@@ -143,7 +163,7 @@ fn on_surface(
     at: fn(f64, f64) -> (f64, [f64; 2]),
     level: f64,
     points: &Tensor,
-) -> Result<(Values, Tensor)> {
+) -> Result<(EnergyValues, Tensor)> {
     if points.rank() != 2 || points.dim(1)? != 2 {
         return Err(Error::shape("surface", "points", "(P, 2)", points.dims()));
     }
@@ -153,5 +173,5 @@ fn on_surface(
     let margin = energy.iter().map(|energy| level - energy).collect();
     let gradients = Tensor::from_vec(gradients.concat(), points.shape(), points.device())?
         .to_dtype(points.dtype())?;
-    Ok((Values { energy, margin }, gradients))
+    Ok((EnergyValues { energy, margin }, gradients))
 }

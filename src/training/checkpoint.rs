@@ -9,21 +9,19 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::io::safetensors;
 use crate::models::{Parameters, fitting};
+use crate::optimizers::State;
 use crate::training::History;
 use crate::training::average::Average;
-use crate::training::optimizer::State;
 
 /// What decides a run's numbers, by name. Two runs with equal descriptions go the same way.
 pub(super) type Run = Map<String, Value>;
 
-/// What a run remembers besides its weights, by the prefix of the names in the file.
-fn memory<'a>(
-    state: &'a State,
-    average: Option<&'a Average>,
-) -> Vec<(&'static str, &'a BTreeMap<String, Var>)> {
-    let mut groups = state.memory();
-    groups.extend(average.map(|average| ("average.", average.means())));
-    groups
+/// What a run remembers besides its weights, by its name in the file.
+fn memory(state: &State, average: Option<&Average>) -> BTreeMap<String, Var> {
+    let mut all = state.memory();
+    let means = average.into_iter().flat_map(|average| average.means());
+    all.extend(means.map(|(name, var)| (format!("average.{name}"), var.clone())));
+    all
 }
 
 /// Writes weights (under their plain names), the optimiser's memory, the weights' average if there
@@ -36,19 +34,15 @@ pub(super) fn save(
     average: Option<&Average>,
     history: &History,
 ) -> Result<()> {
-    let weights = parameters.named();
-    let mut groups = vec![("", &weights)];
-    groups.extend(memory(state, average));
-    let tensors = groups
-        .iter()
-        .flat_map(|(prefix, vars)| {
-            vars.iter()
-                .map(move |(name, var)| (format!("{prefix}{name}"), var.as_detached_tensor()))
-        })
+    let mut vars = parameters.named();
+    vars.extend(memory(state, average));
+    let tensors = vars
+        .into_iter()
+        .map(|(name, var)| (name, var.as_detached_tensor()))
         .collect();
     let metadata = [
         ("run", Value::from(run.clone())),
-        ("step", json!(state.steps())),
+        ("step", json!(state.steps)),
         ("history", json!(history)),
     ];
     let metadata = metadata
@@ -87,20 +81,18 @@ pub(super) fn load(
     let step = entry(path, &metadata, "step")?;
 
     let mut moments = Vec::new();
-    for (prefix, vars) in memory(state, average) {
-        for (name, var) in vars {
-            let name = format!("{prefix}{name}");
-            let tensor: Tensor = tensors
-                .remove(&name)
-                .ok_or_else(|| Error::file(path, format!("a tensor {name}"), "no such tensor"))?;
-            moments.push((var, fitting(tensor, &name, var, path)?));
-        }
+    for (name, var) in memory(state, average) {
+        let tensor: Tensor = tensors
+            .remove(&name)
+            .ok_or_else(|| Error::file(path, format!("a tensor {name}"), "no such tensor"))?;
+        let tensor = fitting(tensor, &name, &var, path)?;
+        moments.push((var, tensor));
     }
     parameters.set(tensors, path)?;
     for (var, tensor) in moments {
         var.set(&tensor)?;
     }
-    state.set_steps(step);
+    state.steps = step;
     Ok(Some(history))
 }
 

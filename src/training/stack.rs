@@ -12,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::{IsometricLoss, LossTerms};
 use crate::models::{LayerOutput, LocallyIsometric, Model};
+use crate::optimizers::{AdamParams, State};
 use crate::progress::Progress;
 use crate::training::train::{Sums, check_finite};
-use crate::training::{Adam, AdamParams, Epoch, History, Observer, Status};
+use crate::training::{Epoch, History, Observer, Status};
 
 /// The parameters of [`train_stack`]; the defaults are the *isometry* paper's for toy sets (section
 /// 2.2).
@@ -111,7 +112,7 @@ pub(crate) fn train_stack_heard(
     let points = check_levels(stack, levels)?.dim(0)?;
     check_nested(levels)?;
     let parameters = stack.parameters();
-    let mut adam = Adam::new(parameters, params.adam)?;
+    let mut adam = State::new(params.adam, parameters.named())?;
     let mut histories = vec![History::default(); stack.len()];
     parameters.begin_histories(histories.clone());
     let begun = Instant::now();

@@ -14,12 +14,12 @@ use crate::io::digest::{numbers, of_numbers};
 use crate::losses::{Loss, LossTerms};
 use crate::metrics;
 use crate::models::{Model, Network, Origin, Parameters};
+use crate::optimizers::{Optimizer, State};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::training::average::Average;
 use crate::training::checkpoint::{self, Run};
-use crate::training::optimizer::State;
-use crate::training::{Epoch, History, Observer, Optimizer, Schedule, Status};
+use crate::training::{Epoch, History, Observer, Schedule, Status};
 
 /// Between two reports inside an epoch.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -228,7 +228,7 @@ fn run(
         let expected = format!("({n},), one for each input");
         return Err(Error::shape("train", "labels", expected, labels.dims()));
     }
-    let mut state = State::new(parameters, params.optimizer)?;
+    let mut state = State::new(params.optimizer, parameters.named())?;
     let average = if params.average {
         Some(Average::new(parameters)?)
     } else {
@@ -292,7 +292,7 @@ fn run(
                 .schedule
                 .factor(epoch * batches + batch, params.epochs * batches);
             let terms = step(network, loss, &drawn, |gradients| {
-                state.step(params.optimizer, factor, gradients)
+                state.step_by(factor, gradients)
             })?;
             sums.add(&terms, &drawn.labels)?;
             if let Some(average) = &average {
@@ -374,7 +374,7 @@ pub(super) fn check_finite(parameters: &Parameters, epochs: usize) -> Result<()>
 /// w ← update(∇_w L(batch))
 /// ```
 ///
-/// The terms are those before the step; [`Adam::step`](super::Adam::step) is an `update`.
+/// The terms are those before the step; [`State::step`](crate::optimizers::State::step) is an `update`.
 ///
 /// - **Shapes**: `batch` holds inputs (N, …) as the network takes them and labels (N,) of u32; each
 ///   term is a scalar ().

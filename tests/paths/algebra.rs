@@ -2,7 +2,9 @@
 
 use isopath::Result;
 use isopath::candle::{DType, Tensor};
-use isopath::paths::{Energy, Leps, MullerBrown, NebParams, Optimizer, Spacing, Stop, band, relax};
+use isopath::paths::{
+    Energy, FireParams, Leps, MullerBrown, NebParams, Optimizer, Spacing, Stop, band, relax,
+};
 use isopath::rng::Rng;
 
 use crate::common::{CPU, assert_close, values};
@@ -49,10 +51,10 @@ fn fire_goes_where_ase_goes() -> Result<()> {
         let params = NebParams {
             spacing: Spacing::Springs { constant: case.k },
             climbing: case.climb,
-            optimizer: Optimizer::Fire {
-                step_size: 0.01,
+            optimizer: Optimizer::Fire(FireParams {
+                time_step: 0.01,
                 max_step: 0.2,
-            },
+            }),
             stop: Stop::Force(1e-12),
             max_iterations: 40,
             ..NebParams::default()

@@ -1,7 +1,7 @@
 //! Stored values and energies to walk on.
 
 use isopath::candle::{DType, Tensor};
-use isopath::paths::{Energy, NebParams, Optimizer, Values};
+use isopath::paths::{Energy, EnergyValues, NebParams, Optimizer, SgdParams};
 use isopath::{Error, Result};
 use serde::Deserialize;
 
@@ -75,15 +75,19 @@ pub fn points(points: &[[f64; 2]]) -> Result<Tensor> {
 pub struct Plane<F>(pub F);
 
 impl<F: Fn(usize, [f64; 2]) -> (f64, [f64; 2], f64) + Send + Sync> Energy for Plane<F> {
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         Ok(self.values_and_gradients(points, bands)?.0)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)> {
         if points.dims() != [bands.len(), 2] {
             return Err(Error::shape("plane", "points", "(P, 2)", points.dims()));
         }
-        let (mut found, mut gradients) = (Values::default(), Vec::new());
+        let (mut found, mut gradients) = (EnergyValues::default(), Vec::new());
         for (point, band) in values(points).chunks(2).zip(bands) {
             let (energy, gradient, margin) = self.0(*band, [point[0], point[1]]);
             found.energy.push(energy);
@@ -106,10 +110,7 @@ pub fn hill(level: f64) -> impl Energy {
 
 /// Small steps of plain gradient descent.
 pub fn descent(step_size: f64) -> Optimizer {
-    Optimizer::Momentum {
-        step_size,
-        momentum: 0.,
-    }
+    Optimizer::Sgd(SgdParams::plain(step_size))
 }
 
 pub fn params() -> NebParams {

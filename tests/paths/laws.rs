@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use isopath::Result;
 use isopath::candle::Tensor;
 use isopath::paths::{
-    AutoNebParams, Cycle, Energy, Evaluations, NebParams, Outcome, Spacing, Stop, Values, Verdict,
-    auto_neb, linear, neb, relax,
+    AutoNebParams, Cycle, Energy, EnergyValues, Evaluations, NebParams, Outcome, Spacing, Stop,
+    Verdict, auto_neb, linear, neb, relax,
 };
 
 use crate::common::{assert_close, values};
@@ -271,12 +271,16 @@ struct Counted<E> {
 }
 
 impl<E: Energy> Energy for Counted<E> {
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         self.values.fetch_add(bands.len(), Ordering::Relaxed);
         self.energy.values(points, bands)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)> {
         self.gradients.fetch_add(bands.len(), Ordering::Relaxed);
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.energy.values_and_gradients(points, bands)
@@ -405,9 +409,9 @@ fn points_keep_their_shape() -> Result<()> {
     /// Wants points (P, 2, 1, 3).
     struct Shaped;
     impl Energy for Shaped {
-        fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+        fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
             assert_eq!(points.dims(), [bands.len(), 2, 1, 3]);
-            Ok(Values {
+            Ok(EnergyValues {
                 energy: vec![0.; bands.len()],
                 margin: vec![if bands.len() > 8 { 1. } else { -1. }; bands.len()],
             })
@@ -417,7 +421,7 @@ fn points_keep_their_shape() -> Result<()> {
             &self,
             points: &Tensor,
             bands: &[usize],
-        ) -> Result<(Values, Tensor)> {
+        ) -> Result<(EnergyValues, Tensor)> {
             Ok((self.values(points, bands)?, points.zeros_like()?))
         }
     }

@@ -3,6 +3,7 @@
 mod algebra;
 #[path = "../common/mod.rs"]
 mod common;
+mod ends;
 mod fixtures;
 mod laws;
 mod network;

@@ -5,8 +5,8 @@ use isopath::candle::{DType, Tensor};
 use isopath::checks::Bounds;
 use isopath::models::{Mlp, Model, Network as _, Representation};
 use isopath::paths::{
-    AutoNebParams, Energy, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome, Spacing, Stop,
-    Verdict, auto_neb, linear, neb,
+    AutoNebParams, Energy, FireParams, NebInfo, NebParams, NetworkEnergy, Optimizer, Outcome,
+    SgdParams, Spacing, Stop, Verdict, auto_neb, linear, neb,
 };
 
 use crate::common::{CPU, assert_close, build, values, with_threads};
@@ -118,13 +118,13 @@ fn bands_go_where_the_same_bands_in_torch_go() -> Result<()> {
     let (starts, ends) = pairs(&fixture, DType::F64)?;
     let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     for (name, optimizer) in [
-        ("adam", Optimizer::Adam { step_size: 0.02 }),
+        ("adam", Optimizer::adam(0.02)),
         (
             "momentum",
-            Optimizer::Momentum {
-                step_size: 0.01,
+            Optimizer::Sgd(SgdParams {
                 momentum: 0.9,
-            },
+                ..SgdParams::plain(0.01)
+            }),
         ),
     ] {
         let found = neb(&energy, &starts, &ends, &thirty(optimizer))?;
@@ -165,7 +165,7 @@ fn verdicts_agree_with_the_network_itself() -> Result<()> {
             &network,
             &fixture,
             &NebParams {
-                optimizer: Optimizer::Adam { step_size: 0.05 },
+                optimizer: Optimizer::adam(0.05),
                 ..NebParams::default()
             },
             dtype,
@@ -237,15 +237,15 @@ fn a_band_does_not_depend_on_the_others() -> Result<()> {
     let network = network(&fixture, DType::F64)?;
     let together = connect(&network, &fixture, &NebParams::default(), DType::F64)?;
     for optimizer in [
-        Optimizer::Adam { step_size: 0.01 },
-        Optimizer::Momentum {
-            step_size: 0.05,
+        Optimizer::adam(0.01),
+        Optimizer::Sgd(SgdParams {
             momentum: 0.5,
-        },
-        Optimizer::Fire {
-            step_size: 0.05,
+            ..SgdParams::plain(0.05)
+        }),
+        Optimizer::Fire(FireParams {
+            time_step: 0.05,
             max_step: 0.5,
-        },
+        }),
     ] {
         let params = NebParams {
             optimizer,
@@ -253,12 +253,12 @@ fn a_band_does_not_depend_on_the_others() -> Result<()> {
             ..NebParams::default()
         };
         let together = connect(&network, &fixture, &params, DType::F64)?;
-        for bands_at_once in [1, 3] {
+        for batch_size in [1, 3] {
             let apart = connect(
                 &network,
                 &fixture,
                 &NebParams {
-                    bands_at_once,
+                    batch_size,
                     ..params
                 },
                 DType::F64,
@@ -294,7 +294,7 @@ fn bounded_paths_stay_inside() -> Result<()> {
     let energy = NetworkEnergy::new(&network, Representation::Input, &fixture.targets)?;
     // Large steps, so that free paths leave the box.
     let params = NebParams {
-        optimizer: Optimizer::Adam { step_size: 0.5 },
+        optimizer: Optimizer::adam(0.5),
         stop: Stop::Force(1e-300),
         max_iterations: 40,
         ..NebParams::default()

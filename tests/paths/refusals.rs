@@ -5,8 +5,8 @@ use isopath::candle::{DType, Tensor};
 use isopath::checks::Bounds;
 use isopath::models::{Network, Parameters, Representation, ResNet, ResNetParams};
 use isopath::paths::{
-    AutoNebParams, Cycle, Energy, MullerBrown, NebParams, NetworkEnergy, Optimizer, Spacing, Stop,
-    Values, auto_neb, linear, neb, relax,
+    AutoNebParams, Cycle, Energy, EnergyValues, FireParams, MullerBrown, NebParams, NetworkEnergy,
+    Optimizer, SgdParams, Spacing, Stop, auto_neb, linear, neb, relax,
 };
 use isopath::rng::Rng;
 
@@ -66,10 +66,10 @@ fn parameters() {
     );
     refused(
         NebParams {
-            bands_at_once: 0,
+            batch_size: 0,
             ..with()
         },
-        "bands_at_once is 0; expected at least 1",
+        "batch_size is 0; expected at least 1",
     );
     for bad in [0., -1., f64::NAN, f64::INFINITY] {
         let expected = |name: &str| format!("{name} is {bad}; expected a finite number > 0");
@@ -88,35 +88,36 @@ fn parameters() {
             &expected("force"),
         );
         for (optimizer, name) in [
+            (Optimizer::Sgd(SgdParams::plain(bad)), "learning_rate"),
+            (Optimizer::adam(bad), "learning_rate"),
             (
-                Optimizer::Momentum {
-                    step_size: bad,
-                    momentum: 0.,
-                },
-                "step_size",
-            ),
-            (Optimizer::Adam { step_size: bad }, "step_size"),
-            (
-                Optimizer::Fire {
-                    step_size: bad,
+                Optimizer::Fire(FireParams {
+                    time_step: bad,
                     max_step: 1.,
-                },
-                "step_size",
+                }),
+                "time_step",
             ),
             (
-                Optimizer::Fire {
-                    step_size: 1.,
+                Optimizer::Fire(FireParams {
+                    time_step: 1.,
                     max_step: bad,
-                },
+                }),
                 "max_step",
             ),
         ] {
+            // A learning rate of 0 is one, but no path moves by it.
+            let expected = match name {
+                "learning_rate" if bad != 0. => {
+                    format!("{name} is {bad}; expected a finite number ≥ 0")
+                }
+                _ => expected(name),
+            };
             refused(
                 NebParams {
                     optimizer,
                     ..with()
                 },
-                &expected(name),
+                &expected,
             );
             let cycles = vec![Cycle {
                 insert: 1,
@@ -131,15 +132,15 @@ fn parameters() {
                     }
                     .validate()
                 ),
-                expected(name)
+                expected
             );
         }
     }
     for bad in [-0.1, 1., f64::NAN] {
-        let optimizer = Optimizer::Momentum {
-            step_size: 0.1,
+        let optimizer = Optimizer::Sgd(SgdParams {
             momentum: bad,
-        };
+            ..SgdParams::plain(0.1)
+        });
         refused(
             NebParams {
                 optimizer,
@@ -148,6 +149,14 @@ fn parameters() {
             &format!("momentum is {bad}; expected a number in [0, 1)"),
         );
     }
+    refused(
+        NebParams {
+            optimizer: SgdParams::default().into(),
+            ..with()
+        },
+        "weight_decay is 0.0005; expected 0, since it would pull a path to the origin \
+         (SgdParams::plain has none)",
+    );
     refused(
         NebParams {
             climbing: true,
@@ -165,7 +174,7 @@ fn parameters() {
     );
     let cycle = |insert, max_iterations| Cycle {
         insert,
-        optimizer: Optimizer::Adam { step_size: 0.1 },
+        optimizer: Optimizer::adam(0.1),
         max_iterations,
     };
     let auto = |cycle: Cycle| {
@@ -346,9 +355,9 @@ fn networks_and_classes() -> Result<()> {
 fn energies_that_answer_too_little() -> Result<()> {
     struct Short(bool);
     impl Energy for Short {
-        fn values(&self, _: &Tensor, bands: &[usize]) -> Result<Values> {
+        fn values(&self, _: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
             let count = if self.0 { 1 } else { bands.len() };
-            Ok(Values {
+            Ok(EnergyValues {
                 energy: vec![0.; count],
                 margin: vec![if bands.len() == 10 { 1. } else { 0. }; count],
             })
@@ -358,7 +367,7 @@ fn energies_that_answer_too_little() -> Result<()> {
             &self,
             points: &Tensor,
             bands: &[usize],
-        ) -> Result<(Values, Tensor)> {
+        ) -> Result<(EnergyValues, Tensor)> {
             Ok((self.values(points, bands)?, points.narrow(1, 0, 1)?))
         }
     }

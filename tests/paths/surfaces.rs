@@ -3,17 +3,17 @@
 use isopath::Result;
 use isopath::candle::DType;
 use isopath::paths::{
-    AutoNebParams, Cycle, Energy, Leps, MullerBrown, NebInfo, NebParams, Optimizer, Outcome,
-    Spacing, Stop, auto_neb, band, neb,
+    AutoNebParams, Cycle, Energy, FireParams, Leps, MullerBrown, NebInfo, NebParams, Optimizer,
+    Outcome, SgdParams, Spacing, Stop, auto_neb, band, neb,
 };
 
 use crate::common::{assert_close, values};
 use crate::fixtures::{ase, points};
 
-const FIRE: Optimizer = Optimizer::Fire {
-    step_size: 0.002,
+const FIRE: Optimizer = Optimizer::Fire(FireParams {
+    time_step: 0.002,
     max_step: 0.2,
-};
+});
 
 /// Relaxed until the forces are small, the highest pivot on the saddle.
 fn climbing() -> NebParams {
@@ -110,10 +110,10 @@ fn a_band_climbs_to_the_saddle_of_leps() -> Result<()> {
     let saddles = ase().stationary.remove("leps").unwrap();
     let params = NebParams {
         spacing: Spacing::Springs { constant: 5. },
-        optimizer: Optimizer::Fire {
-            step_size: 0.02,
+        optimizer: Optimizer::Fire(FireParams {
+            time_step: 0.02,
             max_step: 0.2,
-        },
+        }),
         ..climbing()
     };
     let found = neb(
@@ -139,10 +139,7 @@ fn springs_and_redistribution_space_pivots_equally_and_ends_stay() -> Result<()>
     };
     let redistribution = NebParams {
         spacing: Spacing::Redistribution,
-        optimizer: Optimizer::Momentum {
-            step_size: 2e-4,
-            momentum: 0.,
-        },
+        optimizer: Optimizer::Sgd(SgdParams::plain(2e-4)),
         stop: Stop::Force(1.),
         ..springs
     };

@@ -11,8 +11,8 @@ use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::{Answer, predictions, probabilities_from};
 use crate::models::{Enlarged, Network, Representation, evaluation};
-use crate::paths::{Energy, NebInfo, NebParams, NetworkEnergy, Values, neb};
-use crate::progress::{Part, Progress};
+use crate::paths::{Energy, EnergyValues, NebInfo, NebParams, NetworkEnergy, neb_shown};
+use crate::progress::{Bar, Part, Progress};
 
 /// The parameters of the search for connections: how pairs are chosen and connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +168,7 @@ pub fn connect_pairs(
     let label = label(representation, index);
     let bar = params.progress.bar(&label).of(pairs.len(), "pairs");
     let mut connections: Vec<Connection> = Vec::with_capacity(pairs.len());
-    for group in pairs.pairs.chunks(neb_params.bands_at_once) {
+    for group in pairs.pairs.chunks(neb_params.batch_size) {
         let ends = Pairs::ends_of(&pairs.data, group, params.side)?;
         let [starts, ends] = &ends;
         let starts = representation.of(network, starts)?;
@@ -183,7 +183,9 @@ pub fn connect_pairs(
             part: Mutex::new((bar.part_of(group.len()), 0)),
             evaluations: neb_params.max_iterations + 1,
         };
-        for (pair, info) in group.iter().zip(neb(&energy, &starts, &ends, &neb_params)?) {
+        let quiet = Bar::hidden();
+        let bands = neb_shown(&energy, &starts, &ends, &neb_params, &quiet)?;
+        for (pair, info) in group.iter().zip(bands) {
             let keep = connections.len() < params.kept_paths;
             connections.push(Connection {
                 pair: *pair,
@@ -274,11 +276,15 @@ struct Counted<'bar> {
 }
 
 impl Energy for Counted<'_> {
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<Values> {
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
         self.energy.values(points, bands)
     }
 
-    fn values_and_gradients(&self, points: &Tensor, bands: &[usize]) -> Result<(Values, Tensor)> {
+    fn values_and_gradients(
+        &self,
+        points: &Tensor,
+        bands: &[usize],
+    ) -> Result<(EnergyValues, Tensor)> {
         let found = self.energy.values_and_gradients(points, bands)?;
         let (part, seen) = &mut *self.part.lock().unwrap_or_else(PoisonError::into_inner);
         *seen += 1;

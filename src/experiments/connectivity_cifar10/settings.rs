@@ -89,11 +89,11 @@ impl Settings {
                 spacing: Spacing::Springs {
                     constant: self.spring_constant,
                 },
-                optimizer: Optimizer::Adam { step_size },
+                optimizer: Optimizer::adam(step_size),
                 max_iterations: self.max_iterations,
                 samples_per_segment: self.samples_per_segment,
                 bounds,
-                bands_at_once: self.bands_at_once,
+                batch_size: self.bands_at_once,
                 ..NebParams::default()
             },
             seed: self.seed,
