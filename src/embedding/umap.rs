@@ -72,9 +72,9 @@ impl UmapParams {
 /// y*   = argmin  −Σ w_ij log q_ij + (1 − w_ij) log(1 − q_ij),   by sampled gradient descent
 /// ```
 ///
-/// - **Shapes**: `x` (N, D), N above `n_neighbors`; gives (N, 2)
-/// - **Range**: finite numbers; coordinates without a unit
-/// - **Source**: McInnes, Healy & Melville 2018; *isometry* paper, figures 2A and 4B
+/// - **Shapes**: `x` (N, D), N above `n_neighbors`; gives (N, 2).
+/// - **Range**: finite numbers; coordinates without a unit.
+/// - **Source**: McInnes, Healy & Melville 2018; *isometry* paper, figures 2A and 4B.
 ///
 /// Only who lies beside whom means something, not the distance between
 /// far groups nor the size of a group. The same seed gives the same picture whatever the number of

@@ -17,9 +17,9 @@ use crate::ops;
 /// θ ← θ − η m̂ / (√v̂ + ε)         of step t = 1, 2, …; all elementwise, m = v = 0 at first
 /// ```
 ///
-/// - **Shapes**: any
-/// - **Range**: η, ε ≥ 0; β in [0, 1)
-/// - **Source**: Kingma & Ba 2015, algorithm 1
+/// - **Shapes**: any.
+/// - **Range**: η, ε ≥ 0; β in [0, 1).
+/// - **Source**: Kingma & Ba 2015, algorithm 1.
 ///
 /// No weight decay. As PyTorch's `torch.optim.Adam` does it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -17,9 +17,9 @@ use crate::error::Result;
 /// v ← v + Δt F,  z ← z + Δt v, shortened to ‖Δt v‖ = max_step if it is longer
 /// ```
 ///
-/// - **Shapes**: any
-/// - **Range**: Δt, max_step > 0
-/// - **Source**: Bitzek, Koskinen, Gähler, Moseler & Gumbsch 2006
+/// - **Shapes**: any.
+/// - **Range**: Δt, max_step > 0.
+/// - **Source**: Bitzek, Koskinen, Gähler, Moseler & Gumbsch 2006.
 ///
 /// Right for smooth energies; the noise of small batches stops it all the time.
 ///

@@ -16,9 +16,9 @@ use crate::error::Result;
 /// θ ← θ − η (d + μ v)  with Nesterov's momentum,   θ ← θ − η v  without
 /// ```
 ///
-/// - **Shapes**: any
-/// - **Range**: η, λ ≥ 0; μ in [0, 1)
-/// - **Source**: Nesterov 1983; Sutskever et al. 2013 for the form with v
+/// - **Shapes**: any.
+/// - **Range**: η, λ ≥ 0; μ in [0, 1).
+/// - **Source**: Nesterov 1983; Sutskever et al. 2013 for the form with v.
 ///
 /// As PyTorch's `torch.optim.SGD` does it with dampening 0; candle-nn's own SGD has no momentum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -86,10 +86,10 @@ impl AutoNebParams {
 /// ```
 ///
 /// - **Shapes**: `starts` and `ends` (B, …) as [`neb`](super::neb()); gives B results, whose paths
-///   may differ in length
-/// - **Range**: any finite numbers, inside `bounds` if there are any
+///   may differ in length.
+/// - **Range**: any finite numbers, inside `bounds` if there are any.
 /// - **Source**: Kolsbjerg, Groves & Hammer 2016 (growth at the worst place); Draxler et al. 2018,
-///   section 3.2 (the criterion, and cycles as a schedule)
+///   section 3.2 (the criterion, and cycles as a schedule).
 ///
 /// A band that is done stays as it is. Iterations and evaluations count over all cycles;
 /// [`NebInfo::before`] is the straight line of the first. Both sources insert as many pivots as a

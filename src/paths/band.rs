@@ -76,9 +76,9 @@ pub fn lengths(path: &Tensor) -> Result<Vec<Vec<f64>>> {
 /// E_{i+1} > E_{i−1}:  (min(a, b), max(a, b)) / max(a, b)       otherwise:  (max(a, b), min(a, b)) / max(a, b)
 /// ```
 ///
-/// - **Shapes**: three numbers give two
-/// - **Range**: weights in [0, 1], the larger one 1
-/// - **Source**: Henkelman & Jónsson 2000, equations 8 to 11
+/// - **Shapes**: three numbers give two.
+/// - **Range**: weights in [0, 1], the larger one 1.
+/// - **Source**: Henkelman & Jónsson 2000, equations 8 to 11.
 ///
 /// Along a slope only the segment to the higher neighbour counts; at an extremum both do, by the
 /// energy differences to the neighbours, which makes the tangent continuous. Where all three energies
@@ -111,9 +111,9 @@ pub fn tangent_weights(before: f64, own: f64, after: f64) -> (f64, f64) {
 /// ```
 ///
 /// - **Shapes**: `segments` (B, N − 1, D) from [`segments`], `energies` of all B·N points, band by
-///   band; gives (B, P, D)
-/// - **Range**: rows of length 1, or 0 where a pivot's neighbours lie on it
-/// - **Source**: Henkelman & Jónsson 2000, equations 8 to 11
+///   band; gives (B, P, D).
+/// - **Range**: rows of length 1, or 0 where a pivot's neighbours lie on it.
+/// - **Source**: Henkelman & Jónsson 2000, equations 8 to 11.
 ///
 /// # Errors
 /// Shapes that do not fit, or another number of energies.
@@ -150,10 +150,10 @@ pub fn tangents(segments: &Tensor, energies: &[f64]) -> Result<Tensor> {
 /// ```
 ///
 /// - **Shapes**: `path` (B, N, D), `energies` of its B·N points, `gradients` (B, P, D) at the
-///   pivots; gives (B, P, D)
-/// - **Range**: any
+///   pivots; gives (B, P, D).
+/// - **Range**: any.
 /// - **Source**: Henkelman & Jónsson 2000, equations 3, 4 and 12; the climbing image: Henkelman,
-///   Uberuaga & Jónsson 2000, equation 5
+///   Uberuaga & Jónsson 2000, equation 5.
 ///
 /// τ is the pivot's unit [tangent](tangents). `spring` is k; `None` leaves the springs out, and the
 /// climbing with them, for bands that are [redistributed](redistribute).
@@ -262,9 +262,9 @@ pub(super) fn highest_end(energies: &[f64]) -> Option<usize> {
 /// z_i ← the point of the polyline at arc length i/(P + 1) of the whole,  i = 1 … P
 /// ```
 ///
-/// - **Shapes**: (B, N, D) gives the same
-/// - **Range**: any
-/// - **Source**: Draxler et al. 2018, section 3.1, in place of springs
+/// - **Shapes**: (B, N, D) gives the same.
+/// - **Range**: any.
+/// - **Source**: Draxler et al. 2018, section 3.1, in place of springs.
 ///
 /// # Errors
 /// No (B, N, D) with N ≥ 2.

@@ -32,8 +32,8 @@ impl Profile {
     /// max E(p(t)) − max(E(p(0)), E(p(1))),   over the samples t
     /// ```
     ///
-    /// - **Shapes**: one number
-    /// - **Range**: ≥ 0, in the energy's unit; NaN if an energy is
+    /// - **Shapes**: one number.
+    /// - **Range**: ≥ 0, in the energy's unit; NaN if an energy is.
     /// - **Source**: *connectivity* paper, section 3: the maximum of its formula, less what no path
     ///   can avoid
     pub fn barrier(&self) -> f64 {
@@ -67,9 +67,9 @@ impl Profile {
 /// E((1 − t) z₁ + t z₂),   t = i/n,  i = 0 … n,   n = segments · samples_per_segment
 /// ```
 ///
-/// - **Shapes**: `starts` and `ends` (B, …); gives B profiles of n + 1 samples
-/// - **Range**: any finite numbers
-/// - **Source**: *connectivity* paper, section 3, "linear interpolation"
+/// - **Shapes**: `starts` and `ends` (B, …); gives B profiles of n + 1 samples.
+/// - **Range**: any finite numbers.
+/// - **Source**: *connectivity* paper, section 3, "linear interpolation".
 ///
 /// Whether the pair is [linearly connectable](crate::paths#the-verdicts) is
 /// [`Profile::is_connected`].

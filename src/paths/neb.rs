@@ -20,9 +20,9 @@ use crate::progress::Bar;
 /// ```
 ///
 /// - **Shapes**: `starts` and `ends` (B, …) of one floating-point type on one device, row b of each
-///   is pair b; gives B results
-/// - **Range**: any finite numbers, inside `bounds` if there are any
-/// - **Source**: *connectivity* paper, section 3; Jónsson, Mills & Jacobsen 1998
+///   is pair b; gives B results.
+/// - **Range**: any finite numbers, inside `bounds` if there are any.
+/// - **Source**: *connectivity* paper, section 3; Jónsson, Mills & Jacobsen 1998.
 ///
 /// [`band::forces`] has F_i, an [`Optimizer`](super::Optimizer) makes the step. Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
 /// that is done leaves it. A band that is connected by its straight line is not relaxed at all with
@@ -90,9 +90,9 @@ pub(crate) fn neb_shown(
 /// then let the highest pivot climb), or to begin with a guess.
 ///
 /// - **Shapes**: `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used; gives B
-///   results
-/// - **Range**: any finite numbers, inside `bounds` if there are any
-/// - **Source**: as [`neb`]
+///   results.
+/// - **Range**: any finite numbers, inside `bounds` if there are any.
+/// - **Source**: as [`neb`].
 ///
 /// # Errors
 /// As [`neb()`].

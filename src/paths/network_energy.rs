@@ -19,9 +19,9 @@ use crate::models::{Network, Representation, evaluation};
 /// ```
 ///
 /// - **Shapes**: points (P, …) of the shape of the representation; P energies, margins and
-///   gradients
-/// - **Range**: L ≥ 0; a margin is positive exactly where the network answers y
-/// - **Source**: *connectivity* paper, section 3, the energy of its nudged elastic band
+///   gradients.
+/// - **Range**: L ≥ 0; a margin is positive exactly where the network answers y.
+/// - **Source**: *connectivity* paper, section 3, the energy of its nudged elastic band.
 ///
 /// ```
 /// use isopath::paths::{Energy, NetworkEnergy};

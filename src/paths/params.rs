@@ -16,8 +16,8 @@ pub enum Spacing {
     /// k (‖z_{i+1} − z_i‖ − ‖z_i − z_{i−1}‖) τ_i
     /// ```
     ///
-    /// - **Shapes**: a force for each pivot
-    /// - **Range**: k > 0, in energy over squared length
+    /// - **Shapes**: a force for each pivot.
+    /// - **Range**: k > 0, in energy over squared length.
     /// - **Source**: Henkelman & Jónsson 2000, equation 12
     Springs {
         /// k.

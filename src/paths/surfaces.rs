@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 /// c = −10, −10, −6.5, 0.7       x = 1, 0, −0.5, −1         y = 0, 0.5, 1.5, 1
 /// ```
 ///
-/// - **Shapes**: points (P, 2)
-/// - **Range**: any (x, y); V ≥ −146.7, without a unit
-/// - **Source**: Müller & Brown, *Theor. Chim. Acta* 53, 75 (1979)
+/// - **Shapes**: points (P, 2).
+/// - **Range**: any (x, y); V ≥ −146.7, without a unit.
+/// - **Source**: Müller & Brown, *Theor. Chim. Acta* 53, 75 (1979).
 ///
 /// Minima at (−0.558, 1.442), (0.623, 0.028) and (−0.050, 0.467); saddles at (−0.822, 0.624) of
 /// −40.665 and (0.212, 0.293) of −72.249.
@@ -47,10 +47,10 @@ pub struct MullerBrown {
 /// Q_i = D_i / (2 s_i) · (3/2 e^{−2α(r_i − r₀)} − e^{−α(r_i − r₀)}),   J_i = D_i / (4 s_i) · (e^{−2α(r_i − r₀)} − 6 e^{−α(r_i − r₀)})
 /// ```
 ///
-/// - **Shapes**: points (P, 2), (r_AB, r_BC)
-/// - **Range**: r > 0 in Å; V in eV
+/// - **Shapes**: points (P, 2), (r_AB, r_BC).
+/// - **Range**: r > 0 in Å; V in eV.
 /// - **Source**: Jónsson, Mills & Jacobsen 1998, appendix, model I; the *connectivity* paper's
-///   reference 13
+///   reference 13.
 ///
 /// D = 4.746, 4.746, 3.445 and s = 1.05, 1.30, 1.05 for AB, BC, AC; α = 1.942, r₀ = 0.742. Margin:
 /// `level` − V.
