@@ -17,7 +17,7 @@ const EPS: f64 = 1e-3;
 type Train = fn(&Tensor, &Tensor, &Tensor, f64) -> Result<BatchNorm>;
 const TRAIN: [Train; 2] = [batch_norm, batch_norm_composite];
 
-type Eval = fn(&Tensor, &Tensor, &Tensor, &Tensor, &Tensor, f64) -> Result<Tensor>;
+type Eval = fn(&Tensor, &Tensor, &Tensor, [&Tensor; 2], f64) -> Result<Tensor>;
 const EVAL: [Eval; 2] = [batch_norm_eval, batch_norm_eval_composite];
 
 fn var(tensor: Tensor) -> Result<Var> {
@@ -68,8 +68,7 @@ impl Arguments {
             &self.x,
             &self.gamma,
             &self.beta,
-            &self.mean,
-            &self.variance,
+            [&self.mean, &self.variance],
             EPS,
         )?)
     }
@@ -377,7 +376,8 @@ fn folding_is_that_of_pytorch() -> Result<()> {
             [0.8235530527500914, 1.1864426454029375, -0.13842598548665175],
         ),
     ] {
-        let (weight, bias) = fold_batch_norm(&weight, bias, &gamma, &beta, &mean, &variance, EPS)?;
+        let (weight, bias) =
+            fold_batch_norm(&weight, bias, [&gamma, &beta], [&mean, &variance], EPS)?;
         assert_close(&values(&weight), expected.as_flattened(), 1e-15);
         assert_close(&values(&bias), &expected_bias, 1e-15);
     }
@@ -406,9 +406,20 @@ fn a_folded_convolution_is_convolution_and_normalisation() -> Result<()> {
         Ok(x.conv2d(weight, 1, 1, 1, 2)?
             .broadcast_add(&bias.reshape((1, 6, 1, 1))?)?)
     };
-    let apart = batch_norm_eval(&conv(&weight, &bias)?, &gamma, &beta, &mean, &variance, EPS)?;
-    let (weight, bias) =
-        fold_batch_norm(&weight, Some(&bias), &gamma, &beta, &mean, &variance, EPS)?;
+    let apart = batch_norm_eval(
+        &conv(&weight, &bias)?,
+        &gamma,
+        &beta,
+        [&mean, &variance],
+        EPS,
+    )?;
+    let (weight, bias) = fold_batch_norm(
+        &weight,
+        Some(&bias),
+        [&gamma, &beta],
+        [&mean, &variance],
+        EPS,
+    )?;
     // Sums of 18 products of size one.
     assert_close(&values(&conv(&weight, &bias)?), &values(&apart), 1e-13);
     Ok(())
@@ -460,7 +471,7 @@ fn gradients_of_normalisation_are_slopes() -> Result<()> {
     }
     for op in EVAL {
         functions.push(Box::new(move |x, gamma, beta| {
-            op(x, gamma, beta, mean, variance, EPS)
+            op(x, gamma, beta, [mean, variance], EPS)
         }));
     }
     let h = 1e-5;
@@ -565,7 +576,7 @@ fn views_are_normalised_like_copies() -> Result<()> {
             copy.train(batch_norm)?,
         ),
         (
-            batch_norm_eval(&view, &gamma, &beta, &mean, &variance, EPS)?,
+            batch_norm_eval(&view, &gamma, &beta, [&mean, &variance], EPS)?,
             copy.eval(batch_norm_eval)?,
         ),
     ];
@@ -652,10 +663,10 @@ fn only_what_is_asked_for_gets_a_gradient() -> Result<()> {
         let (x, gamma, beta) = (argument(0), argument(1), argument(2));
         let train = batch_norm(&x, &gamma, &beta, EPS)?;
         assert!(!train.mean.track_op() && !train.variance.track_op());
-        let eval = batch_norm_eval(&x, &gamma, &beta, &mean, &variance, EPS)?;
+        let eval = batch_norm_eval(&x, &gamma, &beta, [&mean, &variance], EPS)?;
         let together = [
             batch_norm_composite(all[0], all[1], all[2], EPS)?.output,
-            batch_norm_eval_composite(all[0], all[1], all[2], &mean, &variance, EPS)?,
+            batch_norm_eval_composite(all[0], all[1], all[2], [&mean, &variance], EPS)?,
         ];
         for (some, together) in [train.output, eval].iter().zip(together) {
             let along = wave(some.dims(), 1.)?;
@@ -725,7 +736,7 @@ fn bad_arguments_are_refused() -> Result<()> {
     }
     for op in EVAL {
         let text = |mean: &Tensor, variance: &Tensor, eps| {
-            message(op(&x, &three, &three, mean, variance, eps))
+            message(op(&x, &three, &three, [mean, variance], eps))
         };
         assert!(
             text(&two, &three, EPS).starts_with("batch_norm: mean has shape [2]; expected (3,)")
@@ -744,10 +755,8 @@ fn bad_arguments_are_refused() -> Result<()> {
         message(fold_batch_norm(
             weight,
             Some(bias),
-            gamma,
-            &three,
-            &three,
-            &three,
+            [gamma, &three],
+            [&three, &three],
             eps,
         ))
     };

@@ -281,8 +281,8 @@ fn batch_norm_eval_twins() -> Result<()> {
         random("variance", &[3])?.sqr()?.detach(),
     );
     assert_twins(
-        batch_norm_eval(&x, &gamma, &beta, &mean, &variance, 1e-5),
-        batch_norm_eval_composite(&x, &gamma, &beta, &mean, &variance, 1e-5),
+        batch_norm_eval(&x, &gamma, &beta, [&mean, &variance], 1e-5),
+        batch_norm_eval_composite(&x, &gamma, &beta, [&mean, &variance], 1e-5),
         &[&x, &gamma, &beta],
     )
 }

@@ -188,10 +188,10 @@ fn batch_norms(half: Half) -> Result<()> {
 fn batch_norms_eval(half: Half) -> Result<()> {
     let [x, sign, gamma, beta] = images(half)?;
     let (mean, variance) = (half.full(2., &[1])?, half.ones(&[1])?);
-    let normal = batch_norm_eval(&x, &gamma, &beta, &mean, &variance, 1e-5)?;
+    let normal = batch_norm_eval(&x, &gamma, &beta, [&mean, &variance], 1e-5)?;
     let y = (normal * sign.as_tensor())?;
     half.check(&y, 1., None, &[(&gamma, N as f64)])?;
-    let y = batch_norm_eval(&x, &gamma, &beta, &mean, &variance, 1e-5)?.abs()?;
+    let y = batch_norm_eval(&x, &gamma, &beta, [&mean, &variance], 1e-5)?.abs()?;
     half.check(&y, 1., Some(&sign), &[(&beta, N as f64)])
 }
 
@@ -200,7 +200,8 @@ fn a_folded_weight_of_thousands_has_the_right_gradient() -> Result<()> {
     for half in [DType::F16, DType::BF16].map(Half) {
         let (weight, gamma) = (half.ones(&[1, N, 1, 1])?, half.ones(&[1])?);
         let (zero, variance) = (half.full(0., &[1])?, half.ones(&[1])?);
-        let (weight, bias) = fold_batch_norm(&weight, None, &gamma, &zero, &zero, &variance, 1e-5)?;
+        let (weight, bias) =
+            fold_batch_norm(&weight, None, [&gamma, &zero], [&zero, &variance], 1e-5)?;
         half.check(&weight, 1., None, &[(&gamma, N as f64)])?;
         half.check(&bias, 0., None, &[])?;
     }

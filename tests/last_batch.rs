@@ -73,7 +73,7 @@ impl Network for Normed {
             }
             normal.output
         } else {
-            batch_norm_eval(&x, &self.gamma, &self.beta, mean, variance, 1e-5)?
+            batch_norm_eval(&x, &self.gamma, &self.beta, [mean, variance], 1e-5)?
         };
         Ok(y.flatten_from(1)?.relu()?)
     }

@@ -18,11 +18,19 @@ pub struct Neighbors {
     pub distances: Vec<Vec<f64>>,
 }
 
-/// The `k` nearest of the other points, for each row of `x` (N, D).
+/// The `k` nearest of the other points, for each row of `x`.
+///
+/// ```text
+/// the k indices j ≠ i with the smallest d_ij = ‖x_i − x_j‖₂,   for each i
+/// ```
 ///
 /// Exact: all N² distances are computed, a row at a time, in f64. A point is never its own
 /// neighbour; a duplicate is one at distance 0. A moving line says how far it is if it takes more
 /// than a second.
+///
+/// - **Shapes**: `x` (N, D); the result has N rows of k.
+/// - **Range**: indices below N, distances ≥ 0 in the units of the points.
+/// - **Source**: the definition; scikit-learn's `NearestNeighbors` with brute force.
 ///
 /// # Errors
 /// `x` is no matrix, has no rows or columns, or a number that is not finite or so large that

@@ -319,7 +319,7 @@ impl Layer {
                     running.mean.as_detached_tensor(),
                     running.variance.as_detached_tensor(),
                 );
-                batch_norm_eval(x, gamma, beta, &mean, &variance, EPS)
+                batch_norm_eval(x, gamma, beta, [&mean, &variance], EPS)
             }
             Self::BatchNorm {
                 gamma,

@@ -26,6 +26,16 @@ pub struct Cycle {
 }
 
 /// The parameters of AutoNEB: how [`auto_neb`] relaxes bands.
+///
+/// ```text
+/// relax P pivots;  then in each cycle: insert pivots where the energy rises highest above the line
+/// between two neighbours, and relax again
+/// ```
+///
+/// - **Shapes**: a band has P + Σ inserted + 2 points at the end.
+/// - **Range**: that of each field.
+/// - **Source**: Kolsbjerg, Groves & Hammer 2016; Draxler and others 2018, algorithm 1. The defaults
+///   are ours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AutoNebParams {
     /// The first relaxation, with few pivots.

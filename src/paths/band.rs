@@ -8,10 +8,15 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
-/// Straight bands: pivot i of P is (1 − t) a + t b with t = i/(P + 1); the ends are exactly a and
-/// b.
+/// Straight bands between given ends.
 ///
-/// `starts` a and `ends` b: (B, D); gives (B, P + 2, D).
+/// ```text
+/// z_i = (1 − t) a + t b,   t = i/(P + 1),   i = 0 … P + 1;  the ends are exactly a and b
+/// ```
+///
+/// - **Shapes**: `starts` a and `ends` b (B, D); gives (B, P + 2, D).
+/// - **Range**: between the ends.
+/// - **Source**: *connectivity*, section 3: the linear interpolation that a band begins with.
 ///
 /// # Errors
 /// Not two matrices of one shape.
@@ -34,8 +39,15 @@ pub fn straight(starts: &Tensor, ends: &Tensor, pivots: usize) -> Result<Tensor>
     Ok(Tensor::cat(&rows, 1)?)
 }
 
-/// The points (1 − t) z_i + t z_{i+1} of every segment: (B, N, D) gives (B, N − 1, D). `t` in [0,
-/// 1].
+/// The points at a share `t` of every segment.
+///
+/// ```text
+/// (1 − t) z_i + t z_{i+1}
+/// ```
+///
+/// - **Shapes**: `path` (B, N, D); gives (B, N − 1, D).
+/// - **Range**: `t` in [0, 1].
+/// - **Source**: the definition.
 ///
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
@@ -46,7 +58,15 @@ pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
     })
 }
 
-/// The segments z_{i+1} − z_i: (B, N, D) gives (B, N − 1, D).
+/// The segments of paths, as vectors.
+///
+/// ```text
+/// z_{i+1} − z_i
+/// ```
+///
+/// - **Shapes**: `path` (B, N, D); gives (B, N − 1, D).
+/// - **Range**: any.
+/// - **Source**: the definition.
 ///
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
@@ -57,7 +77,15 @@ pub fn segments(path: &Tensor) -> Result<Tensor> {
     })
 }
 
-/// The lengths ‖z_{i+1} − z_i‖₂, band by band.
+/// The lengths of the segments, band by band.
+///
+/// ```text
+/// ‖z_{i+1} − z_i‖₂
+/// ```
+///
+/// - **Shapes**: `path` (B, N, D); gives B lists of N − 1 numbers.
+/// - **Range**: ≥ 0, in the unit of the points.
+/// - **Source**: the definition.
 ///
 /// # Errors
 /// No (B, N, D) with N ≥ 2.

@@ -10,6 +10,14 @@ use crate::checks::at_least_one;
 use crate::error::Result;
 
 /// A path sampled densely, both ends included; the three lists have one entry a sample.
+///
+/// ```text
+/// p(t_k) = (1 − t) z_i + t z_{i+1}   of every segment, t = 0, 1/s, …;   E(p(t_k)), margin(p(t_k))
+/// ```
+///
+/// - **Shapes**: S·s + 1 samples of S segments.
+/// - **Range**: distances ≥ 0, ascending; energies and margins as the [`Energy`] gives them.
+/// - **Source**: *connectivity*, section 3: every point of a path must have the class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// The length of the path from its start to the sample.

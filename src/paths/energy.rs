@@ -17,7 +17,16 @@ pub struct EnergyValues {
 
 /// A function E of points and its gradient ∇E: all that a nudged elastic band knows.
 ///
-/// `points` is (P, …) on any device. `bands` has an entry a point: the pair, counted from 0, whose
+/// ```text
+/// E(z),  ∇E(z)
+/// ```
+///
+/// - **Shapes**: points (P, …) on any device; P energies, P margins, and gradients of the shape of
+///   the points.
+/// - **Range**: any finite numbers.
+/// - **Source**: *connectivity*, section 3, L(z); Jónsson, Mills & Jacobsen 1998.
+///
+/// `bands` has an entry a point: the pair, counted from 0, whose
 /// path the point lies on, for an energy that is not the same for every pair.
 pub trait Energy: Send + Sync {
     /// Energy and margin of each point.

@@ -86,8 +86,14 @@ pub(crate) fn neb_shown(
     Ok(results)
 }
 
-/// Nudged elastic bands, relaxed as by [`neb`] but from given paths instead of straight lines: to go on with other parameters (first relax,
-/// then let the highest pivot climb), or to begin with a guess.
+/// Nudged elastic bands from given paths instead of straight lines.
+///
+/// ```text
+/// z_i ← z_i + step(F_i),  i = 1 … P,   from the given z_i
+/// ```
+///
+/// To go on with other parameters (first relax, then let the highest pivot climb), or to begin with
+/// a guess.
 ///
 /// - **Shapes**: `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used; gives B
 ///   results.

@@ -41,6 +41,16 @@ pub enum Stop {
 
 /// The parameters of a nudged elastic band: how [`neb`](super::neb()) relaxes it.
 ///
+/// ```text
+/// F_i = −∇E(z_i) + (∇E(z_i) · τ_i) τ_i + k (‖z_{i+1} − z_i‖ − ‖z_i − z_{i−1}‖) τ_i
+/// F_i = −∇E(z_i) + 2 (∇E(z_i) · τ_i) τ_i                        the climbing image
+/// ```
+///
+/// - **Shapes**: a band of P pivots and two ends, each a point of any shape.
+/// - **Range**: that of each field.
+/// - **Source**: Jónsson, Mills & Jacobsen 1998; the climbing image: Henkelman, Uberuaga & Jónsson
+///   2000.
+///
 /// ```
 /// use isopath::paths::{FireParams, NebParams, Spacing, Stop};
 ///

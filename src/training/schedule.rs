@@ -3,14 +3,23 @@
 use crate::error::{Error, Result};
 
 /// The learning rate over a run, as a factor of the optimiser's own.
+///
+/// ```text
+/// constant   1
+/// one cycle  b + (a − b)/2 · (1 + cos(π s)):  from a = start to b = 1 up to the step warm_up · steps − 1,
+///            then from a = 1 to b = end up to the last;  s is the share of the way
+/// ```
+///
+/// - **Shapes**: a number for each step.
+/// - **Range**: in \[0, 1\].
+/// - **Source**: Smith & Topin 2018; PyTorch's `OneCycleLR` with `cycle_momentum=False`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Schedule {
     /// 1 all the time.
     #[default]
     Constant,
     /// From `start` up to 1 at the share `warm_up` of the steps, then down to `end` at the last,
-    /// both along half a cosine (Smith & Topin 2018; PyTorch's `OneCycleLR` with
-    /// `cycle_momentum=False`).
+    /// both along half a cosine.
     OneCycle {
         /// The share of the steps at which the factor is 1, in (0, 1); PyTorch's is 0.3.
         warm_up: f64,

@@ -48,16 +48,14 @@ impl Chain {
         let units = self.units.iter().zip(&self.running).map(|(unit, running)| {
             let (weight, bias) = match (&unit.norm, running) {
                 (UnitNorm::Batch { gamma, beta }, Some(Running { mean, variance })) => {
-                    fold_batch_norm(&unit.weight, None, gamma, beta, mean, variance, EPS)?
+                    fold_batch_norm(&unit.weight, None, [gamma, beta], [mean, variance], EPS)?
                 }
                 (UnitNorm::Bias(bias), _) => (unit.weight.clone(), bias.clone()),
                 (UnitNorm::Batch { gamma, beta }, None) => fold_batch_norm(
                     &unit.weight,
                     None,
-                    gamma,
-                    beta,
-                    &beta.zeros_like()?,
-                    &gamma.ones_like()?,
+                    [gamma, beta],
+                    [&beta.zeros_like()?, &gamma.ones_like()?],
                     EPS,
                 )?,
             };

@@ -90,13 +90,12 @@ pub fn batch_norm_eval(
     x: &Tensor,
     gamma: &Tensor,
     beta: &Tensor,
-    mean: &Tensor,
-    variance: &Tensor,
+    [mean, variance]: [&Tensor; 2],
     eps: f64,
 ) -> Result<Tensor> {
     check_eval(x, gamma, beta, mean, variance, eps)?;
     if !is_fused(x) {
-        return batch_norm_eval_composite(x, gamma, beta, mean, variance, eps);
+        return batch_norm_eval_composite(x, gamma, beta, [mean, variance], eps);
     }
     fused::eval(x, gamma, beta, mean, variance, eps)
 }
@@ -109,8 +108,7 @@ pub fn batch_norm_eval_composite(
     x: &Tensor,
     gamma: &Tensor,
     beta: &Tensor,
-    mean: &Tensor,
-    variance: &Tensor,
+    [mean, variance]: [&Tensor; 2],
     eps: f64,
 ) -> Result<Tensor> {
     check_eval(x, gamma, beta, mean, variance, eps)?;

@@ -26,10 +26,8 @@ use crate::ops::dtype::widened;
 pub fn fold_batch_norm(
     conv_weight: &Tensor,
     conv_bias: Option<&Tensor>,
-    gamma: &Tensor,
-    beta: &Tensor,
-    mean: &Tensor,
-    variance: &Tensor,
+    [gamma, beta]: [&Tensor; 2],
+    [mean, variance]: [&Tensor; 2],
     eps: f64,
 ) -> Result<(Tensor, Tensor)> {
     const NAME: &str = "fold_batch_norm";
