@@ -5,13 +5,14 @@
 //! ```
 //! use isopath::prelude::*;
 //!
-//! let rings = datasets::entangled_rings(&RingsParams { points: 100, ..RingsParams::default() })?.dataset()?;
+//! let points = RingsParams { points: 100, ..RingsParams::default() };
+//! let rings = datasets::entangled_rings(&points)?.dataset()?;
 //! let network = Model::new(0, |vb| Mlp::new(&[3, 20, 20, 20, 20, 2], Activation::Tanh, vb))?;
 //! let params = TrainParams { epochs: 200, batch_size: 100, ..TrainParams::default() };
 //! train(&network, &rings, &IsometricLoss::new(1.), &params)?;
 //! println!("accuracy {:.3}", accuracy(&network, &rings)?);
 //! let attack = Fgsm { bounds: None, ..Fgsm::default() };
-//! attack.curve(&network, &rings, &[0.01, 0.03, 0.1])?     // as a cell's last line, it draws itself
+//! attack.curve(&network, &rings, &[0.01, 0.03, 0.1])? // a cell's last line draws itself
 //! # ; Ok::<(), isopath::Error>(())
 //! ```
 //!

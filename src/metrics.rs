@@ -234,7 +234,7 @@ impl Answer {
 /// p_ik = exp(f_k(x_i)) / Σ_j exp(f_j(x_i))
 /// ```
 ///
-/// The network answers in evaluation mode, all inputs at once.
+/// The network answers in evaluation mode, 200 inputs at a time.
 ///
 /// - **Shapes**: `inputs` (N, …) as the network takes them; the result (N, classes) of the logits'
 ///   type.
@@ -283,10 +283,20 @@ pub fn probabilities_from(
 ) -> Result<Tensor> {
     let network = evaluation(network)?;
     let index = representation.index(network.stages())?;
-    Ok(candle_nn::ops::softmax(
-        &network.forward_from(index, z)?,
-        D::Minus1,
-    )?)
+    let n = z.dims().first().copied().unwrap_or(0);
+    let mut rows = Vec::with_capacity(n.div_ceil(BATCH));
+    // At least once, so that a network can say what it expects of no points.
+    for first in (0..n.max(1)).step_by(BATCH) {
+        interrupt::check()?;
+        let batch = if n <= BATCH {
+            z.clone()
+        } else {
+            z.narrow(0, first, BATCH.min(n - first))?
+        };
+        let logits = network.forward_from(index, &batch)?;
+        rows.push(candle_nn::ops::softmax(&logits, D::Minus1)?);
+    }
+    Ok(Tensor::cat(&rows, 0)?)
 }
 
 /// How far the neighbours of a point in a picture are its neighbours in the data, too.

@@ -656,6 +656,9 @@ fn scores_count_right_answers() -> Result<()> {
         let logits = logits.repeat((times, 1))?;
         let answers = metrics::predictions(&Same, &logits)?;
         assert_eq!(answers.to_vec1::<u32>()?, [1, 0, 0, 2, 2].repeat(times));
+        let whole = isopath::prelude::nn::ops::softmax(&logits, 1)?.to_vec2::<f32>()?;
+        let found = metrics::probabilities(&Same, &logits)?;
+        assert_eq!(found.to_vec2::<f32>()?, whole);
         let repeated = data(&logits, &labels.repeat(times)?);
         assert_eq!(metrics::accuracy(&Same, &repeated)?, 0.6);
     }
