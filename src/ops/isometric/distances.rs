@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor};
 
 use super::cells::Cells;
 use super::checks::{check_cells, check_representations, rows};
+use crate::checks::finite;
 use crate::distances::Distance;
 use crate::error::{Error, Result};
 
@@ -193,15 +194,7 @@ fn checked(values: &Tensor) -> Result<Tensor> {
     }
     let values = values.detach().contiguous()?;
     if values.elem_count() > 0 {
-        // min and max may pass over NaN, a sum does not.
-        let sum = number(values.sum_all()?)?;
-        if !sum.is_finite() {
-            return Err(Error::argument(
-                "the sum of the distances",
-                "a finite number",
-                sum,
-            ));
-        }
+        finite("distances", "numbers", &values)?;
         // Cosine distances of parallel vectors are 0 up to rounding.
         let least = number(values.min_all()?)?;
         if least < -ROUNDING * number(values.max_all()?)?.abs() {
