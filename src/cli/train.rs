@@ -166,8 +166,8 @@ fn phase(text: &str) -> std::result::Result<Phase, String> {
     let parts = numbers
         .split_once(':')
         .and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
-    let (epochs, rate) =
-        parts.ok_or("expected epochs:rate or epochs:rate:mean, for example 30:0.2 or 10:0.05:mean")?;
+    let (epochs, rate) = parts
+        .ok_or("expected epochs:rate or epochs:rate:mean, for example 30:0.2 or 10:0.05:mean")?;
     Ok(phase(epochs, rate))
 }
 

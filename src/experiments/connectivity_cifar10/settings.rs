@@ -40,9 +40,9 @@ pub struct Settings {
     pub step_sizes: [f64; 3],
     /// The number of iterations after which a band gives up.
     pub max_iterations: usize,
-    /// The number of bands that are relaxed together.
-    pub bands_at_once: usize,
-    /// The number of points that go through the network together; bounds the memory.
+    /// The number of bands that are relaxed together ([`NebParams::batch_size`]); it bounds the memory.
+    pub band_batch_size: usize,
+    /// The number of points that go through the network together ([`ConnectParams::batch_size`]).
     pub batch_size: usize,
     /// The number of paths in each space whose points are kept for figures.
     pub kept_paths: usize,
@@ -68,7 +68,7 @@ impl Settings {
             spring_constant: 1.,
             step_sizes: [0.01, 0.02, 0.02],
             max_iterations: scale.pick(30, 100, 200),
-            bands_at_once: scale.pick(10, 20, 8),
+            band_batch_size: scale.pick(10, 20, 8),
             batch_size: 16,
             kept_paths: 25,
             progress: Progress::default(),
@@ -93,7 +93,7 @@ impl Settings {
                 max_iterations: self.max_iterations,
                 samples_per_segment: self.samples_per_segment,
                 bounds,
-                batch_size: self.bands_at_once,
+                batch_size: self.band_batch_size,
                 ..NebParams::default()
             },
             seed: self.seed,
