@@ -120,7 +120,7 @@ pub enum OptimizerKind {
 pub enum InitialWeights {
     /// Weights drawn from the seed.
     Random,
-    /// The weights that torchvision trained on ImageNet, [brought from the
+    /// The weights that torchvision trained on ImageNet, [downloaded from the
     /// hub](pretrained::imagenet); the last layer is drawn from the seed.
     Imagenet,
     /// The weights of a safetensors file with torchvision's names, for any number of classes; the
@@ -261,7 +261,7 @@ pub struct Trained {
 /// Builds the network of `settings` with the weights that its training begins with.
 ///
 /// # Errors
-/// A setting out of its range, or weights that cannot be brought or do not fit.
+/// A setting out of its range, or weights that cannot be downloaded or do not fit.
 pub fn build(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
     let network = fresh(settings, device)?;
     let path = match &settings.initial_weights {
