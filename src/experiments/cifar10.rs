@@ -17,7 +17,8 @@ use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::training::{
-    AdamParams, History, Observer, Optimizer, Schedule, SgdParams, Status, TrainParams, train_heard,
+    AdamParams, History, Observer, Optimizer, Schedule, SgdParams, Status, TrainParams,
+    train_observed,
 };
 
 /// The height and width of the data set's images in pixels.
@@ -322,11 +323,11 @@ pub fn run(data: &Split, settings: &Settings) -> Result<Trained> {
     run_heard(data, settings, &mut *Observer::of(None, &settings.progress))
 }
 
-/// [`run`], of which `hear` hears: epochs and time left are those of all phases.
+/// [`run`] with an observer; epochs and time left are those of all phases.
 pub(crate) fn run_heard(
     data: &Split,
     settings: &Settings,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let phases = phases(settings)?;
     let network = build(settings, data.train.inputs.device())?;
@@ -341,14 +342,14 @@ pub(crate) fn run_heard(
         let mut whole = |part: &Status| {
             let later = (epochs - before - part.epochs) * data.train.len();
             let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
-            hear(&Status {
+            observer(&Status {
                 epoch: before + part.epoch,
                 epochs,
                 seconds_left,
                 ..part.clone()
             })
         };
-        let part = train_heard(&enlarged, &data.train, &loss, params, &mut whole)?;
+        let part = train_observed(&enlarged, &data.train, &loss, params, &mut whole)?;
         history.epochs.extend(part.epochs);
     }
     let test_accuracy = metrics::accuracy(&enlarged, &data.test)?;

@@ -68,8 +68,8 @@ impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
     /// Runs an experiment for every case, as many at once as there are processors; the same numbers
     /// whatever their number.
     ///
-    /// `train` gets the parameter, the seed and what is to hear of the training; `words` says of a
-    /// parameter and its result what the moving line shows of them.
+    /// `train` gets the parameter, the seed and a function to call with the state of the training;
+    /// `words` gives the text that the moving line shows for a parameter and its result.
     ///
     /// # Errors
     ///

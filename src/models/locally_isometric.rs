@@ -233,16 +233,17 @@ impl LocallyIsometric {
     /// # Errors
     ///
     /// There is no such layer.
-    pub fn level(&self, index: usize) -> Result<Level> {
+    pub fn classifier(&self, index: usize) -> Result<LayerClassifier> {
         let layers = self.layers.get(..=index);
         let layers = layers.ok_or_else(|| Error::argument("level", self.below(), index))?;
-        Ok(Level {
+        Ok(LayerClassifier {
             layers: layers.to_vec(),
         })
     }
 }
 
-/// A stack up to one of its layers, as a classifier; [`LocallyIsometric::level`] makes it.
+/// The classifier of one layer of a stack, with the layers before it; made by
+/// [`LocallyIsometric::classifier`].
 ///
 /// ```text
 /// f_k(x) = W_k F_k(… F_1(x)) + b_k
@@ -252,11 +253,11 @@ impl LocallyIsometric {
 /// - **Range**: logits unbounded.
 /// - **Source**: *isometry*, section 3.4.
 #[derive(Clone, Debug)]
-pub struct Level {
+pub struct LayerClassifier {
     layers: Vec<Mlp>,
 }
 
-impl Network for Level {
+impl Network for LayerClassifier {
     fn stages(&self) -> usize {
         self.layers
             .iter()

@@ -59,7 +59,7 @@ pub struct TrainParams {
     pub checkpoint: Option<PathBuf>,
     /// Whether a moving line shows how far the training has come; it does by default.
     pub progress: Progress,
-    /// The observer that hears of the training in place of the moving line; none by default.
+    /// The observer that is called in place of the moving line; none by default.
     pub observer: Option<Observer>,
 }
 
@@ -161,21 +161,21 @@ pub fn train<N: Network + 'static>(
     loss: &dyn Loss,
     params: &TrainParams,
 ) -> Result<History> {
-    let mut hear = Observer::of(params.observer.as_ref(), &params.progress);
-    train_heard(model, data, loss, params, &mut *hear)
+    let mut observer = Observer::of(params.observer.as_ref(), &params.progress);
+    train_observed(model, data, loss, params, &mut *observer)
 }
 
-/// [`train`], of which `hear` hears instead of what the parameters name.
-pub(crate) fn train_heard<N: Network + 'static>(
+/// [`train`] with `observer` in place of the one of the parameters.
+pub(crate) fn train_observed<N: Network + 'static>(
     model: &Model<N>,
     data: &Dataset,
     loss: &dyn Loss,
     params: &TrainParams,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<History> {
     params.validate()?;
     check_last_batch(model, data, loss, params)?;
-    run(model, model.parameters(), data, loss, params, hear)
+    run(model, model.parameters(), data, loss, params, observer)
 }
 
 /// # Errors
@@ -212,7 +212,7 @@ fn run(
     data: &Dataset,
     loss: &dyn Loss,
     params: &TrainParams,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<History> {
     let (n, labels) = (data.len(), &data.labels);
     if n == 0 {
@@ -325,7 +325,7 @@ fn run(
             let left = (params.epochs - epoch) * all - sums.images;
             let seconds_left = left as f64 / images_per_second;
             let (epoch, epochs, batch) = (epoch + 1, params.epochs, batch + 1);
-            hear(&Status {
+            observer(&Status {
                 epoch,
                 epochs,
                 batch,
