@@ -1,4 +1,5 @@
-//! Scores of a network's answers, of the shape of its representations, and of a picture of points.
+//! Metrics: scores of a network's answers, of the shape of its representations, and of an embedding
+//! in the plane.
 
 mod shape;
 

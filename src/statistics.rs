@@ -1,4 +1,4 @@
-//! Statistics of a list of numbers, of a share and of two verdicts.
+//! Statistics: means, quantiles, intervals and correlations.
 
 use std::fmt;
 

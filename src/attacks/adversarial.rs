@@ -1,4 +1,4 @@
-//! Attacked images.
+//! The result of an attack: the attacked images.
 
 use std::fmt;
 

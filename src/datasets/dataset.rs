@@ -1,4 +1,4 @@
-//! Inputs and their labels, which travel together.
+//! A data set: inputs with their labels.
 
 use std::sync::Arc;
 

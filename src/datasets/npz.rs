@@ -1,4 +1,4 @@
-//! Arrays of NumPy.
+//! Data from NumPy's `.npz` files.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A torus cut into cylinders, coarsely and finely.
+//! A torus cut into cylinders, at several resolutions.
 
 use std::f64::consts::TAU;
 

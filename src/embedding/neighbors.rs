@@ -1,4 +1,4 @@
-//! The nearest neighbours of points, exactly.
+//! Exact nearest neighbours.
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Losses during training, as a notebook draws them.
+//! The losses during a training, as a notebook draws them.
 
 use serde::Serialize;
 

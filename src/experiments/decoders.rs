@@ -1,5 +1,5 @@
-//! Decoders of the *connectivity* experiment's hidden spaces: what an image on a path in a hidden
-//! space looks like.
+//! Decoders of the *connectivity* experiment's hidden spaces, which show a point of a hidden space
+//! as an image.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Colours and marks: distinguishable without colour vision and when printed in grey.
+//! Colours and marks that stay distinguishable for colour-blind readers and in grey print.
 
 /// An sRGB colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

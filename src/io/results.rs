@@ -1,4 +1,4 @@
-//! The numbers that a notebook shows, written for other programs.
+//! Writes the numbers of a notebook as JSON, for other programs.
 
 use std::path::{Path, PathBuf};
 

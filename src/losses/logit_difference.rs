@@ -1,4 +1,4 @@
-//! Losses of logit differences, whose gradient does not vanish where a network is sure.
+//! Differences of logits as losses: their gradient does not vanish where a network is confident.
 
 use candle_core::{D, DType, Tensor};
 

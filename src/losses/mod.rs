@@ -1,4 +1,4 @@
-//! What a network is trained on, and what an attacker follows.
+//! Loss functions, which a training minimises and an attacker follows.
 //!
 //! | loss | for |
 //! |---|---|

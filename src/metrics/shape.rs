@@ -1,4 +1,4 @@
-//! How far a representation keeps the shape of a set of points: its distances and its loop.
+//! How well a representation keeps the shape of a set of points: its distances and its loop.
 
 use std::cmp::Ordering;
 

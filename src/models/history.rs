@@ -1,4 +1,4 @@
-//! What is known of a training, epoch by epoch.
+//! The history of a training, epoch by epoch.
 
 use serde::{Deserialize, Serialize};
 

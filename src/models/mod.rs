@@ -1,4 +1,4 @@
-//! Networks as sequences of stages: all representations, resumable from any of them.
+//! Networks as sequences of stages. Every representation can be computed, and computation can continue from it.
 
 pub mod decoder;
 mod enlarged;

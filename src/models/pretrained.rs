@@ -1,4 +1,4 @@
-//! Weights that were trained before: those of this repository, and those of others.
+//! Pretrained weights: those of this repository, and torchvision's.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Weights from a file, under any names.
+//! Weights from a file, whatever their names.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! An optimiser at work.
+//! The state of an optimiser on some tensors.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a moving line says.
+//! The text of a moving line.
 
 use std::time::Duration;
 

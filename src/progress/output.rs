@@ -1,4 +1,4 @@
-//! Where a moving line moves.
+//! The output that a moving line is written to.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

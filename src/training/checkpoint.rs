@@ -1,4 +1,4 @@
-//! A run of training in a file, to be taken up again.
+//! Checkpoints: a training in a file, from which it can continue.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

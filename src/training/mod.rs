@@ -1,5 +1,5 @@
-//! Training: shuffled batches, the learning rate over a run, history, checkpoints. The optimisers
-//! are those of [`optimizers`](crate::optimizers).
+//! Training: shuffled batches, learning-rate schedules, history, checkpoints. The optimisers are in
+//! [`optimizers`](crate::optimizers).
 
 mod average;
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! The learning rate over a run.
+//! Schedules: the learning rate over a training.
 
 use crate::error::{Error, Result};
 

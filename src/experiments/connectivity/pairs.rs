@@ -1,4 +1,4 @@
-//! Which inputs are connected with which.
+//! The pairs of inputs to connect.
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! From two inputs, or a data set, to verdicts.
+//! The procedure: from two inputs, or a data set, to verdicts.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! A control: images that look as before and that the network takes for something else.
+//! A control: pairs of attacked images, which look as before but get another class.
 
 use candle_core::Tensor;
 

@@ -1,4 +1,4 @@
-//! What the experiment runs.
+//! The settings of the experiment.
 
 use super::space::Space;
 use crate::checks::Bounds;

@@ -1,4 +1,4 @@
-//! What decides the experiment.
+//! The settings of the experiment.
 
 use crate::checks::Bounds;
 use crate::losses::IsometricLoss;

@@ -1,4 +1,4 @@
-//! What decides the experiment.
+//! The settings of the experiment.
 
 use crate::datasets::{Dataset, RingsParams, entangled_rings};
 use crate::device;

@@ -1,4 +1,4 @@
-//! The loss from points, and from distances that are known.
+//! The loss from points, and from distances that are known in advance.
 
 use std::any::Any;
 use std::sync::Arc;

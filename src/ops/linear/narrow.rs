@@ -1,8 +1,8 @@
-//! Products of narrow matrices, as a network of twenty units a layer has them.
+//! Products of narrow matrices, as in a network with twenty units per layer.
 //!
-//! `gemm` orders one factor anew for each product and fills its vectors along the side that is
-//! narrow here: of 1600 rows by 20 columns it takes a third longer. Here the narrow side is filled
-//! up to whole vectors once.
+//! `gemm` copies one factor for each product and fills its vectors along the narrow side: for 1600
+//! rows by 20 columns it takes a third longer. Here the narrow side is filled up to whole vectors
+//! once.
 
 use candle_core::{Layout, Result};
 use pulp::{Simd, WithSimd};

@@ -1,4 +1,4 @@
-//! Where the gradients point, and what attacks of growing strength leave.
+//! Figures of the gradients' angles, and of the accuracy under stronger and stronger attacks.
 
 use super::super::gradients::Angles;
 use super::super::strength::AttackStrength;
