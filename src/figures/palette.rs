@@ -12,7 +12,7 @@ pub struct Color {
 }
 
 impl Color {
-    /// Makes a colour of its number, `0xRRGGBB`.
+    /// Makes a colour from its number, `0xRRGGBB`.
     pub const fn hex(rgb: u32) -> Self {
         Self {
             red: (rgb >> 16) as u8,

@@ -15,7 +15,7 @@ pub fn folder() -> PathBuf {
         .join("results")
 }
 
-/// The file in `folder` from which an interrupted training of that name goes on.
+/// The file in `folder` from which an interrupted training of that name continues.
 pub fn run_file(folder: impl AsRef<Path>, name: &str) -> PathBuf {
     folder.as_ref().join(format!("{name}.run.safetensors"))
 }

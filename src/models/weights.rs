@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor, pickle};
 use crate::error::{Error, Result};
 use crate::io::safetensors;
 
-/// The named tensors of a file, to be given to a [`Model`](super::Model).
+/// The named tensors of a file, to load into a [`Model`](super::Model).
 ///
 /// Files of PyTorch often name their tensors otherwise than the network here. Prefixes can be
 /// dropped and names replaced.
@@ -63,7 +63,7 @@ impl Weights {
         }
     }
 
-    /// Takes `prefix` off the names that begin with it: PyTorch's parallel modules put `module.`
+    /// Removes `prefix` from the names that begin with it: PyTorch's parallel modules put `module.`
     /// before every name.
     pub fn without_prefix(mut self, prefix: &str) -> Self {
         let short = |name: String| {

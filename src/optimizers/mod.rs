@@ -20,7 +20,7 @@ pub use state::State;
 
 use crate::error::Result;
 
-/// How numbers follow their gradients: one of three methods, with its parameters.
+/// An optimisation method with its parameters: one of three.
 ///
 /// | method | step along the gradient g | for |
 /// |---|---|---|

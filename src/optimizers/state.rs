@@ -8,7 +8,7 @@ use candle_core::{Tensor, Var};
 use super::{AdamParams, FireParams, Optimizer, SgdParams};
 use crate::error::Result;
 
-/// An optimiser at work on some tensors, with what it remembers of earlier steps.
+/// An optimiser on some tensors, with its memory of earlier steps.
 ///
 /// The tensors have names, and each [`step`](State::step) moves them in place. What it remembers can
 /// be [read, saved and set again](State::memory), so that a run can be taken up later; the optimisers
@@ -30,7 +30,7 @@ use crate::error::Result;
 /// ```
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The steps done so far.
+    /// The number of steps done so far.
     pub steps: u64,
     vars: BTreeMap<String, Var>,
     method: Method,

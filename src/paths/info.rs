@@ -15,24 +15,24 @@ pub enum Verdict {
     /// Every sample of the straight segment is inside.
     #[serde(rename = "linear")]
     Linear,
-    /// Not so, but every sample of the band is.
+    /// A sample of the segment is outside, but every sample of the band is inside.
     #[serde(rename = "nonlinear")]
     Nonlinear,
-    /// Neither: no path was found, which does not say that there is none.
+    /// No path was found, which does not prove that there is none.
     #[serde(rename = "none")]
     NoneFound,
 }
 
-/// Why a band stopped; its `Display` says so in words, and what helps.
+/// The reason why a band stopped; its `Display` also says what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The dense check passed.
     Connected,
-    /// The forces fell below the one to stop at.
+    /// The forces on all pivots are below the limit of [`Stop::Force`](super::Stop::Force).
     Converged,
-    /// The forces were not small enough, or the path not connected, after as many iterations as are
-    /// allowed.
+    /// The largest number of iterations was reached, and the forces were not small enough, or the
+    /// path was not connected.
     IterationLimit,
     /// The same with a climbing image, where an end of the path was its highest point (at the last
     /// iteration, or at another of the second half): the image climbs towards that end and finds no

@@ -27,7 +27,7 @@ use crate::progress::Bar;
 /// [`band::forces`] has F_i, an [`Optimizer`](super::Optimizer) makes the step. Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
 /// that is done leaves it. A band that is connected by its straight line is not relaxed at all with
 /// [`Stop::Connected`]. Reaching the limit of iterations, or an energy that is not a number, is no
-/// error: [`NebInfo::outcome`] says so. A moving line says how far it is if it takes more than a
+/// error: [`NebInfo::outcome`] says so. A progress bar says how far it is if it takes more than a
 /// second.
 ///
 /// ```

@@ -106,8 +106,8 @@ impl Observer {
         Self(Arc::new(move || Box::new(begin())))
     }
 
-    /// The function to call for a training that begins: `observer`, else a [moving line](crate::progress) that
-    /// shows each report.
+    /// The function to call for a training that begins: `observer`, else a [progress
+    /// bar](crate::progress) that shows each report.
     pub(crate) fn of(observer: Option<&Self>, progress: &Progress) -> Box<Hear> {
         match observer {
             Some(observer) => (observer.0)(),

@@ -26,9 +26,9 @@ pub struct StackParams {
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub adam: AdamParams,
-    /// Whether a moving line shows how far the training has come; it does by default.
+    /// Whether a progress bar shows how far the training has come; shown by default.
     pub progress: Progress,
-    /// The observer that is called in place of the moving line; none by default.
+    /// The observer that is called in place of the progress bar; none by default.
     pub observer: Option<Observer>,
 }
 
@@ -56,7 +56,7 @@ impl Default for StackParams {
 /// those between its representations. Where the stack [stops the
 /// gradient](crate::models::LocallyIsometricParams::stop_gradient), L_k trains layer k alone.
 ///
-/// The moving line and the observer get the sum of the layers' losses, and the least of their
+/// The progress bar and the observer get the sum of the layers' losses, and the least of their
 /// accuracies.
 ///
 /// - **Shapes**: a level for each layer, of the same points (N, D) and labels (N,) of u32; a

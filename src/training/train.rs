@@ -30,7 +30,7 @@ const REFRESHING: usize = 100;
 /// The parameters of [`train`]; the defaults are the *isometry* paper's for MNIST (section 2.2).
 #[derive(Clone, Debug)]
 pub struct TrainParams {
-    /// How often every input is seen; 5 by default.
+    /// The number of passes over the inputs; 5 by default.
     pub epochs: usize,
     /// The number of inputs in a step; 100 by default. One batch of all inputs keeps their order.
     pub batch_size: usize,
@@ -39,37 +39,38 @@ pub struct TrainParams {
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub optimizer: Optimizer,
-    /// The learning rate over the run; constant by default.
+    /// The schedule of the learning rate; constant by default.
     pub schedule: Schedule,
     /// Whether the final weights are the mean of the weights after each step (Izmailov et al.
     /// 2018), for a constant rate; not by default. Running statistics are then taken anew from 100
     /// batches of the training images.
     pub average: bool,
-    /// The change that the images of a batch get before the network sees them; none by default.
+    /// The augmentation of the images of a batch before the network sees them; none by default.
     pub augmentation: Augmentation,
-    /// Decides the order of the images; 0 by default. The initial weights come from the seed of
+    /// The seed of the order of the images; 0 by default. The initial weights have the seed of
     /// their own builder.
     pub seed: u64,
-    /// A text that decides the numbers besides the parameters of [`train`], as the weights of
-    /// another network in the loss; empty by default. A checkpoint with another context is another
-    /// run's.
+    /// A text that names everything else that the numbers depend on, such as the weights of another
+    /// network in the loss; empty by default. A checkpoint with another context belongs to another
+    /// run.
     pub context: String,
     /// The file that is written after every epoch and continued from if it is there; none by
     /// default.
     pub checkpoint: Option<PathBuf>,
-    /// Whether a moving line shows how far the training has come; it does by default.
+    /// Whether a progress bar shows how far the training has come; shown by default.
     pub progress: Progress,
-    /// The observer that is called in place of the moving line; none by default.
+    /// The observer that is called in place of the progress bar; none by default.
     pub observer: Option<Observer>,
 }
 
 /// The end of an epoch whose last inputs do not fill a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastBatch {
-    /// The inputs that are left make a smaller batch.
+    /// The remaining inputs form a smaller batch.
     #[default]
     Keep,
-    /// The inputs that are left are skipped in this epoch; another epoch's order leaves out others.
+    /// The remaining inputs are skipped in this epoch; another epoch has another order and skips
+    /// others.
     Drop,
 }
 
@@ -110,7 +111,7 @@ impl TrainParams {
     }
 }
 
-/// Trains a network on a data set to make a loss small, and gives the history of the training.
+/// Trains a network on a data set to minimise a loss, and returns the history of the training.
 ///
 /// ```text
 /// w ← w − step(∇_w L(batch)),  batch by batch, epoch by epoch

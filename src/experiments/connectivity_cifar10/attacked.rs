@@ -19,7 +19,7 @@ pub struct AttackedPairs {
     pub attacked: usize,
 }
 
-/// Attacks both images of every pair until the network takes them for another class.
+/// Attacks both images of every pair until the network gives both the same wrong class.
 ///
 /// Each pixel changes by at most [`Settings::eps`]; the class is the one half of the classes
 /// further on, and the attack has 20 targeted steps of projected gradient descent.
