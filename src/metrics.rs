@@ -195,7 +195,7 @@ pub fn correctly_classified(network: &dyn Network, data: &Dataset) -> Result<Dat
     match rows.is_empty() {
         true => {
             let expected =
-                "one that gives at least one input its label; train it, or check the labels";
+                "one that classifies at least one input correctly; train it, or check the labels";
             Err(Error::argument(
                 "network",
                 expected,

@@ -623,7 +623,7 @@ fn misled_pairs_look_the_same_and_have_the_wrong_class() -> Result<()> {
     assert!(zero.contains("alpha is 0"), "{zero}");
     assert_eq!(
         with(1e-9),
-        "eps is 0.000000001; expected more, since no pair could be misled within it; increase eps"
+        "eps is 0.000000001; expected a larger one: no pair could be misled within it"
     );
     Ok(())
 }

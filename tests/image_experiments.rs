@@ -186,7 +186,7 @@ fn a_further_phase_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     std::fs::remove_file(file("parts")).unwrap();
     let stale = begun(&two, "parts");
     assert!(
-        stale.contains("parts.2") && stale.contains("absent (move it away to begin anew)"),
+        stale.contains("parts.2") && stale.contains("absent (move it away to start again)"),
         "{stale}"
     );
     assert!(!file("parts").exists(), "a phase has begun");

@@ -404,7 +404,7 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
         "hidden is [3, 0]; expected at least one size, each at least 1"
     );
     let expected =
-        "expected at least one number of classes, each at least 2 and no less than the one before";
+        "expected at least one number of classes, each at least 2 and not below the one before";
     for classes in [vec![], vec![1], vec![4, 2]] {
         let got = format!("classes is {classes:?}; {expected}");
         assert_eq!(refused(&|p| p.classes = classes.clone()), got);

@@ -210,7 +210,7 @@ impl Dataset {
             .filter(|row| labels[*row] as usize == class)
             .collect();
         if rows.is_empty() {
-            let got = format!("{name:?}, of which there is none");
+            let got = format!("{name:?}, which has no inputs");
             return Err(Error::argument(
                 "class",
                 "a class with at least one input",

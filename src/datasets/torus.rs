@@ -85,7 +85,7 @@ impl TorusParams {
         {
             if *fine == 0 || fine % coarse != 0 {
                 let expected = format!(
-                    "each to divide the next, and the last toroidal = {}",
+                    "numbers of which each divides the next, and the last divides toroidal = {}",
                     self.toroidal
                 );
                 return Err(Error::argument(

@@ -402,7 +402,7 @@ fn phases(settings: &Settings) -> Result<Vec<TrainParams>> {
             && later.exists()
         {
             let expected = format!(
-                "no file, since {} is absent (move it away to begin anew)",
+                "no file, since {} is absent (move it away to start again)",
                 path.display()
             );
             return Err(Error::file(later, expected, "the run of a later phase"));

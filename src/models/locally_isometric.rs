@@ -68,7 +68,7 @@ impl LocallyIsometricParams {
         }
         if self.classes.first().is_none_or(|&classes| classes < 2) || !self.classes.is_sorted() {
             let expected =
-                "at least one number of classes, each at least 2 and no less than the one before";
+                "at least one number of classes, each at least 2 and not below the one before";
             return Err(Error::argument(
                 "classes",
                 expected,

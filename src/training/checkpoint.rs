@@ -72,7 +72,7 @@ pub(super) fn load(
         let [expected, got] = [run, &found].map(|run| run.get(name).unwrap_or(&Value::Null));
         if got != expected {
             let expected = format!(
-                "this run's {expected} (another run's checkpoint: move it away to begin anew)"
+                "this run's {expected} (another run's checkpoint: move it away to start again)"
             );
             return Err(Error::file(path, expected, format!("{name} is {got}")));
         }

@@ -252,7 +252,7 @@ fn run(
         );
         if history.epochs.len() > params.epochs {
             let expected = format!(
-                "at most {} epochs (ask for more, or move the file away to begin anew)",
+                "at most {} epochs (ask for more, or move the file away to start again)",
                 params.epochs
             );
             return Err(Error::file(

@@ -164,7 +164,7 @@ fn when_all_sources_fail_the_error_has_a_line_for_each_and_nothing_is_left() {
     );
     assert_eq!(error.to_string().lines().count(), 4);
     let folder = dir.path().display();
-    let way_out = format!("\n  you can put its files, packed or not, into {folder}");
+    let way_out = format!("\n  you can put its files, compressed or not, into {folder}");
     assert!(error.to_string().ends_with(&way_out), "{error}");
     assert_eq!(listing(dir.path()), BTreeMap::new());
 }

@@ -66,7 +66,7 @@ pub fn attack_pairs(
         rows.extend([starts.data.range(at, 1)?, ends.data.range(at, 1)?]);
     }
     if rows.is_empty() {
-        let expected = "more, since no pair could be misled within it; increase eps";
+        let expected = "a larger one: no pair could be misled within it";
         return Err(Error::argument("eps", expected, settings.eps));
     }
     let images: Vec<&Tensor> = rows.iter().map(|row| &row.inputs).collect();

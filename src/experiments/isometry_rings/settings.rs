@@ -60,7 +60,7 @@ impl Settings {
     }
 
     /// The training loss of a kind of mapping. None is β = 0, as section 2.1 has it: the isometric
-    /// term inside the rings is then reported, but not followed.
+    /// term inside the rings is then reported, but not minimised.
     pub fn loss(&self, mapping: Partition) -> IsometricLoss {
         match mapping {
             Partition::None => IsometricLoss::new(0.),

@@ -37,7 +37,7 @@ impl AttackStrength {
             ..BarSeries::default()
         });
         BarChart {
-            title: format!("What is left under PGD, ε = {}", self.eps),
+            title: format!("Accuracy under PGD, ε = {}", self.eps),
             x_label: "weight of the isometric loss".into(),
             y_label: "accuracy".into(),
             legend: "attack".into(),
