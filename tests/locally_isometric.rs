@@ -359,7 +359,7 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
     );
     assert_eq!(
         message(stack.classifier(3)),
-        "level is 3; expected below 3, the number of layers"
+        "layer is 3; expected below 3, the number of layers"
     );
     Ok(())
 }

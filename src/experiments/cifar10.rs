@@ -215,7 +215,7 @@ impl Settings {
     }
 
     /// The same settings with a [checkpoint](Self::checkpoint) in a folder of `target/results`, so
-    /// that an interrupted training goes on when it is called again.
+    /// that an interrupted training continues when it is called again.
     pub fn resumable(self, folder: &str) -> Self {
         let folder = results::folder().join(folder);
         let checkpoint = Some(results::run_file(folder, &self.name()));
@@ -312,9 +312,8 @@ pub fn on_images(network: &Model<ResNet>, settings: &Settings) -> Result<Model<E
 /// Trains a residual network on CIFAR-10, phase by phase: random crops and mirror images, softened
 /// labels.
 ///
-/// With [`Settings::checkpoint`] the run is written to a file after every epoch, and one that was
-/// interrupted goes on from there to the same result; more phases may be added to one that is
-/// finished.
+/// With [`Settings::checkpoint`] the run is written to a file after every epoch. An interrupted run
+/// continues from there to the same result, and a finished one can get more phases.
 ///
 /// # Errors
 /// A setting out of its range, a checkpoint of another run, and what

@@ -142,8 +142,8 @@ pub struct Trained {
 /// Trains a decoder to reconstruct the training images from their representations in `network`:
 /// mean squared error, Adam, no augmentation.
 ///
-/// With [`Settings::checkpoint`] the run is written to a file after every epoch, and one that was
-/// interrupted goes on from there to the same result.
+/// With [`Settings::checkpoint`] the run is written to a file after every epoch. An interrupted run
+/// continues from there to the same result.
 ///
 /// # Errors
 /// A setting out of its range, a network of another shape than the settings', a checkpoint of
@@ -294,8 +294,8 @@ impl Decoders {
         })
     }
 
-    /// Trains both decoders at a scale ([`run`]); each run is kept in a file of
-    /// `target/results/connectivity_cifar10`, from which an interrupted one goes on.
+    /// Trains both decoders at a scale ([`run`]). Each run has a checkpoint in
+    /// `target/results/connectivity_cifar10`, from which an interrupted one continues.
     ///
     /// # Errors
     /// As [`run`].

@@ -10,9 +10,9 @@ use crate::models::{Activation, Mlp, Network};
 /// stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Head {
-    /// One classification layer for all layers, each of which has a linear projection of its own
-    /// into it: as many units as the finest labels have classes, of which a coarser layer uses the
-    /// first.
+    /// One classification layer for all layers, with as many units as the finest labels have
+    /// classes; coarser labels use only the first units. Each layer has its own linear projection
+    /// into it.
     #[default]
     Shared,
     /// A classification layer for each layer, with as many units as its labels have classes.
@@ -225,8 +225,8 @@ impl LocallyIsometric {
         self.stop_gradient
     }
 
-    /// The classifier that ends with layer `index`: a network whose stages are the hidden layers up
-    /// to there and that layer's projection.
+    /// The classifier that ends with layer `index`: a network with the hidden layers up to there
+    /// and the projection of that layer as its stages.
     ///
     /// Gradients flow through all of it, since stopping them belongs to training.
     ///
@@ -235,7 +235,7 @@ impl LocallyIsometric {
     /// There is no such layer.
     pub fn classifier(&self, index: usize) -> Result<LayerClassifier> {
         let layers = self.layers.get(..=index);
-        let layers = layers.ok_or_else(|| Error::argument("level", self.below(), index))?;
+        let layers = layers.ok_or_else(|| Error::argument("layer", self.below(), index))?;
         Ok(LayerClassifier {
             layers: layers.to_vec(),
         })

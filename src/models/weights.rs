@@ -38,8 +38,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Reads the tensors of a file: safetensors, or what PyTorch's `torch.save` made of a module's
-    /// `state_dict()` (`.pt`, `.pth`, `.bin`; a dictionary with an entry `state_dict`, too).
+    /// Reads the tensors of a file: safetensors, or a `state_dict()` that PyTorch's `torch.save`
+    /// wrote (`.pt`, `.pth`, `.bin`), also inside a dictionary with an entry `state_dict`.
     ///
     /// # Errors
     ///

@@ -10,9 +10,9 @@ use crate::error::Result;
 
 /// An optimiser on some tensors, with its memory of earlier steps.
 ///
-/// The tensors have names, and each [`step`](State::step) moves them in place. What it remembers can
-/// be [read, saved and set again](State::memory), so that a run can be taken up later; the optimisers
-/// of candle-nn keep that to themselves.
+/// The tensors have names, and each [`step`](State::step) changes them in place. The memory can be
+/// [read, saved and set again](State::memory), so that a run can continue later, which candle-nn's
+/// optimisers do not allow.
 ///
 /// ```
 /// use isopath::candle::{Device, Var};

@@ -99,7 +99,7 @@ pub struct Observer(Arc<dyn Fn() -> Box<Hear> + Send + Sync>);
 pub(crate) type Hear = dyn FnMut(&Status) + Send;
 
 impl Observer {
-    /// Makes an observer from a function that begins anew for every training.
+    /// Makes an observer from a function that returns a new callback for every training.
     pub fn new<F: FnMut(&Status) + Send + 'static>(
         begin: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {

@@ -42,7 +42,7 @@ pub struct TrainParams {
     /// The schedule of the learning rate; constant by default.
     pub schedule: Schedule,
     /// Whether the final weights are the mean of the weights after each step (Izmailov et al.
-    /// 2018), for a constant rate; not by default. Running statistics are then taken anew from 100
+    /// 2018), for a constant rate; not by default. Running statistics are then measured again on 100
     /// batches of the training images.
     pub average: bool,
     /// The augmentation of the images of a batch before the network sees them; none by default.
@@ -117,20 +117,19 @@ impl TrainParams {
 /// w ← w − step(∇_w L(batch)),  batch by batch, epoch by epoch
 /// ```
 ///
-/// L is `loss` and the step the optimiser's ([`TrainParams::optimizer`]), times the factor of
-/// [`TrainParams::schedule`]. Every epoch goes through the inputs once, in an order of its own that
-/// depends on the seed and the epoch alone. The numbers are the same for the same seed, on any
-/// number of threads, and whether or not the run was interrupted: with [`TrainParams::checkpoint`]
-/// a run goes on after the last epoch that was finished, and one that is finished already only
-/// loads its weights. A checkpoint may be taken further with more `epochs` at a constant learning
-/// rate; one of another run (other hyper-parameters, data or initial weights) is refused.
+/// L is `loss`. The step is the optimiser's ([`TrainParams::optimizer`]) times the factor of
+/// [`TrainParams::schedule`]. Every epoch goes through the inputs once, in an order that depends on
+/// the seed and the epoch alone. The same seed gives the same numbers, on any number of threads,
+/// and whether or not the run was interrupted: with [`TrainParams::checkpoint`] a run continues
+/// after the last finished epoch, and a finished run only loads its weights. At a constant learning
+/// rate, a finished run can continue with more `epochs`. A checkpoint of another run (other
+/// hyper-parameters, data or initial weights) is refused.
 ///
 /// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the
-/// steps that were done, [`Model::history`] the epochs that were finished, and the checkpoint, if
-/// there is one, the last of them: the same call then goes on from there. (Before the end of the
-/// first epoch there is no file yet, and the same call begins with the weights as they are; a
-/// network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
-/// step, not yet their mean.
+/// steps that were done, and [`Model::history`] the epochs that were finished. If there is a
+/// checkpoint, the same call continues after the last finished epoch. (Before the end of the first
+/// epoch there is no file yet: the same call then starts from the current weights.) With
+/// [`TrainParams::average`] the weights are those of the last step, not yet their mean.
 ///
 /// - **Shapes**: inputs (N, …) as the network takes them, labels (N,) of u32 below its number of
 ///   classes; the history has a record for each epoch.
