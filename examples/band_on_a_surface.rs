@@ -1,4 +1,4 @@
-//! Finds the saddle between two valleys of the Müller–Brown surface with a climbing elastic band.
+//! Finds the saddle between two minima of the Müller–Brown surface with a climbing elastic band.
 //!
 //! `cargo run --example band_on_a_surface`
 

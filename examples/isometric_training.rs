@@ -1,5 +1,5 @@
-//! Trains two networks on linked rings, one with the isometric loss, and says how well each keeps the
-//! distances inside a ring.
+//! Trains two networks on linked rings, one without and one with the isometric loss, and prints how
+//! well each keeps the distances inside a ring.
 //!
 //! `cargo run --example isometric_training`
 

@@ -1,4 +1,4 @@
-//! A network of one's own, made of candle's layers, through training, an attack and its derivative.
+//! Defines a network from candle's layers, trains it, attacks it, and measures its derivative.
 //!
 //! `cargo run --example own_network`
 
@@ -49,7 +49,7 @@ fn main() -> isopath::Result<()> {
     )?;
     println!("accuracy {:.3}", accuracy(&network, &rings)?);
 
-    // Points, unlike pixels, have no bounds.
+    // Points have no bounds; pixels have.
     let attack = Fgsm {
         bounds: None,
         ..Fgsm::default()

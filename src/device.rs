@@ -1,4 +1,5 @@
-//! Where tensors live: CUDA if it was built in and a card is present, else the CPU.
+//! The device of the tensors: a CUDA GPU if the crate is built with CUDA and one is present, else
+//! the CPU.
 
 use candle_core::Device;
 

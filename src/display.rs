@@ -1,5 +1,5 @@
-//! Figures, tables and texts shown while a cell runs: several in one cell, each between the prints,
-//! and changed in place.
+//! Figures, tables and texts that are shown while a cell runs: several in one cell, in order with
+//! its prints, and updated in place.
 //!
 //! A cell's last expression is shown by the notebook itself. [`display`] shows more than that one,
 //! and [`updatable`] gives a [`Handle`] by which what was shown can change:

@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// No source could bring a data set; `attempts` has one line a source.
     #[error(
-        "{set} could not be fetched:\n  {}\n  you can put its files, packed or not, into {}",
+        "{set} could not be downloaded:\n  {}\n  you can put its files, compressed or not, into {}",
         attempts.join("\n  "),
         folder.display()
     )]

@@ -1,11 +1,10 @@
 //! The user's wish to stop what is running.
 //!
-//! A notebook's kernel that can stop a cell names a file in the environment variable
-//! `ISOPATH_INTERRUPT`. The file exists exactly while the user has asked the running cell to stop:
-//! the kernel makes it at the stop button, and removes it when the cell ends. Every long procedure
-//! of this crate looks for it at each of its steps and ends with [`Error::Interrupted`]; a loop of
-//! your own does the same with [`check`]. Nothing is killed, so all that earlier cells made is
-//! kept.
+//! A kernel that can stop a cell names a file in the environment variable `ISOPATH_INTERRUPT`. The
+//! file exists exactly while the user has asked the running cell to stop: the kernel creates it
+//! when the stop button is pressed, and removes it when the cell ends. Every long procedure of this
+//! crate checks for it at each step and ends with [`Error::Interrupted`]; a loop of your own can
+//! call [`check`]. Nothing is killed, so all results of earlier cells are kept.
 //!
 //! ```
 //! # fn main() -> isopath::Result<()> {

@@ -1,4 +1,5 @@
-//! Scores of a network's answers, of the shape of its representations, and of a picture of points.
+//! Metrics: scores of a network's answers, of the shape of its representations, and of an embedding
+//! in the plane.
 
 mod shape;
 
@@ -18,7 +19,7 @@ use crate::interrupt;
 use crate::models::{Network, Representation, evaluation};
 use crate::progress::Bar;
 
-/// The class that a network answers with: the largest logit of each row, the first of equals.
+/// The class with the largest logit in each row, the first one if several are equal.
 ///
 /// ```text
 /// c_i = argmax_k logits_ik
@@ -60,13 +61,13 @@ pub(crate) fn decided(logits: &Tensor) -> Result<Tensor> {
 /// Inputs that go through a network together.
 const BATCH: usize = 200;
 
-/// The class that a network gives each of some inputs.
+/// The class that a network predicts for each input.
 ///
 /// ```text
 /// c_i = argmax_k f_k(x_i)
 /// ```
 ///
-/// The network answers in evaluation mode, 200 inputs at a time; a moving line counts them where it
+/// The network answers in evaluation mode, 200 inputs at a time; a progress bar counts them where it
 /// takes long.
 ///
 /// - **Shapes**: `inputs` (N, …), N ≥ 1, as the network takes them; the result (N,) of u32.
@@ -112,7 +113,7 @@ pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
     Ok(Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 0)?)
 }
 
-/// The accuracy of a network: the share of a data set's inputs that it gives their label's class.
+/// The accuracy of a network: the share of a data set that it classifies as labelled.
 ///
 /// ```text
 /// accuracy = (1/N) Σ_i [argmax_k f_k(x_i) = t_i]
@@ -141,7 +142,7 @@ pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
     accuracy_of(&predictions(network, &data.inputs)?, data)
 }
 
-/// The accuracy of answers that are known already: the share of a data set whose label they name.
+/// The accuracy of known predictions: the share of a data set that they classify as labelled.
 ///
 /// ```text
 /// accuracy = (1/N) Σ_i [c_i = t_i]
@@ -194,7 +195,7 @@ pub fn correctly_classified(network: &dyn Network, data: &Dataset) -> Result<Dat
     match rows.is_empty() {
         true => {
             let expected =
-                "one that gives at least one input its label; train it, or check the labels";
+                "one that classifies at least one input correctly; train it, or check the labels";
             Err(Error::argument(
                 "network",
                 expected,
@@ -208,7 +209,7 @@ pub fn correctly_classified(network: &dyn Network, data: &Dataset) -> Result<Dat
 /// A network's answer to one input: the class with the largest probability, and that probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
-    /// The class of the largest logit, the first of equals.
+    /// The class with the largest logit, the first one if several are equal.
     pub class: u32,
     /// The probability of that class, the softmax of the logits, in \[0, 1\].
     pub probability: f64,
@@ -227,8 +228,7 @@ impl Answer {
     }
 }
 
-/// The probability that a network gives each class, for each of some inputs: the softmax of its
-/// logits.
+/// The probability of each class for each input: the softmax of a network's logits.
 ///
 /// ```text
 /// p_ik = exp(f_k(x_i)) / Σ_j exp(f_j(x_i))
@@ -260,7 +260,7 @@ pub fn probabilities(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
     probabilities_from(network, Representation::Input, inputs)
 }
 
-/// The probability that a network gives each class, for points that are representations inside it.
+/// The probability of each class for points that are representations inside a network.
 ///
 /// ```text
 /// p_ik = softmax_k(f_{l:L}(z_i))
@@ -299,7 +299,8 @@ pub fn probabilities_from(
     Ok(Tensor::cat(&rows, 0)?)
 }
 
-/// How far the neighbours of a point in a picture are its neighbours in the data, too.
+/// The trustworthiness of an embedding: whether a point's neighbours in the plane are its
+/// neighbours in the data, too.
 ///
 /// ```text
 /// T = 1 − 2 / (N k (2N − 3k − 1)) · Σ_i Σ_{j ∈ U_i} max(0, r_ij − k)

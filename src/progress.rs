@@ -1,5 +1,4 @@
-//! One moving line that says how far a long procedure has come: label, share, count, time, rate and
-//! time left.
+//! Progress bars of long procedures: label, share, count, time, rate and time left.
 //!
 //! ```text
 //! β = 1:  45 %|████▌     | 90/200 [0:12<0:15, 7.4 epochs/s] loss 0.0123
@@ -61,20 +60,20 @@ impl Pace {
     }
 }
 
-/// The setting of every long procedure that says whether it shows how far it has come.
+/// Whether a long procedure shows its progress, and under which name: a setting of each of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Progress {
-    /// Shown on one moving line, under the procedure's own name.
+    /// Shown as a progress bar with the procedure's own name.
     #[default]
     Shown,
-    /// Shown on one moving line, under this name.
+    /// Shown as a progress bar with this name.
     Named(String),
     /// Not shown.
     Hidden,
 }
 
 impl Progress {
-    /// The line of a procedure whose own name is `label`.
+    /// The progress bar of a procedure with the default name `label`.
     pub fn bar(&self, label: &str) -> Bar {
         self.shown_by(|label| Bar::new(label), label)
     }
@@ -100,7 +99,7 @@ impl From<&str> for Progress {
     }
 }
 
-/// A moving line that says how far a procedure has come.
+/// A progress bar.
 ///
 /// Nothing is shown before the first change. Several threads may move one bar, and several bars may
 /// move at once; on a terminal one of those moves, and the others appear when they end.
@@ -164,13 +163,13 @@ impl Bar {
         }
     }
 
-    /// Gives the bar its number of steps, `total`, whose name in the plural is `unit`.
+    /// Sets the number of steps, `total`; `unit` is the plural name of a step.
     pub fn of(self, total: usize, unit: &'static str) -> Self {
         self.lock().line.begin(Some(total as f64), unit);
         self
     }
 
-    /// Begins to count anew: 0 of `total` steps, whose name in the plural is `unit`.
+    /// Starts again at 0 of `total` steps; `unit` is the plural name of a step.
     pub fn begin(&self, total: usize, unit: &'static str) {
         self.start(total as f64, unit);
     }
@@ -207,12 +206,12 @@ impl Bar {
         self.change(|state| state.line.position += steps);
     }
 
-    /// Says something behind the bar, until something else is said.
+    /// Sets the text after the bar.
     pub fn note(&self, note: impl Into<String>) {
         self.change(|state| state.line.note = note.into());
     }
 
-    /// Moves the bar and says something behind it: [`Bar::set`] and [`Bar::note`] at once.
+    /// Moves the bar and sets the text after it: [`Bar::set`] and [`Bar::note`] in one call.
     pub fn report(&self, position: f64, note: impl Into<String>) {
         self.change(|state| {
             state.line.position = position;

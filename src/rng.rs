@@ -38,7 +38,7 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// The generator that a seed begins.
+    /// Makes the generator of a seed.
     pub fn new(seed: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());

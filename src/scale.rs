@@ -1,4 +1,4 @@
-//! How large a run is: the same notebook for a check, a laptop and a CUDA machine.
+//! The scale of a run: one notebook for a check, a laptop and a CUDA machine.
 
 use std::fmt;
 use std::str::FromStr;

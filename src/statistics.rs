@@ -1,4 +1,4 @@
-//! Statistics of a list of numbers, of a share and of two verdicts.
+//! Statistics: means, quantiles, intervals and correlations.
 
 use std::fmt;
 
@@ -43,8 +43,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// Quantiles of some numbers: the smallest, the largest, and those that stand at equal steps
-/// between.
+/// Quantiles of some numbers at equal steps, from the smallest number to the largest.
 ///
 /// ```text
 /// q_s = x_(⌊(n − 1) s / m⌋),  s = 0, …, m
@@ -66,7 +65,7 @@ pub fn quantiles(values: &[f64], count: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A share of some cases, with Wilson's 95 % interval for what is known of it.
+/// A proportion of cases, with Wilson's 95 % confidence interval.
 ///
 /// ```text
 /// (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n),   z = 1.96
@@ -91,9 +90,9 @@ pub fn quantiles(values: &[f64], count: usize) -> Vec<f64> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Proportion {
-    /// How many cases count.
+    /// The number of cases that have the property.
     pub count: usize,
-    /// How many cases there are.
+    /// The number of all cases.
     pub of: usize,
     /// count / of, in [0, 1]; NaN of no cases.
     pub share: f64,

@@ -75,7 +75,7 @@ fn settings() -> Settings {
     Settings {
         pairs: 12,
         max_iterations: 40,
-        bands_at_once: 5,
+        band_batch_size: 5,
         kept_paths: 3,
         side: 8,
         progress: Progress::Hidden,
@@ -259,9 +259,9 @@ fn every_space_has_a_verdict_on_every_pair() -> Result<()> {
 fn the_same_seed_gives_the_same_verdicts() -> Result<()> {
     let (network, data, answers) = setting()?;
     let pairs = own_pairs(&data, &answers, 6, 1)?;
-    let run = |threads, bands_at_once| -> Result<Vec<(Verdict, usize, u64)>> {
+    let run = |threads, band_batch_size| -> Result<Vec<(Verdict, usize, u64)>> {
         let settings = Settings {
-            bands_at_once,
+            band_batch_size,
             spaces: vec![Space::Input],
             ..settings()
         };
@@ -623,7 +623,7 @@ fn misled_pairs_look_the_same_and_have_the_wrong_class() -> Result<()> {
     assert!(zero.contains("alpha is 0"), "{zero}");
     assert_eq!(
         with(1e-9),
-        "eps is 0.000000001; expected more, since no pair could be misled within it; increase eps"
+        "eps is 0.000000001; expected a larger one: no pair could be misled within it"
     );
     Ok(())
 }

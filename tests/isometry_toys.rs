@@ -402,7 +402,7 @@ fn bad_settings_of_the_torus_are_refused() {
             torus: crossing,
             ..small_torus()
         }),
-        "regions is [2, 3]; expected each to divide the next, and the last toroidal = 16"
+        "regions is [2, 3]; expected numbers of which each divides the next, and the last divides toroidal = 16"
     );
     assert_eq!(
         refused(torus::Settings {

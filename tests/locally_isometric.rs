@@ -298,7 +298,7 @@ fn training_is_right_at_every_level_and_repeats_itself() -> Result<()> {
         let (stack, histories) = run()?;
         for (level, data) in levels.iter().enumerate() {
             assert_eq!(
-                accuracy(&stack.level(level)?, data)?,
+                accuracy(&stack.classifier(level)?, data)?,
                 1.,
                 "{head:?}, level {level}"
             );
@@ -310,7 +310,7 @@ fn training_is_right_at_every_level_and_repeats_itself() -> Result<()> {
         }
         let again = run()?.0;
         let logits = |stack: &LocallyIsometric| -> Result<_> {
-            Ok(values(&stack.level(1)?.forward(&levels[0].inputs)?))
+            Ok(values(&stack.classifier(1)?.forward(&levels[0].inputs)?))
         };
         assert_eq!(logits(&stack)?, logits(&again)?);
     }
@@ -332,7 +332,7 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
     assert_eq!(parameters.named()["lil.2.layers.4.weight"].dims(), [8, 20]);
     let x = Var::from_tensor(&wave(&[5, 3], 0.)?)?;
     for (index, output) in stack.outputs(&x)?.iter().enumerate() {
-        let level = stack.level(index)?;
+        let level = stack.classifier(index)?;
         assert_eq!(level.stages(), 4 * (index + 1) + 1);
         assert_eq!(values(&level.forward(&x)?), values(&output.logits));
         let representations = level.representations(&x)?;
@@ -358,8 +358,8 @@ fn a_level_is_the_network_up_to_its_layer() -> Result<()> {
         [2, 20]
     );
     assert_eq!(
-        message(stack.level(3)),
-        "level is 3; expected below 3, the number of layers"
+        message(stack.classifier(3)),
+        "layer is 3; expected below 3, the number of layers"
     );
     Ok(())
 }
@@ -379,7 +379,7 @@ fn one_layer_is_a_plain_network() -> Result<()> {
     let terms = stack_terms(&stack, &levels[..1], &loss)?;
     assert_eq!(
         values(&terms[0].loss),
-        values(&loss.loss(&stack.level(0)?, &levels[0])?)
+        values(&loss.loss(&stack.classifier(0)?, &levels[0])?)
     );
     Ok(())
 }
@@ -404,7 +404,7 @@ fn bad_stacks_and_labels_are_refused() -> Result<()> {
         "hidden is [3, 0]; expected at least one size, each at least 1"
     );
     let expected =
-        "expected at least one number of classes, each at least 2 and no less than the one before";
+        "expected at least one number of classes, each at least 2 and not below the one before";
     for classes in [vec![], vec![1], vec![4, 2]] {
         let got = format!("classes is {classes:?}; {expected}");
         assert_eq!(refused(&|p| p.classes = classes.clone()), got);

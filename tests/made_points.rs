@@ -345,7 +345,8 @@ fn bad_tori_are_refused() {
         }),
         "regions is 1; expected at least 2 at every resolution"
     );
-    let expected = "expected each to divide the next, and the last toroidal = 40";
+    let expected =
+        "expected numbers of which each divides the next, and the last divides toroidal = 40";
     for regions in [vec![2, 3], vec![4, 2], vec![2, 16], vec![80], vec![2, 0]] {
         let got = format!("regions is {regions:?}; {expected}");
         assert_eq!(refused(TorusParams { regions, ..base() }), got);

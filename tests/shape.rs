@@ -220,7 +220,7 @@ fn bad_input_is_refused() -> Result<()> {
     }
     assert_eq!(
         message(stress(&[0., 0.], &[1., 1.])),
-        "largest given distance is 0; expected a number > 0"
+        "largest distance before is 0; expected a number > 0"
     );
     for (a, b) in [(vec![], vec![]), (vec![1., 2.], vec![1.])] {
         assert!(stress(&a, &b).is_err() && correlation(&a, &b).is_err());

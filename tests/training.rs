@@ -383,7 +383,7 @@ fn interrupted_run_ends_where_a_whole_one_does() -> Result<()> {
     assert_eq!(run(&with(7), &loss)?.0, run(&params(7), &loss)?.0);
     let text = message(run(&with(5), &loss));
     assert!(
-        text.ends_with("7 epochs; expected at most 5 epochs (ask for more, or move the file away to begin anew)"),
+        text.ends_with("7 epochs; expected at most 5 epochs (ask for more, or move the file away to start again)"),
         "{text}"
     );
 

@@ -1,4 +1,4 @@
-//! Attacked images.
+//! The result of an attack: the attacked images.
 
 use std::fmt;
 
@@ -96,8 +96,8 @@ impl fmt::Display for Adversarial {
             0 => Ok(()),
             zero => write!(
                 f,
-                "; for {zero} images the gradient is exactly 0, and the attack learnt nothing: \
-                 follow LogitDifference instead"
+                "; for {zero} images the gradient is exactly 0, so the attack has no direction: \
+                 use the loss LogitDifference"
             ),
         }
     }

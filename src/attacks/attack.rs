@@ -1,4 +1,4 @@
-//! What every attack can do.
+//! The trait of all attacks.
 
 use super::adversarial::Adversarial;
 use super::curve::RobustAccuracy;

@@ -1,4 +1,5 @@
-//! The ball around each image of a batch, cut with the bounds: start, step, project.
+//! The ball around each image of a batch, intersected with the bounds of the pixels: start, step,
+//! projection.
 
 use candle_core::{DType, Tensor};
 

@@ -25,8 +25,8 @@ pub struct RobustAccuracy {
     pub step_size: Vec<f64>,
     /// The share of images that keep their true label in every restart, in \[0, 1\].
     pub accuracy: Vec<f64>,
-    /// The number of images whose gradient was exactly 0 at the first step: there the attack learnt
-    /// nothing, see [`Adversarial::zero_gradients`](super::Adversarial::zero_gradients).
+    /// The number of images whose gradient was exactly 0 at the first step, so that the attack had
+    /// no direction; see [`Adversarial::zero_gradients`](super::Adversarial::zero_gradients).
     pub zero_gradients: usize,
     /// The number of attacked images.
     pub images: usize,

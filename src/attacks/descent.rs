@@ -1,4 +1,4 @@
-//! The one loop behind every attack.
+//! The loop that all attacks share.
 
 use candle_core::{DType, Tensor};
 

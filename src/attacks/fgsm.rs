@@ -55,7 +55,8 @@ pub struct Fgsm {
     /// The number of images attacked together, at least 1; matters when the loss couples the
     /// samples of a batch. Default 100.
     pub batch_size: usize,
-    /// Whether a moving line shows how far an attack of more than a second has come. Default shown.
+    /// Whether a progress bar shows how far an attack of more than a second has come. Default
+    /// shown.
     pub progress: Progress,
 }
 

@@ -1,4 +1,4 @@
-//! What an attacker wants, and how a perturbation is measured.
+//! The goal of an attack, and the norm of a perturbation.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};

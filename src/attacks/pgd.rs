@@ -67,7 +67,8 @@ pub struct Pgd {
     pub batch_size: usize,
     /// The seed of the random starts. Default 0.
     pub seed: u64,
-    /// Whether a moving line shows how far an attack of more than a second has come. Default shown.
+    /// Whether a progress bar shows how far an attack of more than a second has come. Default
+    /// shown.
     pub progress: Progress,
 }
 

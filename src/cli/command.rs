@@ -1,4 +1,4 @@
-//! Starting other programs, with errors that say which and what to do.
+//! Starts other programs. An error names the program and says what to do.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

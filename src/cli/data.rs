@@ -1,13 +1,14 @@
-//! `data`: brings and verifies the data sets.
+//! The command `data`: downloads the data sets and verifies them.
 
 use isopath::datasets::{self, Set};
 
 use super::{Failure, Result};
 
-/// Brings the set that `name` says, every one for `all`, or without a name those of the notebooks.
+/// Downloads the set called `name`, every set for `all`, or without a name those that the notebooks
+/// use.
 ///
 /// # Errors
-/// An unknown set, or no source could bring it.
+/// An unknown set, or no source has it.
 pub fn data(name: Option<&str>) -> Result<()> {
     let sets = match name {
         None => Set::OF_NOTEBOOKS.to_vec(),
@@ -20,10 +21,10 @@ pub fn data(name: Option<&str>) -> Result<()> {
     sets.into_iter().try_for_each(bring)
 }
 
-/// Brings one set, and says what it found.
+/// Downloads one set if it is not complete, and prints where it is.
 ///
 /// # Errors
-/// No source could bring it.
+/// No source has it.
 pub fn bring(set: Set) -> Result<()> {
     let fetched = datasets::fetch(set, &datasets::root(), &mut |line| println!("{line}"))?;
     println!("data     {} complete in {}", set, fetched.folder.display());

@@ -1,4 +1,4 @@
-//! `doctor`: what is there, what is missing, and the remedy.
+//! The command `doctor`: checks what is installed, and says how to mend what is missing.
 
 use std::fmt;
 use std::path::Path;
@@ -259,7 +259,7 @@ fn cuda() -> Finding {
     let remedy = "the CPU is used; the README says how to use a CUDA device";
     if cfg!(feature = "cuda") {
         Err(Problem::optional(
-            "built with CUDA, but no device answers",
+            "built with CUDA, but no CUDA device was found",
             remedy,
         ))
     } else {

@@ -1,4 +1,4 @@
-//! Reading and writing files, with errors that name the path.
+//! Reads and writes files. An error names the path.
 
 use std::path::{Path, PathBuf};
 

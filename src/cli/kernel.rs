@@ -1,4 +1,4 @@
-//! `kernel`: what the kernelspec starts.
+//! The command `kernel`, which Jupyter starts as the kernelspec says.
 //!
 //! evcxr's own kernel would compile candle anew for every notebook, and let rust-analyzer load the
 //! source of every package in its tree. This one gives the kernel's program (`src/kernel`) a build

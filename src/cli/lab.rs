@@ -1,4 +1,4 @@
-//! `lab`: JupyterLab on the notebooks.
+//! The command `lab`: opens the notebooks in JupyterLab.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;

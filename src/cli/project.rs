@@ -26,7 +26,7 @@ impl Project {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         if !root.join("Cargo.toml").is_file() {
             return Err(Failure(format!(
-                "{} is gone: this binary belongs to that checkout; build it anew with `cargo build`",
+                "{} does not exist any more, but this binary was built there; run `cargo build` in your checkout",
                 root.display()
             )));
         }

@@ -1,4 +1,5 @@
-//! `setup`: the Jupyter environment, the kernel, and the crate compiled for the notebooks.
+//! The command `setup`: makes the Jupyter environment, and compiles the kernel and the crate for the
+//! notebooks.
 
 use std::path::PathBuf;
 

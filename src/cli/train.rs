@@ -1,4 +1,4 @@
-//! `train`: trains the networks whose weights the notebooks load.
+//! The command `train`: trains the networks that the notebooks load.
 
 use std::path::{Path, PathBuf};
 
@@ -19,18 +19,18 @@ use super::{Failure, Result, data};
 /// The kinds of networks that can be trained from the command line.
 #[derive(clap::Subcommand)]
 pub enum What {
-    /// A residual network on CIFAR-10; about six hours on two cores at the defaults
+    /// Train a residual network on CIFAR-10; about six hours on two cores with the defaults
     Cifar10(Network),
-    /// A decoder of such a network's first stage or pooled features; ten to forty minutes on two
-    /// cores
+    /// Train a decoder from the first stage or the pooled features of such a network to images; ten
+    /// to forty minutes on two cores
     Decoder(Decoder),
 }
 
 /// The settings of a network's training; those that are not given are the scale's.
 #[derive(clap::Args)]
 pub struct Network {
-    /// The scale: quick, default or paper (the whole ResNet-50 on 224×224 pixels, from ImageNet's
-    /// weights)
+    /// The scale: quick, default, or paper (a full ResNet-50 on 224×224 pixels that begins with
+    /// ImageNet's weights)
     #[arg(long, default_value_t = Scale::Default)]
     scale: Scale,
     /// The depth of the network: 18, 34, 50, 101 or 152
@@ -42,23 +42,24 @@ pub struct Network {
     /// The height and width of the network's inputs in pixels, 32 or more
     #[arg(long)]
     side: Option<usize>,
-    /// Weights to begin with: random, imagenet, or a safetensors file with torchvision's names
+    /// The initial weights: random, imagenet, or a safetensors file with torchvision's names
     #[arg(long)]
     initial: Option<String>,
-    /// Parts of the training, each epochs:rate for a cycle up to that learning rate, or
-    /// epochs:rate:mean for the mean of the weights at a constant one, as 30:0.2,10:0.05:mean
+    /// The phases of the training, for example 30:0.2,10:0.05:mean. EPOCHS:RATE is a cycle with
+    /// RATE as its largest learning rate. EPOCHS:RATE:mean keeps the learning rate constant and
+    /// averages the weights
     #[arg(long, value_delimiter = ',', value_parser = phase)]
     phases: Vec<Phase>,
     /// The number of images in each training step
     #[arg(long)]
     batch_size: Option<usize>,
-    /// The optimizer: sgd, or adam (without weight decay)
+    /// The optimiser: sgd, or adam (without weight decay)
     #[arg(long)]
     optimizer: Option<String>,
-    /// The seed of initial weights, order and crops
+    /// The seed of the initial weights, the order of the images and the crops
     #[arg(long)]
     seed: Option<u64>,
-    /// The folder of the run and its result
+    /// The folder to write the weights, their record and the checkpoint of the run to
     #[arg(long, default_value = "target/train")]
     out: PathBuf,
 }
@@ -77,18 +78,18 @@ pub struct Decoder {
     /// The number of channels of the decoder's inner convolutions
     #[arg(long)]
     filters: Option<usize>,
-    /// How often every image is seen
+    /// The number of passes over the images
     #[arg(long)]
     epochs: Option<usize>,
-    /// The seed of initial weights and order
+    /// The seed of the initial weights and the order of the images
     #[arg(long)]
     seed: Option<u64>,
-    /// The folder of the run and its result
+    /// The folder to write the weights, their record and the checkpoint of the run to
     #[arg(long, default_value = "target/train")]
     out: PathBuf,
 }
 
-/// Trains, with its progress on one line, and writes weights and record to the folder.
+/// Trains, shows the progress on one line, and writes the weights and their record to the folder.
 ///
 /// # Errors
 /// No data, a setting out of its range, or a folder that cannot be written.
@@ -165,8 +166,8 @@ fn phase(text: &str) -> std::result::Result<Phase, String> {
     let parts = numbers
         .split_once(':')
         .and_then(|(epochs, rate)| Some((epochs.parse().ok()?, rate.parse().ok()?)));
-    let (epochs, rate) =
-        parts.ok_or("expected epochs:rate or epochs:rate:mean, as 30:0.2 or 10:0.05:mean")?;
+    let (epochs, rate) = parts
+        .ok_or("expected epochs:rate or epochs:rate:mean, for example 30:0.2 or 10:0.05:mean")?;
     Ok(phase(epochs, rate))
 }
 

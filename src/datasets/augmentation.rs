@@ -1,4 +1,4 @@
-//! Images moved and mirrored at random, as in the training of image classifiers.
+//! Data augmentation: images shifted and mirrored at random.
 
 use candle_core::{DType, Device, Tensor, WithDType};
 

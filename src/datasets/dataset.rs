@@ -1,4 +1,4 @@
-//! Inputs and their labels, which travel together.
+//! A data set: inputs with their labels.
 
 use std::sync::Arc;
 
@@ -210,7 +210,7 @@ impl Dataset {
             .filter(|row| labels[*row] as usize == class)
             .collect();
         if rows.is_empty() {
-            let got = format!("{name:?}, of which there is none");
+            let got = format!("{name:?}, which has no inputs");
             return Err(Error::argument(
                 "class",
                 "a class with at least one input",

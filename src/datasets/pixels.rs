@@ -1,4 +1,4 @@
-//! Pixels as bytes k and as numbers k/255.
+//! Conversion of pixels from bytes k to numbers k/255 and back.
 
 use candle_core::{Device, Tensor};
 

@@ -1,4 +1,4 @@
-//! What the made-up sets of points in space share.
+//! Helpers of the generated sets of points.
 
 use candle_core::{DType, Device, Tensor};
 

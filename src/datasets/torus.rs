@@ -1,4 +1,4 @@
-//! A torus cut into cylinders, coarsely and finely.
+//! A torus cut into cylinders, at several resolutions.
 
 use std::f64::consts::TAU;
 
@@ -12,7 +12,7 @@ use crate::rng::Rng;
 /// The parameters of [`torus`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TorusParams {
-    /// The number of points the long way round, the steps of u; 40 by default.
+    /// The number of points around the central axis, the steps of u; 40 by default.
     pub toroidal: usize,
     /// The number of points around the tube, the steps of v; 40 by default.
     pub poloidal: usize,
@@ -85,7 +85,7 @@ impl TorusParams {
         {
             if *fine == 0 || fine % coarse != 0 {
                 let expected = format!(
-                    "each to divide the next, and the last toroidal = {}",
+                    "numbers of which each divides the next, and the last divides toroidal = {}",
                     self.toroidal
                 );
                 return Err(Error::argument(

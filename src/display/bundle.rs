@@ -21,7 +21,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Makes a content of its forms; one should be `text/plain`, which every program can show.
+    /// Makes a content from its forms; one should be `text/plain`, which every program can show.
     pub fn new<'a>(data: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let owned = |(mime, content): (&str, &str)| (mime.to_owned(), content.to_owned());
         Self {
@@ -30,7 +30,7 @@ impl Bundle {
         }
     }
 
-    /// Makes a content of text alone.
+    /// Makes a content from text alone.
     pub fn text(text: &str) -> Self {
         Self::new([(PLAIN, text)])
     }

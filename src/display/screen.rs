@@ -1,4 +1,4 @@
-//! Where displays go.
+//! The output that displays are written to.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

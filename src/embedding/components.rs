@@ -1,4 +1,4 @@
-//! The parts of a graph of neighbours that no edge joins, and where each begins in the plane.
+//! The connected components of a graph of neighbours, and their initial positions in the plane.
 
 use candle_core::Tensor;
 

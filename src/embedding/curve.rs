@@ -1,4 +1,4 @@
-//! The family of curves that turns distances in the plane into memberships.
+//! The curve that turns a distance in the plane into a membership strength.
 
 /// How many points the curve is fitted at, from 0 to three.
 const POINTS: usize = 300;

@@ -1,4 +1,4 @@
-//! Where the points begin in the plane, and how they move.
+//! The layout of the points in the plane: initial positions and optimisation.
 
 use candle_core::{DType, Tensor};
 

@@ -1,4 +1,4 @@
-//! Points of many dimensions in the plane, to be looked at.
+//! Embeddings: points of many dimensions drawn in the plane.
 //!
 //! UMAP is written here, since no crate fitted (November 2026). `umap-rs` 0.4.5 draws from a
 //! generator without a seed and lets its threads race, so no two pictures agree. `manifolds-rs`

@@ -1,4 +1,4 @@
-//! The nearest neighbours of points, exactly.
+//! Exact nearest neighbours.
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
@@ -25,7 +25,7 @@ pub struct Neighbors {
 /// ```
 ///
 /// Exact: all N² distances are computed, a row at a time, in f64. A point is never its own
-/// neighbour; a duplicate is one at distance 0. A moving line says how far it is if it takes more
+/// neighbour; a duplicate is one at distance 0. A progress bar says how far it is if it takes more
 /// than a second.
 ///
 /// - **Shapes**: `x` (N, D); the result has N rows of k.

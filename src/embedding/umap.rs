@@ -9,22 +9,22 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::rng::Rng;
 
-/// How UMAP looks at the data and lays it out. The defaults are the *isometry* paper's (figures 2
-/// and 4).
+/// The parameters of UMAP. The defaults are the *isometry* paper's (figures 2 and 4).
 #[derive(Clone, Debug, PartialEq)]
 pub struct UmapParams {
-    /// How many points count as near, the point itself among them, as in umap-learn: at least 2 and
-    /// below the number of points; 40. Few show fine structure, many the large one.
+    /// The number of neighbours of each point, itself included, as in umap-learn; at least 2 and
+    /// below the number of points; 40 by default. Few neighbours show fine structure, many the
+    /// overall one.
     pub n_neighbors: usize,
-    /// How close neighbours may lie in the plane: in [0, 1], 0.25.
+    /// The smallest distance of neighbours in the plane, in [0, 1]; 0.25 by default.
     pub min_dist: f64,
-    /// Rounds of the layout's optimisation: at least 1; 500, umap-learn's choice up to 10,000
-    /// points.
+    /// The number of optimisation epochs, at least 1; 500 by default, umap-learn's choice up to
+    /// 10,000 points.
     pub epochs: usize,
-    /// Of the start's noise and of the points that each one is pushed from; 0.
+    /// The seed of the initial layout's noise and of the negative samples; 0 by default.
     pub seed: u64,
-    /// Whether a moving line shows how far the neighbours and then the layout have come, where one
-    /// of them takes more than a second; it does by default.
+    /// Whether a progress bar shows the progress of the neighbour search and of the layout, if one
+    /// of them takes more than a second; shown by default.
     pub progress: Progress,
 }
 
@@ -85,7 +85,7 @@ impl UmapParams {
 /// rest) instead of a spectral one, and the points are moved by one thread. On rings and a torus
 /// [`trustworthiness`](crate::metrics::trustworthiness) is within 0.001 of umap-learn's. 1,600
 /// points take about two seconds; time grows with N²·D: MNIST's 60,000 images take an hour on two
-/// cores, a tenth of them half a minute, and a moving line says how far it is.
+/// cores, a tenth of them half a minute, and a progress bar says how far it is.
 ///
 /// ```
 /// use isopath::embedding::{UmapParams, umap};

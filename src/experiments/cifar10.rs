@@ -17,7 +17,8 @@ use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::training::{
-    AdamParams, History, Observer, Optimizer, Schedule, SgdParams, Status, TrainParams, train_heard,
+    AdamParams, History, Observer, Optimizer, Schedule, SgdParams, Status, TrainParams,
+    train_observed,
 };
 
 /// The height and width of the data set's images in pixels.
@@ -51,20 +52,20 @@ pub struct Settings {
     pub label_smoothing: f64,
     /// The seed of the initial weights, the order of the images, their crops and mirror images.
     pub seed: u64,
-    /// A file that the run is written to after every epoch, and taken up from if it is there; later
-    /// phases have files beside it, with `.2` after its name and so on.
+    /// A file that the run is written to after every epoch, and continues from if the file exists;
+    /// later phases have files beside it, with `.2` after its name and so on.
     #[serde(skip)]
     pub checkpoint: Option<PathBuf>,
-    /// Whether a moving line shows how far the training has come.
+    /// Whether a progress bar shows how far the training has come.
     #[serde(skip)]
     pub progress: Progress,
 }
 
-/// A part of a training. The next phase begins with its weights, and with an optimizer that
-/// remembers nothing: a warm restart (Loshchilov & Hutter 2017).
+/// A part of a training. The next phase begins with its weights and a new optimiser: a warm restart
+/// (Loshchilov & Hutter 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// How often every image is seen, at least 1.
+    /// The number of passes over the images, at least 1.
     pub epochs: usize,
     /// The highest learning rate.
     pub learning_rate: f64,
@@ -120,7 +121,7 @@ pub enum OptimizerKind {
 pub enum InitialWeights {
     /// Weights drawn from the seed.
     Random,
-    /// The weights that torchvision trained on ImageNet, [brought from the
+    /// The weights that torchvision trained on ImageNet, [downloaded from the
     /// hub](pretrained::imagenet); the last layer is drawn from the seed.
     Imagenet,
     /// The weights of a safetensors file with torchvision's names, for any number of classes; the
@@ -214,7 +215,7 @@ impl Settings {
     }
 
     /// The same settings with a [checkpoint](Self::checkpoint) in a folder of `target/results`, so
-    /// that an interrupted training goes on when it is called again.
+    /// that an interrupted training continues when it is called again.
     pub fn resumable(self, folder: &str) -> Self {
         let folder = results::folder().join(folder);
         let checkpoint = Some(results::run_file(folder, &self.name()));
@@ -261,7 +262,7 @@ pub struct Trained {
 /// Builds the network of `settings` with the weights that its training begins with.
 ///
 /// # Errors
-/// A setting out of its range, or weights that cannot be brought or do not fit.
+/// A setting out of its range, or weights that cannot be downloaded or do not fit.
 pub fn build(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {
     let network = fresh(settings, device)?;
     let path = match &settings.initial_weights {
@@ -311,9 +312,8 @@ pub fn on_images(network: &Model<ResNet>, settings: &Settings) -> Result<Model<E
 /// Trains a residual network on CIFAR-10, phase by phase: random crops and mirror images, softened
 /// labels.
 ///
-/// With [`Settings::checkpoint`] the run is written to a file after every epoch, and one that was
-/// interrupted goes on from there to the same result; more phases may be added to one that is
-/// finished.
+/// With [`Settings::checkpoint`] the run is written to a file after every epoch. An interrupted run
+/// continues from there to the same result, and a finished one can get more phases.
 ///
 /// # Errors
 /// A setting out of its range, a checkpoint of another run, and what
@@ -322,11 +322,11 @@ pub fn run(data: &Split, settings: &Settings) -> Result<Trained> {
     run_heard(data, settings, &mut *Observer::of(None, &settings.progress))
 }
 
-/// [`run`], of which `hear` hears: epochs and time left are those of all phases.
+/// [`run`] with an observer; epochs and time left are those of all phases.
 pub(crate) fn run_heard(
     data: &Split,
     settings: &Settings,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let phases = phases(settings)?;
     let network = build(settings, data.train.inputs.device())?;
@@ -341,14 +341,14 @@ pub(crate) fn run_heard(
         let mut whole = |part: &Status| {
             let later = (epochs - before - part.epochs) * data.train.len();
             let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
-            hear(&Status {
+            observer(&Status {
                 epoch: before + part.epoch,
                 epochs,
                 seconds_left,
                 ..part.clone()
             })
         };
-        let part = train_heard(&enlarged, &data.train, &loss, params, &mut whole)?;
+        let part = train_observed(&enlarged, &data.train, &loss, params, &mut whole)?;
         history.epochs.extend(part.epochs);
     }
     let test_accuracy = metrics::accuracy(&enlarged, &data.test)?;
@@ -401,7 +401,7 @@ fn phases(settings: &Settings) -> Result<Vec<TrainParams>> {
             && later.exists()
         {
             let expected = format!(
-                "no file, since {} is absent (move it away to begin anew)",
+                "no file, since {} is absent (move it away to start again)",
                 path.display()
             );
             return Err(Error::file(later, expected, "the run of a later phase"));

@@ -1,10 +1,10 @@
-//! Losses during training, as a notebook draws them.
+//! The losses during a training, as a notebook draws them.
 
 use serde::Serialize;
 
 use crate::training::History;
 
-/// The terms of a loss during a training, at epochs equal factors apart.
+/// The terms of a loss during a training, at logarithmically spaced epochs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Curve {
     /// The numbers of the epochs, from 1.

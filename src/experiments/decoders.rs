@@ -1,5 +1,5 @@
-//! Decoders of the *connectivity* experiment's hidden spaces: what an image on a path in a hidden
-//! space looks like.
+//! Decoders of the *connectivity* experiment's hidden spaces, which show a point of a hidden space
+//! as an image.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct Settings {
     pub space: Space,
     /// The number of channels between, at least 1; 256 in the paper.
     pub filters: usize,
-    /// How often every image is seen, at least 1.
+    /// The number of passes over the images, at least 1.
     pub epochs: usize,
     /// The number of images in a step, at least 1.
     pub batch_size: usize,
@@ -39,10 +39,10 @@ pub struct Settings {
     pub learning_rate: f64,
     /// The seed of the initial weights and of the order of the images.
     pub seed: u64,
-    /// A file that the run is written to after every epoch, and taken up from if it is there.
+    /// A file that the run is written to after every epoch, and continues from if the file exists.
     #[serde(skip)]
     pub checkpoint: Option<PathBuf>,
-    /// Whether a moving line shows how far the training has come.
+    /// Whether a progress bar shows how far the training has come.
     #[serde(skip)]
     pub progress: Progress,
 }
@@ -75,8 +75,8 @@ impl Settings {
         })
     }
 
-    /// The shape of the decoder: images of the network's inputs' size from the first stage, of
-    /// 32×32 pixels from the pooled features.
+    /// The shape of the decoder: from the first stage to images as large as the network's inputs,
+    /// or from the pooled features to images of 32×32 pixels.
     ///
     /// # Errors
     /// A setting out of its range.
@@ -139,11 +139,11 @@ pub struct Trained {
     pub test_error: f64,
 }
 
-/// Trains a decoder to picture what `network` makes of the training images: mean squared error,
-/// Adam, no augmentation.
+/// Trains a decoder to reconstruct the training images from their representations in `network`:
+/// mean squared error, Adam, no augmentation.
 ///
-/// With [`Settings::checkpoint`] the run is written to a file after every epoch, and one that was
-/// interrupted goes on from there to the same result.
+/// With [`Settings::checkpoint`] the run is written to a file after every epoch. An interrupted run
+/// continues from there to the same result.
 ///
 /// # Errors
 /// A setting out of its range, a network of another shape than the settings', a checkpoint of
@@ -220,8 +220,7 @@ impl SpaceDecoder {
         Self::load(network, settings, &pretrained::checkpoint(&settings.name()))
     }
 
-    /// Pictures images (N, 3, H, W) again from their representations: what the decoder makes of
-    /// these.
+    /// Reconstructs images (N, 3, H, W) from their representations.
     ///
     /// # Errors
     /// Images that the network does not take.
@@ -295,8 +294,8 @@ impl Decoders {
         })
     }
 
-    /// Trains both decoders at a scale ([`run`]); each run is kept in a file of
-    /// `target/results/connectivity_cifar10`, from which an interrupted one goes on.
+    /// Trains both decoders at a scale ([`run`]). Each run has a checkpoint in
+    /// `target/results/connectivity_cifar10`, from which an interrupted one continues.
     ///
     /// # Errors
     /// As [`run`].
@@ -329,7 +328,7 @@ impl Decoders {
             .collect()
     }
 
-    /// Shows images, and what both decoders make of their representations, with the error of each.
+    /// Shows images and their reconstructions by both decoders, with the error of each.
     ///
     /// # Errors
     /// Images that the network does not take.

@@ -1,10 +1,11 @@
 //! The *isometry* paper's experiment on MNIST: sections 2.2 and 3.3, table 1, figure 3.
 //!
-//! One network for each weight β of the isometric loss and each seed ([`train_networks`]); each
-//! attacked by FGSM and PGD over the same step sizes, once along the cross-entropy and once along
-//! the full training loss ([`robustness`](robustness())); what shows whether the gradient leads the
-//! attacker astray ([`gradient_angles`], [`attack_strength`]); and the Lipschitz constants that are to
-//! explain the result ([`stretch`](stretch())). The results draw themselves.
+//! One network is trained for each weight β of the isometric loss and each seed
+//! ([`train_networks`]). FGSM and PGD attack each network over the same step sizes, once following
+//! the cross-entropy and once the full training loss ([`robustness`](robustness())).
+//! [`gradient_angles`] and [`attack_strength`] show whether the gradient misleads the attacker.
+//! [`stretch`](stretch()) measures the Lipschitz constants that the paper explains the result by.
+//! The results draw themselves.
 
 mod figures;
 mod gradients;

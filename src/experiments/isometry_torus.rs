@@ -2,7 +2,7 @@
 //!
 //! One stack for each seed, with the gradient stopped between its layers and, for comparison, with
 //! the gradient let through ([`train_stacks`]), and what each layer does to the regions of its
-//! resolution ([`LevelShape`]). The stacks draw the figures.
+//! resolution ([`LayerShape`]). The stacks draw the figures.
 
 mod figures;
 mod gradient;
@@ -14,5 +14,5 @@ mod stacks;
 pub use gradient::{GradientNorms, gradient_norms};
 pub use results::{Results, StackResults};
 pub use settings::{Gradient, Settings};
-pub use shape::{LevelShape, level_shapes};
+pub use shape::{LayerShape, layer_shapes};
 pub use stacks::{Stacks, Trained, save_stacks, train_one, train_stacks};

@@ -1,5 +1,5 @@
-//! The papers' experiments, each as the sweep that its notebook runs after showing one case step by
-//! step.
+//! The papers' experiments. A notebook shows one case step by step; each module here runs the whole
+//! sweep.
 
 pub mod cifar10;
 pub mod connectivity;

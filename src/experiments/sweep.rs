@@ -65,11 +65,11 @@ pub fn cases<P: Clone>(parameters: &[P], seeds: &[u64]) -> Result<Vec<(P, u64)>>
 }
 
 impl<P: Clone + PartialEq + Display, T> Sweep<P, T> {
-    /// Runs an experiment for every case, as many at once as there are processors; the same numbers
-    /// whatever their number.
+    /// Runs an experiment for every case, as many at once as there are processors. The number of
+    /// processors does not change the results.
     ///
-    /// `train` gets the parameter, the seed and what is to hear of the training; `words` says of a
-    /// parameter and its result what the moving line shows of them.
+    /// `train` gets the parameter, the seed and a function to call with the state of the training;
+    /// `words` gives the text that the progress bar shows for a parameter and its result.
     ///
     /// # Errors
     ///

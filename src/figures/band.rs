@@ -7,7 +7,8 @@ use crate::paths::NebInfo;
 drawn!(NebInfo);
 
 impl NebInfo {
-    /// The energy over the distance from the start, along the straight line and along the band.
+    /// Charts the energy over the distance from the start, along the straight line and along the
+    /// band.
     pub fn profile(&self) -> LineChart {
         let curve = |name: &str, profile: &crate::paths::Profile| {
             Series::line(name, &profile.distance, &profile.energy)
@@ -25,7 +26,7 @@ impl NebInfo {
         }
     }
 
-    /// [`NebInfo::profile`], drawn.
+    /// Draws [`NebInfo::profile`] as a figure.
     ///
     /// # Errors
     /// An energy that is not a number.

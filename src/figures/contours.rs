@@ -1,4 +1,4 @@
-//! The lines along which a function of the plane has one value.
+//! Contour lines of a function of the plane.
 
 use std::collections::BTreeMap;
 

@@ -263,7 +263,7 @@ impl RobustAccuracy {
         let note = match self.zero_gradients {
             0 => String::new(),
             zero => format!(
-                "{zero} of {} images have a gradient of exactly 0: the attack knows nothing of them.",
+                "{zero} of {} images have a gradient of exactly 0, which gives the attack no direction.",
                 self.images
             ),
         };

@@ -1,4 +1,4 @@
-//! What every chart becomes: an SVG document with its words.
+//! A drawn chart: an SVG document and its text alternative.
 
 use std::fmt;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Images along paths, what a network says to each below it.
+//! Images along paths, with the network's answer below each.
 
 use super::canvas::{Anchor, Canvas, Rect};
 use super::figure::{Figure, with_note};

@@ -1,4 +1,4 @@
-//! How numbers are distributed.
+//! Histograms.
 
 use std::mem::take;
 

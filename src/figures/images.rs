@@ -40,8 +40,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Makes images of a batch: (N, H, W) or (N, 1, H, W) grey, (N, 3, H, W) in colour, or the rows
-    /// (N, side²) of square grey images; any float type.
+    /// Makes images from a batch: (N, H, W) or (N, 1, H, W) grey, (N, 3, H, W) in colour, or the
+    /// rows (N, side²) of square grey images; any float type.
     ///
     /// # Errors
     /// Another shape, a number that is NaN, or a `limit` that is not positive.

@@ -1,4 +1,4 @@
-//! Names beside their marks, in as many columns as there is room for.
+//! Legends, in as many columns as fit.
 //!
 //! plotters has legends, but none that several charts share, and it lays them out by measuring text.
 

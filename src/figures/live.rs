@@ -1,4 +1,4 @@
-//! A loss that is drawn while it falls.
+//! A chart of the loss that is updated during training.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Colours and marks: distinguishable without colour vision and when printed in grey.
+//! Colours and marks that stay distinguishable for colour-blind readers and in grey print.
 
 /// An sRGB colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Color {
 }
 
 impl Color {
-    /// Makes a colour of its number, `0xRRGGBB`.
+    /// Makes a colour from its number, `0xRRGGBB`.
     pub const fn hex(rgb: u32) -> Self {
         Self {
             red: (rgb >> 16) as u8,

@@ -1,4 +1,4 @@
-//! What every figure has: a title above, a note below, margins around.
+//! The frame of every figure: title, note and margins.
 
 use super::canvas::{Canvas, draw};
 use super::figure::Figure;

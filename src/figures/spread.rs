@@ -1,4 +1,4 @@
-//! Values with the edges of their spread.
+//! Values with lower and upper ends of their spread.
 
 use super::axes::AxisScale;
 use crate::error::{Error, Result};

@@ -45,35 +45,35 @@ const PALE: f64 = 0.35;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SurfaceChart {
-    /// Above the chart; may be empty.
+    /// The title above the chart; may be empty.
     pub title: String,
     /// The x of the grid's columns, ascending, at least two.
     pub x: Vec<f64>,
-    /// The y of its rows, ascending, at least two.
+    /// The y of the grid's rows, ascending, at least two.
     pub y: Vec<f64>,
-    /// E by row and column, finite.
+    /// The energy E, by row and column; finite.
     pub energy: Array2<f64>,
-    /// The energies of the first and the last colour, which lower and higher ones have, too; `None`
-    /// for the lowest and the highest of the grid.
+    /// The energies of the first and the last colour; energies beyond them have the same colours.
+    /// `None` stands for the lowest and the highest energy of the grid.
     pub range: Option<(f64, f64)>,
     /// The axes' names with their units.
     pub axes: [String; 2],
-    /// What the colours mean, with its unit.
+    /// The name of what the colours show, with its unit.
     pub scale: String,
-    /// Lines on the surface, by name: (N, 2). Segments with an end off the chart are not drawn.
+    /// The paths on the surface, by name, each (N, 2). Segments that end off the chart are not drawn.
     pub paths: Vec<(String, Array2<f64>)>,
-    /// Points on the surface, by name: (N, 2). Those off the chart are not drawn.
+    /// The points on the surface, by name, each (N, 2). Those off the chart are not drawn.
     pub points: Vec<(String, Array2<f64>)>,
-    /// The legend's heading.
+    /// The heading of the legend.
     pub legend: String,
-    /// Small print below.
+    /// The small print below the chart; may be empty.
     pub note: String,
 }
 
 drawn!(SurfaceChart, MullerBrown, Leps);
 
 impl SurfaceChart {
-    /// `energy` over a rectangle of the plane, sampled at 161 × 161 points.
+    /// Makes the chart of `energy` over a rectangle of the plane, sampled at 161 × 161 points.
     ///
     /// # Errors
     /// What the energy refuses; a range that is empty, or an energy that is not finite.
@@ -100,7 +100,7 @@ impl SurfaceChart {
         Ok(chart)
     }
 
-    /// The same chart with a path (N, 2) on it, as [`NebInfo::path`](crate::paths::NebInfo::path).
+    /// Adds a path (N, 2) to the chart, such as [`NebInfo::path`](crate::paths::NebInfo::path).
     ///
     /// # Errors
     /// `path` is no matrix.
@@ -109,7 +109,7 @@ impl SurfaceChart {
         Ok(self)
     }
 
-    /// The same chart with marked points on it.
+    /// Adds marked points to the chart.
     pub fn with_points(mut self, name: impl Into<String>, at: &[[f64; 2]]) -> Self {
         let points = Array2::from_shape_fn((at.len(), 2), |(row, axis)| at[row][axis]);
         self.points.push((name.into(), points));
@@ -120,9 +120,8 @@ impl SurfaceChart {
     /// names are many or long, below.
     ///
     /// # Errors
-    /// Axes of fewer than two values or that do not ascend, an energy for each of which there is no
-    /// place or that is not finite, a range that is empty, a path or points that are not (N, 2) or
-    /// not finite.
+    /// Axes of fewer than two values or that do not ascend, energies of another shape or that are
+    /// not finite, an empty range, a path or points that are not (N, 2) or not finite.
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
         let axes = self.plane()?;
@@ -399,7 +398,7 @@ impl MullerBrown {
         }
     }
 
-    /// [`MullerBrown::chart`], drawn.
+    /// Draws [`MullerBrown::chart`] as a figure.
     ///
     /// # Errors
     /// None that is known: the surface is finite.
@@ -421,7 +420,7 @@ impl Leps {
         }
     }
 
-    /// [`Leps::chart`], drawn.
+    /// Draws [`Leps::chart`] as a figure.
     ///
     /// # Errors
     /// None that is known: the surface is finite.

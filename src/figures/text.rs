@@ -1,4 +1,4 @@
-//! Fonts, and the room that a text takes.
+//! Fonts, and the size of a text.
 
 use super::palette::{Color, INK, MUTED};
 

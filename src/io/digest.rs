@@ -1,4 +1,4 @@
-//! SHA-256, in hexadecimal digits: by it one file, or one set of numbers, is told from another.
+//! SHA-256 digests of files and numbers, in hexadecimal digits.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};

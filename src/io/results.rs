@@ -1,4 +1,4 @@
-//! The numbers that a notebook shows, written for other programs.
+//! Writes the numbers of a notebook as JSON, for other programs.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub fn folder() -> PathBuf {
         .join("results")
 }
 
-/// The file in `folder` from which an interrupted training of that name goes on.
+/// The file in `folder` from which an interrupted training of that name continues.
 pub fn run_file(folder: impl AsRef<Path>, name: &str) -> PathBuf {
     folder.as_ref().join(format!("{name}.run.safetensors"))
 }

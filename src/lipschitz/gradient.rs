@@ -1,4 +1,5 @@
-//! The gradients that an attacker follows, in closed form and bounded by a Lipschitz constant.
+//! The input gradients that an attacker follows, in closed form, and their bounds by a Lipschitz
+//! constant.
 
 use std::any::Any;
 

@@ -1,4 +1,4 @@
-//! The derivative of a representation at given points.
+//! The Jacobian of a representation at given points.
 
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;

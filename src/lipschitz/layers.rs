@@ -1,4 +1,4 @@
-//! What the weights alone allow.
+//! Upper bounds from the weights alone.
 
 use candle_core::{DType, Tensor};
 

@@ -1,4 +1,4 @@
-//! The isometric loss, by which a network keeps distances.
+//! The isometric loss, which trains a network to keep distances.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Losses of logit differences, whose gradient does not vanish where a network is sure.
+//! Differences of logits as losses: their gradient does not vanish where a network is confident.
 
 use candle_core::{D, DType, Tensor};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::models::Network;
 
-/// The largest wrong logit minus the true one: the loss of an attacker whose target is sure.
+/// The largest wrong logit minus the true one: a loss for attacks on confident networks.
 ///
 /// ```text
 /// L = (1/N) Σ_i (max_{j ≠ t_i} z_ij − z_{i,t_i})

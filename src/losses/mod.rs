@@ -1,4 +1,4 @@
-//! What a network is trained on, and what an attacker follows.
+//! Loss functions, which a training minimises and an attacker follows.
 //!
 //! | loss | for |
 //! |---|---|
@@ -85,7 +85,7 @@ pub trait Loss: Send + Sync {
 
     /// The name of the loss with its parameters; by default the name of its type.
     ///
-    /// A checkpoint holds it, so that a run goes on with the loss it began with.
+    /// A checkpoint records it, so that a run continues only with the same loss.
     fn describe(&self) -> String {
         std::any::type_name::<Self>().to_string()
     }

@@ -1,4 +1,4 @@
-//! How far a decoder's images are from the ones it was given a representation of.
+//! The reconstruction loss of a decoder: its images against the original ones.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How far a representation keeps the shape of a set of points: its distances and its loop.
+//! How well a representation keeps the shape of a set of points: its distances and its loop.
 
 use std::cmp::Ordering;
 
@@ -129,14 +129,14 @@ pub fn correlation(a: &[f64], b: &[f64]) -> Result<f64> {
     Ok((sum(|a, b| a * b) / (squares_a * squares_b).sqrt()).clamp(-1., 1.))
 }
 
-/// Kruskal's stress: how much distances have changed, as a share of those that were to be kept.
+/// Kruskal's stress: how much distances have changed, relative to the distances before.
 ///
 /// ```text
 /// S = √(Σ_k (d_k − δ_k)² / Σ_k d_k²)
 /// ```
 ///
-/// d are the `given` distances and δ those that were `found`. Kruskal divides by Σ δ_k²; here the
-/// distances that are to be kept stand below, so that a collapse counts as 1.
+/// d are the distances `before` and δ those `after`. Kruskal divides by Σ δ_k²; here the divisor is
+/// Σ d_k², so that a collapse counts as 1.
 ///
 /// - **Shapes**: two lists of n ≥ 1 numbers; the result a number.
 /// - **Range**: ≥ 0; 0 for an isometry, 1 where all points fall into one, |1 − s| where all
@@ -145,17 +145,21 @@ pub fn correlation(a: &[f64], b: &[f64]) -> Result<f64> {
 ///
 /// # Errors
 ///
-/// Lists of different lengths, no distances, or only zeros to be kept.
-pub fn stress(given: &[f64], found: &[f64]) -> Result<f64> {
-    check_pairs("stress", given, found, 1)?;
-    let size = given.iter().map(|d| d * d).sum::<f64>();
+/// Lists of different lengths, no distances, or only zeros before.
+pub fn stress(before: &[f64], after: &[f64]) -> Result<f64> {
+    check_pairs("stress", before, after, 1)?;
+    let size = before.iter().map(|d| d * d).sum::<f64>();
     if size == 0. {
-        return Err(Error::argument("largest given distance", "a number > 0", 0));
+        return Err(Error::argument(
+            "largest distance before",
+            "a number > 0",
+            0,
+        ));
     }
-    let difference = given
+    let difference = before
         .iter()
-        .zip(found)
-        .map(|(d, found)| (d - found).powi(2))
+        .zip(after)
+        .map(|(d, after)| (d - after).powi(2))
         .sum::<f64>();
     Ok((difference / size).sqrt())
 }

@@ -1,4 +1,4 @@
-//! Networks from a representation back to pixels.
+//! Decoders: networks from a representation back to pixels.
 
 use std::fmt;
 use std::sync::Arc;

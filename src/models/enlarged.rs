@@ -1,4 +1,4 @@
-//! A network for larger images than the data set's.
+//! A network that first enlarges the images of a data set.
 
 use std::sync::Arc;
 

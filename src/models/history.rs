@@ -1,4 +1,4 @@
-//! What is known of a training, epoch by epoch.
+//! The history of a training, epoch by epoch.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,8 @@ pub struct History {
 }
 
 impl History {
-    /// At most `count` of the epochs, equal factors apart, each with its number from 1: enough for
-    /// a curve over a logarithmic axis.
+    /// At most `count` of the epochs, logarithmically spaced, each with its number from 1: enough
+    /// for a curve over a logarithmic axis.
     ///
     /// The first and the last epoch are among them. Fewer where factors round to the same epoch.
     pub fn sampled(&self, count: usize) -> Vec<(usize, Epoch)> {

@@ -10,9 +10,9 @@ use crate::models::{Activation, Mlp, Network};
 /// stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Head {
-    /// One classification layer for all layers, each of which has a linear projection of its own
-    /// into it: as many units as the finest labels have classes, of which a coarser layer uses the
-    /// first.
+    /// One classification layer for all layers, with as many units as the finest labels have
+    /// classes; coarser labels use only the first units. Each layer has its own linear projection
+    /// into it.
     #[default]
     Shared,
     /// A classification layer for each layer, with as many units as its labels have classes.
@@ -68,7 +68,7 @@ impl LocallyIsometricParams {
         }
         if self.classes.first().is_none_or(|&classes| classes < 2) || !self.classes.is_sorted() {
             let expected =
-                "at least one number of classes, each at least 2 and no less than the one before";
+                "at least one number of classes, each at least 2 and not below the one before";
             return Err(Error::argument(
                 "classes",
                 expected,
@@ -225,24 +225,25 @@ impl LocallyIsometric {
         self.stop_gradient
     }
 
-    /// The classifier that ends with layer `index`: a network whose stages are the hidden layers up
-    /// to there and that layer's projection.
+    /// The classifier that ends with layer `index`: a network with the hidden layers up to there
+    /// and the projection of that layer as its stages.
     ///
     /// Gradients flow through all of it, since stopping them belongs to training.
     ///
     /// # Errors
     ///
     /// There is no such layer.
-    pub fn level(&self, index: usize) -> Result<Level> {
+    pub fn classifier(&self, index: usize) -> Result<LayerClassifier> {
         let layers = self.layers.get(..=index);
-        let layers = layers.ok_or_else(|| Error::argument("level", self.below(), index))?;
-        Ok(Level {
+        let layers = layers.ok_or_else(|| Error::argument("layer", self.below(), index))?;
+        Ok(LayerClassifier {
             layers: layers.to_vec(),
         })
     }
 }
 
-/// A stack up to one of its layers, as a classifier; [`LocallyIsometric::level`] makes it.
+/// The classifier of one layer of a stack, with the layers before it; made by
+/// [`LocallyIsometric::classifier`].
 ///
 /// ```text
 /// f_k(x) = W_k F_k(… F_1(x)) + b_k
@@ -252,11 +253,11 @@ impl LocallyIsometric {
 /// - **Range**: logits unbounded.
 /// - **Source**: *isometry*, section 3.4.
 #[derive(Clone, Debug)]
-pub struct Level {
+pub struct LayerClassifier {
     layers: Vec<Mlp>,
 }
 
-impl Network for Level {
+impl Network for LayerClassifier {
     fn stages(&self) -> usize {
         self.layers
             .iter()

@@ -1,4 +1,4 @@
-//! Networks as sequences of stages: all representations, resumable from any of them.
+//! Networks as sequences of stages. Every representation can be computed, and computation can continue from it.
 
 pub mod decoder;
 mod enlarged;
@@ -17,7 +17,9 @@ mod weights;
 pub use decoder::{Decoder, DecoderParams};
 pub use enlarged::{Enlarged, enlarge};
 pub use history::{Epoch, History};
-pub use locally_isometric::{Head, LayerOutput, Level, LocallyIsometric, LocallyIsometricParams};
+pub use locally_isometric::{
+    Head, LayerClassifier, LayerOutput, LocallyIsometric, LocallyIsometricParams,
+};
 pub use mlp::{Activation, Mlp};
 pub use model::Model;
 pub(crate) use network::evaluation;

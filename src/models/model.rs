@@ -166,8 +166,8 @@ impl<N> Model<N> {
         self.parameters.save(path)
     }
 
-    /// Takes the weights of a file for the model's own: safetensors, or PyTorch's `.pt` and `.pth`.
-    /// Floats of another width are rounded to the weights' own.
+    /// Loads the model's weights from a file: safetensors, or PyTorch's `.pt` and `.pth`. Floats of
+    /// another width are rounded to the width of the weights.
     ///
     /// # Errors
     /// As [`Model::with_weights`], or a file that cannot be read.
@@ -175,7 +175,7 @@ impl<N> Model<N> {
         self.with_weights(&Weights::read(path)?)
     }
 
-    /// Takes `weights` for the model's own.
+    /// Replaces the model's weights by `weights`.
     ///
     /// # Errors
     /// A weight is missing, of another shape or not finite, or there is one that the network does

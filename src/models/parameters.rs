@@ -130,7 +130,7 @@ impl Parameters {
         Ok(of_numbers(all))
     }
 
-    /// The number of numbers in all weights together.
+    /// The number of all weights, each number counted.
     pub fn count(&self) -> usize {
         self.lock().values().map(|var| var.elem_count()).sum()
     }
@@ -185,9 +185,8 @@ impl Parameters {
         self.set_all(weights.tensors.clone(), &weights.path, |_| true)
     }
 
-    /// Replaces all weights by those of a file but those whose names begin with `prefix`: they
-    /// stay, and those of `weights` are passed over, so that a network begins as one for other
-    /// classes ended.
+    /// Replaces all weights by those of a file, except those whose names begin with `prefix`: these
+    /// stay as they are. So a network can begin with the weights of one for other classes.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A network that takes pixels, whatever it was trained on.
+//! A network that takes pixels and first normalises them.
 
 use std::sync::Arc;
 

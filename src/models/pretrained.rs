@@ -1,4 +1,4 @@
-//! Weights that were trained before: those of this repository, and those of others.
+//! Pretrained weights: those of this repository, and torchvision's.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,12 +35,12 @@ pub fn checkpoint(name: &str) -> PathBuf {
         .with_extension("safetensors")
 }
 
-/// Brings torchvision's weights of ResNet-`depth`, trained on ImageNet-1k, from the Hugging Face
-/// hub: the path of a safetensors file in the hub's cache.
+/// Downloads torchvision's weights of ResNet-`depth`, trained on ImageNet-1k, from the Hugging Face
+/// hub, and returns the path of a safetensors file in the hub's cache.
 ///
-/// The repositories are timm's copies, `timm/resnet50.tv_in1k` and so on, with torchvision's names.
-/// A file that is in the cache already is taken without asking the hub. `HF_ENDPOINT`, `HF_HOME`
-/// and `HF_TOKEN` are heeded.
+/// The repositories are timm's copies (`timm/resnet50.tv_in1k` and so on), with torchvision's
+/// names. A file that is already in the cache is used without asking the hub. `HF_ENDPOINT`,
+/// `HF_HOME` and `HF_TOKEN` have their usual effect.
 ///
 /// # Errors
 /// Another depth than 18, 34, 50, 101 and 152, a hub that cannot be reached, or a cache that cannot

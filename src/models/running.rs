@@ -1,4 +1,4 @@
-//! What a batch normalisation remembers of the batches it has seen.
+//! The running statistics of a batch normalisation.
 
 use candle_core::{Tensor, Var};
 use candle_nn::{Init, VarBuilder};

@@ -1,4 +1,4 @@
-//! Weights from a file, under any names.
+//! Weights from a file, whatever their names.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor, pickle};
 use crate::error::{Error, Result};
 use crate::io::safetensors;
 
-/// The named tensors of a file, to be given to a [`Model`](super::Model).
+/// The named tensors of a file, to load into a [`Model`](super::Model).
 ///
 /// Files of PyTorch often name their tensors otherwise than the network here. Prefixes can be
 /// dropped and names replaced.
@@ -38,8 +38,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Reads the tensors of a file: safetensors, or what PyTorch's `torch.save` made of a module's
-    /// `state_dict()` (`.pt`, `.pth`, `.bin`; a dictionary with an entry `state_dict`, too).
+    /// Reads the tensors of a file: safetensors, or a `state_dict()` that PyTorch's `torch.save`
+    /// wrote (`.pt`, `.pth`, `.bin`), also inside a dictionary with an entry `state_dict`.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Weights {
         }
     }
 
-    /// Takes `prefix` off the names that begin with it: PyTorch's parallel modules put `module.`
+    /// Removes `prefix` from the names that begin with it: PyTorch's parallel modules put `module.`
     /// before every name.
     pub fn without_prefix(mut self, prefix: &str) -> Self {
         let short = |name: String| {

@@ -11,7 +11,7 @@ use super::operation::Operation;
 use super::simd::{self, Float};
 use crate::error::Error;
 
-/// The numbers of one step of Adam, with the bias correction of step t worked in.
+/// The parameters of one step of Adam, with the bias correction of step t included.
 ///
 /// ```text
 /// step_size = α / (1 − β₁ᵗ),  correction = √(1 − β₂ᵗ)

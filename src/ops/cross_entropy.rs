@@ -1,7 +1,7 @@
 //! Cross-entropy: the softmax of each row against its label.
 //!
-//! In plain candle operations it is a dozen passes over the logits and as many of its gradient.
-//! Here the gradient, the softmax less the labels, comes with the value.
+//! In plain candle operations it takes a dozen passes over the logits, and as many for the
+//! gradient. Here the gradient, softmax minus one-hot label, is computed together with the value.
 
 use std::sync::OnceLock;
 

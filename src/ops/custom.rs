@@ -1,8 +1,8 @@
-//! The shell between candle's custom operations and our kernels.
+//! The adapter between candle's custom operations and our kernels.
 //!
-//! candle hands over untyped memory with a layout, one method for each number of arguments. A
-//! [`Kernel`] sees slices of f32 or f64 and nothing else: here, once, dtypes are told apart, layouts
-//! checked and errors given the operation's name.
+//! candle passes untyped memory with a layout, and has one method for each number of arguments. A
+//! [`Kernel`] sees only slices of f32 or f64: this module, once for all kernels, distinguishes the
+//! dtypes, checks the layouts and adds the operation's name to errors.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{

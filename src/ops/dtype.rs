@@ -1,4 +1,4 @@
-//! Which numbers an operation runs in.
+//! The number type that an operation computes in.
 
 use candle_core::{DType, Result, Tensor, bail};
 

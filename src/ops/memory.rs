@@ -1,4 +1,4 @@
-//! The numbers of a tensor, read where they lie.
+//! The numbers of a tensor, read without a copy.
 
 use std::ops::Deref;
 

@@ -67,7 +67,7 @@
 //!    - frozen arguments get no gradient; each error is reached, and its text read;
 //!    - thousands of ones in f16 and bf16 (`tests/half_precision.rs`).
 //!
-//! No file here refers to one that refers back to it: what two share is in a third.
+//! No two files here refer to each other: what they share is in a third file.
 
 mod activation;
 mod adam;

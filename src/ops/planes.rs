@@ -1,5 +1,4 @@
-//! What the kernels on images share: (N, C, H, W) is N·C planes of H·W numbers that lie one after
-//! another.
+//! Helpers of the kernels on images: (N, C, H, W) is N·C planes of H·W numbers, one after another.
 
 use candle_core::Result;
 use rayon::prelude::*;

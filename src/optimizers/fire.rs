@@ -29,7 +29,7 @@ use crate::error::Result;
 pub struct FireParams {
     /// The first time step Δt > 0; the largest, Δt_max, is ten times as long. 0.1 by default.
     pub time_step: f64,
-    /// The longest way, in the Euclidean norm over all numbers, of one step, > 0; 0.2 by default.
+    /// The largest length of one step, Euclidean over all numbers, > 0; 0.2 by default.
     pub max_step: f64,
 }
 

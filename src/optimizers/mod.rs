@@ -1,9 +1,8 @@
-//! Optimisers: how numbers follow their gradients. The weights of networks in
-//! [training](crate::training) and the pivots of bands in [paths](crate::paths) move by the same
-//! ones.
+//! Optimisers: Adam, SGD and FIRE. They move the weights of networks in [training](crate::training)
+//! and the pivots of bands in [paths](crate::paths).
 //!
-//! An [`Optimizer`] is the choice and its parameters, a value like any other; a [`State`] is one at
-//! work on some tensors.
+//! An [`Optimizer`] is the choice of a method and its parameters, a plain value. A [`State`]
+//! applies it to some tensors and remembers earlier steps.
 //!
 //! The numbers do not depend on the number of threads.
 
@@ -21,7 +20,7 @@ pub use state::State;
 
 use crate::error::Result;
 
-/// How numbers follow their gradients: one of three methods, with its parameters.
+/// An optimisation method with its parameters: one of three.
 ///
 /// | method | step along the gradient g | for |
 /// |---|---|---|

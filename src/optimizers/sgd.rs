@@ -27,11 +27,12 @@ pub struct SgdParams {
     pub learning_rate: f64,
     /// μ, the share of the last step that is taken again, in [0, 1); 0.9 by default.
     pub momentum: f64,
-    /// Whether the gradient is that of where the momentum leads (Nesterov 1983); true by default.
+    /// Whether to use Nesterov's momentum, with the gradient at the point that the momentum leads
+    /// to (Nesterov 1983); true by default.
     pub nesterov: bool,
-    /// λ, the factor of the weights that is added to their gradient, at least 0; 5e-4 by default.
-    /// Weights of one axis (biases, factors of normalisations) are left out (He et al. 2019,
-    /// section 3.1).
+    /// λ ≥ 0, the weight decay: λ times a weight is added to its gradient; 5e-4 by default. Weights
+    /// with one axis (biases, factors of normalisations) have no decay (He et al. 2019, section
+    /// 3.1).
     pub weight_decay: f64,
 }
 
@@ -47,8 +48,8 @@ impl Default for SgdParams {
 }
 
 impl SgdParams {
-    /// Plain gradient descent, θ ← θ − η g: no momentum and no weight decay. With
-    /// `SgdParams { momentum, ..SgdParams::plain(η) }` PyTorch's plain momentum.
+    /// Plain gradient descent, θ ← θ − η g: no momentum and no weight decay. `SgdParams { momentum,
+    /// ..SgdParams::plain(η) }` is PyTorch's momentum.
     pub fn plain(learning_rate: f64) -> Self {
         Self {
             learning_rate,

@@ -1,4 +1,4 @@
-//! An optimiser at work.
+//! The state of an optimiser on some tensors.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use candle_core::{Tensor, Var};
 use super::{AdamParams, FireParams, Optimizer, SgdParams};
 use crate::error::Result;
 
-/// An optimiser at work on some tensors, with what it remembers of earlier steps.
+/// An optimiser on some tensors, with its memory of earlier steps.
 ///
-/// The tensors have names, and each [`step`](State::step) moves them in place. What it remembers can
-/// be [read, saved and set again](State::memory), so that a run can be taken up later; the optimisers
-/// of candle-nn keep that to themselves.
+/// The tensors have names, and each [`step`](State::step) changes them in place. The memory can be
+/// [read, saved and set again](State::memory), so that a run can continue later, which candle-nn's
+/// optimisers do not allow.
 ///
 /// ```
 /// use isopath::candle::{Device, Var};
@@ -30,7 +30,7 @@ use crate::error::Result;
 /// ```
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The steps done so far.
+    /// The number of steps done so far.
     pub steps: u64,
     vars: BTreeMap<String, Var>,
     method: Method,

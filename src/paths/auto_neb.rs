@@ -1,4 +1,4 @@
-//! A band that grows where it is coarse.
+//! AutoNEB: a band that gets more pivots where it is coarse.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -17,11 +17,11 @@ use crate::progress::Bar;
 /// One cycle of AutoNEB ([`auto_neb`]): new pivots, then relaxation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// Pivots inserted first, at most one a segment; 0 only relaxes further.
+    /// The number of pivots to insert, at most one per segment; 0 only relaxes further.
     pub insert: usize,
-    /// A new optimiser, usually with smaller steps than the one before.
+    /// The optimiser of this cycle, usually with smaller steps than the one before.
     pub optimizer: Optimizer,
-    /// At least 1.
+    /// The largest number of iterations, at least 1.
     pub max_iterations: usize,
 }
 
@@ -38,9 +38,9 @@ pub struct Cycle {
 ///   are ours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AutoNebParams {
-    /// The first relaxation, with few pivots.
+    /// The parameters of the first relaxation, with few pivots.
     pub neb: NebParams,
-    /// What follows for bands that are not done.
+    /// The cycles that follow for bands that are not done.
     pub cycles: Vec<Cycle>,
 }
 

@@ -1,4 +1,4 @@
-//! A path between its pivots: the dense check.
+//! The dense check: samples of a path between its pivots.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What a band is pulled down.
+//! The energy that a band descends.
 
 use candle_core::Tensor;
 
@@ -8,7 +8,7 @@ use crate::interrupt;
 /// Energies and margins of a batch of points, one entry a point.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnergyValues {
-    /// E(z), what a path keeps low.
+    /// The energy E(z), which a path keeps low.
     pub energy: Vec<f64>,
     /// How far z is inside the region that a path must not leave: positive inside, 0 or negative
     /// outside.

@@ -1,4 +1,4 @@
-//! The pivots of a band on their way along the forces.
+//! One band's optimiser: moves the pivots along the forces.
 
 use candle_core::{Tensor, Var};
 

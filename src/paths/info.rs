@@ -15,24 +15,24 @@ pub enum Verdict {
     /// Every sample of the straight segment is inside.
     #[serde(rename = "linear")]
     Linear,
-    /// Not so, but every sample of the band is.
+    /// A sample of the segment is outside, but every sample of the band is inside.
     #[serde(rename = "nonlinear")]
     Nonlinear,
-    /// Neither: no path was found, which does not say that there is none.
+    /// No path was found, which does not prove that there is none.
     #[serde(rename = "none")]
     NoneFound,
 }
 
-/// Why a band stopped; its `Display` says so in words, and what helps.
+/// The reason why a band stopped; its `Display` also says what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The dense check passed.
     Connected,
-    /// The forces fell below the one to stop at.
+    /// The forces on all pivots are below the limit of [`Stop::Force`](super::Stop::Force).
     Converged,
-    /// The forces were not small enough, or the path not connected, after as many iterations as are
-    /// allowed.
+    /// The largest number of iterations was reached, and the forces were not small enough, or the
+    /// path was not connected.
     IterationLimit,
     /// The same with a climbing image, where an end of the path was its highest point (at the last
     /// iteration, or at another of the second half): the image climbs towards that end and finds no
@@ -85,12 +85,12 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Points evaluated for one pair.
+/// The number of points that were evaluated for one pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluations {
-    /// With their gradient: pivots times iterations, and once more.
+    /// The number of points evaluated with their gradient: pivots × (iterations + 1).
     pub gradients: usize,
-    /// Without: the straight line and the dense checks.
+    /// The number of points evaluated without it: those of the straight line and the dense checks.
     pub values: usize,
 }
 
@@ -100,19 +100,19 @@ pub struct Evaluations {
 pub struct NebInfo {
     /// The points of the path (N, …), both ends included.
     pub path: Tensor,
-    /// Their energies.
+    /// The energy of each point of the path.
     pub energies: Vec<f64>,
-    /// Linear, nonlinear or none, by the dense checks before and after.
+    /// The verdict, by the dense checks of the line and of the path.
     pub verdict: Verdict,
-    /// Why the band stopped.
+    /// The reason why the band stopped.
     pub outcome: Outcome,
-    /// Steps done; 0 when the straight line was enough.
+    /// The number of steps done; 0 if the straight line was enough.
     pub iterations: usize,
-    /// Points evaluated.
+    /// The number of points that were evaluated.
     pub evaluations: Evaluations,
-    /// The straight line.
+    /// The profile of the straight line.
     pub before: Profile,
-    /// The path.
+    /// The profile of the path.
     pub after: Profile,
 }
 
@@ -122,7 +122,7 @@ impl NebInfo {
         self.after.length() / self.before.length()
     }
 
-    /// The same path, held against this straight line.
+    /// The same path, compared with another straight line.
     pub(super) fn compared_with(self, line: Profile) -> Self {
         Self {
             verdict: Verdict::of(&line, &self.after),
@@ -131,8 +131,7 @@ impl NebInfo {
         }
     }
 
-    /// As many points of the straight line, equally distant, as the path has: (N, …), to be shown
-    /// beside it.
+    /// The points of the straight line to show beside the path: as many, equally far apart; (N, …).
     ///
     /// # Errors
     /// The device is out of memory.
@@ -158,8 +157,8 @@ impl NebInfo {
         Ok(away.sqr()?.sum(1)?.sqrt()?.max(0)?.to_scalar()?)
     }
 
-    /// The point of the path with the largest energy, 0 for its start: with a climbing image, the
-    /// saddle.
+    /// The index of the path's point with the largest energy, from 0 at the start: with a climbing
+    /// image, the saddle.
     pub fn highest(&self) -> usize {
         let larger =
             |best: usize, (at, e): (usize, &f64)| if *e > self.energies[best] { at } else { best };

@@ -24,10 +24,11 @@ use crate::progress::Bar;
 /// - **Range**: any finite numbers, inside `bounds` if there are any.
 /// - **Source**: *connectivity* paper, section 3; Jónsson, Mills & Jacobsen 1998.
 ///
-/// [`band::forces`] has F_i, an [`Optimizer`](super::Optimizer) makes the step. Bands are relaxed together: all pivots of all of them are one batch of the energy, and a band
-/// that is done leaves it. A band that is connected by its straight line is not relaxed at all with
-/// [`Stop::Connected`]. Reaching the limit of iterations, or an energy that is not a number, is no
-/// error: [`NebInfo::outcome`] says so. A moving line says how far it is if it takes more than a
+/// [`band::forces`] computes F_i, and an [`Optimizer`](super::Optimizer) the step. All bands are
+/// relaxed together: their pivots are one batch of the energy, and a band that is done leaves it.
+/// With [`Stop::Connected`], a band that the straight line connects is not relaxed at all. Reaching
+/// the limit of iterations is no error, and neither is an energy that is not a number:
+/// [`NebInfo::outcome`] reports both. A progress bar appears if the relaxation takes more than a
 /// second.
 ///
 /// ```
@@ -92,8 +93,8 @@ pub(crate) fn neb_shown(
 /// z_i ← z_i + step(F_i),  i = 1 … P,   from the given z_i
 /// ```
 ///
-/// To go on with other parameters (first relax, then let the highest pivot climb), or to begin with
-/// a guess.
+/// Use it to continue with other parameters (first relax, then let the highest pivot climb), or to
+/// begin with a guess.
 ///
 /// - **Shapes**: `paths` (B, N, …), N ≥ 3 with both ends; `params.pivots` is not used; gives B
 ///   results.

@@ -1,4 +1,4 @@
-//! A network's tail as an energy.
+//! A classifier, from one of its representations on, as an energy.
 
 use std::sync::Arc;
 
@@ -45,12 +45,12 @@ use crate::models::{Network, Representation, evaluation};
 pub struct NetworkEnergy {
     /// The network, in evaluation mode.
     pub network: Arc<dyn Network>,
-    /// l, from 0 for the inputs to the number of stages.
+    /// The number l of the representation, from 0 for the inputs to the number of stages.
     pub index: usize,
-    /// y of each pair.
+    /// The target class y of each pair.
     pub classes: Vec<u32>,
-    /// Points that go through the network together, at least 1; such batches run in parallel. Their
-    /// number depends on nothing else, so neither do the numbers depend on the number of threads.
+    /// The number of points that go through the network together, at least 1; such batches run in
+    /// parallel. It does not depend on the number of threads, so the results do not either.
     pub batch_size: usize,
 }
 

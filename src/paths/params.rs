@@ -1,4 +1,4 @@
-//! How a band is relaxed.
+//! The parameters of a band.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub enum Spacing {
     Redistribution,
 }
 
-/// When a band is done.
+/// The condition that ends the relaxation of a band.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
@@ -72,28 +72,28 @@ pub enum Stop {
 /// very small number of iterations"; the defaults are ours, for images in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NebParams {
-    /// P, the points between the ends, at least 1. Default 8.
+    /// The number P of points between the ends, at least 1. Default 8.
     pub pivots: usize,
-    /// Default springs of k = 1.
+    /// What keeps the pivots apart. Default springs with k = 1.
     pub spacing: Spacing,
     /// Whether the highest pivot climbs to the saddle, F = −∇E + 2 (∇E · τ) τ; needs springs, and
     /// ends below the saddle. Default false: a band only has to get below a level, not to find the
     /// saddle.
     pub climbing: bool,
-    /// Default Adam with η = 0.01.
+    /// The optimiser that follows the forces. Default Adam with η = 0.01.
     pub optimizer: Optimizer,
-    /// Default [`Stop::Connected`].
+    /// The condition that ends the relaxation. Default [`Stop::Connected`].
     pub stop: Stop,
-    /// At least 1. Default 200.
+    /// The largest number of iterations, at least 1. Default 200.
     pub max_iterations: usize,
-    /// Samples of the dense check on each of the P + 1 segments, its first end among them; at least
-    /// 1. Default 10.
+    /// The number of samples of the dense check on each of the P + 1 segments, the segment's first
+    /// end included; at least 1. Default 10.
     pub samples_per_segment: usize,
-    /// Every coordinate stays inside; `None` leaves it free. The ends are not clipped: they must be
-    /// inside. Default `None`, since only pixels have bounds.
+    /// The range that every coordinate stays in; `None` leaves them free. The ends are not clipped:
+    /// they must be inside. Default `None`, since only pixels have bounds.
     pub bounds: Option<Bounds>,
-    /// Bands that are relaxed together, at least 1: it limits the memory, and no band depends on the
-    /// others. Default 32.
+    /// The number of bands that are relaxed together, at least 1. It bounds the memory; no band
+    /// depends on the others. Default 32.
     pub batch_size: usize,
 }
 

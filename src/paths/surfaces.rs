@@ -1,4 +1,4 @@
-//! Surfaces in the plane whose saddles the literature knows.
+//! Energies of the plane with saddles that are known from the literature.
 
 use candle_core::{DType, Tensor};
 
@@ -35,7 +35,7 @@ use crate::error::{Error, Result};
 /// Its methods as an [`Energy`] refuse points that are not (P, 2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MullerBrown {
-    /// A path must stay below it. Default ∞: anywhere.
+    /// The energy that a path must stay below. Default ∞: no limit.
     pub level: f64,
 }
 
@@ -59,7 +59,7 @@ pub struct MullerBrown {
 /// Its methods as an [`Energy`] refuse points that are not (P, 2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Leps {
-    /// A path must stay below it. Default ∞: anywhere.
+    /// The energy that a path must stay below. Default ∞: no limit.
     pub level: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What a moving line says.
+//! The text of a progress bar.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const LABEL: usize = 40;
 /// What is above a whole number by less than this came from adding parts.
 const ROUNDING: f64 = 1e-6;
 
-/// The state of a moving line.
+/// The state of a progress bar.
 pub(super) struct Line {
     label: String,
     total: Option<f64>,

@@ -1,4 +1,4 @@
-//! Where a moving line moves.
+//! The output that a progress bar is written to.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,7 +95,7 @@ impl Output {
     }
 }
 
-/// A terminal, whose last line one moving line has at a time.
+/// A terminal, whose last line one progress bar has at a time.
 #[derive(Clone)]
 pub(super) struct Terminal(Arc<Mutex<Inside>>);
 

@@ -1,4 +1,4 @@
-//! The mean of the weights over a run: stochastic weight averaging.
+//! Stochastic weight averaging: the mean of the weights over a training.
 
 use std::collections::BTreeMap;
 

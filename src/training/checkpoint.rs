@@ -1,4 +1,4 @@
-//! A run of training in a file, to be taken up again.
+//! Checkpoints: a training in a file, from which it can continue.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -72,7 +72,7 @@ pub(super) fn load(
         let [expected, got] = [run, &found].map(|run| run.get(name).unwrap_or(&Value::Null));
         if got != expected {
             let expected = format!(
-                "this run's {expected} (another run's checkpoint: move it away to begin anew)"
+                "this run's {expected} (another run's checkpoint: move it away to start again)"
             );
             return Err(Error::file(path, expected, format!("{name} is {got}")));
         }

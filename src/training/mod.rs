@@ -1,5 +1,5 @@
-//! Training: shuffled batches, the learning rate over a run, history, checkpoints. The optimisers
-//! are those of [`optimizers`](crate::optimizers).
+//! Training: shuffled batches, learning-rate schedules, history, checkpoints. The optimisers are in
+//! [`optimizers`](crate::optimizers).
 
 mod average;
 mod checkpoint;
@@ -14,7 +14,7 @@ pub use crate::optimizers::{AdamParams, FireParams, Optimizer, SgdParams};
 pub use parallel::in_parallel;
 pub use progress::{Observer, Status};
 pub use schedule::Schedule;
-pub(crate) use stack::train_stack_heard;
+pub(crate) use stack::train_stack_observed;
 pub use stack::{StackParams, check_nested, stack_terms, step_stack, train_stack};
-pub(crate) use train::train_heard;
+pub(crate) use train::train_observed;
 pub use train::{LastBatch, TrainParams, step, train};

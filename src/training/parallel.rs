@@ -1,4 +1,4 @@
-//! Several networks at once.
+//! Training several networks at the same time.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

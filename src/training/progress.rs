@@ -1,4 +1,4 @@
-//! What training reports while it runs.
+//! The reports of a training while it runs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// An observer of a training: it hears after every epoch, and at most ten times a second in
+/// An observer of a training: it is called after every epoch, and at most ten times a second in
 /// between.
 ///
 /// [`live_loss`](crate::figures::live_loss) draws the loss; [`Observer::new`] makes one of one's
@@ -82,8 +82,8 @@ impl fmt::Display for Status {
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// static EPOCHS: AtomicUsize = AtomicUsize::new(0);
-/// let hear = |status: &Status| EPOCHS.store(status.epoch, Ordering::Relaxed);
-/// let observer = Observer::new(move || hear);
+/// let count = |status: &Status| EPOCHS.store(status.epoch, Ordering::Relaxed);
+/// let observer = Observer::new(move || count);
 /// let params = TrainParams { epochs: 2, observer: Some(observer), ..TrainParams::default() };
 /// let rings = RingsParams { points: 40, ..RingsParams::default() };
 /// let rings = datasets::entangled_rings(&rings)?.dataset()?;
@@ -95,19 +95,19 @@ impl fmt::Display for Status {
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn() -> Box<Hear> + Send + Sync>);
 
-/// A function that hears of one training.
+/// A function that is called with the state of one training.
 pub(crate) type Hear = dyn FnMut(&Status) + Send;
 
 impl Observer {
-    /// Makes an observer from a function that begins anew for every training.
+    /// Makes an observer from a function that returns a new callback for every training.
     pub fn new<F: FnMut(&Status) + Send + 'static>(
         begin: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(move || Box::new(begin())))
     }
 
-    /// What hears of a training that begins: `observer`, else a [moving line](crate::progress) that
-    /// shows each report.
+    /// The function to call for a training that begins: `observer`, else a [progress
+    /// bar](crate::progress) that shows each report.
     pub(crate) fn of(observer: Option<&Self>, progress: &Progress) -> Box<Hear> {
         match observer {
             Some(observer) => (observer.0)(),

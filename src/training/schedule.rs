@@ -1,4 +1,4 @@
-//! The learning rate over a run.
+//! Schedules: the learning rate over a training.
 
 use crate::error::{Error, Result};
 
@@ -15,11 +15,11 @@ use crate::error::{Error, Result};
 /// - **Source**: Smith & Topin 2018; PyTorch's `OneCycleLR` with `cycle_momentum=False`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Schedule {
-    /// 1 all the time.
+    /// The factor is always 1.
     #[default]
     Constant,
-    /// From `start` up to 1 at the share `warm_up` of the steps, then down to `end` at the last,
-    /// both along half a cosine.
+    /// The factor rises from `start` to 1 during the share `warm_up` of the steps, then falls to
+    /// `end` at the last step, both along half a cosine.
     OneCycle {
         /// The share of the steps at which the factor is 1, in (0, 1); PyTorch's is 0.3.
         warm_up: f64,

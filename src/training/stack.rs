@@ -26,9 +26,9 @@ pub struct StackParams {
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub adam: AdamParams,
-    /// Whether a moving line shows how far the training has come; it does by default.
+    /// Whether a progress bar shows how far the training has come; shown by default.
     pub progress: Progress,
-    /// The observer that hears of the training in place of the moving line; none by default.
+    /// The observer that is called in place of the progress bar; none by default.
     pub observer: Option<Observer>,
 }
 
@@ -56,7 +56,7 @@ impl Default for StackParams {
 /// those between its representations. Where the stack [stops the
 /// gradient](crate::models::LocallyIsometricParams::stop_gradient), L_k trains layer k alone.
 ///
-/// What is shown and heard are the losses summed over the layers, and the least of their
+/// The progress bar and the observer get the sum of the layers' losses, and the least of their
 /// accuracies.
 ///
 /// - **Shapes**: a level for each layer, of the same points (N, D) and labels (N,) of u32; a
@@ -94,17 +94,17 @@ pub fn train_stack(
     loss: &IsometricLoss,
     params: &StackParams,
 ) -> Result<Vec<History>> {
-    let mut hear = Observer::of(params.observer.as_ref(), &params.progress);
-    train_stack_heard(stack, levels, loss, params, &mut *hear)
+    let mut observer = Observer::of(params.observer.as_ref(), &params.progress);
+    train_stack_observed(stack, levels, loss, params, &mut *observer)
 }
 
-/// [`train_stack`], of which `hear` hears instead of what the parameters name.
-pub(crate) fn train_stack_heard(
+/// [`train_stack`] with `observer` in place of the one of the parameters.
+pub(crate) fn train_stack_observed(
     stack: &Model<LocallyIsometric>,
     levels: &[Dataset],
     loss: &IsometricLoss,
     params: &StackParams,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<Vec<History>> {
     if params.epochs == 0 {
         return Err(Error::argument("epochs", "at least 1", 0));
@@ -139,7 +139,7 @@ pub(crate) fn train_stack_heard(
         }
         let images_per_second = (epoch * points) as f64 / begun.elapsed().as_secs_f64();
         let seconds_left = ((params.epochs - epoch) * points) as f64 / images_per_second;
-        hear(&Status {
+        observer(&Status {
             epoch,
             epochs: params.epochs,
             batch: 1,

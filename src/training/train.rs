@@ -30,7 +30,7 @@ const REFRESHING: usize = 100;
 /// The parameters of [`train`]; the defaults are the *isometry* paper's for MNIST (section 2.2).
 #[derive(Clone, Debug)]
 pub struct TrainParams {
-    /// How often every input is seen; 5 by default.
+    /// The number of passes over the inputs; 5 by default.
     pub epochs: usize,
     /// The number of inputs in a step; 100 by default. One batch of all inputs keeps their order.
     pub batch_size: usize,
@@ -39,37 +39,38 @@ pub struct TrainParams {
     /// The optimiser. The paper names Adam and no learning rate: 1e-3, PyTorch's default, by
     /// default.
     pub optimizer: Optimizer,
-    /// The learning rate over the run; constant by default.
+    /// The schedule of the learning rate; constant by default.
     pub schedule: Schedule,
     /// Whether the final weights are the mean of the weights after each step (Izmailov et al.
-    /// 2018), for a constant rate; not by default. Running statistics are then taken anew from 100
+    /// 2018), for a constant rate; not by default. Running statistics are then measured again on 100
     /// batches of the training images.
     pub average: bool,
-    /// The change that the images of a batch get before the network sees them; none by default.
+    /// The augmentation of the images of a batch before the network sees them; none by default.
     pub augmentation: Augmentation,
-    /// Decides the order of the images; 0 by default. The initial weights come from the seed of
+    /// The seed of the order of the images; 0 by default. The initial weights have the seed of
     /// their own builder.
     pub seed: u64,
-    /// A text that decides the numbers besides the parameters of [`train`], as the weights of
-    /// another network in the loss; empty by default. A checkpoint with another context is another
-    /// run's.
+    /// A text that names everything else that the numbers depend on, such as the weights of another
+    /// network in the loss; empty by default. A checkpoint with another context belongs to another
+    /// run.
     pub context: String,
     /// The file that is written after every epoch and continued from if it is there; none by
     /// default.
     pub checkpoint: Option<PathBuf>,
-    /// Whether a moving line shows how far the training has come; it does by default.
+    /// Whether a progress bar shows how far the training has come; shown by default.
     pub progress: Progress,
-    /// The observer that hears of the training in place of the moving line; none by default.
+    /// The observer that is called in place of the progress bar; none by default.
     pub observer: Option<Observer>,
 }
 
 /// The end of an epoch whose last inputs do not fill a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastBatch {
-    /// The inputs that are left make a smaller batch.
+    /// The remaining inputs form a smaller batch.
     #[default]
     Keep,
-    /// The inputs that are left are skipped in this epoch; another epoch's order leaves out others.
+    /// The remaining inputs are skipped in this epoch; another epoch has another order and skips
+    /// others.
     Drop,
 }
 
@@ -110,26 +111,25 @@ impl TrainParams {
     }
 }
 
-/// Trains a network on a data set to make a loss small, and gives the history of the training.
+/// Trains a network on a data set to minimise a loss, and returns the history of the training.
 ///
 /// ```text
 /// w ← w − step(∇_w L(batch)),  batch by batch, epoch by epoch
 /// ```
 ///
-/// L is `loss` and the step the optimiser's ([`TrainParams::optimizer`]), times the factor of
-/// [`TrainParams::schedule`]. Every epoch goes through the inputs once, in an order of its own that
-/// depends on the seed and the epoch alone. The numbers are the same for the same seed, on any
-/// number of threads, and whether or not the run was interrupted: with [`TrainParams::checkpoint`]
-/// a run goes on after the last epoch that was finished, and one that is finished already only
-/// loads its weights. A checkpoint may be taken further with more `epochs` at a constant learning
-/// rate; one of another run (other hyper-parameters, data or initial weights) is refused.
+/// L is `loss`. The step is the optimiser's ([`TrainParams::optimizer`]) times the factor of
+/// [`TrainParams::schedule`]. Every epoch goes through the inputs once, in an order that depends on
+/// the seed and the epoch alone. The same seed gives the same numbers, on any number of threads,
+/// and whether or not the run was interrupted: with [`TrainParams::checkpoint`] a run continues
+/// after the last finished epoch, and a finished run only loads its weights. At a constant learning
+/// rate, a finished run can continue with more `epochs`. A checkpoint of another run (other
+/// hyper-parameters, data or initial weights) is refused.
 ///
 /// A run that [the user stops](crate::interrupt) ends before its next step. The weights keep the
-/// steps that were done, [`Model::history`] the epochs that were finished, and the checkpoint, if
-/// there is one, the last of them: the same call then goes on from there. (Before the end of the
-/// first epoch there is no file yet, and the same call begins with the weights as they are; a
-/// network built anew begins anew.) With [`TrainParams::average`] the weights are those of the last
-/// step, not yet their mean.
+/// steps that were done, and [`Model::history`] the epochs that were finished. If there is a
+/// checkpoint, the same call continues after the last finished epoch. (Before the end of the first
+/// epoch there is no file yet: the same call then starts from the current weights.) With
+/// [`TrainParams::average`] the weights are those of the last step, not yet their mean.
 ///
 /// - **Shapes**: inputs (N, …) as the network takes them, labels (N,) of u32 below its number of
 ///   classes; the history has a record for each epoch.
@@ -161,21 +161,21 @@ pub fn train<N: Network + 'static>(
     loss: &dyn Loss,
     params: &TrainParams,
 ) -> Result<History> {
-    let mut hear = Observer::of(params.observer.as_ref(), &params.progress);
-    train_heard(model, data, loss, params, &mut *hear)
+    let mut observer = Observer::of(params.observer.as_ref(), &params.progress);
+    train_observed(model, data, loss, params, &mut *observer)
 }
 
-/// [`train`], of which `hear` hears instead of what the parameters name.
-pub(crate) fn train_heard<N: Network + 'static>(
+/// [`train`] with `observer` in place of the one of the parameters.
+pub(crate) fn train_observed<N: Network + 'static>(
     model: &Model<N>,
     data: &Dataset,
     loss: &dyn Loss,
     params: &TrainParams,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<History> {
     params.validate()?;
     check_last_batch(model, data, loss, params)?;
-    run(model, model.parameters(), data, loss, params, hear)
+    run(model, model.parameters(), data, loss, params, observer)
 }
 
 /// # Errors
@@ -212,7 +212,7 @@ fn run(
     data: &Dataset,
     loss: &dyn Loss,
     params: &TrainParams,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<History> {
     let (n, labels) = (data.len(), &data.labels);
     if n == 0 {
@@ -251,7 +251,7 @@ fn run(
         );
         if history.epochs.len() > params.epochs {
             let expected = format!(
-                "at most {} epochs (ask for more, or move the file away to begin anew)",
+                "at most {} epochs (ask for more, or move the file away to start again)",
                 params.epochs
             );
             return Err(Error::file(
@@ -325,7 +325,7 @@ fn run(
             let left = (params.epochs - epoch) * all - sums.images;
             let seconds_left = left as f64 / images_per_second;
             let (epoch, epochs, batch) = (epoch + 1, params.epochs, batch + 1);
-            hear(&Status {
+            observer(&Status {
                 epoch,
                 epochs,
                 batch,

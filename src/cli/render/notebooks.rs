@@ -1,4 +1,4 @@
-//! Which notebooks are meant.
+//! Finds the notebooks that the arguments name.
 
 use std::path::{Path, PathBuf};
 

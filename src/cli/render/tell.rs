@@ -1,4 +1,5 @@
-//! What the terminal shows. Several notebooks may run at once: every line names its own.
+//! What `render` prints on the terminal. Several notebooks may run at once, so every line begins with
+//! the name of its notebook.
 
 use std::fmt::Write as _;
 use std::io::Write as _;

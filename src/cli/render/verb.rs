@@ -1,4 +1,4 @@
-//! The verb: its arguments, and what has to be there before the notebooks run.
+//! The command `render`: its arguments, and what it sets up before the notebooks run.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Archives that a person put into the set's folder.
+//! Archives that the user has put into the set's folder.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{each_file, gunzipped};
 use super::file::DataFile;
-use super::source::{Deliver, Source};
+use super::source::{FileCallback, Source};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -50,7 +50,7 @@ impl ByHand {
     /// The user asks to stop.
     pub fn lacks(&self) -> Result<Vec<DataFile>> {
         let mut lacking = self.files.clone();
-        let result = self.bring(Path::new(""), &mut |name, bytes| {
+        let result = self.download(Path::new(""), &mut |name, bytes| {
             interrupt::check()?;
             lacking.retain(|file| file.name != name || file.verify(bytes).is_err());
             Ok(())
@@ -72,7 +72,7 @@ impl Source for ByHand {
         format!("{} in its folder", names.join(", "))
     }
 
-    fn bring(&self, _scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+    fn download(&self, _scratch: &Path, on_file: FileCallback<'_>) -> Result<()> {
         let file_name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_string();
         let wanted = |path: &str| {
             let name = file_name(path);
@@ -82,9 +82,9 @@ impl Source for ByHand {
             .iter()
             .try_for_each(|(path, file)| match file {
                 // One byte more, so that a longer file is not taken for the right one.
-                Some(file) => deliver(file.name, &gunzipped(path, file.bytes.saturating_add(1))?),
+                Some(file) => on_file(file.name, &gunzipped(path, file.bytes.saturating_add(1))?),
                 None => each_file(path, wanted, |name, bytes| {
-                    deliver(&file_name(name), &bytes)
+                    on_file(&file_name(name), &bytes)
                 }),
             })
     }

@@ -1,4 +1,4 @@
-//! The one procedure that tries the sources in order.
+//! The download: tries the sources in order.
 
 use std::path::{Path, PathBuf};
 
@@ -34,13 +34,13 @@ fn faults(files: &[DataFile], folder: &Path) -> Result<Vec<(DataFile, String)>> 
     faults.filter_map(Result::transpose).collect()
 }
 
-/// The result of [`fetch_from`]: the folder, and the files that were brought.
+/// The result of [`fetch_from`]: the folder, and the files that were added to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// The set's folder, now complete.
     pub folder: PathBuf,
-    /// The files that were brought, each with the name of its source; empty if all were there.
-    pub brought: Vec<(&'static str, String)>,
+    /// The files that were added, each with the name of its source; empty if none was missing.
+    pub added: Vec<(&'static str, String)>,
 }
 
 /// Makes `folder` hold `files`: keeps those whose SHA-256 is right, unpacks archives in the folder
@@ -53,7 +53,7 @@ pub struct Fetched {
 /// # Errors
 /// No source had all that is missing ([`Error::Fetch`], one line a source), the folder cannot be
 /// written or has too little space ([`Error::Io`]), or the user asks to stop
-/// ([`Error::Interrupted`]); whole files that were brought stay.
+/// ([`Error::Interrupted`]); whole files that were added stay.
 pub fn fetch_from(
     set: &'static str,
     files: &[DataFile],
@@ -79,7 +79,7 @@ pub(crate) fn download(
     };
     let mut fetched = Fetched {
         folder: folder.to_path_buf(),
-        brought: Vec::new(),
+        added: Vec::new(),
     };
     // Without the lock first: a complete folder may be read-only.
     if faults(files, folder)?.is_empty() {
@@ -117,7 +117,7 @@ pub(crate) fn download(
         bar.note(name.as_str());
         let scratch = store.scratch()?;
         let mut disk_failed = false;
-        let result = source.bring(scratch.path(), &mut |file_name, bytes| {
+        let result = source.download(scratch.path(), &mut |file_name, bytes| {
             interrupt::check()?;
             let Some(index) = missing.iter().position(|file| file.name == file_name) else {
                 return Ok(());
@@ -129,7 +129,7 @@ pub(crate) fn download(
                 .inspect_err(|_| disk_failed = true)?;
             missing.remove(index);
             bar.add(file.bytes as f64);
-            fetched.brought.push((file.name, name.clone()));
+            fetched.added.push((file.name, name.clone()));
             report(&format!(
                 "{set}: {}: {} bytes, SHA-256 right",
                 file.name, file.bytes
@@ -140,7 +140,7 @@ pub(crate) fn download(
             // No other source would do better, or none is wanted.
             Err(error) if disk_failed || matches!(error, Error::Interrupted) => return Err(error),
             Err(error) => first_line(&error),
-            Ok(()) => "did not bring every file".to_string(),
+            Ok(()) => "did not have every file".to_string(),
         };
         if !missing.is_empty() {
             let line = format!("{name}: {reason}");
@@ -162,7 +162,7 @@ pub(crate) fn download(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datasets::fetch::source::Deliver;
+    use crate::datasets::fetch::source::FileCallback;
 
     struct Shelf;
 
@@ -171,8 +171,8 @@ mod tests {
             "a shelf".into()
         }
 
-        fn bring(&self, _scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
-            deliver("a", &[0; 2_500_000])
+        fn download(&self, _scratch: &Path, on_file: FileCallback<'_>) -> Result<()> {
+            on_file("a", &[0; 2_500_000])
         }
     }
 

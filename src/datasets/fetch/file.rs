@@ -1,4 +1,4 @@
-//! A file of a data set and what proves it.
+//! A file of a data set, with its size and digest.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::io::digest;
 
-/// A file of a data set: its name, and the size and digest that prove it.
+/// A file of a data set: its name, and the size and digest by which it is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataFile {
     /// The name of the file inside the set's folder.

@@ -7,26 +7,27 @@ use std::time::Duration;
 
 use candle_datasets::vision::Dataset;
 
-use super::source::{Deliver, Files, Source};
+use super::source::{FileCallback, Files, Source};
 use crate::error::{Error, Result};
 use crate::interrupt::within;
 
 /// The Hugging Face hub as a source, whose images are re-packed into the files of the release.
 ///
-/// hf-hub sets no time limit of its own and tries six times, so we knock first: on a closed door
-/// the reader gets `patience`, enough to read a copy from its cache.
+/// hf-hub has no time limit of its own and tries six times, so we first try to connect. If that
+/// fails, the reader gets `connect_timeout`, enough to read a copy from its cache.
 #[derive(Clone, Debug)]
 pub struct Hub {
-    /// The `host:port` to knock at; none behind a proxy, where only the reader knows the way.
+    /// The `host:port` that is tried first; none behind a proxy, which only the reader knows.
     pub address: Option<String>,
     /// The reader of the hub's copy.
     pub load: fn() -> candle_core::Result<Dataset>,
     /// The function that makes the set's files from what the reader gives.
     pub repack: fn(&Dataset) -> Result<Files>,
-    /// How long the reader of a copy in the cache may take; a knock waits half as long.
-    pub patience: Duration,
-    /// How long a download may take.
-    pub limit: Duration,
+    /// The time limit for a hub without a connection: half of it for trying to connect, all of it
+    /// for reading a copy from the cache.
+    pub connect_timeout: Duration,
+    /// The time limit of a download.
+    pub download_timeout: Duration,
 }
 
 impl Hub {
@@ -45,18 +46,18 @@ impl Hub {
             address: (!proxied).then(|| address_of(&endpoint)),
             load,
             repack,
-            patience: Duration::from_secs(8),
-            limit: Duration::from_secs(600),
+            connect_timeout: Duration::from_secs(8),
+            download_timeout: Duration::from_secs(600),
         }
     }
 
-    /// Whether the hub takes a connection; with a dead name server the look-up alone may take
-    /// minutes.
-    fn knock(&self) -> Result<()> {
+    /// Tries to connect to the hub, within a time limit: without a name server the look-up alone may
+    /// take minutes.
+    fn try_connect(&self) -> Result<()> {
         let Some(address) = self.address.clone() else {
             return Ok(());
         };
-        let patience = self.patience / 2;
+        let timeout = self.connect_timeout / 2;
         let connect = {
             let address = address.clone();
             move || {
@@ -64,7 +65,7 @@ impl Hub {
                 let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
                 // The first may be one of a network that swallows everything, as a broken route for
                 // IPv6 does.
-                let share = patience / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+                let share = timeout / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
                 for address in addresses {
                     match TcpStream::connect_timeout(&address, share) {
                         Ok(_) => return Ok(()),
@@ -74,7 +75,7 @@ impl Hub {
                 Err(last)
             }
         };
-        within(&address, patience, connect)?.map_err(Error::io(address))
+        within(&address, timeout, connect)?.map_err(Error::io(address))
     }
 }
 
@@ -97,17 +98,17 @@ impl Source for Hub {
         "the Hugging Face hub".into()
     }
 
-    fn bring(&self, _scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+    fn download(&self, _scratch: &Path, on_file: FileCallback<'_>) -> Result<()> {
         let (load, repack) = (self.load, self.repack);
-        let knocked = self.knock();
-        let limit = if knocked.is_ok() {
-            self.limit
+        let connected = self.try_connect();
+        let limit = if connected.is_ok() {
+            self.download_timeout
         } else {
-            self.patience
+            self.connect_timeout
         };
         // In a thread of its own, since the reader of candle-datasets unwraps what it decodes.
         let read = within(&self.name(), limit, move || repack(&load()?)).flatten();
-        let files = match (read, knocked) {
+        let files = match (read, connected) {
             (Ok(files), _) => files,
             (Err(Error::Interrupted), _) => return Err(Error::Interrupted),
             (Err(_), Err(closed)) => return Err(closed),
@@ -115,7 +116,7 @@ impl Source for Hub {
         };
         files
             .iter()
-            .try_for_each(|(name, bytes)| deliver(name, bytes))
+            .try_for_each(|(name, bytes)| on_file(name, bytes))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The downloader: it makes a folder hold given files, from given sources. It knows no data set.
+//! The downloader: it completes a folder of given files from given sources. It knows no data set.
 
 mod archive;
 mod by_hand;
@@ -16,4 +16,4 @@ pub use download::{Fetched, fetch_from, missing};
 pub use file::DataFile;
 pub use hub::Hub;
 pub use npm::Npm;
-pub use source::{Deliver, Files, Report, Source};
+pub use source::{FileCallback, Files, Report, Source};

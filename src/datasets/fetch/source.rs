@@ -1,29 +1,29 @@
-//! Where a data set may come from.
+//! A source of a data set: what the downloader asks of it.
 
 use std::path::Path;
 
 use crate::error::Result;
 
-/// A function that gets a line of progress.
+/// A function that is called with each line of progress.
 pub type Report<'a> = &'a mut dyn FnMut(&str);
 
-/// A function that takes a file from a source: its name and its bytes.
-pub type Deliver<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<()>;
+/// A function that a source calls with each file: its name and its bytes.
+pub type FileCallback<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<()>;
 
 /// The files of a set, each with its name and its bytes.
 pub type Files = Vec<(&'static str, Vec<u8>)>;
 
-/// A place that a set may come from.
+/// A place to download a data set from.
 pub trait Source {
-    /// The name of the source, for the reader of the progress and of the errors.
+    /// The name of the source, for progress and errors.
     fn name(&self) -> String;
 
-    /// Gives every file of the set to `deliver`, in any order.
+    /// Downloads every file of the set and calls `on_file` with it, in any order.
     ///
     /// `scratch`: an empty folder for downloads, removed afterwards. The source stops at the first
-    /// error of `deliver` and passes it on.
+    /// error of `on_file` and passes it on.
     ///
     /// # Errors
-    /// The source is not there, or gives something else. The next source is tried.
-    fn bring(&self, scratch: &Path, deliver: Deliver<'_>) -> Result<()>;
+    /// The source does not answer, or has something else. The next source is then tried.
+    fn download(&self, scratch: &Path, on_file: FileCallback<'_>) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! A set's folder on the disk, and how a file gets in whole or not at all.
+//! The folder of a data set on the disk. A file is written to it whole or not at all.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! What was found for pairs.
+//! The connection of one pair, and of several.
 
 use std::fmt;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub struct Shown {
 }
 
 impl Connection {
-    /// The number of connections.
+    /// The length of the path over that of the line, ≥ 1 to rounding.
     pub fn length_ratio(&self) -> f64 {
         self.path.length() / self.line.length()
     }

@@ -55,7 +55,7 @@ impl Connection {
         self.strips_of(images).map(|strips| self.film(strips))
     }
 
-    /// Shows the points of line and band in a hidden space, as `decoder` pictures them, with the
+    /// Shows the points of line and band in a hidden space as images from `decoder`, with the
     /// network's answers to the points themselves.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Connection {
         Ok(self.film(strips))
     }
 
-    /// Draws the filmstrip of images in input space, and the profile of other points.
+    /// Draws the filmstrip if the points are images, else the profile.
     ///
     /// # Errors
     /// An energy or a probability that is not a number.

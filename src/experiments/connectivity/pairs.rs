@@ -1,4 +1,4 @@
-//! Which inputs are connected with which.
+//! The pairs of inputs to connect.
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct Pair {
 /// Pairs of the inputs of a data set.
 #[derive(Clone, Debug)]
 pub struct Pairs {
-    /// The data set in which the pairs' indices count.
+    /// The data set that the indices of the pairs refer to.
     pub data: Dataset,
     /// The pairs, in order.
     pub pairs: Vec<Pair>,
@@ -68,7 +68,7 @@ impl Pairs {
         self.with(self.pairs.iter().take(count).copied())
     }
 
-    /// Takes other pairs of the same data.
+    /// Makes other pairs of the same data.
     pub fn with(&self, pairs: impl IntoIterator<Item = Pair>) -> Self {
         Self {
             data: self.data.clone(),
@@ -132,7 +132,7 @@ impl Pairs {
     }
 }
 
-/// Chooses pairs of inputs of one class that every one of several networks gives that class.
+/// Chooses pairs of inputs of one class that several networks all classify correctly.
 ///
 /// The classes take turns, as long as they have inputs left, and no input is in two pairs. A larger
 /// `count` only adds pairs to those of a smaller one, and a class's inputs are drawn from `seed`
@@ -172,8 +172,8 @@ pub fn choose_pairs(
     take_turns(data, lists, count)
 }
 
-/// Chooses pairs of an input that the network takes for another class than its own, and an input of
-/// that other class that it gets right: does what it mistakes for a class lie in the same region?
+/// Chooses pairs of a misclassified input and a correctly classified input of the class that the
+/// network gives the first: do both lie in the same region?
 ///
 /// Only so both ends are inside one region: with an input of its own class a misclassified one
 /// cannot be connected by any path, since the path begins outside. The first index is the

@@ -1,4 +1,4 @@
-//! From two inputs, or a data set, to verdicts.
+//! The procedure: from two inputs, or a data set, to verdicts.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -31,7 +31,7 @@ pub struct ConnectParams {
     /// The number of paths whose points are kept for figures, from the first pair on; 200 paths in
     /// a hidden space are half a gigabyte. 25 by default.
     pub kept_paths: usize,
-    /// Whether a moving line shows how far the work has come.
+    /// Whether a progress bar shows how far the work has come.
     pub progress: Progress,
 }
 
@@ -257,7 +257,7 @@ fn check_answers(network: &dyn Network, pairs: &Pairs, params: &ConnectParams) -
     Ok(())
 }
 
-/// A representation as a moving line names it.
+/// A representation as a progress bar names it.
 fn label(representation: Representation, index: usize) -> String {
     match representation {
         Representation::Input => "input".into(),

@@ -1,4 +1,4 @@
-//! Verdicts in numbers.
+//! Summaries of verdicts.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A control: images that look as before and that the network takes for something else.
+//! A control: pairs of attacked images, which look as before but get another class.
 
 use candle_core::Tensor;
 
@@ -19,7 +19,7 @@ pub struct AttackedPairs {
     pub attacked: usize,
 }
 
-/// Attacks both images of every pair until the network takes them for another class.
+/// Attacks both images of every pair until the network gives both the same wrong class.
 ///
 /// Each pixel changes by at most [`Settings::eps`]; the class is the one half of the classes
 /// further on, and the attack has 20 targeted steps of projected gradient descent.
@@ -66,7 +66,7 @@ pub fn attack_pairs(
         rows.extend([starts.data.range(at, 1)?, ends.data.range(at, 1)?]);
     }
     if rows.is_empty() {
-        let expected = "more, since no pair could be misled within it; increase eps";
+        let expected = "a larger one: no pair could be misled within it";
         return Err(Error::argument("eps", expected, settings.eps));
     }
     let images: Vec<&Tensor> = rows.iter().map(|row| &row.inputs).collect();

@@ -109,7 +109,8 @@ impl Verdicts {
             film.strips.extend(strips);
         }
         film.title = "Figure 3: decoded points of paths in hidden spaces".into();
-        film.note = "Images: decoded. Bars: what the network says to the hidden points.".into();
+        film.note =
+            "Images: decoded. Bars: the network's probabilities at the hidden points.".into();
         Ok(film)
     }
 

@@ -1,4 +1,4 @@
-//! Table 1 and beyond, as files.
+//! The verdicts of table 1 and the evidence beyond it, as JSON.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the experiment runs.
+//! The settings of the experiment.
 
 use super::space::Space;
 use crate::checks::Bounds;
@@ -8,14 +8,13 @@ use crate::paths::{NebParams, Optimizer, Spacing};
 use crate::progress::Progress;
 use crate::scale::Scale;
 
-/// The settings of the experiment. The paper gives 25 pairs and no number of its band; all other
-/// values are ours.
+/// The settings of the experiment. The paper gives only the number of pairs, 25; all other values
+/// are ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The scale whose values these are, for the record.
     pub scale: Scale,
-    /// The number of pairs in each space, at least 1; the first 25 are the ones to hold against
-    /// table 1.
+    /// The number of pairs in each space, at least 1; the first 25 are compared with table 1.
     pub pairs: usize,
     /// The number of pairs with a misclassified image, and of pairs that are
     /// [attacked](super::attack_pairs), in each space, at least 1.
@@ -38,15 +37,16 @@ pub struct Settings {
     pub spring_constant: f64,
     /// The step sizes η of Adam in pixels, in the first stage's and in the pooled features.
     pub step_sizes: [f64; 3],
-    /// The number of iterations after which a band gives up.
+    /// The largest number of iterations of a band.
     pub max_iterations: usize,
-    /// The number of bands that are relaxed together.
-    pub bands_at_once: usize,
-    /// The number of points that go through the network together; bounds the memory.
+    /// The number of bands that are relaxed together ([`NebParams::batch_size`]); it bounds the
+    /// memory.
+    pub band_batch_size: usize,
+    /// The number of points that go through the network together ([`ConnectParams::batch_size`]).
     pub batch_size: usize,
     /// The number of paths in each space whose points are kept for figures.
     pub kept_paths: usize,
-    /// Whether moving lines show how far the experiment has come.
+    /// Whether progress bars are shown.
     pub progress: Progress,
 }
 
@@ -68,7 +68,7 @@ impl Settings {
             spring_constant: 1.,
             step_sizes: [0.01, 0.02, 0.02],
             max_iterations: scale.pick(30, 100, 200),
-            bands_at_once: scale.pick(10, 20, 8),
+            band_batch_size: scale.pick(10, 20, 8),
             batch_size: 16,
             kept_paths: 25,
             progress: Progress::default(),
@@ -93,7 +93,7 @@ impl Settings {
                 max_iterations: self.max_iterations,
                 samples_per_segment: self.samples_per_segment,
                 bounds,
-                batch_size: self.bands_at_once,
+                batch_size: self.band_batch_size,
                 ..NebParams::default()
             },
             seed: self.seed,

@@ -1,4 +1,4 @@
-//! Where a path runs.
+//! The spaces that paths run through.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Where the gradients of both losses point: does one lead the attacker astray?
+//! The angle between the gradients of both losses: does one mislead the attacker?
 
 use candle_core::{DType, Tensor};
 use serde::Serialize;

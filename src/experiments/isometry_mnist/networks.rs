@@ -13,7 +13,7 @@ use crate::interrupt;
 use crate::losses::Loss as _;
 use crate::metrics::accuracy;
 use crate::models::{Activation, Mlp, Model};
-use crate::training::{AdamParams, History, Status, TrainParams, train_heard};
+use crate::training::{AdamParams, History, Status, TrainParams, train_observed};
 
 /// A trained network with its numbers on the test images.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct Trained {
 /// The trained networks for every β and seed.
 pub type Networks = Sweep<f64, Trained>;
 
-/// Trains one network, on the device that holds the images; `hear` is called as a training's
+/// Trains one network, on the device that holds the images; `observer` is called as a training's
 /// [observer](TrainParams::observer) is.
 ///
 /// # Errors
@@ -47,7 +47,7 @@ pub fn train_network(
     settings: &Settings,
     beta: f64,
     seed: u64,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let begin = Instant::now();
     let sizes = settings.sizes.clone();
@@ -64,7 +64,13 @@ pub fn train_network(
         seed,
         ..TrainParams::default()
     };
-    let history = train_heard(&network, &data.train, &settings.loss(beta), &params, hear)?;
+    let history = train_observed(
+        &network,
+        &data.train,
+        &settings.loss(beta),
+        &params,
+        observer,
+    )?;
     let test = data.test.first(settings.test_images)?;
     let test_accuracy = accuracy(&network, &test)?;
     let isometric_loss = isometric_loss(&network, settings, &test)?;
@@ -106,8 +112,8 @@ pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
     let words = |beta: &f64, trained: &Trained| {
         format!("β = {beta}: test accuracy {:.4}", trained.test_accuracy)
     };
-    Sweep::train(&cases, &settings.progress, words, |beta, seed, hear| {
-        train_network(data, settings, *beta, seed, hear)
+    Sweep::train(&cases, &settings.progress, words, |beta, seed, observer| {
+        train_network(data, settings, *beta, seed, observer)
     })
 }
 

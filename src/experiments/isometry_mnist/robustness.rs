@@ -82,9 +82,9 @@ pub struct StepAccuracy {
     pub seeds: Vec<u64>,
     /// The step size α in pixel units.
     pub step_size: f64,
-    /// The accuracies along the cross-entropy, `[beta][seed]`.
+    /// The accuracies under an attacker that follows the cross-entropy, `[beta][seed]`.
     pub cross_entropy: Vec<Vec<f64>>,
-    /// The accuracies along the loss that the network was trained on, `[beta][seed]`.
+    /// The accuracies under an attacker that follows the training loss, `[beta][seed]`.
     pub training_loss: Vec<Vec<f64>>,
 }
 

@@ -1,4 +1,4 @@
-//! What decides the experiment.
+//! The settings of the experiment.
 
 use crate::checks::Bounds;
 use crate::losses::IsometricLoss;
@@ -38,7 +38,7 @@ pub struct Settings {
     pub steps: usize,
     /// The range that attacked pixels stay in; `None` leaves them unclipped.
     pub bounds: Option<Bounds>,
-    /// Whether moving lines show how far the sweeps have come.
+    /// Whether progress bars show how far the sweeps have come.
     pub progress: Progress,
 }
 

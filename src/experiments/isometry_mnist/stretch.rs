@@ -1,4 +1,4 @@
-//! How much the networks stretch, beside how robust they are: the paper's explanation in numbers.
+//! The Lipschitz constants of the networks: the paper's explanation in numbers.
 
 use serde::Serialize;
 

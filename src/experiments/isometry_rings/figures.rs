@@ -67,7 +67,7 @@ impl Networks {
             title: "Losses during training, first seed".into(),
             columns: charts.len(),
             charts,
-            note: "Without isometry L_ISO is shown, but not followed.".into(),
+            note: "Without isometry L_ISO is shown, but not minimised.".into(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::experiments::sweep::{Sweep, cases};
 use crate::losses::Partition;
 use crate::metrics::accuracy;
 use crate::models::{Activation, Mlp, Model};
-use crate::training::{History, Status, train_heard};
+use crate::training::{History, Status, train_observed};
 
 /// A network trained on rings, with what it does to each ring.
 #[derive(Clone, Debug)]
@@ -49,8 +49,8 @@ impl Trained {
 /// The trained networks for every kind of mapping and seed.
 pub type Networks = Sweep<Partition, Trained>;
 
-/// Trains one network on the rings of a seed; `hear` hears of it as a
-/// [`TrainParams::observer`](crate::training::TrainParams::observer) does.
+/// Trains one network on the rings of a seed; `observer` is called as a
+/// [`TrainParams::observer`](crate::training::TrainParams::observer) is.
 ///
 /// # Errors
 /// A setting out of its range.
@@ -58,7 +58,7 @@ pub fn train_network(
     settings: &Settings,
     mapping: Partition,
     seed: u64,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     if settings.beta <= 0. {
         let expected = "above 0 (0 is the mapping Partition::None)";
@@ -69,12 +69,12 @@ pub fn train_network(
     let sizes = settings.sizes.clone();
     let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
     let network = Model::on(seed, DType::F32, rings.inputs.device(), build)?;
-    let history = train_heard(
+    let history = train_observed(
         &network,
         &rings,
         &settings.loss(mapping),
         &settings.training(),
-        hear,
+        observer,
     )?;
     let seconds = begin.elapsed().as_secs_f64();
     let accuracy = accuracy(&network, &rings)?;
@@ -100,9 +100,12 @@ pub fn train_networks(settings: &Settings) -> Result<Networks> {
     let words = |mapping: &Partition, trained: &Trained| {
         format!("isometry {mapping}: accuracy {:.4}", trained.accuracy)
     };
-    Sweep::train(&cases, &settings.progress, words, |mapping, seed, hear| {
-        train_network(settings, *mapping, seed, hear)
-    })
+    Sweep::train(
+        &cases,
+        &settings.progress,
+        words,
+        |mapping, seed, observer| train_network(settings, *mapping, seed, observer),
+    )
 }
 
 /// Writes each network's weights to `folder` as `local_seed_0.safetensors`.

@@ -1,4 +1,4 @@
-//! The experiment in numbers, for other programs.
+//! The numbers of the experiment, for other programs.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! What decides the experiment.
+//! The settings of the experiment.
 
 use crate::datasets::{Dataset, RingsParams, entangled_rings};
 use crate::device;
@@ -25,7 +25,7 @@ pub struct Settings {
     pub epochs: usize,
     /// The learning rate of Adam; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
-    /// Whether a moving line shows how far the sweep has come.
+    /// Whether a progress bar shows how far the sweep has come.
     pub progress: Progress,
 }
 
@@ -60,7 +60,7 @@ impl Settings {
     }
 
     /// The training loss of a kind of mapping. None is β = 0, as section 2.1 has it: the isometric
-    /// term inside the rings is then reported, but not followed.
+    /// term inside the rings is then reported, but not minimised.
     pub fn loss(&self, mapping: Partition) -> IsometricLoss {
         match mapping {
             Partition::None => IsometricLoss::new(0.),

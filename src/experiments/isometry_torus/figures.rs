@@ -2,7 +2,7 @@
 
 use super::gradient::GradientNorms;
 use super::settings::Gradient;
-use super::shape::LevelShape;
+use super::shape::LayerShape;
 use super::stacks::{Stacks, Trained};
 use crate::embedding::{UmapParams, umap};
 use crate::error::Result;
@@ -105,7 +105,7 @@ impl Stacks {
         let mut table = Table::new(format!("Gradient {way}, seeds {seeds:?}"), columns);
         let levels = own.map(|run| run.result.levels.len()).max().unwrap_or(0);
         for level in 0..levels {
-            let values = |value: fn(&LevelShape) -> f64| self.level_values(gradient, level, value);
+            let values = |value: fn(&LayerShape) -> f64| self.level_values(gradient, level, value);
             let over = |value| plus_minus(&values(value), 4);
             let regions = values(|shape| shape.regions as f64);
             table.push([

@@ -1,10 +1,10 @@
-//! The experiment in numbers, for other programs.
+//! The numbers of the experiment, for other programs.
 
 use serde::Serialize;
 
 use super::gradient::{GradientNorms, gradient_norms};
 use super::settings::{Gradient, Settings};
-use super::shape::LevelShape;
+use super::shape::LayerShape;
 use super::stacks::{Stacks, Trained};
 use crate::error::Result;
 use crate::experiments::Curve;
@@ -53,7 +53,7 @@ pub struct StackResults {
     /// The seed of the torus's noise and of the initial weights.
     pub seed: u64,
     /// The shape of the torus in each layer, coarse to fine.
-    pub levels: Vec<LevelShape>,
+    pub levels: Vec<LayerShape>,
     /// The terms of every layer's loss during training, coarse to fine.
     pub curves: Vec<Curve>,
     /// The wall time of its training in seconds.

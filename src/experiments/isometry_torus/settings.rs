@@ -1,4 +1,4 @@
-//! What decides the experiment.
+//! The settings of the experiment.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ pub struct Settings {
     pub epochs: usize,
     /// The learning rate of Adam; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
-    /// Whether a moving line shows how far the sweep has come.
+    /// Whether a progress bar shows how far the sweep has come.
     pub progress: Progress,
 }
 

@@ -13,7 +13,7 @@ use crate::models::{LayerOutput, LocallyIsometric};
 /// The shape of the torus in one layer of a stack, at the resolution of that layer. Distances are
 /// those between two points of one region, all regions together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct LevelShape {
+pub struct LayerShape {
     /// The number of regions at this resolution.
     pub regions: usize,
     /// The accuracy on the points it was trained on, in [0, 1].
@@ -33,7 +33,7 @@ pub struct LevelShape {
 ///
 /// # Errors
 /// Shapes that do not fit, or circles of fewer than three points.
-pub fn level_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<LevelShape>> {
+pub fn layer_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<LayerShape>> {
     let circles = members(&torus.points, &torus.circles)?;
     let outputs = stack.outputs(&torus.points)?;
     let shape = |(index, (output, level)): (usize, (&LayerOutput, Dataset))| {
@@ -49,9 +49,9 @@ pub fn level_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<Level
         let kept = circles.iter().map(kept).collect::<Result<Vec<bool>>>()?;
         let regions = before.len();
         let before = before.concat();
-        Ok(LevelShape {
+        Ok(LayerShape {
             regions,
-            accuracy: accuracy(&stack.level(index)?, &level)?,
+            accuracy: accuracy(&stack.classifier(index)?, &level)?,
             stress: stress(&before, &after)?,
             distance_correlation: correlation(&before, &after)?,
             stress_of_layer: stress(&input.concat(), &after)?,

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::settings::{Gradient, Settings};
-use super::shape::{LevelShape, level_shapes};
+use super::shape::{LayerShape, layer_shapes};
 use crate::datasets::Torus;
 use crate::error::Result;
 use crate::experiments::sweep::{Sweep, cases};
 use crate::models::{LocallyIsometric, Model};
-use crate::training::{History, Status, train_stack_heard};
+use crate::training::{History, Status, train_stack_observed};
 
 /// A trained stack of locally isometric layers, with what each layer does to the torus.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Trained {
     /// The histories of its training, layer by layer.
     pub histories: Vec<History>,
     /// The shape of the torus in each layer, coarse to fine.
-    pub levels: Vec<LevelShape>,
+    pub levels: Vec<LayerShape>,
     /// The wall time of its training in seconds; stacks are trained side by side.
     pub seconds: f64,
 }
@@ -33,8 +33,8 @@ pub struct Trained {
 /// The trained stacks by gradient and seed.
 pub type Stacks = Sweep<Gradient, Trained>;
 
-/// Trains one stack on the torus of a seed; `hear` hears of it as a
-/// [`StackParams::observer`](crate::training::StackParams::observer) does.
+/// Trains one stack on the torus of a seed; `observer` is called as a
+/// [`StackParams::observer`](crate::training::StackParams::observer) is.
 ///
 /// # Errors
 /// A setting out of its range.
@@ -42,15 +42,15 @@ pub fn train_one(
     settings: &Settings,
     gradient: Gradient,
     seed: u64,
-    hear: &mut dyn FnMut(&Status),
+    observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let begin = Instant::now();
     let torus = settings.data(seed)?;
     let stack = settings.stack(gradient, seed)?;
     let (levels, loss) = (torus.levels()?, settings.loss());
-    let histories = train_stack_heard(&stack, &levels, &loss, &settings.training(), hear)?;
+    let histories = train_stack_observed(&stack, &levels, &loss, &settings.training(), observer)?;
     let seconds = begin.elapsed().as_secs_f64();
-    let levels = level_shapes(&stack.freeze()?, &torus)?;
+    let levels = layer_shapes(&stack.freeze()?, &torus)?;
     Ok(Trained {
         gradient,
         seed,
@@ -83,9 +83,12 @@ pub fn train_stacks(settings: &Settings) -> Result<Stacks> {
         let accuracies = accuracies.collect::<Vec<_>>().join(", ");
         format!("gradient {gradient}: accuracies {accuracies}")
     };
-    Sweep::train(&all, &settings.progress, words, |gradient, seed, hear| {
-        train_one(settings, *gradient, seed, hear)
-    })
+    Sweep::train(
+        &all,
+        &settings.progress,
+        words,
+        |gradient, seed, observer| train_one(settings, *gradient, seed, observer),
+    )
 }
 
 /// Writes each stack's weights to `folder` as `stopped_seed_0.safetensors`.
@@ -104,7 +107,7 @@ impl Stacks {
         &self,
         gradient: Gradient,
         level: usize,
-        value: impl Fn(&LevelShape) -> f64,
+        value: impl Fn(&LayerShape) -> f64,
     ) -> Vec<f64> {
         let stacks = self.at(&gradient).into_iter();
         let shapes = stacks.filter_map(|trained| trained.levels.get(level));

@@ -1,4 +1,4 @@
-//! The members of the family.
+//! The parameters of residual networks.
 
 use crate::error::{Error, Result};
 

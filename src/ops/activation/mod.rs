@@ -1,4 +1,4 @@
-//! Functions of each number alone.
+//! Activation functions: each acts on every number alone.
 
 mod leaky_relu;
 pub(super) mod tanh;

@@ -1,4 +1,4 @@
-//! tanh of a layer's rows, and its derivative.
+//! tanh of the rows of a layer's output, and its derivative.
 
 use candle_core::{Result, Shape, Tensor};
 use pulp::Arch;

@@ -321,7 +321,7 @@ impl WithFloat for Gradients<'_> {
                         wanted: [of_parameters, needed],
                     };
                     if let Some(number) = of_residual {
-                        give(&mut gradients, number, Give::Copy(&g))?;
+                        accumulate(&mut gradients, number, Contribution::Borrowed(&g))?;
                     }
                     let sums = of_norm_input.run(&mut g)?;
                     if of_parameters {
@@ -362,10 +362,10 @@ impl WithFloat for Gradients<'_> {
                     None,
                     false,
                 )?;
-                give(&mut gradients, unit.input, Give::Own(of_input))?;
+                accumulate(&mut gradients, unit.input, Contribution::Owned(of_input))?;
             }
             if let (Some(number), UnitNorm::Bias(_)) = (of_residual, &unit.norm) {
-                give(&mut gradients, number, Give::Own(g))?;
+                accumulate(&mut gradients, number, Contribution::Owned(g))?;
             }
         }
         let of_x = gradients[0]
@@ -382,21 +382,21 @@ impl WithFloat for Gradients<'_> {
 }
 
 /// A gradient to be added to what a result has so far.
-enum Give<'a, T> {
-    Own(Vec<T>),
-    Copy(&'a [T]),
+enum Contribution<'a, T> {
+    Owned(Vec<T>),
+    Borrowed(&'a [T]),
 }
 
-fn give<T: Float>(
+fn accumulate<T: Float>(
     gradients: &mut [Option<Vec<T>>],
     number: usize,
-    gradient: Give<T>,
+    gradient: Contribution<T>,
 ) -> Result<()> {
     match (&mut gradients[number], gradient) {
-        (Some(sum), Give::Own(gradient)) => add(sum, &gradient, false)?,
-        (Some(sum), Give::Copy(gradient)) => add(sum, gradient, false)?,
-        (none, Give::Own(gradient)) => *none = Some(gradient),
-        (none, Give::Copy(gradient)) => *none = Some(gradient.to_vec()),
+        (Some(sum), Contribution::Owned(gradient)) => add(sum, &gradient, false)?,
+        (Some(sum), Contribution::Borrowed(gradient)) => add(sum, gradient, false)?,
+        (none, Contribution::Owned(gradient)) => *none = Some(gradient),
+        (none, Contribution::Borrowed(gradient)) => *none = Some(gradient.to_vec()),
     }
     Ok(())
 }

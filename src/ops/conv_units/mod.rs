@@ -1,5 +1,5 @@
-//! Convolutions, each normalised, added to an earlier result and rectified: what a stage of a
-//! residual network is.
+//! The units of a residual stage: convolutions, each with a normalisation, the addition of an
+//! earlier result and a ReLU.
 
 mod fused;
 mod unit;

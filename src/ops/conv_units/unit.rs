@@ -19,9 +19,9 @@ use crate::ops::convolution::Conv2dParams;
 /// - **Source**: He et al. 2016 (arXiv 1512.03385), section 3.2.
 #[derive(Clone, Debug)]
 pub struct ConvUnit {
-    /// The number of the earlier result that is convolved; 0 is the argument of all units.
+    /// The index of the earlier result that is convolved; 0 is the argument of all units.
     pub input: usize,
-    /// The number of the earlier result that is added after the normalisation, if any.
+    /// The index of the earlier result that is added after the normalisation, if any.
     pub residual: Option<usize>,
     /// The weight of the convolution, (O, C / groups, kernel height, kernel width).
     pub weight: Tensor,

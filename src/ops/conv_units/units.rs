@@ -1,4 +1,4 @@
-//! The units one after another.
+//! Several units, one after another.
 
 use candle_core::Tensor;
 

@@ -1,4 +1,4 @@
-//! What both convolutions ask of their arguments.
+//! Checks of the arguments of both convolutions.
 
 use candle_core::{DType, Tensor};
 

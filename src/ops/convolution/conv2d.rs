@@ -8,7 +8,7 @@ use super::layer::Layer;
 use crate::error::{Error, Result};
 use crate::ops::dtype::{is_fused, widened};
 
-/// The places where a convolution lays its kernel on the image; the same in both directions.
+/// The geometry of a convolution, the same in both directions.
 ///
 /// ```text
 /// output size = ⌊(input size + 2·padding − dilation·(kernel size − 1) − 1) / stride⌋ + 1
@@ -19,11 +19,11 @@ use crate::ops::dtype::{is_fused, widened};
 /// - **Source**: the definition, as PyTorch's `Conv2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dParams {
-    /// The pixels from one place of the kernel to the next, at least 1. Default 1.
+    /// The step of the kernel in pixels, at least 1. Default 1.
     pub stride: usize,
     /// The rows and columns of zeros on each side of the image. Default 0.
     pub padding: usize,
-    /// The pixels of the image from one number of the kernel to the next, at least 1. Default 1.
+    /// The distance in pixels between neighbouring kernel elements, at least 1. Default 1.
     pub dilation: usize,
     /// The number of groups that the channels fall into, each convolved on its own; at least 1.
     /// Default 1.

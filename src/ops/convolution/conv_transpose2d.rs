@@ -8,7 +8,7 @@ use super::layer::Layer;
 use crate::error::{Error, Result};
 use crate::ops::dtype::{is_fused, widened};
 
-/// The places where a transposed convolution lays its kernel; the same in both directions.
+/// The geometry of a transposed convolution, the same in both directions.
 ///
 /// ```text
 /// output size = (input size − 1)·stride − 2·padding + dilation·(kernel size − 1)
@@ -23,14 +23,15 @@ use crate::ops::dtype::{is_fused, widened};
 /// - **Source**: the definition, as PyTorch's `ConvTranspose2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvTranspose2dParams {
-    /// The pixels of the result from one pixel of `x` to the next, at least 1. Default 1.
+    /// The distance in the result, in pixels, between neighbouring pixels of `x`, at least 1.
+    /// Default 1.
     pub stride: usize,
     /// The rows and columns cut off the result on each side. Default 0.
     pub padding: usize,
     /// The rows and columns that the result has more at the lower and the right edge, below stride
     /// or dilation. Default 0.
     pub output_padding: usize,
-    /// The pixels of the result from one number of the kernel to the next, at least 1. Default 1.
+    /// The distance in pixels between neighbouring kernel elements, at least 1. Default 1.
     pub dilation: usize,
     /// The number of groups that the channels fall into, each convolved on its own; at least 1.
     /// Default 1.
@@ -49,7 +50,8 @@ impl Default for ConvTranspose2dParams {
     }
 }
 
-/// The transposed convolution of images, by which decoders enlarge; differentiable in all tensors.
+/// The transposed convolution of images, with which decoders enlarge; differentiable in all
+/// tensors.
 ///
 /// ```text
 /// y[n, o, p, q] = bias[o] + Σ weight[c, o, a, b] · x[n, c, i, j]

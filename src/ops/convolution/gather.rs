@@ -1,4 +1,4 @@
-//! Convolution and its gradient in the input, on slices.
+//! Convolution, and its gradient with respect to the input, on slices.
 //!
 //! Every sum is taken in one order, which depends on the shapes alone, so that the number of
 //! threads changes no bit.

@@ -1,13 +1,14 @@
 //! Images laid out so that every tap of a kernel reads them at one distance.
 //!
-//! A result of a convolution, and likewise of its input gradient, takes from the source (the input,
-//! or the gradient of the output) the numbers at position + distance of the tap, once the source
-//! lies with zeros around it and, under a stride s, dealt out to s² planes by row and column modulo
-//! s. The gradient of a strided convolution falls into s² such results, one for the input's rows
-//! and columns of each remainder, each with some of the taps.
+//! The source of a convolution is its input, or for the input gradient the gradient of the output.
+//! It is copied once, with zeros around it. With a stride s it is also split into s² planes, by row
+//! and column modulo s. Then every result is a sum over the taps of the kernel, and each tap reads
+//! the source at the position of the result plus a fixed distance. The gradient of a strided
+//! convolution splits into s² such results, one for each remainder of the input's rows and columns,
+//! each with some of the taps.
 //!
-//! Where a row of the result fills no whole vectors but its image does, a plane is laid once for
-//! each distance along a row, so that the positions of an image lie without gaps.
+//! If a row of the result does not fill whole vectors but its image does, a plane is copied once
+//! for each distance along a row, so that the positions of an image lie without gaps.
 
 use std::ops::Range;
 

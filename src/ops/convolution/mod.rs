@@ -1,8 +1,8 @@
 //! Two-dimensional convolution and its transpose.
 //!
-//! `conv2d` and `conv_transpose2d` have the functions, `layer` both as one operation of candle,
-//! `gather` and `weight_gradient` the loops over images, `grid` how an image is laid out for them,
-//! and `products` the innermost loops on vectors.
+//! `conv2d` and `conv_transpose2d` hold the public functions; `layer` both as one operation of
+//! candle; `gather` and `weight_gradient` the loops over images; `grid` the layout of an image for
+//! these loops; `products` the innermost loops on vectors.
 
 mod checks;
 mod conv2d;

@@ -1,8 +1,7 @@
-//! The two inner loops under every convolution, over vectors of whatever width the processor has.
+//! The two inner loops of every convolution, with the widest vectors of the processor.
 //!
-//! Both read an image as rows that start at given offsets of one buffer, so that no column matrix
-//! is ever stored: of the product, only the part that is used next is copied into rows without
-//! gaps.
+//! Both read an image as rows that start at given offsets of one buffer, so that the matrix of all
+//! patches is never stored: only the part that is used next is copied into rows without gaps.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;

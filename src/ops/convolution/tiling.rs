@@ -1,4 +1,4 @@
-//! How the work of a convolution is cut into parts that stay in the caches.
+//! Splits the work of a convolution into parts that fit the caches.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! The gradients of a convolution in its weight and its bias, on slices.
+//! The gradients of a convolution with respect to its weight and bias, on slices.
 //!
 //! Every sum is taken in one order, which depends on the shapes alone, so that the number of
 //! threads changes no bit.

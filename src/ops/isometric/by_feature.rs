@@ -1,4 +1,4 @@
-//! The walk by feature: a vector holds one feature of many points.
+//! The loop by feature: a vector holds one feature of many points.
 
 use pulp::Simd;
 

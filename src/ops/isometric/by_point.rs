@@ -1,4 +1,4 @@
-//! The walk by point: a vector holds many features of one point.
+//! The loop by point: a vector holds many features of one point.
 
 use pulp::Simd;
 

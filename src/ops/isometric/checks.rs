@@ -1,4 +1,4 @@
-//! What the isometric loss asks of its arguments.
+//! Checks of the arguments of the isometric loss.
 
 use candle_core::{DType, Tensor};
 

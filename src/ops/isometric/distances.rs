@@ -1,4 +1,4 @@
-//! Distances that are known before the loss is asked for.
+//! Distances that are known in advance, for points that do not change.
 
 use std::sync::Arc;
 

@@ -13,9 +13,9 @@ use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{self, Float};
 
-/// The meaning of the first argument.
+/// What the first argument, the reference, holds.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Given {
+pub(super) enum Reference {
     /// The points x.
     Points,
     /// D_M whole.
@@ -24,27 +24,30 @@ pub(super) enum Given {
     Pairs,
 }
 
-/// The composite's function of `given` and `z`.
+/// The composite's function of `reference` and `z`.
 pub(super) fn apply(
-    kind: Given,
-    given: &Tensor,
+    kind: Reference,
+    reference: &Tensor,
     z: &Tensor,
     cells: Arc<Cells>,
 ) -> crate::Result<Tensor> {
-    let needs = [kind == Given::Points && given.track_op(), z.track_op()];
+    let needs = [
+        kind == Reference::Points && reference.track_op(),
+        z.track_op(),
+    ];
     let op = Fused {
         kind,
         cells,
         needs,
         gradients: OnceLock::new(),
     };
-    Ok([given, z].apply(op)?)
+    Ok([reference, z].apply(op)?)
 }
 
 /// The value is a scalar, so the backward pass only scales gradients that are known already: they
 /// are computed along with the value, for those arguments that take part in a gradient at all.
 struct Fused {
-    kind: Given,
+    kind: Reference,
     cells: Arc<Cells>,
     needs: [bool; 2],
     gradients: OnceLock<[Option<Tensor>; 2]>,
@@ -53,13 +56,13 @@ struct Fused {
 impl Kernel<2> for Fused {
     fn operation(&self) -> Operation {
         match self.kind {
-            Given::Points => Operation::Isometric,
-            Given::Matrix | Given::Pairs => Operation::IsometricTo,
+            Reference::Points => Operation::Isometric,
+            Reference::Matrix | Reference::Pairs => Operation::IsometricTo,
         }
     }
 
-    fn forward<T: Float>(&self, [given, z]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
-        Ok((vec![self.run(given, z)?], Shape::from(())))
+    fn forward<T: Float>(&self, [reference, z]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
+        Ok((vec![self.run(reference, z)?], Shape::from(())))
     }
 
     fn backward(
@@ -114,14 +117,14 @@ impl<T: Float> Share<'_, T> {
 }
 
 impl Fused {
-    fn run<T: Float>(&self, given: Argument<T>, z: Argument<T>) -> Result<T> {
+    fn run<T: Float>(&self, reference: Argument<T>, z: Argument<T>) -> Result<T> {
         let arch = simd::arch()?;
         let (n, width) = z.layout.shape().dims2()?;
-        let (given, layout) = (given.numbers, given.layout);
+        let (reference, layout) = (reference.numbers, reference.layout);
         let mut z = Rows::new(z.numbers, width);
         let mut x = match self.kind {
-            Given::Points => Rows::new(given, layout.shape().dims2()?.1),
-            Given::Matrix | Given::Pairs => Rows::new(&[], 0),
+            Reference::Points => Rows::new(reference, layout.shape().dims2()?.1),
+            Reference::Matrix | Reference::Pairs => Rows::new(&[], 0),
         };
         let cells = &self.cells;
         for rows in [&mut x, &mut z] {
@@ -134,9 +137,9 @@ impl Fused {
                 .collect::<Vec<_>>()
         };
         let target = || match self.kind {
-            Given::Points => Target::Points(points(&x)),
-            Given::Matrix => Target::Matrix(given, n),
-            Given::Pairs => Target::Pairs(given, cells.starts_of_pairs()),
+            Reference::Points => Target::Points(points(&x)),
+            Reference::Matrix => Target::Matrix(reference, n),
+            Reference::Pairs => Target::Pairs(reference, cells.starts_of_pairs()),
         };
         // Both lay the points out anew: some ten thousand numbers are worth another thread.
         let (points_z, target) = if n * width > 10_000 {

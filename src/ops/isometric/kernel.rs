@@ -1,9 +1,9 @@
-//! A block of rows of the isometric loss: distances from a few points of a cell to all that come
-//! after them, and what follows from them.
+//! A block of rows of the isometric loss: the distances from a few points of a cell to all points
+//! after them, and their gradients.
 //!
-//! A pair is visited once and moves both its points. Differences are formed before they are
-//! weighted: Σ_j w_j (z_i − z_j) as z_i Σ w_j − Σ w_j z_j would cancel where points are near each
-//! other, and there the weights are largest.
+//! A pair is visited once and adds to the gradients of both points. Differences are taken before
+//! they are weighted: in Σ_j w_j (z_i − z_j) = z_i Σ w_j − Σ w_j z_j the right side would lose
+//! digits where points are near each other, and there the weights are largest.
 
 use pulp::{Simd, WithSimd};
 

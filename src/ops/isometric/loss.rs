@@ -1,4 +1,4 @@
-//! The loss from points, and from distances that are known.
+//! The loss from points, and from distances that are known in advance.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use super::cells::Cells;
 use super::checks::{check_points, rows};
 use super::distances::Distances;
-use super::fused::{self, Given};
+use super::fused::{self, Reference};
 use crate::distances::{Distance, Euclidean};
 use crate::error::Result;
 use crate::ops::dtype::{self, widened};
@@ -55,7 +55,7 @@ pub fn isometric(x: &Tensor, z: &Tensor, cells: &[u32], metric: &dyn Distance) -
         return isometric_composite(x, z, cells, metric);
     }
     check_points(x, z, cells)?;
-    fused::apply(Given::Points, x, z, Arc::new(Cells::new(cells)))
+    fused::apply(Reference::Points, x, z, Arc::new(Cells::new(cells)))
 }
 
 /// The function [`isometric`] in plain candle operations, for every device.
@@ -109,9 +109,9 @@ pub fn isometric_to(
     }
     let partition = distances.check(z, cells)?;
     let kind = if distances.is_matrix() {
-        Given::Matrix
+        Reference::Matrix
     } else {
-        Given::Pairs
+        Reference::Pairs
     };
     fused::apply(kind, distances.tensor(), z, partition)
 }

@@ -1,10 +1,10 @@
 //! The isometric loss: how much a representation changes the distances inside the cells of a
 //! partition.
 //!
-//! [`isometric`] states the formula. `loss` has the functions, `distances` those that are known
-//! before, `fused` the operation of candle for Euclidean distances, `kernel` a block of it,
-//! `by_feature` and `by_point` its two innermost loops, `points` and `cells` how points lie in
-//! memory and in the partition.
+//! [`isometric`] states the formula. `loss` holds the functions; `distances` the distances that are
+//! known in advance; `fused` the operation of candle for Euclidean distances; `kernel` a block of
+//! it; `by_feature` and `by_point` its two innermost loops; `points` and `cells` the layout of the
+//! points and of the partition in memory.
 
 mod by_feature;
 mod by_point;

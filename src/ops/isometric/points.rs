@@ -1,9 +1,9 @@
 //! The points of a cell as the kernel reads them, and their gradients as it writes them.
 //!
-//! Two ways through a cell. *By feature*: the cell is transposed once and a vector holds one
-//! feature of many points, so a feature costs two operations for the distance and three for the
+//! There are two loops over a cell. *By feature*: the cell is transposed once and a vector holds
+//! one feature of many points, so a feature costs two operations for the distance and three for the
 //! gradients. *By point*: a vector holds many features of one point, and a distance ends in a sum
-//! across the vector; better for a few points with many features.
+//! across the vector; this is faster for a few points with many features.
 
 use std::borrow::Cow;
 

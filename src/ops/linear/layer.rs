@@ -1,9 +1,9 @@
 //! x·Wᵀ + b, and tanh of it: a layer in one operation.
 //!
-//! In plain candle operations the hyperbolic tangent calls the C library once a number, and the
-//! gradient of a matrix product is computed for both factors, also for weights that are frozen and
-//! for inputs that are data. Here bias and tanh are one vectorised pass over the product, and a
-//! gradient is computed only for the arguments that take part in one.
+//! In plain candle operations tanh calls the C library once per number, and the gradient of a
+//! matrix product is computed for both factors, even for frozen weights and for inputs that are
+//! data. Here bias and tanh are one vectorised pass over the product, and a gradient is computed
+//! only for the arguments that need one.
 
 use candle_core::{Result, Shape, Tensor};
 use candle_nn::Module;

@@ -1,4 +1,4 @@
-//! Layers of a fully connected network, and the matrix products under them.
+//! Layers of a fully connected network, and their matrix products.
 
 mod layer;
 mod narrow;

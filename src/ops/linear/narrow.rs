@@ -1,8 +1,8 @@
-//! Products of narrow matrices, as a network of twenty units a layer has them.
+//! Products of narrow matrices, as in a network with twenty units per layer.
 //!
-//! `gemm` orders one factor anew for each product and fills its vectors along the side that is
-//! narrow here: of 1600 rows by 20 columns it takes a third longer. Here the narrow side is filled
-//! up to whole vectors once.
+//! `gemm` copies one factor for each product and fills its vectors along the narrow side: for 1600
+//! rows by 20 columns it takes a third longer. Here the narrow side is filled up to whole vectors
+//! once.
 
 use candle_core::{Layout, Result};
 use pulp::{Simd, WithSimd};
@@ -32,10 +32,10 @@ pub(super) fn product<T: Float>(
         return Ok(None);
     }
     let (a, b) = (&a[la.start_offset()..], &b[lb.start_offset()..]);
-    let way = if a_term == 1 && terms <= FEW {
-        Way::ByRow
+    let order = if a_term == 1 && terms <= FEW {
+        LoopOrder::ByRow
     } else if a_row == 1 && b_column == 1 && b_term > 0 && rows <= FEW {
-        Way::ByTerm
+        LoopOrder::ByTerm
     } else {
         return Ok(None);
     };
@@ -49,15 +49,15 @@ pub(super) fn product<T: Float>(
         a_term,
         b_term,
         b_column,
-        way,
+        order,
     }))
 }
 
 #[derive(Clone, Copy)]
-enum Way {
-    /// Some rows of the product after the other.
+enum LoopOrder {
+    /// One block of rows of the product after the other.
     ByRow,
-    /// Some terms of all sums after the other.
+    /// One block of terms of all sums after the other.
     ByTerm,
 }
 
@@ -72,7 +72,7 @@ struct Narrow<'a, T> {
     a_term: usize,
     b_term: usize,
     b_column: usize,
-    way: Way,
+    order: LoopOrder,
 }
 
 impl<T: Float> WithSimd for Narrow<'_, T> {
@@ -93,9 +93,9 @@ impl<T: Float> WithSimd for Narrow<'_, T> {
 impl<T: Float> Narrow<'_, T> {
     #[inline(always)]
     fn run<S: Simd, const V: usize>(&self, simd: S) -> Vec<T> {
-        match self.way {
-            Way::ByRow => self.by_row::<S, V>(simd),
-            Way::ByTerm => self.by_term::<S, V>(simd),
+        match self.order {
+            LoopOrder::ByRow => self.by_row::<S, V>(simd),
+            LoopOrder::ByTerm => self.by_term::<S, V>(simd),
         }
     }
 

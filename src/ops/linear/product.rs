@@ -1,8 +1,8 @@
 //! Matrix products of middling size on several threads.
 //!
-//! The `gemm` library under candle deals each block of 256 terms to all threads and waits for them
-//! each time, which costs more than it saves where a block takes some tens of microseconds. Here
-//! such products are halved once, by rows.
+//! The `gemm` library of candle splits each block of 256 terms over all threads and waits for them
+//! each time. That costs more than it saves if a block takes some tens of microseconds. Here such a
+//! product is split once, by rows.
 
 use std::sync::Once;
 

@@ -1,4 +1,4 @@
-//! What batch normalisation asks of its arguments.
+//! Checks of the arguments of batch normalisation.
 
 use candle_core::{DType, Tensor};
 

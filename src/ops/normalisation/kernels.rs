@@ -1,4 +1,4 @@
-//! Batch normalisation on slices: a channel is read twice, the second time while it is still in the
+//! Batch normalisation on slices. A channel is read twice, the second time while it is still in the
 //! cache.
 
 use candle_core::{DType, Device, Result, Shape, Tensor};

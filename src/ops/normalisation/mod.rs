@@ -1,7 +1,7 @@
 //! Batch normalisation of images: Ioffe & Szegedy 2015, as PyTorch's `BatchNorm2d`.
 //!
-//! `batch_norm` has the functions, `fused` their kernel as an operation of candle, `kernels` the
-//! loops over slices, `running` the running statistics, `fold` the way into a convolution.
+//! `batch_norm` holds the functions; `fused` their kernel as an operation of candle; `kernels` the
+//! loops over slices; `running` the running statistics; `fold` the folding into a convolution.
 
 mod batch_norm;
 pub(super) mod checks;

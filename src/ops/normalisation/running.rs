@@ -1,4 +1,4 @@
-//! What batch normalisation measures: the statistics of a batch, and the running ones.
+//! The statistics of batch normalisation: those of a batch, and the running ones.
 
 use candle_core::Tensor;
 

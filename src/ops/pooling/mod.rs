@@ -1,4 +1,4 @@
-//! One number for each window of a plane.
+//! Pooling: one number for each window of a plane.
 
 mod global_avg_pool2d;
 mod max_pool2d;

@@ -1,4 +1,4 @@
-//! Vectors as wide as the processor has, chosen while running.
+//! Chooses the widest vectors of the processor at run time.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! The two kinds of number that the kernels run in.
+//! The two number types that the kernels compute in, f32 and f64.
 
 use candle_core::{CpuStorage, WithDType};
 use pulp::Simd;

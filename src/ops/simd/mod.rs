@@ -1,4 +1,4 @@
-//! Vectors of numbers: what the kernels are written in.
+//! SIMD vectors, which the kernels are written with.
 
 mod arch;
 mod exp;

@@ -1,4 +1,4 @@
-//! Where the gradients point, and what attacks of growing strength leave.
+//! Figures of the gradients' angles, and of the accuracy under stronger and stronger attacks.
 
 use super::super::gradients::Angles;
 use super::super::strength::AttackStrength;
@@ -37,7 +37,7 @@ impl AttackStrength {
             ..BarSeries::default()
         });
         BarChart {
-            title: format!("What is left under PGD, ε = {}", self.eps),
+            title: format!("Accuracy under PGD, ε = {}", self.eps),
             x_label: "weight of the isometric loss".into(),
             y_label: "accuracy".into(),
             legend: "attack".into(),

@@ -92,7 +92,7 @@ impl StepAccuracy {
     /// Tabulates the accuracies for every β, mean ± standard deviation over the seeds.
     pub fn table(&self) -> Table {
         let caption = format!(
-            "Accuracy under {} with steps of {:.3}, by the loss that is followed",
+            "Accuracy under {} with steps of {:.3}, by the loss that the attacker follows",
             self.attack, self.step_size
         );
         let mut table = Table::new(caption, ["β", "L_CE", "L_CE + β L_ISO"]);

@@ -1,4 +1,4 @@
-//! What the figures have in common.
+//! Helpers of the figures.
 
 use crate::figures::{BarChart, BarStyle};
 

@@ -1,4 +1,4 @@
-//! Lipschitz constants over β, and both sides of the gradients' inequalities.
+//! Figures of the Lipschitz constants over β, and of both sides of the inequalities for gradients.
 
 use super::super::robustness::StepAccuracy;
 use super::super::stretch::{Stretch, Stretches};
