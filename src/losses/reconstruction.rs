@@ -1,5 +1,6 @@
 //! How far a decoder's images are from the ones it was given a representation of.
 
+use std::fmt;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -50,6 +51,12 @@ use crate::models::{Network, Representation, enlarge, evaluation};
 pub struct Reconstruction {
     encoder: Arc<dyn Network>,
     index: usize,
+}
+
+impl fmt::Debug for Reconstruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reconstruction(from representation {})", self.index)
+    }
 }
 
 impl Reconstruction {

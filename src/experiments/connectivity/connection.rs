@@ -55,7 +55,7 @@ pub struct Shown {
 }
 
 impl Connection {
-    /// The number of connections.
+    /// The length of the path, as a multiple of the line's.
     pub fn length_ratio(&self) -> f64 {
         self.path.length() / self.line.length()
     }
