@@ -105,10 +105,15 @@ impl History {
             let loss: Vec<f64> = terms.map(|epoch| epoch.loss).collect();
             series.push(Series::line("loss", &epochs, &loss));
         }
+        // A single line has no legend.
+        let y_label = match &series[..] {
+            [one] => format!("{}, mean over the epoch", one.name),
+            _ => "mean over the epoch".to_string(),
+        };
         LineChart {
             title: "Training".into(),
             x_label: "epoch".into(),
-            y_label: "mean over the epoch".into(),
+            y_label,
             x_scale: scale,
             y_scale: scale,
             series,
@@ -331,5 +336,30 @@ impl RobustAccuracy {
     /// Numbers that are not finite.
     pub fn figure(&self) -> Result<Figure> {
         self.chart().figure()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Epoch;
+
+    #[test]
+    fn a_history_of_one_term_names_it_beside_the_axis() {
+        let history = |isometric| History {
+            epochs: vec![Epoch {
+                loss: 1.,
+                cross_entropy: Some(1.),
+                isometric,
+                accuracy: None,
+                seconds: 0.,
+            }],
+        };
+        assert_eq!(history(None).chart().y_label, "L_CE, mean over the epoch");
+        let both = history(Some(2.)).chart();
+        assert_eq!(
+            (both.series.len(), &both.y_label[..]),
+            (2, "mean over the epoch")
+        );
     }
 }
