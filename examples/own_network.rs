@@ -5,7 +5,7 @@
 use isopath::prelude::*;
 
 /// Two linear layers with a ReLU between them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Net {
     hidden: nn::Linear,
     output: nn::Linear,

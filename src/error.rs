@@ -43,7 +43,7 @@ pub enum Error {
         got: String,
     },
     /// The operating system refused to read or write.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), whereabouts(path, source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -78,6 +78,15 @@ pub enum Error {
 
 /// The result of a function of this crate, with its [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where a relative path that leads nowhere began.
+fn whereabouts(path: &Path, error: &std::io::Error) -> String {
+    let lost = path.is_relative() && error.kind() == std::io::ErrorKind::NotFound;
+    match std::env::current_dir() {
+        Ok(folder) if lost => format!("; the path begins in {}", folder.display()),
+        _ => String::new(),
+    }
+}
 
 /// The first line of an error of another library, which may carry a backtrace.
 pub(crate) fn first_line(error: &impl fmt::Display) -> String {
@@ -159,6 +168,15 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "fgsm: images has shape [3, 4]; expected (N, 784)"
+        );
+        let nowhere = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let folder = std::env::current_dir().unwrap().display().to_string();
+        let relative = Error::io("mine.npz")(nowhere()).to_string();
+        assert!(relative.ends_with(&format!("; the path begins in {folder}")));
+        assert!(
+            !Error::io("/mine.npz")(nowhere())
+                .to_string()
+                .contains(&folder)
         );
     }
 }

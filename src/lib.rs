@@ -42,6 +42,8 @@
 //! | 1 | [`ops`], [`datasets`], [`distances`]; on them [`optimizers`], [`embedding`] | differentiable kernels, data, distances; steps along gradients, points in the plane |
 //! | 0 | [`error`], [`io`], [`rng`], [`device`], [`scale`], [`checks`], [`statistics`], [`interrupt`], [`mod@display`], [`progress`] | errors, whole files, the one seeded generator, the device, the size of a run, the range of a pixel; the wish to stop, and what is shown while a cell runs |
 
+#![warn(missing_debug_implementations)]
+
 pub mod checks;
 pub mod device;
 pub mod display;

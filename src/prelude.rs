@@ -10,7 +10,9 @@
 //! # Ok::<(), isopath::Error>(())
 //! ```
 
-pub use candle_core::{self as candle, DType, Device, Module, Tensor};
+pub use std::sync::Arc;
+
+pub use candle_core::{self as candle, DType, Device, Module, ModuleT, Tensor};
 pub use candle_nn::{self as nn, VarBuilder};
 
 pub use crate::attacks::{self, Attack, Fgsm, Goal, Norm, Pgd};

@@ -4,15 +4,16 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use candle_nn::{Linear, VarBuilder, linear};
+use candle_nn::{BatchNorm, Linear, VarBuilder, batch_norm, linear};
 use common::{CPU, assert_close, build, message, values, wave, weights};
 use isopath::Result;
 use isopath::attacks::{Attack, Fgsm, gradient};
-use isopath::candle::{DType, Module as _, Tensor};
+use isopath::candle::{DType, Module as _, ModuleT as _, Tensor};
 use isopath::checks::Bounds;
 use isopath::datasets::Dataset;
-use isopath::lipschitz::{jacobian_norms, spectral_norm};
+use isopath::lipschitz::{jacobian_norms, layer_norms, spectral_norm};
 use isopath::losses::{CrossEntropy, IsometricLoss, Loss as _};
 use isopath::metrics::accuracy;
 use isopath::models::{Activation, Mlp, Model, Network, Normalised, Representation, Weights};
@@ -157,6 +158,10 @@ impl Network for Own {
             _ => Ok(self.output.forward(x)?),
         }
     }
+
+    fn weight(&self, index: usize) -> Result<Option<Tensor>> {
+        Ok(Some([&self.hidden, &self.output][index].weight().clone()))
+    }
 }
 
 #[test]
@@ -197,10 +202,9 @@ fn a_network_of_ones_own_goes_through_everything() -> Result<()> {
     }
 
     let norms = jacobian_norms(&model, Representation::Logits, &data.inputs)?;
-    let bound: f64 = [&model.hidden, &model.output]
+    let bound: f64 = layer_norms(&model, Representation::Logits)?
         .iter()
-        .map(|layer| spectral_norm(layer.weight()))
-        .product::<Result<f64>>()?;
+        .product();
     assert!(
         norms
             .iter()
@@ -218,13 +222,117 @@ fn a_network_of_ones_own_goes_through_everything() -> Result<()> {
     Ok(())
 }
 
+/// The norms are those of the weights times 1/std, column by column.
+#[test]
+fn a_normalisation_is_part_of_the_first_layers_norm() -> Result<()> {
+    let model = build(&[4, 3, 2], 1, DType::F64)?;
+    // Two channels of two pixels.
+    let on_pixels = model.wrap(|network| Normalised::new(network, &[0., 0.], &[0.5, 0.25]))?;
+    let scale = Tensor::new(&[2., 2., 4., 4.], CPU)?;
+    let first = spectral_norm(&model.weights()[0].broadcast_mul(&scale)?)?;
+    let second = spectral_norm(model.weights()[1])?;
+    let found = layer_norms(&on_pixels, Representation::Logits)?;
+    assert_close(&found, &[first, second], 1e-12);
+    let images = wave(&[3, 2, 1, 2], 0.)?;
+    let steepest = jacobian_norms(&on_pixels, Representation::Stage(1), &images)?;
+    assert!(steepest.iter().all(|norm| *norm <= first * (1. + 1e-12)));
+    Ok(())
+}
+
+/// A layer of candle's own with a normalisation of candle's own.
+#[derive(Clone, Debug)]
+struct WithMode {
+    layer: Linear,
+    norm: BatchNorm,
+    training: bool,
+}
+
+impl WithMode {
+    fn new(vb: VarBuilder) -> isopath::candle::Result<Self> {
+        Ok(Self {
+            layer: linear(2, 2, vb.pp("layer"))?,
+            norm: batch_norm(2, 1e-5, vb.pp("norm"))?,
+            training: true,
+        })
+    }
+}
+
+impl Network for WithMode {
+    fn stages(&self) -> usize {
+        2
+    }
+
+    fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        match index {
+            0 => Ok(self.layer.forward(x)?),
+            _ => Ok(self.norm.forward_t(x, self.training)?),
+        }
+    }
+
+    fn is_training(&self) -> bool {
+        self.training
+    }
+
+    fn frozen(&self) -> Result<Arc<dyn Network>> {
+        Ok(Arc::new(Self {
+            training: false,
+            ..self.clone()
+        }))
+    }
+}
+
+#[test]
+fn a_network_of_ones_own_is_measured_in_evaluation_mode() -> Result<()> {
+    let data = points(60, DType::F64)?;
+    let model = Model::on(1, DType::F64, CPU, WithMode::new)?;
+    train(&model, &data, &CrossEntropy, &params())?;
+    let before = weights(model.parameters());
+    let logits = Representation::Logits;
+    // Neither does an answer depend on the others, nor do running statistics move.
+    let all = values(&logits.of(&model, &data.inputs)?);
+    let one = values(&logits.of(&model, &data.first(1)?.inputs)?);
+    assert_close(&one, &all[..2], 1e-15);
+    assert_eq!(weights(model.parameters()), before);
+    assert_ne!(values(&model.norm.running_mean().clone()), [0., 0.]);
+    assert_eq!(
+        message(layer_norms(&model, logits)),
+        "weight is none for stage 0; expected the matrix of a linear stage, given by the network's `weight`"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_last_batch_of_one_is_found_before_it_spoils_candles_normalisation() -> Result<()> {
+    let data = points(41, DType::F64)?;
+    let model = Model::on(1, DType::F64, CPU, WithMode::new)?;
+    let before = weights(model.parameters());
+    let text = message(train(&model, &data, &CrossEntropy, &params()));
+    assert!(text.starts_with("batch_size is 20; expected") && text.contains("LastBatch::Drop"));
+    assert_eq!(weights(model.parameters()), before);
+    Ok(())
+}
+
+/// A network whose second layer does not take what the first one gives.
+#[test]
+fn errors_of_candle_name_the_stage() -> Result<()> {
+    let model = Model::on(1, DType::F32, CPU, |vb| {
+        let (hidden, output) = (linear(2, 16, vb.pp("a"))?, linear(15, 2, vb.pp("b"))?);
+        Ok::<_, isopath::Error>(Own { hidden, output })
+    })?;
+    assert_eq!(
+        message(accuracy(&model, &points(5, DType::F32)?)),
+        "stage 1, of F32 numbers of shape [5, 16]: shape mismatch in matmul, lhs: [5, 16], rhs: [15, 2]"
+    );
+    Ok(())
+}
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(name)
 }
 
-/// `tests/fixtures/mlp_pth.py` (torch 2.15.0) wrote both files and printed the answers.
+/// `tests/fixtures/mlp_pth.py` (torch 2.15.0) wrote the files and printed the answers.
 #[test]
 fn weights_of_pytorch_are_read_renamed_and_loaded() -> Result<()> {
     let answers = [
@@ -236,7 +344,7 @@ fn weights_of_pytorch_are_read_renamed_and_loaded() -> Result<()> {
         -0.03134173899888992,
     ];
     let x = wave(&[2, 4], 0.)?.to_dtype(DType::F32)?;
-    for file in ["mlp.pth", "mlp_checkpoint.pth"] {
+    for file in ["mlp.pth", "mlp_checkpoint.pth", "mlp_tutorial.pth"] {
         let read = Weights::read(fixture(file))?;
         let names: Vec<&String> = read.tensors.keys().collect();
         assert_eq!(
@@ -263,7 +371,10 @@ fn weights_of_pytorch_are_read_renamed_and_loaded() -> Result<()> {
     let read = Weights::read(fixture("mlp.pth"))?;
     let text = message(named.with_weights(&read));
     assert!(
-        text.ends_with("no such tensor; expected a tensor layers.0.bias"),
+        text.ends_with(
+            "no such tensor; there are module.fc1.bias, module.fc1.weight, module.fc2.bias, \
+             module.fc2.weight; expected a tensor layers.0.bias"
+        ),
         "{text}"
     );
     Ok(())

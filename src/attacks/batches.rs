@@ -43,7 +43,8 @@ pub(super) fn batches(network: &dyn Network, data: &Dataset, pgd: &Pgd) -> Resul
     let images = images.detach().contiguous()?;
     checks::finite("inputs", "pixels", &images)?;
     if let Some(bounds) = pgd.bounds {
-        bounds.check("inputs", "pixels", &images)?;
+        let what = "pixels (for other inputs: `bounds: None`)";
+        bounds.check("inputs", what, &images)?;
     }
     let rows = images.dim(0)?;
     let classes = Some(logits(network, &images.narrow(0, 0, 1)?)?.dim(1)?);

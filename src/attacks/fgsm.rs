@@ -117,10 +117,10 @@ impl Fgsm {
     }
 }
 
-/// Writes `FGSM`.
+/// Writes `FGSM`, and the norm L2 and a targeted goal.
 impl fmt::Display for Fgsm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FGSM")
+        write!(f, "FGSM{}", self.norm.words(&self.goal))
     }
 }
 

@@ -44,6 +44,21 @@ pub enum Goal {
     Targeted(Tensor),
 }
 
+impl Norm {
+    /// What the name of an attack says of its norm and goal: nothing of the usual ones.
+    pub(super) fn words(self, goal: &Goal) -> String {
+        let norm = match self {
+            Self::LInf => "",
+            Self::L2 => ", L2",
+        };
+        let goal = match goal {
+            Goal::Untargeted => "",
+            Goal::Targeted(_) => ", targeted",
+        };
+        format!("{norm}{goal}")
+    }
+}
+
 impl Goal {
     /// Whether a prediction is what the attacker wants; `aim` is the true label, or the one to
     /// reach.
@@ -63,5 +78,32 @@ pub(super) fn validate_eps(eps: f64) -> Result<()> {
     match eps.is_finite() && eps >= 0. {
         true => Ok(()),
         false => Err(Error::argument("eps", "a finite number ≥ 0", eps)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::attacks::{Fgsm, Pgd};
+
+    #[test]
+    fn names_tell_what_is_unusual() {
+        let aims = Tensor::zeros(1, DType::U32, &Device::Cpu).unwrap();
+        let (norm, goal) = (Norm::L2, Goal::Targeted(aims));
+        let pgd = Pgd {
+            norm,
+            goal,
+            ..Pgd::default()
+        };
+        assert_eq!(pgd.to_string(), "PGD, 10 steps, L2, targeted");
+        assert_eq!(Pgd::default().to_string(), "PGD, 10 steps");
+        let fgsm = Fgsm {
+            norm,
+            ..Fgsm::default()
+        };
+        assert_eq!(fgsm.to_string(), "FGSM, L2");
+        assert_eq!(Fgsm::default().to_string(), "FGSM");
     }
 }

@@ -126,11 +126,13 @@ impl Pgd {
     }
 }
 
-/// Writes `PGD, 10 steps`, and the number of restarts if there are several.
+/// Writes `PGD, 10 steps`, and the norm L2, a targeted goal, and the number of restarts if there are
+/// several.
 impl fmt::Display for Pgd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps = if self.steps == 1 { "step" } else { "steps" };
-        write!(f, "PGD, {} {steps}", self.steps)?;
+        let words = self.norm.words(&self.goal);
+        write!(f, "PGD, {} {steps}{words}", self.steps)?;
         match self.restarts {
             1 => Ok(()),
             restarts => write!(f, ", {restarts} restarts"),

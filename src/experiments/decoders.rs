@@ -118,7 +118,7 @@ fn not_decoded() -> Error {
 }
 
 /// A decoder of a hidden space of a network, behind that network.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SpaceDecoder {
     /// The space whose points are decoded.
     pub space: Space,
@@ -129,7 +129,7 @@ pub struct SpaceDecoder {
 }
 
 /// A trained decoder with its history and its test error.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Trained {
     /// The decoder behind its network.
     pub decoder: SpaceDecoder,
@@ -273,7 +273,7 @@ impl SpaceDecoder {
 }
 
 /// The decoders of both hidden spaces of a network.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Decoders {
     /// The decoder of the first stage.
     pub first_stage: SpaceDecoder,

@@ -5,13 +5,35 @@ use super::{
     Mark, Panels, Pixels, ScatterChart, ScatterPanels, Series, View, scatter,
 };
 use crate::attacks::{Adversarial, RobustAccuracy};
-use crate::datasets::{Dataset, Torus};
+use crate::datasets::{Dataset, Rings, Torus};
 use crate::error::{Error, Result};
 use crate::metrics::Answer;
 use crate::models::History;
 
 /// Shows each type by its `figure()`, or in words why there is none; by its `table()` after `table:`.
+/// After `words:` come words that take the place of a figure, too.
 macro_rules! drawn {
+    (words: $type:ty, $words:expr) => {
+        impl $crate::display::Show for $type {
+            fn bundle(&self) -> $crate::display::Bundle {
+                let words: fn(&Self) -> String = $words;
+                match self.figure() {
+                    Ok(figure) => $crate::display::Show::bundle(&figure),
+                    Err(error) => {
+                        let words = words(self);
+                        $crate::display::Bundle::text(&format!("{words}\n(no figure: {error})"))
+                    }
+                }
+            }
+        }
+
+        impl $type {
+            /// Shows the figure, or words where there is none, as the value of a cell.
+            pub fn evcxr_display(&self) {
+                $crate::display::value(self);
+            }
+        }
+    };
     (table: $($type:ty),* $(,)?) => { $(
         impl $crate::display::Show for $type {
             fn bundle(&self) -> $crate::display::Bundle {
@@ -48,7 +70,9 @@ pub(crate) use drawn;
 
 drawn!(LineChart, Panels, BarChart, HistogramChart, HistogramPanels);
 drawn!(ScatterChart, ScatterPanels, ImageGrid, Filmstrip);
-drawn!(History, Dataset, Torus, Adversarial, RobustAccuracy);
+drawn!(History, Rings, Torus, RobustAccuracy);
+drawn!(words: Dataset, |data| format!("{data:?}"));
+drawn!(words: Adversarial, Adversarial::to_string);
 
 /// Images of a data set, or of an attack, that are shown.
 const SHOWN: usize = 10;
@@ -81,10 +105,15 @@ impl History {
             let loss: Vec<f64> = terms.map(|epoch| epoch.loss).collect();
             series.push(Series::line("loss", &epochs, &loss));
         }
+        // A single line has no legend.
+        let y_label = match &series[..] {
+            [one] => format!("{}, mean over the epoch", one.name),
+            _ => "mean over the epoch".to_string(),
+        };
         LineChart {
             title: "Training".into(),
             x_label: "epoch".into(),
-            y_label: "mean over the epoch".into(),
+            y_label,
             x_scale: scale,
             y_scale: scale,
             series,
@@ -169,6 +198,16 @@ impl Dataset {
             .get(class as usize)
             .cloned()
             .unwrap_or_else(|| class.to_string())
+    }
+}
+
+impl Rings {
+    /// Draws the points, coloured by their rings.
+    ///
+    /// # Errors
+    /// As [`Rings::dataset`].
+    pub fn figure(&self) -> Result<Figure> {
+        self.dataset()?.figure()
     }
 }
 
@@ -257,7 +296,7 @@ impl Adversarial {
 }
 
 impl RobustAccuracy {
-    /// Charts the robust accuracy over the step size.
+    /// Charts the robust accuracy over the radius or the step size, whichever differs.
     pub fn chart(&self) -> LineChart {
         let positive = self.step_size.iter().all(|step| *step > 0.);
         let note = match self.zero_gradients {
@@ -268,9 +307,12 @@ impl RobustAccuracy {
             ),
         };
         let same_steps = self.step_size.windows(2).all(|pair| pair[0] == pair[1]);
-        let (x_label, x) = match same_steps && self.eps.len() > 1 {
-            true => ("radius ε (pixel units)", &self.eps),
-            false => ("step size α (pixel units)", &self.step_size),
+        let (x_label, x) = if self.step_size == self.eps {
+            ("radius and step size ε (pixel units)", &self.eps)
+        } else if same_steps && self.eps.len() > 1 {
+            ("radius ε (pixel units)", &self.eps)
+        } else {
+            ("step size α (pixel units)", &self.step_size)
         };
         LineChart {
             title: format!("Accuracy under {}", self.attack),
@@ -294,5 +336,30 @@ impl RobustAccuracy {
     /// Numbers that are not finite.
     pub fn figure(&self) -> Result<Figure> {
         self.chart().figure()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Epoch;
+
+    #[test]
+    fn a_history_of_one_term_names_it_beside_the_axis() {
+        let history = |isometric| History {
+            epochs: vec![Epoch {
+                loss: 1.,
+                cross_entropy: Some(1.),
+                isometric,
+                accuracy: None,
+                seconds: 0.,
+            }],
+        };
+        assert_eq!(history(None).chart().y_label, "L_CE, mean over the epoch");
+        let both = history(Some(2.)).chart();
+        assert_eq!(
+            (both.series.len(), &both.y_label[..]),
+            (2, "mean over the epoch")
+        );
     }
 }

@@ -4,8 +4,8 @@ use candle_core::{DType, Tensor};
 
 use super::host_rows;
 use super::power::spectral_norms;
-use crate::error::Result;
-use crate::models::{Mlp, Representation};
+use crate::error::{Error, Result};
+use crate::models::{Network, Representation};
 
 /// The spectral norm of a matrix, its largest singular value.
 ///
@@ -52,13 +52,24 @@ pub fn spectral_norm(matrix: &Tensor) -> Result<f64> {
 /// - **Shapes**: l numbers for the l layers up to the representation; none for the input.
 /// - **Range**: ≥ 0.
 /// - **Source**: Szegedy et al. 2014 (arXiv 1312.6199), section 4.3; the matrices W_l are those of
-///   [`Mlp::weights`].
+///   [`Network::weight`].
 ///
 /// # Errors
-/// The network has no such representation, a weight is not finite, or a power iteration does not
-/// settle.
-pub fn layer_norms(network: &Mlp, representation: Representation) -> Result<Vec<f64>> {
-    let weights = network.weights();
-    let index = representation.index(weights.len())?;
-    weights.into_iter().take(index).map(spectral_norm).collect()
+/// The network has no such representation or a stage without a weight matrix, a weight is not
+/// finite, or a power iteration does not settle.
+pub fn layer_norms(network: &dyn Network, representation: Representation) -> Result<Vec<f64>> {
+    let norm = |index: usize| match network.weight(index)? {
+        Some(weight) => spectral_norm(&weight),
+        None => {
+            let expected = "the matrix of a linear stage, given by the network's `weight`";
+            Err(Error::argument(
+                "weight",
+                expected,
+                format!("none for stage {index}"),
+            ))
+        }
+    };
+    (0..representation.index(network.stages())?)
+        .map(norm)
+        .collect()
 }

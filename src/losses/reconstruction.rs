@@ -1,5 +1,6 @@
 //! The reconstruction loss of a decoder: its images against the original ones.
 
+use std::fmt;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -50,6 +51,12 @@ use crate::models::{Network, Representation, enlarge, evaluation};
 pub struct Reconstruction {
     encoder: Arc<dyn Network>,
     index: usize,
+}
+
+impl fmt::Debug for Reconstruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reconstruction(from representation {})", self.index)
+    }
 }
 
 impl Reconstruction {

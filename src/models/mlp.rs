@@ -142,6 +142,10 @@ impl Network for Mlp {
             Activation::Relu => Ok(linear(flat, weight, bias)?.relu()?),
         }
     }
+
+    fn weight(&self, index: usize) -> Result<Option<Tensor>> {
+        Ok(self.layers.get(index).map(|layer| layer.weight().clone()))
+    }
 }
 
 impl fmt::Debug for Mlp {

@@ -158,6 +158,22 @@ impl<N> Model<N> {
         build(VarBuilder::from_tensors(copies, *dtype, device))
     }
 
+    /// The network on copies of its weights, which it may move, and these: for a rehearsal.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub(crate) fn copied(&self) -> Result<(N, Parameters)> {
+        let parameters = self.parameters.copied()?;
+        let Origin {
+            build,
+            dtype,
+            device,
+        } = self.origin.as_ref();
+        // All weights are known: none is drawn.
+        let network = build(parameters.builder(&Rng::new(0), *dtype, device))?;
+        Ok((network, parameters))
+    }
+
     /// Writes the weights to a safetensors file under their plain names, whole or not at all.
     ///
     /// # Errors
@@ -210,6 +226,10 @@ impl<N: Network + 'static> Network for Model<N> {
 
     fn frozen(&self) -> Result<Arc<dyn Network>> {
         self.freeze()?.frozen()
+    }
+
+    fn weight(&self, index: usize) -> Result<Option<Tensor>> {
+        self.network.weight(index)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, first_line};
 
 /// A classifier as a sequence of stages, which can be read and resumed at every representation.
 ///
@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 /// ```
 /// use isopath::prelude::*;
 ///
-/// #[derive(Clone)]
+/// #[derive(Clone, Debug)]
 /// struct Net { hidden: nn::Linear, output: nn::Linear }
 ///
 /// impl Net {
@@ -86,8 +86,72 @@ pub trait Network: Shared + Send + Sync {
     /// # Errors
     ///
     /// The device is out of memory.
+    ///
+    /// # Examples
+    ///
+    /// A normalisation of candle needs to know the mode, and so does its dropout (which draws from
+    /// candle's own generator: on a CPU its numbers are others in every run):
+    ///
+    /// ```
+    /// use isopath::prelude::*;
+    ///
+    /// #[derive(Clone, Debug)]
+    /// struct Net { hidden: nn::Linear, norm: nn::BatchNorm, output: nn::Linear, training: bool }
+    ///
+    /// impl Net {
+    ///     fn new(vb: VarBuilder) -> candle::Result<Self> {
+    ///         let (hidden, norm) = (nn::linear(3, 32, vb.pp("hidden"))?, nn::batch_norm(32, 1e-5, vb.pp("norm"))?);
+    ///         Ok(Self { hidden, norm, output: nn::linear(32, 2, vb.pp("output"))?, training: true })
+    ///     }
+    /// }
+    ///
+    /// impl Network for Net {
+    ///     fn stages(&self) -> usize {
+    ///         2
+    ///     }
+    ///
+    ///     fn stage(&self, index: usize, x: &Tensor) -> isopath::Result<Tensor> {
+    ///         match index {
+    ///             0 => Ok(self.norm.forward_t(&self.hidden.forward(x)?, self.training)?.relu()?),
+    ///             _ => Ok(self.output.forward(x)?),
+    ///         }
+    ///     }
+    ///
+    ///     fn is_training(&self) -> bool {
+    ///         self.training
+    ///     }
+    ///
+    ///     fn frozen(&self) -> isopath::Result<Arc<dyn Network>> {
+    ///         Ok(Arc::new(Self { training: false, ..self.clone() }))
+    ///     }
+    /// }
+    ///
+    /// let network = Model::new(0, Net::new)?;
+    /// assert!(network.is_training() && !network.frozen()?.is_training());
+    /// # Ok::<(), isopath::Error>(())
+    /// ```
     fn frozen(&self) -> Result<Arc<dyn Network>> {
         Ok(self.shared())
+    }
+
+    /// The weight matrix of a stage that is a linear map and then, for each number alone, a function
+    /// of slope at most 1; `None` for any other, and by default.
+    ///
+    /// ```text
+    /// f_{index+1}(z) = φ(W z + b),  |φ'| ≤ 1
+    /// ```
+    ///
+    /// [`layer_norms`](crate::lipschitz::layer_norms) bounds the network's Lipschitz constant by it.
+    ///
+    /// - **Shapes**: W (outputs, inputs).
+    /// - **Range**: finite numbers; φ is tanh, ReLU or nothing.
+    /// - **Source**: *isometry*, definition 1.
+    ///
+    /// # Errors
+    ///
+    /// W cannot be computed.
+    fn weight(&self, _index: usize) -> Result<Option<Tensor>> {
+        Ok(None)
     }
 
     /// The logits of a batch of representations: the rest of the network, f_{l:L} for l = `index`.
@@ -104,7 +168,7 @@ pub trait Network: Shared + Send + Sync {
             let expected = format!("at most {}, the number of stages", self.stages());
             return Err(Error::argument("representation", expected, index));
         }
-        (index..self.stages()).try_fold(x.clone(), |x, index| self.stage(index, &x))
+        (index..self.stages()).try_fold(x.clone(), |x, index| named(self, index, &x))
     }
 
     /// The representations of a batch of inputs after the first `index` stages.
@@ -123,7 +187,7 @@ pub trait Network: Shared + Send + Sync {
     ///
     /// `index` exceeds [`Network::stages`], or the shape does not fit.
     fn forward_to(&self, index: usize, x: &Tensor) -> Result<Tensor> {
-        (0..index).try_fold(x.clone(), |x, index| self.stage(index, &x))
+        (0..index).try_fold(x.clone(), |x, index| named(self, index, &x))
     }
 
     /// The logits of a batch of inputs: the whole network.
@@ -155,10 +219,22 @@ pub trait Network: Shared + Send + Sync {
     fn representations(&self, x: &Tensor) -> Result<Vec<Tensor>> {
         let mut all = vec![x.clone()];
         for index in 0..self.stages() {
-            all.push(self.stage(index, &all[index])?);
+            all.push(named(self, index, &all[index])?);
         }
         Ok(all)
     }
+}
+
+/// Runs a stage; an error of candle, which knows no stages, then says in which it happened.
+fn named<N: Network + ?Sized>(network: &N, index: usize, x: &Tensor) -> Result<Tensor> {
+    network.stage(index, x).map_err(|error| match error {
+        Error::Candle(reason) => {
+            let (shape, dtype, reason) = (x.dims(), x.dtype(), first_line(&reason));
+            let place = format!("stage {index}, of {dtype:?} numbers of shape {shape:?}");
+            candle_core::Error::Msg(format!("{place}: {reason}")).into()
+        }
+        other => other,
+    })
 }
 
 /// A network that a result or an energy can keep: every network that is [`Clone`].
@@ -188,6 +264,10 @@ impl Network for Arc<dyn Network> {
 
     fn frozen(&self) -> Result<Arc<dyn Network>> {
         (**self).frozen()
+    }
+
+    fn weight(&self, index: usize) -> Result<Option<Tensor>> {
+        (**self).weight(index)
     }
 }
 
@@ -255,14 +335,21 @@ impl Representation {
     /// z_l = f_l ∘ … ∘ f_1 (x)
     /// ```
     ///
+    /// A network in training mode answers in its [evaluation mode](Network::frozen): no input then
+    /// depends on the others, and no running statistics move.
+    ///
     /// - **Shapes**: `x` (N, …) as the network takes it; the result (N, …).
     /// - **Range**: as the stage's output.
     /// - **Source**: *connectivity*, section 3, for z^l; *isometry*, section 2, for Φ.
     ///
     /// # Errors
     ///
-    /// The network has no such representation, or the shape does not fit.
+    /// The network has no such representation or no evaluation mode, or the shape does not fit.
     pub fn of(self, network: &dyn Network, x: &Tensor) -> Result<Tensor> {
-        network.forward_to(self.index(network.stages())?, x)
+        let index = self.index(network.stages())?;
+        match network.is_training() {
+            true => evaluation(network)?.forward_to(index, x),
+            false => network.forward_to(index, x),
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::checks::is_finite;
 use crate::error::{Error, Result};
 use crate::io::digest::{numbers, of_numbers};
 use crate::io::safetensors;
-use crate::models::weights::nearest;
+use crate::models::weights::{nearest, there_are};
 use crate::models::{Epoch, History, Weights};
 use crate::rng::Rng;
 
@@ -174,6 +174,19 @@ impl Parameters {
             .collect()
     }
 
+    /// The same names with copies of the weights, and no history.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub(crate) fn copied(&self) -> Result<Self> {
+        let copy = |(name, tensor)| Ok((name, Var::from_tensor(&tensor)?));
+        let vars = self.copies()?.into_iter().map(copy);
+        Ok(Self {
+            vars: Arc::new(Mutex::new(vars.collect::<Result<_>>()?)),
+            trained: Arc::default(),
+        })
+    }
+
     /// Replaces the weights by those of a file; floats of another width are rounded to the weights'
     /// own.
     ///
@@ -217,8 +230,11 @@ impl Parameters {
         for (name, var) in vars.iter().filter(|(name, _)| wanted(name)) {
             let Some(tensor) = tensors.get(name) else {
                 let strange = tensors.keys().filter(foreign).map(String::as_str);
-                let near = nearest(name, strange).map(|near| format!("; the nearest is {near}"));
-                let got = format!("no such tensor{}", near.unwrap_or_default());
+                let hint = match nearest(name, strange.clone()) {
+                    Some(near) => format!("; the nearest is {near}"),
+                    None => there_are(strange),
+                };
+                let got = format!("no such tensor{hint}");
                 return Err(Error::file(path, format!("a tensor {name}"), got));
             };
             pairs.push((var, fitting(tensor.clone(), name, var, path)?));

@@ -120,6 +120,25 @@ impl<N: Network + Clone + 'static> Network for Normalised<N> {
             _ => self.network.stage(index, x),
         }
     }
+
+    /// That of the network; the first stage's is divided by the deviations, which belong to it.
+    fn weight(&self, index: usize) -> Result<Option<Tensor>> {
+        let weight = self.network.weight(index)?;
+        let (Some(weight), 0) = (&weight, index) else {
+            return Ok(weight);
+        };
+        // The inputs of a channel lie side by side: the columns of W take turns in their blocks.
+        let (outputs, inputs) = weight.dims2()?;
+        let channels = self.std.len();
+        if channels == 0 || inputs % channels != 0 {
+            let expected = format!("(outputs, inputs), a multiple of {channels} inputs");
+            return Err(Error::shape("normalise", "weight", expected, weight.dims()));
+        }
+        let std = Tensor::new(self.std.as_slice(), weight.device())?.to_dtype(weight.dtype())?;
+        let blocks = weight.reshape((outputs, channels, ()))?;
+        let scaled = blocks.broadcast_div(&std.reshape((1, channels, 1))?)?;
+        Ok(Some(scaled.reshape((outputs, inputs))?))
+    }
 }
 
 #[cfg(test)]

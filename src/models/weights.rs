@@ -39,7 +39,8 @@ pub struct Weights {
 
 impl Weights {
     /// Reads the tensors of a file: safetensors, or a `state_dict()` that PyTorch's `torch.save`
-    /// wrote (`.pt`, `.pth`, `.bin`), also inside a dictionary with an entry `state_dict`.
+    /// wrote (`.pt`, `.pth`, `.bin`), also inside a dictionary with an entry `state_dict`,
+    /// `model_state_dict` or `model`.
     ///
     /// # Errors
     ///
@@ -55,6 +56,7 @@ impl Weights {
             safetensors::read(path, &Device::Cpu)?.0
         };
         match tensors.is_empty() {
+            true if pickled => Err(Error::file(path, SAVED, "no named tensors")),
             true => Err(Error::file(path, "named tensors", "none")),
             false => Ok(Self {
                 tensors,
@@ -111,20 +113,27 @@ impl Weights {
                 }
             }
             if !found {
-                // Beginnings of as many parts.
+                // Beginnings of as many parts, or of one more.
                 let end = from.matches('.').count();
-                let begin = |name: &String| {
-                    let dot = name.match_indices('.').nth(end);
-                    name[..dot.map_or(name.len(), |(dot, _)| dot)].to_string()
+                let begin = |end: usize| {
+                    move |name: &String| {
+                        let dot = name.match_indices('.').nth(end);
+                        name[..dot.map_or(name.len(), |(dot, _)| dot)].to_string()
+                    }
                 };
-                let begins: Vec<String> = self.tensors.keys().map(begin).collect();
-                let near = nearest(from, begins.iter().map(String::as_str));
-                let got = near.map_or(String::new(), |near| format!("; the nearest is {near}"));
+                let names = self.tensors.keys();
+                let longer = names.clone().map(begin(end + 1));
+                let begins: Vec<String> = names.map(begin(end)).chain(longer).collect();
+                let names = self.tensors.keys().map(String::as_str);
+                let hint = match nearest(from, begins.iter().map(String::as_str)) {
+                    Some(near) => format!("; the nearest is {near}"),
+                    None => there_are(names),
+                };
                 let expected = format!("a name that begins with {from}");
                 return Err(Error::file(
                     &self.path,
                     expected,
-                    format!("no such name{got}"),
+                    format!("no such name{hint}"),
                 ));
             }
         }
@@ -138,26 +147,54 @@ impl Weights {
     }
 }
 
+/// What a file of PyTorch must be.
+const SAVED: &str = "a file of torch.save(module.state_dict(), …)";
+
 fn pickled_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let refused = |error: candle_core::Error| {
         let text = error.to_string();
         let line = text.lines().next().unwrap_or_default().to_string();
-        Error::file(path, "a file of torch.save(module.state_dict(), …)", line)
+        Error::file(path, SAVED, line)
     };
     std::fs::metadata(path).map_err(Error::io(path))?;
-    let plain = pickle::read_all(path).map_err(refused)?;
-    let all = if plain.is_empty() {
-        pickle::read_all_with_key(path, Some("state_dict")).map_err(refused)?
-    } else {
-        plain
-    };
+    let mut all = pickle::read_all(path).map_err(refused)?;
+    for key in ["state_dict", "model_state_dict", "model"] {
+        if all.is_empty() {
+            // A file without the key is an error here.
+            all = pickle::read_all_with_key(path, Some(key)).unwrap_or_default();
+        }
+    }
     Ok(all.into_iter().collect())
 }
 
-/// The name that differs least from `name`, if any is near.
+/// The first names of a file, for an error.
+pub(crate) fn there_are<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 4;
+    let names: Vec<&str> = names.collect();
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = &names[..names.len().min(SHOWN)];
+    match first.is_empty() {
+        true => String::new(),
+        false => format!("; there are {}{more}", first.join(", ")),
+    }
+}
+
+/// The name that differs least from `name`, if any is near; a prefix more or less, such as
+/// `module.`, is no difference.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let prefixed = |long: &str, short: &str| {
+        let prefix = long.strip_suffix(short);
+        prefix.is_some_and(|prefix| prefix.ends_with('.'))
+    };
+    let difference = |other: &str| match prefixed(other, name) || prefixed(name, other) {
+        true => 0,
+        false => strsim::levenshtein(name, other),
+    };
     let near = names
-        .map(|other| (strsim::levenshtein(name, other), other))
+        .map(|other| (difference(other), other))
         .min_by_key(|(d, _)| *d)?;
     (near.0 <= name.chars().count().max(4) / 2).then_some(near.1)
 }
@@ -203,6 +240,17 @@ mod tests {
             missing,
             "mine: no such name; the nearest is fc; expected a name that begins with fc3"
         );
+        let parallel = weights(&["module.fc.bias"]).renamed(&[("fc", "a")]);
+        assert_eq!(
+            parallel.unwrap_err().to_string(),
+            "mine: no such name; the nearest is module.fc; expected a name that begins with fc"
+        );
+        let strange = short.clone().renamed(&[("stem.conv", "a")]);
+        assert_eq!(
+            strange.unwrap_err().to_string(),
+            "mine: no such name; there are fc.bias, fc.weight, fc2.weight; \
+             expected a name that begins with stem.conv"
+        );
         let twice = short.renamed(&[("fc2", "fc")]).unwrap_err().to_string();
         assert!(
             twice.starts_with("mine: two tensors that would be named fc.weight"),
@@ -217,5 +265,9 @@ mod tests {
             Some("layers.0.weight")
         );
         assert_eq!(nearest("x", ["something else"].into_iter()), None);
+        assert_eq!(
+            nearest("fc.bias", ["fd.bias", "module.fc.bias"].into_iter()),
+            Some("module.fc.bias")
+        );
     }
 }

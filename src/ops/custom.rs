@@ -146,7 +146,9 @@ impl<'a, K: Kernel<N>, const N: usize> WithFloat for Forward<'a, K, N> {
         let read = |(storage, layout): (&'a CpuStorage, &'a Layout)| {
             if storage.dtype() != T::DTYPE {
                 let (got, expected) = (storage.dtype(), T::DTYPE);
-                bail!("{operation}: an argument is {got:?}; expected {expected:?}, as the first")
+                bail!(
+                    "{operation}: an argument is {got:?}; expected {expected:?}, as the first (inputs and weights need one type: `to_dtype` changes it)"
+                )
             }
             let numbers = T::cpu_storage_as_slice(storage)?;
             Ok(Argument {

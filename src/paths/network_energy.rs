@@ -1,5 +1,6 @@
 //! A classifier, from one of its representations on, as an energy.
 
+use std::fmt;
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor, Var};
@@ -52,6 +53,16 @@ pub struct NetworkEnergy {
     /// The number of points that go through the network together, at least 1; such batches run in
     /// parallel. It does not depend on the number of threads, so the results do not either.
     pub batch_size: usize,
+}
+
+impl fmt::Debug for NetworkEnergy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkEnergy")
+            .field("index", &self.index)
+            .field("classes", &self.classes)
+            .field("batch_size", &self.batch_size)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NetworkEnergy {

@@ -71,8 +71,8 @@ impl fmt::Display for Status {
 /// An observer of a training: it is called after every epoch, and at most ten times a second in
 /// between.
 ///
-/// [`live_loss`](crate::figures::live_loss) draws the loss; [`Observer::new`] makes one of one's
-/// own.
+/// [`live_loss`](crate::figures::live_loss) draws the loss; [`Observer::from_fn`] and
+/// [`Observer::new`] make one of one's own.
 ///
 /// # Examples
 ///
@@ -104,6 +104,23 @@ impl Observer {
         begin: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(move || Box::new(begin())))
+    }
+
+    /// Makes an observer of one function, which is called in every training.
+    ///
+    /// ```
+    /// use isopath::prelude::*;
+    ///
+    /// let observer = training::Observer::from_fn(|status| println!("{status}"));
+    /// let params = TrainParams { observer: Some(observer), ..TrainParams::default() };
+    /// # assert!(params.observer.is_some());
+    /// ```
+    pub fn from_fn(hear: impl Fn(&Status) + Send + Sync + 'static) -> Self {
+        let hear = Arc::new(hear);
+        Self::new(move || {
+            let hear = hear.clone();
+            move |status: &Status| hear(status)
+        })
     }
 
     /// The function to call for a training that begins: `observer`, else a [progress

@@ -149,7 +149,7 @@ fn images() -> Result<()> {
     let ulp = Tensor::full(1f32 + f32::EPSILON, (6, 12), &Device::Cpu)?;
     assert_eq!(
         with(&ulp),
-        "inputs is between 1.0000001192092896 and 1.0000001192092896; expected pixels inside the bounds [0, 1]"
+        "inputs is between 1.0000001192092896 and 1.0000001192092896; expected pixels (for other inputs: `bounds: None`) inside the bounds [0, 1]"
     );
     assert!(
         with(&Tensor::full(-0.25f32, (6, 12), &Device::Cpu)?)

@@ -55,7 +55,7 @@ pub struct Shown {
 }
 
 impl Connection {
-    /// The length of the path over that of the line, ≥ 1 to rounding.
+    /// The length of the path divided by that of the line, ≥ 1 up to rounding.
     pub fn length_ratio(&self) -> f64 {
         self.path.length() / self.line.length()
     }
