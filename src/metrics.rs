@@ -89,6 +89,11 @@ const BATCH: usize = 200;
 /// # Ok::<(), isopath::Error>(())
 /// ```
 pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
+    Ok(decisions(network, inputs)?.0)
+}
+
+/// [`predictions`], and the number of classes.
+fn decisions(network: &dyn Network, inputs: &Tensor) -> Result<(Tensor, usize)> {
     let n = match inputs.dims().first() {
         Some(&n) if n > 0 => n,
         _ => {
@@ -103,14 +108,18 @@ pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
     };
     let network = evaluation(network)?;
     let bar = Bar::slow("predictions").of(n, "inputs");
+    let mut classes = 0;
     let answers = (0..n).step_by(BATCH).map(|start| {
         interrupt::check()?;
         let size = BATCH.min(n - start);
-        let found = decided(&network.forward(&inputs.narrow(0, start, size)?)?)?;
+        let logits = network.forward(&inputs.narrow(0, start, size)?)?;
+        let found = decided(&logits)?;
+        classes = logits.dim(1)?;
         bar.add(size as f64);
         Ok(found)
     });
-    Ok(Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 0)?)
+    let answers = answers.collect::<Result<Vec<_>>>()?;
+    Ok((Tensor::cat(&answers, 0)?, classes))
 }
 
 /// The accuracy of a network: the share of a data set that it classifies as labelled.
@@ -125,7 +134,7 @@ pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 ///
-/// As [`predictions`], or labels that are not (N,) of u32.
+/// As [`predictions`], or labels that are not (N,) of u32 below the number of classes.
 ///
 /// # Examples
 ///
@@ -139,7 +148,9 @@ pub fn predictions(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
 /// # Ok::<(), isopath::Error>(())
 /// ```
 pub fn accuracy(network: &dyn Network, data: &Dataset) -> Result<f64> {
-    accuracy_of(&predictions(network, &data.inputs)?, data)
+    let (answers, classes) = decisions(network, &data.inputs)?;
+    checks::labels("accuracy", &data.labels, data.len(), Some(classes))?;
+    accuracy_of(&answers, data)
 }
 
 /// The accuracy of known predictions: the share of a data set that they classify as labelled.

@@ -668,6 +668,11 @@ fn scores_count_right_answers() -> Result<()> {
         message(metrics::predictions(&Same, &logits.narrow(0, 0, 0)?))
             .contains("inputs has shape [0, 3]")
     );
+    let beyond = data(&logits, &(&labels + &labels.ones_like()?)?);
+    assert_eq!(
+        message(metrics::accuracy(&Same, &beyond)),
+        "label is 3; expected below 3, the number of classes"
+    );
     let hole = Tensor::new(&[[0f32, 1., 0.], [f32::NAN; 3]], CPU)?;
     assert_eq!(
         message(metrics::predictions(&Same, &hole)),

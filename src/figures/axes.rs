@@ -78,6 +78,7 @@ impl Axis {
         at_least: Option<(f64, f64)>,
     ) -> Result<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        let mut whole = at_least.is_none();
         let at_least_values = at_least.into_iter().flat_map(|(low, high)| [low, high]);
         for value in values.into_iter().chain(at_least_values) {
             if !value.is_finite() {
@@ -88,6 +89,7 @@ impl Axis {
                 return Err(Error::argument(name, expected, value));
             }
             (low, high) = (low.min(value), high.max(value));
+            whole &= value.fract() == 0.;
         }
         if low > high {
             return Err(Error::argument(name, "at least one number", "empty"));
@@ -113,7 +115,9 @@ impl Axis {
             (from, to) = (from - pad, to + pad);
         }
         let ticks = match scale {
-            AxisScale::Linear => linear_ticks(from, to),
+            // Epochs and counts have nothing between them.
+            AxisScale::Linear if whole && low < high => linear_ticks(from, to, 1.),
+            AxisScale::Linear => linear_ticks(from, to, 0.),
             AxisScale::Log => log_ticks(from, to),
         };
         Ok(Self {
@@ -223,9 +227,9 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// Up to eight round numbers: multiples of 1, 2 or 5 times a power of ten.
-fn linear_ticks(low: f64, high: f64) -> Vec<Tick> {
-    let rough = (high - low) / 7.;
+/// Up to eight round numbers, at least `apart` apart: multiples of 1, 2 or 5 times a power of ten.
+fn linear_ticks(low: f64, high: f64, apart: f64) -> Vec<Tick> {
+    let rough = ((high - low) / 7.).max(apart);
     let power = 10f64.powf(rough.log10().floor());
     let steps = [1., 2., 5., 10.].map(|m| m * power);
     let wide = |step: &f64| *step >= 0.999 * rough;
@@ -263,7 +267,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
             return ticks;
         }
     }
-    linear_ticks(10f64.powf(low), 10f64.powf(high))
+    linear_ticks(10f64.powf(low), 10f64.powf(high), 0.)
 }
 
 /// Multiples of 10^`unit` with every digit down to that, so that none reads like another; very
@@ -338,6 +342,9 @@ mod tests {
         );
         assert_eq!(labels_of(-30., 45., Linear), ["−20", "0", "20", "40"]);
         assert_eq!(labels_of(1., 5., Linear), ["1", "2", "3", "4", "5"]);
+        // Two epochs, and two numbers that are not whole.
+        assert_eq!(labels(axis(Linear, &[1., 2.], None)), ["1", "2"]);
+        assert_eq!(labels(axis(Linear, &[1., 1.5], None))[1], "1.1");
         assert_eq!(
             labels_of(0., 8e-9, Linear),
             ["0", "2e−9", "4e−9", "6e−9", "8e−9"]
