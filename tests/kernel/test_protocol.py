@@ -50,7 +50,7 @@ def test_completion_behind_letters_of_several_bytes(kernel, letters):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("isopath::rng::Rng::new", "The generator of a seed"),
+        ("isopath::rng::Rng::new", "Makes the generator of a seed"),
         ("isopath::training::train", "fn train"),
         ("isopath::candle::Tensor::zeros", "zeros"),
         ("isopath::ndarray::Array2::<f64>::zeros", "zeros"),
