@@ -229,7 +229,7 @@ fn labels() -> Result<()> {
     };
     assert_eq!(
         message(isopath::metrics::accuracy(&network, &unlabelled)),
-        "accuracy: labels has shape [5]; expected (6,) of U32, one for each input"
+        "accuracy: labels has shape [5]; expected (6,), one for each input"
     );
     Ok(())
 }
