@@ -230,7 +230,7 @@ struct Record<'a, S> {
     settings: &'a S,
     #[serde(flatten)]
     score: Score,
-    /// Of the file of weights.
+    /// The digest of the weights' file.
     sha256: String,
     seconds: f64,
     history: History,

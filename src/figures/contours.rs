@@ -15,7 +15,7 @@ pub struct Ring {
     pub level: usize,
     /// Whether the function is larger just inside than just outside.
     pub rises: bool,
-    /// In units of the whole rectangle.
+    /// The enclosed area, as a share of the whole rectangle.
     pub area: f64,
 }
 

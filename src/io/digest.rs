@@ -17,7 +17,7 @@ pub fn of_file(path: &Path) -> Result<String> {
     File::open(path).and_then(of_bytes).map_err(Error::io(path))
 }
 
-/// Of what is read.
+/// The digest of what is read.
 pub(crate) fn of_bytes(mut from: impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
@@ -31,7 +31,7 @@ pub(crate) fn of_bytes(mut from: impl Read) -> io::Result<String> {
     }
 }
 
-/// Of numbers.
+/// The digest of numbers.
 pub(crate) fn of_numbers(numbers: impl IntoIterator<Item = f64>) -> String {
     let mut hash = Sha256::new();
     numbers

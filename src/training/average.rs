@@ -15,7 +15,7 @@ pub(super) struct Average {
 }
 
 impl Average {
-    /// Of no step yet.
+    /// An average over no step yet.
     pub fn new(parameters: &Parameters) -> Result<Self> {
         let empty = |(name, var): (String, Var)| {
             Ok((name, Var::from_tensor(&var.as_tensor().zeros_like()?)?))

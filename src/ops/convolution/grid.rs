@@ -215,7 +215,7 @@ pub(super) struct Grid {
 /// Where a laid source's numbers are.
 #[derive(Clone, Debug)]
 pub(super) struct Laid {
-    /// From one image, channel or row to the next.
+    /// The steps from one image, channel and row to the next.
     pub image: usize,
     pub channel: usize,
     pub pitch: usize,
