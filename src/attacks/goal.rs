@@ -3,7 +3,8 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::checks::not_negative;
+use crate::error::Result;
 
 /// The norm that measures a perturbation, over all pixels of one image.
 ///
@@ -75,10 +76,7 @@ impl Goal {
 /// # Errors
 /// `eps` negative or not finite.
 pub(super) fn validate_eps(eps: f64) -> Result<()> {
-    match eps.is_finite() && eps >= 0. {
-        true => Ok(()),
-        false => Err(Error::argument("eps", "a finite number ≥ 0", eps)),
-    }
+    not_negative("eps", eps)
 }
 
 #[cfg(test)]

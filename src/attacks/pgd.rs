@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::goal::{Goal, Norm};
-use crate::checks::Bounds;
+use crate::checks::{Bounds, positive};
 use crate::error::{Error, Result};
 use crate::losses::{CrossEntropy, Loss};
 use crate::progress::Progress;
@@ -105,9 +105,7 @@ impl Pgd {
     /// α not positive and finite, `steps`, `restarts` or `batch_size` 0, more than one restart
     /// without a random start, or bounds that are not finite with min < max.
     pub fn validate(&self) -> Result<()> {
-        if !(self.alpha.is_finite() && self.alpha > 0.) {
-            return Err(Error::argument("alpha", "a finite number > 0", self.alpha));
-        }
+        positive("alpha", self.alpha)?;
         let counts = [
             ("steps", self.steps),
             ("restarts", self.restarts),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -225,9 +226,7 @@ impl Dataset {
     /// # Errors
     /// `batch_size` is 0.
     pub fn batches(&self, batch_size: usize) -> Result<Vec<Self>> {
-        if batch_size == 0 {
-            return Err(Error::argument("batch_size", "at least 1", 0));
-        }
+        at_least_one("batch_size", batch_size)?;
         let starts = (0..self.len()).step_by(batch_size);
         starts
             .map(|start| self.range(start, batch_size.min(self.len() - start)))

@@ -2,28 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rng::Rng;
-
-/// # Errors
-/// A radius that is not finite and positive.
-pub(super) fn check_radius(name: &'static str, radius: f64) -> Result<()> {
-    if radius.is_finite() && radius > 0. {
-        Ok(())
-    } else {
-        Err(Error::argument(name, "a finite number > 0", radius))
-    }
-}
-
-/// # Errors
-/// Noise negative or not finite.
-pub(super) fn check_noise(noise: f64) -> Result<()> {
-    if noise.is_finite() && noise >= 0. {
-        Ok(())
-    } else {
-        Err(Error::argument("noise", "a finite number ≥ 0", noise))
-    }
-}
 
 /// The points with normal noise of standard deviation `noise` on every coordinate: (N, 3) of f32.
 pub(super) fn with_noise(

@@ -5,7 +5,8 @@ use std::f64::consts::TAU;
 use candle_core::{DType, Device, Tensor};
 
 use super::dataset::Dataset;
-use super::points::{check_noise, check_radius, with_noise};
+use super::points::with_noise;
+use crate::checks::{not_negative, positive};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -48,7 +49,7 @@ impl RingsParams {
             ));
         }
         for (name, radius) in [("radii[0]", self.radii[0]), ("radii[1]", self.radii[1])] {
-            check_radius(name, radius)?;
+            positive(name, radius)?;
         }
         let [first, second] = self.radii;
         if second >= 2. * first {
@@ -58,7 +59,7 @@ impl RingsParams {
             );
             return Err(Error::argument("radii[1]", expected, second));
         }
-        check_noise(self.noise)
+        not_negative("noise", self.noise)
     }
 }
 

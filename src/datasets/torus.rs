@@ -4,8 +4,9 @@ use std::f64::consts::TAU;
 
 use candle_core::{Device, Tensor};
 
+use crate::checks::{not_negative, positive};
 use crate::datasets::Dataset;
-use crate::datasets::points::{check_noise, check_radius, with_noise};
+use crate::datasets::points::with_noise;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -56,13 +57,13 @@ impl TorusParams {
                 return Err(Error::argument(name, "at least 1", steps));
             }
         }
-        check_radius("major_radius", self.major_radius)?;
-        check_radius("minor_radius", self.minor_radius)?;
+        positive("major_radius", self.major_radius)?;
+        positive("minor_radius", self.minor_radius)?;
         if self.minor_radius >= self.major_radius {
             let expected = format!("below {}, the major radius", self.major_radius);
             return Err(Error::argument("minor_radius", expected, self.minor_radius));
         }
-        check_noise(self.noise)?;
+        not_negative("noise", self.noise)?;
         let Some(coarsest) = self.regions.first() else {
             return Err(Error::argument(
                 "regions",

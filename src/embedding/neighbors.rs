@@ -170,12 +170,7 @@ fn nearest(distances: &[f64], point: usize, k: usize) -> Vec<usize> {
 
 /// All points but `point`, the nearest first.
 pub(crate) fn others_by_distance(distances: &[f64], point: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..distances.len())
-        .filter(|&other| other != point)
-        .collect();
-    // Stable, so that ties keep the order of the data.
-    order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
-    order
+    nearest(distances, point, distances.len())
 }
 
 #[cfg(test)]

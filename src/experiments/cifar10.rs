@@ -17,8 +17,7 @@ use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::scale::Scale;
 use crate::training::{
-    AdamParams, History, Observer, Optimizer, Schedule, SgdParams, Status, TrainParams,
-    train_observed,
+    History, Observer, Optimizer, Schedule, SgdParams, Status, TrainParams, train_observed,
 };
 
 /// The height and width of the data set's images in pixels.
@@ -239,11 +238,7 @@ impl Settings {
             OptimizerKind::Adam if weight_decay != 0. => {
                 Err(Error::argument("weight_decay", "0 with Adam", weight_decay))
             }
-            OptimizerKind::Adam => Ok(AdamParams {
-                learning_rate,
-                ..AdamParams::default()
-            }
-            .into()),
+            OptimizerKind::Adam => Ok(Optimizer::adam(learning_rate)),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::models::resnet::Stem;
 use crate::models::{Decoder, DecoderParams, Model, Network as _, ResNet, pretrained};
 use crate::progress::Progress;
 use crate::scale::Scale;
-use crate::training::{AdamParams, History, TrainParams, train};
+use crate::training::{History, Optimizer, TrainParams, train};
 
 /// The settings of a training of a decoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,11 +155,7 @@ pub fn run(network: &Model<ResNet>, data: &Split, settings: &Settings) -> Result
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
-        optimizer: AdamParams {
-            learning_rate: settings.learning_rate,
-            ..AdamParams::default()
-        }
-        .into(),
+        optimizer: Optimizer::adam(settings.learning_rate),
         seed: settings.seed,
         context: format!(
             "decoder of a network with weights {}",

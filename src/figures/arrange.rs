@@ -5,6 +5,7 @@ use super::figure::{Figure, with_note};
 use super::legend::{Block, Legend};
 use super::sheet::{MARGIN, Sheet, WIDTH};
 use super::text::{PANEL_TITLE, Paragraph, largest};
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
 
 /// Pixels between rows of panels.
@@ -70,9 +71,7 @@ impl<C: Panel, X> Arrangement<'_, C, X> {
         if self.panels.is_empty() {
             return Err(Error::argument("charts", "at least one chart", "empty"));
         }
-        if self.columns == 0 {
-            return Err(Error::argument("columns", "at least 1", 0));
-        }
+        at_least_one("columns", self.columns)?;
         let columns = self.columns.min(self.panels.len());
         let rows = self.panels.len().div_ceil(columns) as f64;
         let with_legend = !self.legend.entries.is_empty();

@@ -13,6 +13,7 @@ use super::palette::{Colors, Style};
 use super::plane::{BELOW, Plane, left_room};
 use super::sheet::MARGIN;
 use super::text::largest;
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
 
 const PLOT_HEIGHT: f64 = 220.;
@@ -126,9 +127,7 @@ impl HistogramChart {
             let got = format!("none in {:?}", empty.name);
             return Err(Error::argument("values", "at least one number", got));
         }
-        if self.bins == 0 {
-            return Err(Error::argument("bins", "at least 1", 0));
-        }
+        at_least_one("bins", self.bins)?;
         Ok(())
     }
 

@@ -226,11 +226,8 @@ impl SurfaceChart {
         const PATHS: [usize; 4] = [3, 6, 1, 4];
         let path = |at: usize| Style {
             marker: Marker::Circle,
-            ..Colors::Classes.style(PATHS[at % PATHS.len()], PATHS.len())
-        };
-        let path = |at: usize| Style {
             dash: Style::plain(INK).dash,
-            ..path(at)
+            ..Colors::Classes.style(PATHS[at % PATHS.len()], PATHS.len())
         };
         let mark = |at: usize| Style {
             marker: [Marker::Diamond, Marker::Square, Marker::Triangle][at % 3],

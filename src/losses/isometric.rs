@@ -134,12 +134,8 @@ impl IsometricLoss {
     /// # Errors
     /// α or β negative, NaN or infinite.
     pub fn validate(&self) -> Result<()> {
-        for (name, weight) in [("alpha", self.alpha), ("beta", self.beta)] {
-            if !(weight.is_finite() && weight >= 0.) {
-                return Err(Error::argument(name, "a finite number ≥ 0", weight));
-            }
-        }
-        Ok(())
+        checks::not_negative("alpha", self.alpha)?;
+        checks::not_negative("beta", self.beta)
     }
 
     /// The isometric term L_ISO of a batch, without its weight β; differentiable in `x` and `phi`.

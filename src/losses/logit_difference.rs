@@ -1,12 +1,13 @@
 //! Differences of logits as losses: their gradient does not vanish where a network is confident.
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, Tensor};
 
 use crate::checks;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::models::Network;
+use crate::ops::widened;
 
 /// The largest wrong logit minus the true one: a loss for attacks on confident networks.
 ///
@@ -109,10 +110,7 @@ impl Loss for RescaledLogitDifference {
         let logits = network.forward(&batch.inputs)?;
         let dtype = logits.dtype();
         // In f16 the floor would be 0.
-        let logits = match dtype {
-            DType::F16 | DType::BF16 => logits.to_dtype(DType::F32)?,
-            _ => logits,
-        };
+        let logits = widened("logits", &logits)?;
         let difference = differences(&logits, &batch.labels)?;
         if logits.dim(1)? < 3 {
             let expected = "(N, classes), at least 3 classes";
@@ -141,9 +139,6 @@ impl Loss for RescaledLogitDifference {
 
 /// The mean, in f32 at least: over thousands it stalls in the half-precision types.
 fn mean(values: &Tensor) -> Result<Tensor> {
-    let dtype = values.dtype();
-    Ok(match dtype {
-        DType::F16 | DType::BF16 => values.to_dtype(DType::F32)?.mean_all()?.to_dtype(dtype)?,
-        _ => values.mean_all()?,
-    })
+    let mean = widened("logits", values)?.mean_all()?;
+    Ok(mean.to_dtype(values.dtype())?)
 }

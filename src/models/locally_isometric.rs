@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
 use crate::models::{Activation, Mlp, Network};
 
@@ -56,9 +57,7 @@ impl LocallyIsometricParams {
     /// No input, no hidden layer, an empty one, no classes, or a layer with fewer than two or fewer
     /// than the one before.
     pub fn validate(&self) -> Result<()> {
-        if self.inputs == 0 {
-            return Err(Error::argument("inputs", "at least 1", 0));
-        }
+        at_least_one("inputs", self.inputs)?;
         if self.hidden.is_empty() || self.hidden.contains(&0) {
             return Err(Error::argument(
                 "hidden",

@@ -17,7 +17,7 @@ pub(super) fn is_fused(x: &Tensor) -> bool {
 ///
 /// # Errors
 /// Integers.
-pub(super) fn widened(name: &'static str, x: &Tensor) -> crate::Result<Tensor> {
+pub(crate) fn widened(name: &'static str, x: &Tensor) -> crate::Result<Tensor> {
     match x.dtype() {
         DType::F32 | DType::F64 => Ok(x.clone()),
         DType::F16 | DType::BF16 | DType::F8E4M3 => Ok(x.to_dtype(DType::F32)?),

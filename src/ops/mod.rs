@@ -85,6 +85,8 @@ mod planes;
 mod pooling;
 mod simd;
 
+pub(crate) use dtype::widened;
+
 pub use activation::{leaky_relu, leaky_relu_composite};
 pub use adam::{AdamStep, adam, adam_composite};
 pub use conv_units::{ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_composite};

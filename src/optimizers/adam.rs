@@ -62,7 +62,7 @@ impl AdamParams {
         &self,
         t: u64,
         factor: f64,
-        moved: &[(&String, &Var, &Tensor)],
+        moved: &[(&String, &Var, Tensor)],
         first_moment: &BTreeMap<String, Var>,
         second_moment: &BTreeMap<String, Var>,
     ) -> Result<()> {

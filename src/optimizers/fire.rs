@@ -68,13 +68,13 @@ impl FireParams {
     pub(super) fn step(
         &self,
         factor: f64,
-        moved: &[(&String, &Var, &Tensor)],
+        moved: &[(&String, &Var, Tensor)],
         velocity: &BTreeMap<String, Var>,
         scalars: &Var,
     ) -> Result<()> {
         let moved: Vec<(&Var, &Var, &Tensor)> = moved
             .iter()
-            .filter_map(|(name, z, gradient)| Some((*z, velocity.get(*name)?, *gradient)))
+            .filter_map(|(name, z, gradient)| Some((*z, velocity.get(*name)?, gradient)))
             .collect();
         let now = scalars.as_detached_tensor().to_vec1::<f64>()?;
         let (mut time_step, mut mixing, mut downhill) = (now[0], now[1], now[2]);

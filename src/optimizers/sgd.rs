@@ -73,7 +73,7 @@ impl SgdParams {
     pub(super) fn step(
         &self,
         factor: f64,
-        moved: &[(&String, &Var, &Tensor)],
+        moved: &[(&String, &Var, Tensor)],
         velocity: &BTreeMap<String, Var>,
     ) -> Result<()> {
         for (name, theta, gradient) in moved {

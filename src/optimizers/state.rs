@@ -117,14 +117,10 @@ impl State {
         gradient: impl Fn(&str, &Var) -> Option<Tensor>,
     ) -> Result<()> {
         self.steps += 1;
-        let gradients: Vec<(&String, &Var, Tensor)> = self
+        let moved: Vec<(&String, &Var, Tensor)> = self
             .vars
             .iter()
             .filter_map(|(name, var)| Some((name, var, gradient(name, var)?)))
-            .collect();
-        let moved: Vec<(&String, &Var, &Tensor)> = gradients
-            .iter()
-            .map(|(name, var, gradient)| (*name, *var, gradient))
             .collect();
         match &self.method {
             Method::Adam {

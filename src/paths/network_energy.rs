@@ -7,6 +7,7 @@ use candle_core::{DType, Tensor, Var};
 use rayon::prelude::*;
 
 use super::energy::{Energy, EnergyValues};
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::losses::cross_entropies;
@@ -93,9 +94,7 @@ impl NetworkEnergy {
         bands: &[usize],
         work: impl Fn(&Tensor, &[u32]) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        if self.batch_size == 0 {
-            return Err(Error::argument("batch_size", "at least 1", 0));
-        }
+        at_least_one("batch_size", self.batch_size)?;
         if points.rank() < 2 || points.dim(0)? != bands.len() {
             let expected = format!("({}, …), one row for each entry of bands", bands.len());
             return Err(Error::shape(

@@ -106,9 +106,7 @@ pub(crate) fn train_stack_observed(
     params: &StackParams,
     observer: &mut dyn FnMut(&Status),
 ) -> Result<Vec<History>> {
-    if params.epochs == 0 {
-        return Err(Error::argument("epochs", "at least 1", 0));
-    }
+    checks::at_least_one("epochs", params.epochs)?;
     let points = check_levels(stack, levels)?.dim(0)?;
     check_nested(levels)?;
     let parameters = stack.parameters();

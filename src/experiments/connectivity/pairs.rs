@@ -220,9 +220,7 @@ fn check(
     predictions: &[&Tensor],
     count: usize,
 ) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
-    if count == 0 {
-        return Err(Error::argument("pairs", "at least 1", 0));
-    }
+    checks::at_least_one("pairs", count)?;
     if predictions.is_empty() {
         return Err(Error::argument(
             "predictions",

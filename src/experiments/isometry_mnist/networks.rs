@@ -13,7 +13,7 @@ use crate::interrupt;
 use crate::losses::Loss as _;
 use crate::metrics::accuracy;
 use crate::models::{Activation, Mlp, Model};
-use crate::training::{AdamParams, History, Status, TrainParams, train_observed};
+use crate::training::{History, Optimizer, Status, TrainParams, train_observed};
 
 /// A trained network with its numbers on the test images.
 #[derive(Clone, Debug)]
@@ -56,11 +56,7 @@ pub fn train_network(
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
-        optimizer: AdamParams {
-            learning_rate: settings.learning_rate,
-            ..AdamParams::default()
-        }
-        .into(),
+        optimizer: Optimizer::adam(settings.learning_rate),
         seed,
         ..TrainParams::default()
     };

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::losses::{IsometricLoss, Partition};
 use crate::progress::Progress;
 use crate::scale::Scale;
-use crate::training::{AdamParams, TrainParams};
+use crate::training::{Optimizer, TrainParams};
 
 /// The settings of the experiment: what the paper fixes, and how much of it is run.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,11 +76,7 @@ impl Settings {
         TrainParams {
             epochs: self.epochs,
             batch_size: self.rings.points,
-            optimizer: AdamParams {
-                learning_rate: self.learning_rate,
-                ..AdamParams::default()
-            }
-            .into(),
+            optimizer: Optimizer::adam(self.learning_rate),
             ..TrainParams::default()
         }
     }

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
+use crate::checks::positive;
 use crate::error::{Error, Result};
 
 /// Checks images, scale and shift in training mode; gives N·H·W.
@@ -49,10 +50,7 @@ fn check(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<()> {
 
 /// Checks that `eps` is positive and finite.
 pub(in crate::ops) fn check_eps(eps: f64) -> Result<()> {
-    if eps > 0. && eps.is_finite() {
-        return Ok(());
-    }
-    Err(Error::argument("eps", "a finite number > 0", eps))
+    positive("eps", eps)
 }
 
 /// Checks that `vector` has a number for each channel of images of shape `x`, in their dtype.
