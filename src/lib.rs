@@ -36,7 +36,7 @@
 //!
 //! | floor | modules | what they know |
 //! |---|---|---|
-//! | 4 | [`experiments`], [`figures`] | the papers' experiments as one call; figures and tables of results, which run no model |
+//! | 4 | [`experiments`], [`figures`]; on them [`grading`] | the papers' experiments as one call; figures and tables of results, which run no model; the course's tests and their points |
 //! | 3 | [`training`], [`attacks`], [`paths`], [`lipschitz`] | procedures that drive models |
 //! | 2 | [`models`]; on them [`losses`], [`metrics`] | networks, what they are trained on, and scores of their answers |
 //! | 1 | [`ops`], [`datasets`], [`distances`]; on them [`optimizers`], [`embedding`] | differentiable kernels, data, distances; steps along gradients, points in the plane |
@@ -72,6 +72,7 @@ pub mod training;
 
 pub mod experiments;
 pub mod figures;
+pub mod grading;
 
 pub mod prelude;
 

@@ -25,7 +25,7 @@ const FLOORS: [&[&str]; 10] = [
     &["losses", "metrics"],
     &["training", "attacks", "paths", "lipschitz"],
     &["figures"],
-    &["experiments"],
+    &["experiments", "grading"],
     &["prelude"],
 ];
 
