@@ -8,12 +8,14 @@
 mod folder;
 mod home;
 pub mod program;
+pub mod sandbox;
 pub mod toolchain;
 pub mod units;
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use super::command::command;
 use super::project::Project;
@@ -21,6 +23,7 @@ use super::{Failure, Result};
 
 use folder::Folder;
 use toolchain::Toolchain;
+use units::Files;
 
 /// How the C library keeps memory: as for `cargo run`, for the reason that `.cargo/config.toml`
 /// gives.
@@ -60,15 +63,12 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
             program.display()
         )));
     }
-    let mut kernel = command(&program);
-    let folder = match prepare(project) {
-        Ok((folder, variables)) => {
-            kernel.envs(variables);
-            Some(folder)
-        }
+    let (mut kernel, folder) = match prepare(project, &program, connection_file) {
+        Ok((kernel, folder)) => (kernel, Some(folder)),
         Err(Failure(reason)) => {
+            let mut kernel = command(&program);
             kernel.env("ISOPATH_KERNEL_REFUSAL", reason);
-            None
+            (kernel, None)
         }
     };
     if std::env::var_os(STOCK).is_some() {
@@ -92,8 +92,8 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
     )))
 }
 
-/// Claims and prepares a folder; gives it with the variables that tell the program about it.
-fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)> {
+/// Claims and prepares a folder; gives it with the command that starts the program in it.
+fn prepare(project: &Project, program: &Path, connection_file: &Path) -> Result<(Command, Folder)> {
     const SETUP: &str = "run `cargo run -- setup`";
     let toolchain = Toolchain::locate()?;
     let cells = program::cells(project);
@@ -113,12 +113,30 @@ fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)>
             "the source of the standard library is not installed; {SETUP}, then restart the kernel"
         )));
     }
-    let folder = Folder::claim(&project.kernels())?;
+    let is_sandboxed = sandbox::is_wanted()?;
+    let folder = if is_sandboxed {
+        // What a stranger's code leaves is for nobody: a folder of its own, made of copies.
+        let folder = Folder::claim(&project.kernels().join("sandboxed"))?;
+        folder.clear()?;
+        folder
+    } else {
+        Folder::claim(&project.kernels())?
+    };
+    let files = if is_sandboxed {
+        Files::Copied
+    } else {
+        Files::Linked
+    };
     let is_stock = std::env::var_os(STOCK).is_some();
-    folder.prepare(project, &toolchain, is_stock)?;
+    folder.prepare(project, &toolchain, is_stock, files)?;
     folder.keep_lock_across_exec()?;
-    let home = home::prepare(&folder.path().join("home"), &program::path(project))?;
-    let variables = vec![
+    let home = home::prepare(&folder.path().join("home"), program)?;
+    let mut kernel = if is_sandboxed {
+        sandbox::around(program, project, &folder, connection_file)?
+    } else {
+        command(program)
+    };
+    let variables: Vec<(&str, OsString)> = vec![
         ("EVCXR_TMPDIR", folder.cells().into()),
         ("EVCXR_CONFIG_DIR", folder.config().into()),
         ("ISOPATH_KERNEL_CELLS", cells.into()),
@@ -133,7 +151,8 @@ fn prepare(project: &Project) -> Result<(Folder, Vec<(&'static str, OsString)>)>
         ("ISOPATH_KERNEL_LIBRARY", project.root.clone().into()),
         ("ISOPATH_KERNEL_FOLDER", folder.path().into()),
     ];
-    Ok((folder, variables))
+    kernel.envs(variables);
+    Ok((kernel, folder))
 }
 
 /// How candle uses the processors, for what the user has not set.

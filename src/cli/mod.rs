@@ -1,6 +1,7 @@
 //! The commands of the command line. This floor knows Jupyter and cargo, and no mathematics.
 
 mod command;
+mod course;
 mod data;
 mod doctor;
 mod environment;
@@ -84,6 +85,9 @@ enum Verb {
     /// was stopped continues where it stopped.
     #[command(subcommand)]
     Train(train::What),
+    /// Lay out a course for nbgrader, and grade a class
+    #[command(subcommand)]
+    Course(course::What),
     /// Check Rust, Python, Jupyter, the kernel, the data and the disk
     ///
     /// Says how to install or mend what is missing. The last check runs a notebook of one cell. The exit
@@ -110,6 +114,7 @@ pub fn run() -> Result<()> {
         Verb::Lab { options } => lab::lab(&project, &options),
         Verb::Render(arguments) => render::verb::run(&project, arguments),
         Verb::Train(what) => train::train(what),
+        Verb::Course(what) => course::course(&project, what),
         Verb::Doctor => doctor::doctor(&project),
         Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),
     }

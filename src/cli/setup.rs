@@ -10,7 +10,7 @@ use super::environment::{Environment, required_packages};
 use super::files::{free_gigabytes, write_if_changed};
 use super::kernel::program;
 use super::kernel::toolchain::Toolchain;
-use super::kernel::units::{Own, bring_units};
+use super::kernel::units::{Files, Own, bring_units};
 use super::package::{copy_lock_file, profile, quoted, write_package};
 use super::project::Project;
 use super::{Failure, Result};
@@ -89,7 +89,8 @@ fn compile(project: &Project) -> Result<()> {
     let seed = project.seed();
     let target = seed.join("target");
     let toolchain = Toolchain::locate()?;
-    bring_units(&project.target, &target, &project.triple, Own::Leave)?;
+    let triple = &project.triple;
+    bring_units(&project.target, &target, triple, Own::Leave, Files::Linked)?;
     let cells = quoted(&program::cells_source(project))?;
     let sections = format!(
         "[[bin]]\nname = \"cells\"\npath = {cells}\n\n{}",

@@ -17,6 +17,9 @@ pub struct Score {
     tests: Vec<Test>,
 }
 
+/// What `todo!()` says, which stands where students are to write.
+const TODO: &str = "not yet implemented";
+
 /// A test that has run.
 #[derive(Clone, Debug, PartialEq)]
 struct Test {
@@ -41,7 +44,10 @@ impl Score {
         let failure = match catch_unwind(AssertUnwindSafe(test)) {
             Ok(Ok(())) => None,
             Ok(Err(reason)) => Some(first_line(&reason)),
-            Err(panic) => Some(format!("panicked: {}", words(&*panic))),
+            Err(panic) => Some(match words(&*panic) {
+                TODO => "not written yet: there is `todo!()` in the place of an answer".into(),
+                words => format!("panicked: {words}"),
+            }),
         };
         self.tests.push(Test {
             points,
@@ -153,7 +159,7 @@ mod tests {
             "1 of 5 points; 1 more are given by tests that run when the notebook is graded",
             "expected 2, got 1",
             "shapes differ",
-            "panicked: not yet implemented",
+            "not written yet",
             "panicked: at 3",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

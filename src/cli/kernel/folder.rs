@@ -8,7 +8,7 @@ use super::super::package::{copy_lock_file, dependency, profile, write_package};
 use super::super::project::Project;
 use super::super::{Failure, Result};
 use super::toolchain::Toolchain;
-use super::units::{Own, bring_units};
+use super::units::{Files, Own, bring_units};
 
 /// What makes the folder a workspace, before the crate's own `[profile.dev]`: cargo takes the
 /// profile from here, not from the package that evcxr writes, so that code in a cell is as fast as
@@ -84,6 +84,17 @@ impl Folder {
         &self.path
     }
 
+    /// Removes everything that earlier kernels left.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn clear(&self) -> Result<()> {
+        if self.path.exists() {
+            std::fs::remove_dir_all(&self.path).map_err(at(&self.path))?;
+        }
+        Ok(())
+    }
+
     /// Brings what `setup` compiled since the last time, and clears what the last kernel left. A
     /// build that was cut off, or that another compiler made, is replaced: cargo would compile
     /// everything in it, for a quarter of an hour.
@@ -93,7 +104,13 @@ impl Folder {
     ///
     /// # Errors
     /// A file cannot be read or written.
-    pub fn prepare(&self, project: &Project, toolchain: &Toolchain, is_stock: bool) -> Result<()> {
+    pub fn prepare(
+        &self,
+        project: &Project,
+        toolchain: &Toolchain,
+        is_stock: bool,
+        files: Files,
+    ) -> Result<()> {
         let target = self.cells().join("target");
         let good = self.path.join(GOOD);
         if !(good.is_file() && toolchain.made(&self.path)?) && target.exists() {
@@ -116,6 +133,7 @@ impl Folder {
             &target,
             &project.triple,
             Own::Bring,
+            files,
         )?;
         let init = if is_stock {
             init("")

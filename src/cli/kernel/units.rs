@@ -27,16 +27,25 @@ pub enum Own {
     Bring,
 }
 
+/// How a file that is never written into comes to its place.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Files {
+    /// It is one file in both places.
+    Linked,
+    /// It is another file, for code that nobody trusts.
+    Copied,
+}
+
 /// Brings every unit of the target folder `from`, for the host and for `triple`, that `to` lacks or
 /// has in an older state.
 ///
 /// # Errors
 /// A file cannot be read or written.
-pub fn bring_units(from: &Path, to: &Path, triple: &str, own: Own) -> Result<()> {
+pub fn bring_units(from: &Path, to: &Path, triple: &str, own: Own, files: Files) -> Result<()> {
     for build in ["debug".into(), format!("{triple}/debug")] {
         // No cargo may be half-way through a unit that is copied.
         let _quiet = wait_for_cargo(&from.join(&build))?;
-        bring_build(&from.join(&build), &to.join(&build), own)?;
+        bring_build(&from.join(&build), &to.join(&build), own, files)?;
     }
     Ok(())
 }
@@ -51,7 +60,7 @@ fn wait_for_cargo(build: &Path) -> Result<Option<File>> {
     }
 }
 
-fn bring_build(from: &Path, to: &Path, own: Own) -> Result<()> {
+fn bring_build(from: &Path, to: &Path, own: Own, files: Files) -> Result<()> {
     let (mut brought, mut with_own) = (HashSet::new(), false);
     for fingerprint in entries(&from.join(".fingerprint"))? {
         let Some(name) = fingerprint.file_name().and_then(|name| name.to_str()) else {
@@ -86,7 +95,7 @@ fn bring_build(from: &Path, to: &Path, own: Own) -> Result<()> {
                 }
             };
             if wanted {
-                bring(&path, &to.join(part).join(name))?;
+                bring(&path, &to.join(part).join(name), files)?;
             }
         }
     }
@@ -112,11 +121,11 @@ fn newest(folder: &Path) -> Result<SystemTime> {
     Ok(time)
 }
 
-fn bring(from: &Path, to: &Path) -> Result<()> {
+fn bring(from: &Path, to: &Path, files: Files) -> Result<()> {
     if from.is_dir() {
         for path in entries(from)? {
             if let Some(name) = path.file_name() {
-                bring(&path, &to.join(name))?;
+                bring(&path, &to.join(name), files)?;
             }
         }
         return Ok(());
@@ -136,7 +145,10 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
         .file_name()
         .and_then(|name| name.to_str())
         .is_some_and(|name| hash_of(name).is_some());
-    if is_marked && from.extension().is_some_and(is_library) && std::fs::hard_link(from, to).is_ok()
+    if files == Files::Linked
+        && is_marked
+        && from.extension().is_some_and(is_library)
+        && std::fs::hard_link(from, to).is_ok()
     {
         return Ok(());
     }
@@ -181,7 +193,7 @@ mod tests {
         write("build/a-01/out/generated.rs", "generated");
         write(".fingerprint/isopath-03/lib-isopath", "3");
         write("deps/libisopath.so", "own");
-        let bring = |own| bring_units(&from, &to, "triple", own).unwrap();
+        let bring = |own| bring_units(&from, &to, "triple", own, Files::Linked).unwrap();
         let read = |path: &str| std::fs::read_to_string(to.join("debug").join(path)).ok();
         bring(Own::Leave);
         assert_eq!(read("deps/liba-01.rlib").as_deref(), Some("library"));

@@ -43,3 +43,9 @@ pub const FOLDER: &str = "ISOPATH_KERNEL_FOLDER";
 pub const READY: &str = "ready";
 /// A file in the kernel's folder: no build in it was cut off.
 pub const GOOD: &str = "good";
+/// How many seconds a cell may take.
+pub const CELL_SECONDS: &str = "ISOPATH_CELL_SECONDS";
+/// How much memory the process of the cells may have of its own, in MB.
+pub const CELL_MEMORY: &str = "ISOPATH_CELL_MEMORY";
+/// How much a cell may print and show, in kB.
+pub const CELL_OUTPUT: &str = "ISOPATH_CELL_OUTPUT";

@@ -1,11 +1,13 @@
 //! The cell that runs, from its request to its reply.
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
+use super::limits::Limits;
 use super::marks::Panic;
 use super::message::Message;
 
@@ -43,6 +45,12 @@ pub struct Cell {
     pub ran: bool,
     /// It was stopped before it ran.
     pub skipped: bool,
+    /// Since when it may use its time.
+    pub begun: Instant,
+    /// It was stopped since its time is over.
+    pub overtime: bool,
+    /// It was refused memory.
+    pub starved: bool,
 }
 
 impl Cell {
@@ -65,6 +73,9 @@ impl Cell {
             killed: false,
             ran: false,
             skipped: false,
+            begun: Instant::now(),
+            overtime: false,
+            starved: false,
         }
     }
 
@@ -80,7 +91,27 @@ impl Cell {
 
     /// Why it failed, if it did. `said` is what it wrote last to standard error, `package` the
     /// folder it was compiled in.
-    pub fn failure(&self, said: &str, package: &std::path::Path) -> Option<Failure> {
+    pub fn failure(&self, said: &str, package: &Path, limits: &Limits) -> Option<Failure> {
+        let failure = self.own_failure(said, package)?;
+        let has_ended = self.ended.is_some();
+        if self.overtime {
+            return Some(Failure::limit(
+                "TimeLimit",
+                &limits.time_in_words(),
+                has_ended,
+            ));
+        }
+        if self.starved && has_ended {
+            return Some(Failure::limit(
+                "MemoryLimit",
+                &limits.memory_in_words(),
+                true,
+            ));
+        }
+        Some(failure)
+    }
+
+    fn own_failure(&self, said: &str, package: &Path) -> Option<Failure> {
         if self.killed {
             return Some(Failure::interrupted(
                 "stopped by the user; the process was ended and its variables are lost",

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{
     Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
 };
 
+use super::limits::Limits;
 use crate::names;
 
 /// How long a new process may take to connect.
@@ -98,15 +99,23 @@ pub fn bridge_socket(folder: &Path) -> PathBuf {
     folder.join("bridge")
 }
 
-/// Waits for bridges, for as long as the kernel lives. `interrupt` is the file by which cells are
-/// asked to stop, `waiting` the number of messages that have not gone out.
+/// What the process of the cells is started in.
+pub struct Surroundings {
+    /// The file by which cells are asked to stop.
+    pub interrupt: PathBuf,
+    /// The number of messages that have not gone out.
+    pub waiting: Arc<AtomicUsize>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// Waits for bridges, for as long as the kernel lives.
 ///
 /// # Errors
 /// A socket cannot be made.
 pub fn serve(
     folder: &Path,
-    interrupt: &Path,
-    waiting: Arc<AtomicUsize>,
+    surroundings: Surroundings,
     events: Sender<Numbered>,
 ) -> Result<(), String> {
     let listen = |path: PathBuf| {
@@ -115,7 +124,6 @@ pub fn serve(
     let bridges = listen(bridge_socket(folder))?;
     let place = folder.join("cells");
     let processes = listen(place.clone())?;
-    let interrupt = interrupt.to_path_buf();
     tokio::spawn(async move {
         let mut number = 0;
         while let Ok((bridge, _)) = bridges.accept().await {
@@ -123,9 +131,9 @@ pub fn serve(
             let teller = Teller {
                 number,
                 events: events.clone(),
-                waiting: Arc::clone(&waiting),
+                waiting: Arc::clone(&surroundings.waiting),
             };
-            match start(&place, &interrupt, &processes).await {
+            match start(&place, &surroundings, &processes).await {
                 Ok((child, socket)) => pair(bridge, child, socket, teller).await,
                 Err(reason) => teller.tell(CellsEvent::Refused(reason)).await,
             }
@@ -150,7 +158,7 @@ impl Teller {
 
 async fn start(
     place: &Path,
-    interrupt: &Path,
+    surroundings: &Surroundings,
     processes: &UnixListener,
 ) -> Result<(Child, UnixStream), String> {
     let program = std::env::var_os(names::CELLS).ok_or(format!("{} is not set", names::CELLS))?;
@@ -159,7 +167,7 @@ async fn start(
         .env(names::CELLS_SOCKET, place)
         .env(names::PARENT, std::process::id().to_string())
         .env(names::KERNEL, "1")
-        .env(names::INTERRUPT, interrupt)
+        .env(names::INTERRUPT, &surroundings.interrupt)
         .env(names::EVCXR_IS_RUNTIME, "1")
         // An error's message is what a reader wants of it, not the frames of the runtime.
         .env(
@@ -177,6 +185,7 @@ async fn start(
             Path::new(&program).display()
         )
     })?;
+    surroundings.limits.limit_memory(child.id());
     let accepted = tokio::select! {
         accepted = processes.accept() => accepted.map(|(socket, _)| socket).map_err(|error| error.to_string()),
         status = child.wait() => Err(format!("it ended at once ({})", status.map_or("?".into(), |status| status.to_string()))),

@@ -79,6 +79,16 @@ impl Failure {
         Self::with_lines("ProcessEnded", &value, lines)
     }
 
+    /// It was more than a cell may use here.
+    pub fn limit(name: &str, limit: &str, has_ended: bool) -> Self {
+        let loss = if has_ended {
+            "its process was ended: its variables are lost, functions and imports stay"
+        } else {
+            "it was stopped: everything from earlier cells is kept"
+        };
+        Self::new(name, &format!("{limit}; {loss}"))
+    }
+
     /// The user has stopped the cell.
     pub fn interrupted(said: &str) -> Self {
         Self::new("Interrupted", said)

@@ -16,6 +16,7 @@ use super::cursor;
 use super::engine::{Engine, EngineEvent};
 use super::failure::Failure;
 use super::history::History;
+use super::limits::{Limits, Meter};
 use super::message::{Message, news};
 use super::sockets::{Channel, Sockets};
 use crate::names;
@@ -56,6 +57,9 @@ pub struct Kernel {
     history: History,
     interrupt: PathBuf,
     rustc: String,
+    limits: Limits,
+    /// How much this cell has shown.
+    meter: Meter,
     over: bool,
 }
 
@@ -67,7 +71,7 @@ enum EngineState {
 
 impl Kernel {
     /// A kernel to which nothing has happened. `interrupt` is the file that asks cells to stop.
-    pub fn new(sockets: Sockets, engine: Engine, interrupt: PathBuf) -> Self {
+    pub fn new(sockets: Sockets, engine: Engine, interrupt: PathBuf, limits: Limits) -> Self {
         sockets.publish(news("status", json!({"execution_state": "starting"}), None));
         Self {
             sockets,
@@ -88,6 +92,8 @@ impl Kernel {
             history: History::default(),
             interrupt,
             rustc: rustc_version(),
+            limits,
+            meter: Meter::default(),
             over: false,
         }
     }
@@ -231,6 +237,10 @@ impl Kernel {
         match event {
             EngineEvent::Ready => {
                 self.engine_state = EngineState::Ready;
+                // The start is not on its account.
+                if let Some(cell) = &mut self.running {
+                    cell.begun = Instant::now();
+                }
                 // What is compiled from now on is a reader's.
                 if let Some(folder) = std::env::var_os(names::FOLDER) {
                     let _ = std::fs::write(Path::new(&folder).join(names::READY), "");

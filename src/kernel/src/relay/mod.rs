@@ -13,6 +13,7 @@ mod engine;
 mod failure;
 mod history;
 mod kernel;
+mod limits;
 mod marks;
 mod message;
 mod sockets;
@@ -26,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
 use kernel::Kernel;
+use limits::Limits;
 use sockets::{Channel, Sockets};
 
 use crate::{names, watch};
@@ -65,19 +67,28 @@ async fn serve(info: ConnectionInfo) -> Result<(), String> {
     )
     .await?;
     let interrupt = folder.path().join("interrupt");
+    let limits = Limits::of_environment();
+    let refusal = std::env::var(names::REFUSAL).ok();
+    let refusal = refusal.or_else(|| limits.as_ref().err().cloned());
+    let limits = limits.unwrap_or_default();
     let (cell_events_in, mut cell_events) = cells::events();
-    cells::serve(folder.path(), &interrupt, sockets.waiting(), cell_events_in)?;
+    let surroundings = cells::Surroundings {
+        interrupt: interrupt.clone(),
+        waiting: sockets.waiting(),
+        limits: limits.clone(),
+    };
+    cells::serve(folder.path(), surroundings, cell_events_in)?;
     let (engine_events_in, mut engine_events) = unbounded_channel();
-    let engine = match std::env::var(names::REFUSAL) {
-        Ok(reason) => engine::Engine::refused(reason, &engine_events_in),
-        Err(_) => engine::Engine::start(
+    let engine = match refusal {
+        Some(reason) => engine::Engine::refused(reason, &engine_events_in),
+        None => engine::Engine::start(
             folder.path(),
             &cells::bridge_socket(folder.path()),
             &interrupt,
             engine_events_in,
         )?,
     };
-    let mut kernel = Kernel::new(sockets, engine, interrupt);
+    let mut kernel = Kernel::new(sockets, engine, interrupt, limits);
 
     let (gone_in, mut gone) = unbounded_channel();
     for kind in [SignalKind::terminate(), SignalKind::hangup()] {

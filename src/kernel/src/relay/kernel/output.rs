@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::super::cell::Bundle;
 use super::super::cells::Stream;
+use super::super::limits::Pass;
 use super::super::marks::{Display, DisplayKind};
 use super::super::message::news;
 use super::{EngineState, Kernel};
@@ -16,6 +17,11 @@ pub const GATHER: Duration = Duration::from_millis(25);
 const MOST_TEXT: usize = 1 << 16;
 /// How long a value waits for the end of its cell, to be the cell's result.
 pub const RESULT: Duration = Duration::from_millis(200);
+
+/// What stands in place of what is more than a cell may show.
+const LEFT_OUT: &str = "… the rest of the output is left out: it is more than is allowed here\n";
+/// How Rust says that it got no memory, before it ends the process.
+const NO_MEMORY: &str = "memory allocation of ";
 
 /// Text of one stream that waits for more.
 pub struct Text {
@@ -37,6 +43,16 @@ impl Kernel {
             return;
         }
         self.flush_value();
+        if stream == Stream::Errors
+            && let Some(cell) = &mut self.running
+        {
+            cell.starved |= text.contains(NO_MEMORY) && self.limits.memory.is_some();
+        }
+        let (text, rest) = match self.meter.count(text.len(), &self.limits) {
+            Pass::Whole => (text, ""),
+            Pass::Cut(length) => (&text[..text.floor_char_boundary(length)], LEFT_OUT),
+            Pass::Nothing => return,
+        };
         if self
             .text
             .as_ref()
@@ -54,6 +70,14 @@ impl Kernel {
                 })
             }
         }
+        if !rest.is_empty()
+            && let Some(waiting) = &mut self.text
+        {
+            if !waiting.text.is_empty() && !waiting.text.ends_with('\n') {
+                waiting.text.push('\n');
+            }
+            waiting.text.push_str(rest);
+        }
     }
 
     /// What evcxr runs while it starts is nobody's.
@@ -66,6 +90,9 @@ impl Kernel {
             return;
         }
         self.flush_text();
+        if self.limits.output.is_some_and(|most| content.len() > most) {
+            return self.form("text/plain".to_owned(), LEFT_OUT.trim_end().to_owned());
+        }
         let (bundle, _) = self
             .value
             .get_or_insert_with(|| (Bundle::default(), Instant::now()));
@@ -82,6 +109,13 @@ impl Kernel {
             .map_or_else(|| json!({}), |id| json!({"display_id": id}));
         let content =
             json!({"data": display.data, "metadata": display.metadata, "transient": transient});
+        if self.limits.output.is_some() {
+            match self.meter.count(content.to_string().len(), &self.limits) {
+                Pass::Whole => {}
+                Pass::Cut(_) => return self.note(LEFT_OUT),
+                Pass::Nothing => return,
+            }
+        }
         let (kind, content) = match display.kind {
             DisplayKind::Display => ("display_data", content),
             DisplayKind::Update => ("update_display_data", content),
@@ -89,6 +123,13 @@ impl Kernel {
         };
         self.sockets
             .publish(news(kind, content, self.parent.as_ref()));
+    }
+
+    /// A text of the kernel's own, which counts for nothing.
+    fn note(&mut self, text: &str) {
+        let content = json!({"name": Stream::Output.name(), "text": text});
+        self.sockets
+            .publish(news("stream", content, self.parent.as_ref()));
     }
 
     pub(super) fn flush(&mut self) {

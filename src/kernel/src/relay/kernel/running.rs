@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::cell::Cell;
 use super::super::failure::Failure;
+use super::super::limits::Meter;
 use super::super::message::news;
 use super::super::sockets::Channel;
 use super::{EngineState, Kernel, ON_THE_WAY};
@@ -35,6 +36,7 @@ impl Kernel {
         }
         self.parent = Some(request.clone());
         self.last_errors.clear();
+        self.meter = Meter::default();
         let _ = std::fs::remove_file(&self.interrupt);
         let mut cell = Cell::new(request, String::new(), self.count);
         if let EngineState::Ended(words) = &self.engine_state {
@@ -71,10 +73,11 @@ impl Kernel {
         } else {
             &cell.said
         };
-        match cell.failure(said, &package()) {
+        match cell.failure(said, &package(), &self.limits) {
             Some(failure) => {
                 // Where something worse came after the error, the error is not the failure.
-                let unsaid = if failure.value == Failure::error(&cell.said).value {
+                let is_said = failure.value == Failure::error(&cell.said).value;
+                let unsaid = if is_said || cell.overtime {
                     None
                 } else {
                     Some(cell.said.clone())

@@ -9,6 +9,8 @@ use super::output::{GATHER, RESULT};
 
 /// After how long the user is told that a cell does not listen.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a cell whose time is over may take to stop before its process is ended.
+const GRACE: Duration = Duration::from_secs(1);
 /// No deadline.
 const FAR: Duration = Duration::from_secs(3600);
 
@@ -24,7 +26,8 @@ impl Kernel {
             .filter(can_be_warned)
             .and_then(|cell| cell.interrupted);
         let failed = self.failed.as_ref().map(|(_, at)| *at);
-        let deadlines = [text, value, warning.map(|at| at + PATIENCE), failed];
+        let warning = warning.map(|at| at + PATIENCE);
+        let deadlines = [text, value, warning, failed, self.time_is_over()];
         deadlines
             .into_iter()
             .flatten()
@@ -64,8 +67,41 @@ impl Kernel {
             );
             self.flush_text();
         }
+        if self.time_is_over().is_some_and(|at| at <= now) {
+            self.end_overtime();
+        }
         if let Some((failure, _)) = self.failed.take_if(|(_, at)| *at <= now) {
             self.fail(&failure);
+        }
+    }
+
+    /// When the running cell has to be stopped, and then when its process has to be ended.
+    fn time_is_over(&self) -> Option<Instant> {
+        let limit = self.limits.time.filter(|_| !self.is_starting())?;
+        let cell = self.running.as_ref().filter(|cell| !cell.killed)?;
+        if !cell.overtime {
+            return Some(cell.begun + limit);
+        }
+        cell.interrupted
+            .map(|at| at + GRACE)
+            .filter(|_| self.pair.is_some())
+    }
+
+    /// Stops the cell whose time is over; at the second call ends its process.
+    fn end_overtime(&mut self) {
+        let Some(cell) = &mut self.running else {
+            return;
+        };
+        if !cell.overtime {
+            cell.overtime = true;
+            // Nobody is there to press stop again.
+            cell.warned = true;
+            if cell.interrupted.is_none() {
+                self.interrupt();
+            }
+        } else if let Some((_, pair)) = &self.pair {
+            cell.killed = true;
+            pair.kill();
         }
     }
 }
