@@ -11,8 +11,8 @@ use serde_json::json;
 use super::command::{command, find, output};
 use super::environment::{Environment, required_packages, system_python};
 use super::files::{entries, free_gigabytes, write_if_changed};
-use super::kernel::program;
 use super::kernel::toolchain::Toolchain;
+use super::kernel::{program, sandbox};
 use super::package::quoted;
 use super::project::Project;
 use super::setup::{DISK_NEEDED_GB, KERNEL_NAME, kernelspec, kernelspec_text};
@@ -54,7 +54,7 @@ impl Problem {
 /// Something that the notebooks need is missing.
 pub fn doctor(project: &Project) -> Result<()> {
     let environment = Environment::locate(project);
-    let checks: [(&str, Finding); 10] = [
+    let checks: [(&str, Finding); 12] = [
         ("rust", rust()),
         ("rust-src", rust_src()),
         ("python", python()),
@@ -64,6 +64,8 @@ pub fn doctor(project: &Project) -> Result<()> {
         ("kernels", kernels(project)),
         ("disk", disk(&project.target)),
         ("npm", npm()),
+        ("course", course(project, &environment)),
+        ("sandbox", sandbox()),
         ("cuda", cuda()),
     ];
     let mut missing = 0;
@@ -249,6 +251,23 @@ fn npm() -> Finding {
             "the npm registry cannot be used as a source of data; install Node.js to get npm",
         )),
     }
+}
+
+/// What `course` needs.
+fn course(project: &Project, environment: &Environment) -> Finding {
+    match super::course::check(project, environment) {
+        Ok(version) => Ok(format!("nbgrader {version}")),
+        Err(Failure(reason)) => Err(Problem::optional(
+            reason,
+            "assignments cannot be handed out or graded",
+        )),
+    }
+}
+
+/// What `course grade --sandbox` needs.
+fn sandbox() -> Finding {
+    sandbox::check()
+        .map_err(|Failure(reason)| Problem::optional(reason, "submissions are graded without one"))
 }
 
 fn cuda() -> Finding {

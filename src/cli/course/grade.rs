@@ -8,7 +8,7 @@ use std::time::Instant;
 use isopath::io::files::write_whole;
 use serde_json::json;
 
-use super::super::command::{command, find, output};
+use super::super::command::{command, output};
 use super::super::environment::Environment;
 use super::super::files::{at, entries};
 use super::super::kernel::sandbox;
@@ -42,8 +42,8 @@ pub fn grade(project: &Project, folder: &Path, options: &Options) -> Result<()> 
     if options.jobs == Some(0) {
         return Err(Failure("--jobs is 0; expected at least 1".into()));
     }
-    if options.sandbox && find(sandbox::PROGRAM).is_none() {
-        return Err(Failure(sandbox::MISSING.into()));
+    if options.sandbox {
+        sandbox::check()?;
     }
     let environment = Environment::locate(project);
     nbgrader::check(project, &environment)?;

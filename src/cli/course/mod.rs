@@ -7,6 +7,7 @@ mod nbgrader;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+pub use nbgrader::check;
 
 use super::files::entries;
 use super::project::Project;

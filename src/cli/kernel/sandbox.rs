@@ -11,7 +11,7 @@ use std::process::Command;
 
 use isopath::datasets;
 
-use super::super::command::{command, find};
+use super::super::command::{command, find, output};
 use super::super::project::Project;
 use super::super::{Failure, Result};
 use super::folder::Folder;
@@ -26,9 +26,24 @@ const HIDE: &str = "ISOPATH_SANDBOX_HIDE";
 /// Makes a course's configuration start kernels so.
 pub const OF_COURSE: &str = "ISOPATH_COURSE_SANDBOX";
 /// bubblewrap's program.
-pub const PROGRAM: &str = "bwrap";
+const PROGRAM: &str = "bwrap";
 /// What to do where it is not installed.
-pub const MISSING: &str = "bubblewrap is not installed, so there is no sandbox; install it (on Debian and Ubuntu: apt-get install bubblewrap), or grade without one";
+const MISSING: &str = "bubblewrap is not installed, so there is no sandbox; on Debian and Ubuntu: apt-get install bubblewrap";
+/// How every sandbox begins: no network, no other process, nothing that can be written.
+const BEGIN: [&str; 12] = [
+    "--die-with-parent",
+    "--new-session",
+    "--unshare-all",
+    "--ro-bind",
+    "/",
+    "/",
+    "--dev",
+    "/dev",
+    "--proc",
+    "/proc",
+    "--tmpfs",
+    "/tmp",
+];
 
 /// Whether the kernel is to be started in a sandbox.
 ///
@@ -42,6 +57,20 @@ pub fn is_wanted() -> Result<bool> {
             "{SANDBOX} is {name:?}; expected {NAME}, or not to be set"
         ))),
     }
+}
+
+/// Checks that a sandbox can be made here: runs nothing in one. Returns bubblewrap's version.
+///
+/// # Errors
+/// bubblewrap is not installed, or the system does not let it.
+pub fn check() -> Result<String> {
+    if find(PROGRAM).is_none() {
+        return Err(Failure(MISSING.into()));
+    }
+    let version = output(command(PROGRAM).arg("--version"))?;
+    output(command(PROGRAM).args(BEGIN).args(["--", "true"]))
+        .map_err(|Failure(reason)| Failure(format!("no sandbox can be made here: {reason}")))?;
+    Ok(version)
 }
 
 /// A command that starts `program` inside, for a kernel with the build folder `folder`.
@@ -85,9 +114,7 @@ pub fn around(
     let mut sandbox = command(PROGRAM);
     // Processes have other numbers inside. bubblewrap ends everything with Jupyter.
     sandbox.env_remove("JPY_PARENT_PID");
-    sandbox.args(["--die-with-parent", "--new-session", "--unshare-all"]);
-    sandbox.args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]);
-    sandbox.args(["--tmpfs", "/tmp"]);
+    sandbox.args(BEGIN);
     let mut mount = |how: &str, path: PathBuf| {
         // What is not there needs no place.
         if let Ok(path) = path.canonicalize() {

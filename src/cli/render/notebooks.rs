@@ -83,13 +83,32 @@ fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
+/// Where a folder of notebooks has the sources of a course's assignments, each in its own folder.
+pub const COURSE: &str = "course/source";
+
+/// The notebooks of a folder, then those of its course.
 fn all_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = inside(folder)?;
+    found.retain(|path| is_notebook(path));
+    let course = folder.join(COURSE);
+    if course.is_dir() {
+        for assignment in inside(&course)?.iter().filter(|path| path.is_dir()) {
+            found.extend(
+                inside(assignment)?
+                    .into_iter()
+                    .filter(|path| is_notebook(path)),
+            );
+        }
+    }
+    Ok(found)
+}
+
+fn inside(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder))?;
     let mut paths = entries
         .map(|entry| Ok(entry?.path()))
         .collect::<std::io::Result<Vec<_>>>()
         .map_err(Error::io(folder))?;
-    paths.retain(|path| is_notebook(path));
     paths.sort();
     Ok(paths)
 }
@@ -102,7 +121,12 @@ fn one(name: &Path, folder: &Path) -> Result<PathBuf> {
     {
         return Ok(path);
     }
-    let known: Vec<String> = all_in(folder)?.iter().map(|path| name_of(path)).collect();
+    let all = all_in(folder)?;
+    let is_it = |path: &&PathBuf| name.as_os_str() == name_of(path).as_str();
+    if let Some(path) = all.iter().find(is_it) {
+        return Ok(path.clone());
+    }
+    let known: Vec<String> = all.iter().map(|path| name_of(path)).collect();
     let known = if known.is_empty() {
         "a notebook".into()
     } else {
@@ -148,9 +172,14 @@ mod tests {
             "a.ipynb",
             "notes.md",
             ".ipynb_checkpoints/c.ipynb",
+            "course/README.md",
+            "course/source/2_last/0.ipynb",
+            "course/source/1_first/z.ipynb",
         ]);
         let path = folder.path().join("a.ipynb");
-        assert_eq!(names(&[], folder.path()).unwrap(), ["a", "b"]);
+        let all = ["a", "b", "z", "0"];
+        assert_eq!(names(&[], folder.path()).unwrap(), all);
+        assert_eq!(names(&["z"], folder.path()).unwrap(), ["z"]);
         assert_eq!(names(&["b", "a.ipynb"], folder.path()).unwrap(), ["b", "a"]);
         assert_eq!(
             names(&["a", "a.ipynb", path.to_str().unwrap()], folder.path()).unwrap(),

@@ -80,13 +80,18 @@ def read_again(name, folder, site):
 def write_index(site, folder, *failures):
     """The cards of all pages, then the notebooks without a page; `failures` are names and reasons in turn."""
     site, failed = pathlib.Path(site), dict(zip(failures[::2], failures[1::2]))
-    sources = {path.stem: path for path in pathlib.Path(folder).glob("*.ipynb")}
+    folder = pathlib.Path(folder)
+    assignments = sorted(folder.glob("course/source/*/*.ipynb"))
+    sources = {path.stem: path for path in [*sorted(folder.glob("*.ipynb")), *assignments]}
+    course = [path.stem for path in assignments]
     rendered = {path.stem for path in site.glob("*.html")} & {path.stem for path in site.glob("*.ipynb")}
     pages, missing = [], []
-    for name in sorted(sources.keys() | rendered | failed.keys()):
+    others = sorted((sources.keys() | rendered | failed.keys()) - set(course))
+    for name in [*others, *course]:
         page = read_again(name, folder, site) if name in rendered else None
         if page:
             source = sources.get(name)
+            page.of_course = name in course
             page.changed = source and hashlib.sha256(source.read_bytes()).hexdigest() != page.run["sha256"]
             pages.append(page)
         else:
