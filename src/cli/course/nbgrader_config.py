@@ -7,6 +7,7 @@ what you like. The first block is what a teacher sets. isopath's notebooks/cours
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,8 @@ SANDBOX = os.environ.get("ISOPATH_COURSE_SANDBOX", "0") == "1"
 
 # -- Where things are
 
+# nbgrader starts a program of its environment by name.
+os.environ["PATH"] = os.pathsep.join([os.path.join(sys.prefix, "bin"), os.environ.get("PATH", os.defpath)])
 c.CourseDirectory.root = str(COURSE)
 c.CourseDirectory.course_id = re.sub(r"\W", "_", COURSE.name)
 # Where `nbgrader release_assignment` puts assignments and `nbgrader collect` finds submissions. Where students have accounts
@@ -176,16 +179,35 @@ class Execute(preprocessors.Execute):
     def preprocess_cell(self, cell, resources, index):
         if not self.is_lost:
             try:
-                return super().preprocess_cell(cell, resources, index)
+                cell, resources = super().preprocess_cell(cell, resources, index)
+                self.check_points(cell)
+                return cell, resources
             except Exception as error:  # the kernel is gone or deaf, whatever the client calls it
                 self.log.warning("cell %s: %s: %s", index, type(error).__name__, error)
                 self.is_lost = True
         if cell.cell_type == "code":
-            words = "the notebook ended its kernel in this cell or in an earlier one, so this cell has no result"
-            cell.outputs.append(
-                nbformat.v4.new_output("error", ename="KernelEnded", evalue=words, traceback=[f"KernelEnded: {words}"])
-            )
+            add_error(cell, "KernelEnded", "the notebook ended its kernel in this cell or in an earlier one, so there is no result")
         return cell, resources
+
+    @staticmethod
+    def check_points(cell):
+        """Gives no points to a graded cell that does not end with a number of points. nbgrader would give all of them."""
+        if cell.cell_type != "code" or not utils.is_grade(cell) or utils.is_solution(cell):
+            return
+        results = [output.data.get("text/plain") for output in cell.outputs if output.output_type == "execute_result"]
+        most = float(cell.metadata.nbgrader.points)
+        try:
+            if 0 <= float(results[0]) <= most:
+                return
+        except (IndexError, TypeError, ValueError):
+            pass
+        if not any(output.output_type == "error" for output in cell.outputs):
+            words = f"the cell ended without a number of points between 0 and {most:g}; does a thread still print, or is `Score` another type?"
+            add_error(cell, "NoPoints", words)
+
+
+def add_error(cell, name, words):
+    cell.outputs.insert(0, nbformat.v4.new_output("error", ename=name, evalue=words, traceback=[f"{name}: {words}"]))
 
 
 c.Autograde.exporter_class = Submission

@@ -15,7 +15,7 @@ use super::{EngineState, Kernel};
 pub const GATHER: Duration = Duration::from_millis(25);
 /// How much text is sent at once.
 const MOST_TEXT: usize = 1 << 16;
-/// How long a value waits for the end of its cell, to be the cell's result.
+/// How long a value that comes while no cell runs waits for its other forms.
 pub const RESULT: Duration = Duration::from_millis(200);
 
 /// What stands in place of what is more than a cell may show.
@@ -42,11 +42,13 @@ impl Kernel {
             cell.said.push_str(text);
             return;
         }
-        self.flush_value();
-        if stream == Stream::Errors
-            && let Some(cell) = &mut self.running
-        {
-            cell.starved |= text.contains(NO_MEMORY) && self.limits.memory.is_some();
+        match (stream, &mut self.running) {
+            (Stream::Output, _) => self.flush_value(),
+            // It came by another way than the value, so it may well have been written before.
+            (Stream::Errors, Some(cell)) => {
+                cell.starved |= text.contains(NO_MEMORY) && self.limits.memory.is_some();
+            }
+            (Stream::Errors, None) => {}
         }
         let (text, rest) = match self.meter.count(text.len(), &self.limits) {
             Pass::Whole => (text, ""),

@@ -18,7 +18,7 @@ impl Kernel {
     /// When there is something to do.
     pub fn deadline(&self) -> Instant {
         let text = self.text.as_ref().map(|text| text.since + GATHER);
-        let value = self.value.as_ref().map(|(_, since)| *since + RESULT);
+        let value = self.late_value();
         let can_be_warned = |cell: &&Cell| !cell.warned && !self.is_starting();
         let warning = self
             .running
@@ -45,11 +45,7 @@ impl Kernel {
         {
             self.flush_text();
         }
-        if self
-            .value
-            .as_ref()
-            .is_some_and(|(_, since)| *since + RESULT <= now)
-        {
+        if self.late_value().is_some_and(|at| at <= now) {
             self.flush_value();
         }
         // While the engine starts, a cell waits for it, and will not run once it was stopped.
@@ -73,6 +69,13 @@ impl Kernel {
         if let Some((failure, _)) = self.failed.take_if(|(_, at)| *at <= now) {
             self.fail(&failure);
         }
+    }
+
+    /// When a value is shown that no cell can end with. That of a running cell waits for its end, however long that
+    /// takes, to be its result.
+    fn late_value(&self) -> Option<Instant> {
+        let (_, since) = self.value.as_ref().filter(|_| self.running.is_none())?;
+        Some(*since + RESULT)
     }
 
     /// When the running cell has to be stopped, and then when its process has to be ended.

@@ -1,0 +1,313 @@
+"""A course from its start to the marks, with the real nbgrader: laid out, handed out, handed in, graded, explained.
+
+One class of simulated students is graded for all tests; what they hand in is in students.py. With ISOPATH_COURSE=all, every
+wrong solution of every assignment is handed in, too.
+"""
+
+import getpass
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from solutions import ROOT, SOURCES
+from students import ASSIGNMENT, FORGED, KILL, SPY, TROUBLE, Assignment
+
+BINARY = os.environ["ISOPATH_BINARY"]
+EVERYTHING = os.environ.get("ISOPATH_COURSE") == "all"
+USER = getpass.getuser()
+# Short enough for a test, long enough for a test of the assignment on a slow machine.
+SECONDS, MEGABYTES = 20, 1500
+
+
+def isopath(*arguments):
+    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def nbgrader(folder, *arguments):
+    command = [sys.executable, "-m", "nbgrader", *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"nbgrader {arguments}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+class Course:
+    """A course with its class, graded."""
+
+    def __init__(self, folder):
+        self.folder, self.expected = folder / "course", {}
+        done = isopath("course", "init", self.folder)
+        assert done.returncode == 0, done.stderr
+        self.said_at_start = done.stdout
+        config = self.folder / "nbgrader_config.py"
+        text = config.read_text()
+        for name, value in {"CELL_SECONDS": SECONDS, "CELL_MEMORY_MB": MEGABYTES}.items():
+            (line,) = (line for line in text.splitlines() if line.startswith(f"{name} = "))
+            text = text.replace(line, f"{name} = {value}")
+        config.write_text(text)
+        names = sorted(path.name for path in SOURCES.iterdir()) if EVERYTHING else [ASSIGNMENT]
+        self.assignments = {}
+        for name in names:
+            nbgrader(self.folder, "generate_assignment", name)
+            self.assignments[name] = Assignment(name, self.folder / "release" / name)
+
+    def hand_in(self, student, notebook, points, assignment=ASSIGNMENT, file=None):
+        folder = self.folder / "submitted" / student / assignment
+        folder.mkdir(parents=True)
+        path = folder / (file or self.assignments[assignment].file)
+        if isinstance(notebook, bytes):
+            path.write_bytes(notebook)
+        elif notebook is not None:
+            nbformat.write(notebook, path)
+        self.expected[student, assignment] = points
+
+    def grade(self, assignment, *options):
+        return isopath("course", "grade", self.folder, assignment, *options)
+
+    def points(self, student, assignment=ASSIGNMENT):
+        """The points of the cells that tests grade, from the database."""
+        with Gradebook(f"sqlite:///{self.folder}/gradebook.db") as gradebook:
+            (notebook,) = gradebook.find_submission(assignment, student).notebooks
+            by_tests = self.assignments[assignment].points
+            return {grade.name: grade.auto_score for grade in notebook.grades if grade.name in by_tests}
+
+    def graded(self, student, assignment=ASSIGNMENT):
+        """Everything that the graded notebook shows."""
+        path = self.folder / "autograded" / student / assignment / self.assignments[assignment].file
+        texts = []
+        for cell in nbformat.read(path, as_version=4).cells:
+            texts.append(cell.source)
+            for output in cell.get("outputs", []):
+                texts += [output.get("text", ""), *output.get("traceback", []), *map(str, output.get("data", {}).values())]
+        return "\n".join(texts)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = Course(tmp_path_factory.mktemp("class"))
+    assignment = course.assignments[ASSIGNMENT]
+    nothing = dict.fromkeys(assignment.points, 0.0)
+    exchange(course, assignment)
+    course.hand_in("wrong", *assignment.wrong_everywhere(0))
+    course.hand_in("trouble", *assignment.with_trouble(dict(zip(assignment.solutions, TROUBLE.values()))))
+    first, *others = assignment.solutions
+    course.hand_in("forged", *assignment.with_trouble(dict(zip(others, FORGED.values()))))
+    course.hand_in("kill", *killed(assignment))
+    course.hand_in("mess", *mess(assignment))
+    course.hand_in("bytes", b"\xff\xfe no notebook", nothing)
+    course.hand_in("nobody", None, nothing)
+    course.hand_in("renamed", *assignment.with_trouble({first: "todo!()"}), file="my own name.ipynb")
+    if EVERYTHING:
+        for name, other in course.assignments.items():
+            course.hand_in("all_right", other.right(), other.points, name)
+            most = max(sum(block[0] == cell for block in other.wrong) for cell in other.solutions)
+            for number in range(most):
+                course.hand_in(f"wrong_{number}", *other.wrong_everywhere(number), name)
+    for name in course.assignments:
+        done = course.grade(name, "--jobs", 2)
+        assert done.returncode == 0, done.stdout + done.stderr
+        course.said = done.stdout
+        nbgrader(course.folder, "generate_feedback", name)
+    return course
+
+
+def exchange(course, assignment):
+    """A student fetches the assignment, writes the right solutions and submits; the teacher collects."""
+    nbgrader(course.folder, "release_assignment", ASSIGNMENT)
+    home = course.folder.parent / "student"
+    home.mkdir()
+    options = [f"--Exchange.root={course.folder / 'exchange'}", "--course=course"]
+    nbgrader(home, "fetch_assignment", ASSIGNMENT, *options)
+    fetched = home / ASSIGNMENT / assignment.file
+    assert fetched.read_text() == (course.folder / "release" / ASSIGNMENT / assignment.file).read_text()
+    nbformat.write(assignment.right(), fetched)
+    nbgrader(home, "submit", ASSIGNMENT, *options)
+    nbgrader(course.folder, "collect", ASSIGNMENT)
+    course.expected[USER, ASSIGNMENT] = assignment.points
+
+
+def killed(assignment):
+    """The last function ends the kernel: the points of the others are kept."""
+    *_, last = assignment.solutions
+    notebook, points = assignment.with_trouble({last: KILL})
+    names = list(points)
+    behind = names[min(names.index(name) for name in assignment.tests_of(last)) :]
+    return notebook, {**points, **dict.fromkeys(behind, 0.0)}
+
+
+def mess(assignment):
+    """Cells in another order, a solution and its test deleted, another test rewritten, another kernel."""
+    notebook = assignment.right()
+    first, second, *_ = assignment.solutions
+    deleted = {first, *assignment.tests_of(first)}
+    changed = min(assignment.tests_of(second))
+    points = {**assignment.points, **dict.fromkeys(assignment.tests_of(first), 0.0)}
+    cells = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") not in deleted]
+    for cell in cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == changed:
+            cell.source = "1000.0"
+    notebook.cells = cells[::-1]
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook, points
+
+
+def lines_between(notebook, begin, end):
+    """The lines of code that nbgrader has to take out."""
+    inside, found = False, set()
+    for line in (line for cell in notebook.cells if cell.cell_type == "code" for line in cell.source.split("\n")):
+        if begin in line or end in line:
+            inside = begin in line
+        elif inside and len(line.strip()) > 12 and not line.strip().startswith("//"):
+            found.add(line.strip())
+    return found
+
+
+def test_the_released_notebooks_hold_no_solution_and_no_hidden_test(course):
+    for assignment in course.assignments.values():
+        released = {line.strip() for cell in assignment.released.cells for line in cell.source.split("\n")}
+        outside = assignment.source.cells
+        for begin, end in [("BEGIN SOLUTION", "END SOLUTION"), ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")]:
+            secret = lines_between(assignment.source, begin, end)
+            assert len(secret) > 10, f"{assignment.name}: {len(secret)} lines between {begin} and {end}"
+            # A line of a visible test may stand in a hidden one, too.
+            public = {line.strip() for cell in outside for line in visible(cell).split("\n")}
+            assert not (secret - public) & released, (secret - public) & released
+        words = "\n".join(released)
+        assert "todo!()" in words and "YOUR ANSWER HERE" in words
+        assert "BEGIN" not in words and "END HIDDEN" not in words
+
+
+def visible(cell):
+    """The part of a cell that students may see."""
+    shown, inside = [], False
+    for line in cell.source.split("\n"):
+        if "BEGIN SOLUTION" in line or "BEGIN HIDDEN" in line:
+            inside = True
+        elif "END SOLUTION" in line or "END HIDDEN" in line:
+            inside = False
+        elif not inside:
+            shown.append(line)
+    is_answer = cell.cell_type == "markdown" and cell.metadata.get("nbgrader", {}).get("solution")
+    return "" if is_answer else "\n".join(shown)
+
+
+def test_everybody_gets_the_points_that_are_due(course):
+    found = {key: course.points(*key) for key in course.expected}
+    assert found == course.expected
+    assert 0 < sum(found["wrong", ASSIGNMENT].values()) < sum(found[USER, ASSIGNMENT].values())
+    assert f"{len([key for key in course.expected if key[1] == ASSIGNMENT])} submissions" in course.said or EVERYTHING
+
+
+def test_what_went_wrong_is_said_in_words(course):
+    trouble = course.graded("trouble")
+    for words in [
+        "cannot find function `no_such_function`",
+        "panicked: the student's own words",
+        f"the cell ran longer than the {SECONDS} s that it may take here",
+        f"more memory than the {MEGABYTES} MB that they may have here",
+        "the process of the cells exited with status 0",
+        "panicked: the end of many lines",
+        "the rest of the output is left out",
+    ]:
+        assert words in trouble.replace("\x1b[31m", "").replace("\x1b[0m", ""), words
+    assert len(trouble) < 400_000
+    assert "expected" in course.graded("wrong") and ", got " in course.graded("wrong")
+    for student, words in {
+        "mess": ["were missing", "not to be changed", "another order"],
+        "bytes": ["is no notebook", "not written yet"],
+        "nobody": [f"No notebook {course.assignments[ASSIGNMENT].file} was handed in", "not written yet"],
+        "renamed": ["handed in as my own name.ipynb", "not written yet"],
+        "kill": ["the notebook ended its kernel"],
+    }.items():
+        for expected in words:
+            assert expected in course.graded(student), f"{student}: {expected}"
+    for student, _ in course.expected:
+        assert "stack backtrace" not in course.graded(student) and "/rustc/" not in course.graded(student)
+
+
+def test_feedback_reaches_everybody(course):
+    for student, name in course.expected:
+        page = course.folder / "feedback" / student / name / course.assignments[name].file.replace(".ipynb", ".html")
+        text = page.read_text()
+        assert "isopath-table" in text and "Score" in text, page
+    nbgrader(course.folder, "export")
+    rows = (course.folder / "grades.csv").read_text().splitlines()
+    columns = rows[0].split(",")
+    exported = {}
+    for row in rows[1:]:
+        fields = dict(zip(columns, row.split(",")))
+        exported[fields["student_id"], fields["assignment"]] = float(fields["score"])
+    assert exported == {key: sum(points.values()) for key, points in course.expected.items()}
+
+
+def test_answers_in_words_wait_for_a_person(course):
+    with Gradebook(f"sqlite:///{course.folder}/gradebook.db") as gradebook:
+        waiting = {s.student_id for s in gradebook.assignment_submissions(ASSIGNMENT) if s.needs_manual_grade}
+    assert USER in waiting and "nobody" not in waiting
+
+
+def test_a_second_run_grades_nobody_twice_and_a_forced_one_gives_the_same(course):
+    path = course.folder / "autograded" / "wrong" / ASSIGNMENT / course.assignments[ASSIGNMENT].file
+    before = path.stat().st_mtime_ns
+    nbgrader(course.folder, "autograde", ASSIGNMENT, "--student", "wrong")
+    assert path.stat().st_mtime_ns == before
+    nbgrader(course.folder, "autograde", ASSIGNMENT, "--student", "wrong", "--force")
+    assert path.stat().st_mtime_ns != before
+    assert course.points("wrong") == course.expected["wrong", ASSIGNMENT]
+
+
+def test_a_sandbox_keeps_strangers_in_their_folder(course):
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed: the sandbox was not tried")
+    assignment = course.assignments[ASSIGNMENT]
+    first = next(iter(assignment.solutions))
+    library = next((Path(BINARY).parents[2] / "kernels/seed/target").rglob("libisopath.so"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        quoted = {
+            "course": json.dumps(str(course.folder)),
+            "listener": json.dumps(f"127.0.0.1:{listener.getsockname()[1]}"),
+            "checkout": json.dumps(str(ROOT / "spy.txt")),
+            "library": json.dumps(str(library)),
+        }
+        notebook, points = assignment.with_trouble({first: SPY % quoted})
+        solo = Course.__new__(Course)
+        solo.folder, solo.expected, solo.assignments = course.folder, {}, course.assignments
+        solo.hand_in("spy", notebook, points)
+        os.environ["ISOPATH_COURSE_SANDBOX"] = "1"
+        try:
+            nbgrader(course.folder, "autograde", ASSIGNMENT, "--student", "spy")
+        finally:
+            del os.environ["ISOPATH_COURSE_SANDBOX"]
+    said = {line.split(": ")[1]: line.split(": ")[2] for line in course.graded("spy").splitlines() if line.startswith("spy: ")}
+    assert said == {"network": "no", "solutions": "no", "others": "no", "checkout": "no", "library": "no", "own folder": "yes"}
+    assert course.points("spy") == points
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["init", "{course}"], "is a course already; nothing was changed"),
+        (["init", "{course}/source"], "is not empty; expected a new or an empty folder"),
+        (["init", "{course}/nbgrader_config.py"], "is a file; expected"),
+        (["grade", "{course}", "9_none"], f'assignment is "9_none"; expected {ASSIGNMENT}'),
+        (["grade", "{course}/source", ASSIGNMENT], "is no course; make one with"),
+        (["grade", "{course}", ASSIGNMENT, "--jobs", "0"], "--jobs is 0; expected at least 1"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(course, arguments, words):
+    done = isopath("course", *(argument.format(course=course.folder) for argument in arguments))
+    assert done.returncode == 1 and words in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_an_assignment_that_was_not_generated_is_named(course):
+    others = [path.name for path in SOURCES.iterdir() if path.name not in course.assignments]
+    if others:
+        done = course.grade(others[0])
+        assert f"run `nbgrader generate_assignment {others[0]}` there" in done.stderr, done.stderr
