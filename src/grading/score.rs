@@ -87,7 +87,9 @@ impl Score {
             table.push([
                 test.what.clone(),
                 format!("{points} of {}", test.points),
-                test.failure.clone().unwrap_or_else(|| "passed".into()),
+                test.failure
+                    .as_ref()
+                    .map_or_else(|| "✓ passed".into(), |reason| format!("✗ {reason}")),
             ]);
         }
         table
@@ -120,8 +122,11 @@ fn words(panic: &(dyn std::any::Any + Send)) -> &str {
 /// Shown as `text/html`; `text/plain` is the number of points.
 impl Show for Score {
     fn bundle(&self) -> Bundle {
+        // The class `table` is that of the pages on which nbgrader shows results.
+        let html = self.table().html();
+        let html = html.replacen("isopath-table", "isopath-table table table-condensed", 1);
         Bundle::new([
-            ("text/html", self.table().html().as_str()),
+            ("text/html", html.as_str()),
             ("text/plain", &self.points().to_string()),
         ])
     }

@@ -173,6 +173,11 @@ class Execute(preprocessors.Execute):
         if SANDBOX:
             limits.update(ISOPATH_SANDBOX="bubblewrap", ISOPATH_SANDBOX_HIDE=str(COURSE))
         self.is_lost = False
+        code = [cell for cell in nb.cells if cell.cell_type == "code"]
+        if all(cell.metadata.nbgrader.checksum == utils.compute_checksum(cell) for cell in code if utils.is_solution(cell)):
+            for cell in filter(utils.is_grade, code):
+                add_error(cell, "NothingWritten", "no exercise has an answer, so the tests did not run")
+            return nb, resources
         with utils.setenv(**limits):
             return super().preprocess(nb, resources, **options)
 

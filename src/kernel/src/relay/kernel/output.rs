@@ -43,6 +43,8 @@ impl Kernel {
             return;
         }
         match (stream, &mut self.running) {
+            // With limits, the last value is the result, whatever a stranger's thread prints behind it.
+            (Stream::Output, Some(_)) if self.limits.output.is_some() => {}
             (Stream::Output, _) => self.flush_value(),
             // It came by another way than the value, so it may well have been written before.
             (Stream::Errors, Some(cell)) => {
