@@ -23,6 +23,21 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
+/// Whether to run everything, not only what fits into a few minutes: ISOPATH_COURSE=all.
+fn is_everything() -> bool {
+    std::env::var("ISOPATH_COURSE").is_ok_and(|wanted| wanted == "all")
+}
+
+#[test]
+fn right_solutions_get_all_points_and_wrong_ones_what_they_should() {
+    let mut arguments = vec!["solutions.py", "--jobs", "2"];
+    arguments.extend((!is_everything()).then_some("--quick"));
+    let output = python(&arguments);
+    let said = said(&output);
+    let checked = said.matches("wrong solutions,").count();
+    assert!(output.status.success() && checked >= 6, "{said}");
+}
+
 #[test]
 fn a_class_is_graded_from_the_start_to_the_marks() {
     let output = python(&[
