@@ -282,7 +282,7 @@ fn accuracy_under_attack(
     Ok(wrong as f64 / data.len() as f64)
 }
 
-//! accuracy_under_attack: the answer is compared with the one before the attack; accuracy_under_attack_test = 0.5
+//! accuracy_under_attack: the answer is compared with the one before the attack; accuracy_under_attack_test = 1
 fn accuracy_under_attack(
     network: &dyn Network,
     data: &Dataset,
@@ -297,7 +297,7 @@ fn accuracy_under_attack(
     Ok(same as f64 / data.len() as f64)
 }
 
-//! accuracy_under_attack: all images in one batch; accuracy_under_attack_test = 1
+//! accuracy_under_attack: all images in one batch; accuracy_under_attack_test = 2
 fn accuracy_under_attack(
     network: &dyn Network,
     data: &Dataset,
@@ -321,7 +321,7 @@ fn accuracy_under_attack(
     Ok(sum / batches.len() as f64)
 }
 
-//! accuracy_under_attack: the share of those that were right before; accuracy_under_attack_test = 0.5
+//! accuracy_under_attack: the share of those that were right before; accuracy_under_attack_test = 1
 fn accuracy_under_attack(
     network: &dyn Network,
     data: &Dataset,
