@@ -80,7 +80,7 @@ fn fgsm(
     eps: f64,
 ) -> isopath::Result<Tensor> {
     let gradient = attacks::gradient(network, loss, data)?;
-    Ok((&data.inputs - (gradient.sign()? * eps)?)?.clamp(0., 1.)?)
+    clip(&(&data.inputs - (gradient.sign()? * eps)?)?, 0., 1.)
 }
 
 //! fgsm: the gradient itself in place of its sign; fgsm_test = 0
@@ -91,7 +91,7 @@ fn fgsm(
     eps: f64,
 ) -> isopath::Result<Tensor> {
     let gradient = attacks::gradient(network, loss, data)?;
-    Ok((&data.inputs + (gradient * eps)?)?.clamp(0., 1.)?)
+    clip(&(&data.inputs + (gradient * eps)?)?, 0., 1.)
 }
 
 //! fgsm: no clipping; fgsm_test = 1.5
@@ -113,7 +113,7 @@ fn fgsm(
     eps: f64,
 ) -> isopath::Result<Tensor> {
     let gradient = attacks::gradient(network, loss, data)?;
-    Ok((&data.inputs + (gradient.sign()? * eps)?)?.minimum(1.)?)
+    clip(&(&data.inputs + (gradient.sign()? * eps)?)?, -9., 1.)
 }
 
 //! fgsm: a pixel without a gradient moves too; fgsm_test = 3.5
@@ -126,7 +126,7 @@ fn fgsm(
     let gradient = attacks::gradient(network, loss, data)?;
     let up = gradient.ge(0.)?.to_dtype(gradient.dtype())?;
     let sign = ((up * 2.)? - 1.)?;
-    Ok((&data.inputs + (sign * eps)?)?.clamp(0., 1.)?)
+    clip(&(&data.inputs + (sign * eps)?)?, 0., 1.)
 }
 
 //! fgsm: always along the cross-entropy; fgsm_test = 3
@@ -137,7 +137,7 @@ fn fgsm(
     eps: f64,
 ) -> isopath::Result<Tensor> {
     let gradient = attacks::gradient(network, &CrossEntropy, data)?;
-    Ok((&data.inputs + (gradient.sign()? * eps)?)?.clamp(0., 1.)?)
+    clip(&(&data.inputs + (gradient.sign()? * eps)?)?, 0., 1.)
 }
 
 //! pgd: no projection; pgd_test = 2.5
@@ -153,7 +153,7 @@ fn pgd(
     for _ in 0..steps {
         let now = Dataset { inputs: x.clone(), ..data.clone() };
         let step = (attacks::gradient(network, loss, &now)?.sign()? * alpha)?;
-        x = (x + step)?.clamp(0., 1.)?;
+        x = clip(&(x + step)?, 0., 1.)?;
     }
     Ok(x)
 }
@@ -169,10 +169,9 @@ fn pgd(
 ) -> isopath::Result<Tensor> {
     let mut x = data.inputs.clone();
     for _ in 0..steps {
-        let [low, high] = [(&x - eps)?, (&x + eps)?];
         let now = Dataset { inputs: x.clone(), ..data.clone() };
         let step = (attacks::gradient(network, loss, &now)?.sign()? * alpha)?;
-        x = (x + step)?.maximum(&low)?.minimum(&high)?.clamp(0., 1.)?;
+        x = clip(&(x + clip(&step, -eps, eps)?)?, 0., 1.)?;
     }
     Ok(x)
 }
@@ -186,11 +185,11 @@ fn pgd(
     alpha: f64,
     steps: usize,
 ) -> isopath::Result<Tensor> {
-    let [low, high] = [(&data.inputs - eps)?, (&data.inputs + eps)?];
     let step = (attacks::gradient(network, loss, data)?.sign()? * alpha)?;
     let mut x = data.inputs.clone();
     for _ in 0..steps {
-        x = (x + &step)?.maximum(&low)?.minimum(&high)?.clamp(0., 1.)?;
+        let change = clip(&((x + &step)? - &data.inputs)?, -eps, eps)?;
+        x = clip(&(&data.inputs + change)?, 0., 1.)?;
     }
     Ok(x)
 }
@@ -204,12 +203,11 @@ fn pgd(
     alpha: f64,
     steps: usize,
 ) -> isopath::Result<Tensor> {
-    let [low, high] = [(&data.inputs - eps)?, (&data.inputs + eps)?];
     let mut x = data.inputs.clone();
     for _ in 0..steps {
         let now = Dataset { inputs: x.clone(), ..data.clone() };
         let step = (attacks::gradient(network, loss, &now)?.sign()? * alpha)?;
-        x = (x + step)?.maximum(&low)?.minimum(&high)?;
+        x = (&data.inputs + clip(&((x + step)? - &data.inputs)?, -eps, eps)?)?;
     }
     Ok(x)
 }
@@ -223,12 +221,12 @@ fn pgd(
     alpha: f64,
     steps: usize,
 ) -> isopath::Result<Tensor> {
-    let [low, high] = [(&data.inputs - eps)?, (&data.inputs + eps)?];
     let mut x = data.inputs.clone();
     for _ in 1..steps {
         let now = Dataset { inputs: x.clone(), ..data.clone() };
         let step = (attacks::gradient(network, loss, &now)?.sign()? * alpha)?;
-        x = (x + step)?.maximum(&low)?.minimum(&high)?.clamp(0., 1.)?;
+        let change = clip(&((x + step)? - &data.inputs)?, -eps, eps)?;
+        x = clip(&(&data.inputs + change)?, 0., 1.)?;
     }
     Ok(x)
 }
@@ -243,7 +241,7 @@ fn pgd(
     _steps: usize,
 ) -> isopath::Result<Tensor> {
     let step = (attacks::gradient(network, loss, data)?.sign()? * eps)?;
-    Ok((&data.inputs + step)?.clamp(0., 1.)?)
+    clip(&(&data.inputs + step)?, 0., 1.)
 }
 
 //! pgd: projected onto the ball of the Euclidean norm; pgd_test = 2
@@ -261,8 +259,8 @@ fn pgd(
         let step = (attacks::gradient(network, loss, &now)?.sign()? * alpha)?;
         let delta = ((x + step)? - &data.inputs)?;
         let length = delta.sqr()?.sum_keepdim(1)?.sqrt()?;
-        let shrink = (length.recip()? * eps)?.minimum(1.)?;
-        x = (&data.inputs + delta.broadcast_mul(&shrink)?)?.clamp(0., 1.)?;
+        let shrink = clip(&(length.recip()? * eps)?, 0., 1.)?;
+        x = clip(&(&data.inputs + delta.broadcast_mul(&shrink)?)?, 0., 1.)?;
     }
     Ok(x)
 }
