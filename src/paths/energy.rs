@@ -29,13 +29,15 @@ pub struct EnergyValues {
 /// `bands` has an entry a point: the pair, counted from 0, whose
 /// path the point lies on, for an energy that is not the same for every pair.
 pub trait Energy: Send + Sync {
-    /// Energy and margin of each point.
+    /// Energy and margin of each point. Worth writing where the gradients cost time of their own.
     ///
     /// # Errors
     /// The shapes do not fit.
-    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues>;
+    fn values(&self, points: &Tensor, bands: &[usize]) -> Result<EnergyValues> {
+        Ok(self.values_and_gradients(points, bands)?.0)
+    }
 
-    /// The same, and ∇E at each point, of the shape and dtype of `points`.
+    /// Energy and margin, and ∇E at each point, of the shape and dtype of `points`.
     ///
     /// # Errors
     /// The shapes do not fit.

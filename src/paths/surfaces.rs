@@ -140,20 +140,12 @@ impl Leps {
 }
 
 impl Energy for MullerBrown {
-    fn values(&self, points: &Tensor, _: &[usize]) -> Result<EnergyValues> {
-        Ok(on_surface(Self::at, self.level, points)?.0)
-    }
-
     fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(EnergyValues, Tensor)> {
         on_surface(Self::at, self.level, points)
     }
 }
 
 impl Energy for Leps {
-    fn values(&self, points: &Tensor, _: &[usize]) -> Result<EnergyValues> {
-        Ok(on_surface(Self::at, self.level, points)?.0)
-    }
-
     fn values_and_gradients(&self, points: &Tensor, _: &[usize]) -> Result<(EnergyValues, Tensor)> {
         on_surface(Self::at, self.level, points)
     }
