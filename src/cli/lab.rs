@@ -10,6 +10,18 @@ use super::files::write_if_changed;
 use super::project::Project;
 use super::{Failure, Result, setup};
 
+/// What JupyterLab starts without. The first asks whether it may fetch news, and asks the network
+/// whether there is a newer version. The others are nbgrader's for teachers, who start JupyterLab in
+/// the folder of their course; students keep its button that validates a notebook.
+const DISABLED: [&str; 6] = [
+    "@jupyterlab/apputils-extension:announcements",
+    "@jupyter/nbgrader:assignment-list",
+    "@jupyter/nbgrader:course-list",
+    "@jupyter/nbgrader:create-assignment",
+    "@jupyter/nbgrader:formgrader",
+    "@jupyter/nbgrader:menu",
+];
+
 /// Does the set-up and becomes JupyterLab: what ends this process ends JupyterLab, and with it the
 /// kernels.
 ///
@@ -20,10 +32,11 @@ pub fn lab(project: &Project, options: &[String]) -> Result<()> {
     check_user(rustix::process::getuid().is_root(), options)?;
     let environment = setup::setup(project)?;
     let config = project.target.join("lab");
-    // Else it asks whether it may fetch news, and asks the network whether there is a newer
-    // version.
-    let page =
-        json!({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}});
+    let disabled: serde_json::Map<String, serde_json::Value> = DISABLED
+        .into_iter()
+        .map(|name| (name.to_owned(), true.into()))
+        .collect();
+    let page = json!({"disabledExtensions": disabled});
     write_if_changed(
         &config.join("labconfig/page_config.json"),
         &format!("{page:#}\n"),
