@@ -3,57 +3,21 @@
 //!
 //! They need the Jupyter environment and the kernel that `cargo run -- setup` makes.
 
-#[path = "common/python.rs"]
-mod python;
-
-use std::path::Path;
-use std::process::{Command, Output};
-
-fn python(arguments: &[&str]) -> Output {
-    Command::new(python::python())
-        .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/course"))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("ISOPATH_BINARY", env!("CARGO_BIN_EXE_isopath"))
-        .output()
-        .expect("Python cannot be started")
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
-}
+#[path = "common/pytest.rs"]
+mod pytest;
 
 /// Whether to run everything, not only what fits into a few minutes: ISOPATH_COURSE=all.
 fn is_everything() -> bool {
     std::env::var("ISOPATH_COURSE").is_ok_and(|wanted| wanted == "all")
 }
 
+// One test, since each part takes all processors.
 #[test]
-fn right_solutions_get_all_points_and_wrong_ones_what_they_should() {
+fn solutions_get_the_points_that_they_should_and_a_class_its_marks() {
     let mut arguments = vec!["solutions.py", "--jobs", "2"];
     arguments.extend((!is_everything()).then_some("--quick"));
-    let output = python(&arguments);
-    let said = said(&output);
-    let checked = said.matches("wrong solutions,").count();
-    assert!(output.status.success() && checked >= 6, "{said}");
-}
-
-#[test]
-fn a_class_is_graded_from_the_start_to_the_marks() {
-    let output = python(&[
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--tb=short",
-        "-rs",
-        "test_course.py",
-    ]);
-    let said = said(&output);
-    println!("{said}");
-    assert!(
-        output.status.success() && said.contains(" passed"),
-        "{said}"
-    );
+    let said = pytest::python("course", &arguments);
+    assert!(said.matches("wrong solutions,").count() >= 6, "{said}");
+    // Whether a sandbox was there to be tried.
+    println!("{}", pytest::pytest("course"));
 }

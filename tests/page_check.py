@@ -21,6 +21,7 @@ SCRIPT_LOADS = re.compile(r"\bfetch\s*\(|XMLHttpRequest|WebSocket|EventSource|se
 NOT_PROSE = {"pre", "code", "samp", "script", "style", "annotation"}
 TEX = re.compile(r"\$[^\s$](?:[^$]*[^\s$])?\$|\$\$|\\\(|\\\[|\\begin\{|\\[a-zA-Z]{2,}")
 FAILURE = re.compile(r"panicked at|error\[E\d{4}\]|\[E\d{4}\] Error|Traceback \(most recent call last\)")
+POINTS = re.compile(r"([\d.]+) of ([\d.]+) points")
 # What nbconvert makes of the tag raises-exception.
 EXPECTED_FAILURE = "celltag_raises-exception"
 
@@ -211,6 +212,14 @@ def failures(root):
             yield f"<{element.tag}> marks an error: {element.whole_text().strip()[:80]!r}"
 
 
+def points(root):
+    """A solution that does not get all points of its cell."""
+    for caption in root.find("caption"):
+        found = POINTS.match(caption.whole_text())
+        if found and found[1] != found[2]:
+            yield f"a solution lacks points: {found[0]!r}"
+
+
 def head(root):
     if not any(title.whole_text().strip() for title in root.find("title") if title.parent.tag == "head"):
         yield "there is no title"
@@ -223,7 +232,7 @@ def head(root):
 def check_page(path, names):
     root = read(path)
     for found in (head(root), loads(root), figures(root), repeated_ids(root), contents(root, path),
-                  links(root, path, names), highlighting(root), tex(root), failures(root)):  # fmt: skip
+                  links(root, path, names), highlighting(root), tex(root), failures(root), points(root)):  # fmt: skip
         yield from found
 
 

@@ -9,7 +9,7 @@ import page_check
 GOOD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Rings</title>
 <link rel="icon" href="data:,"><style>a { background: url(data:image/png;base64,AA==) }</style></head><body id="top">
 <nav class="toc"><a href="index.html">All</a><a href="#top">Rings</a><a href="#claim">Claim</a></nav><h1>Rings</h1>
-<h2 id="claim">Claim</h2><p>It costs $5 or $ 6 a seat; <a href="https://example.org">a paper</a>,
+<h2 id="claim">Claim</h2><table><caption>2.5 of 2.5 points</caption></table><p>It costs $5 or $ 6 a seat; <a href="https://example.org">a paper</a>,
 <math alttext="\\alpha"><mi>α</mi></math>, <code>$x$ and \\alpha</code>.</p>
 <div class="highlight hl-rust"><pre><span></span><span class="k">let</span> a = 1; // panicked at</pre></div>
 <div class="cell celltag_raises-exception"><pre>[E0308] Error: mismatched types</pre></div>
@@ -43,6 +43,7 @@ BAD = {
         ("<p>", "<pre>error[E0382]: borrow</pre><p>"),
     ],
     "marks an error": [("<p>", '<p class="error">')],
+    "lacks points": [("<p>", "<table><caption>2 of 3 points</caption></table><p>")],
     "title": [("<title>Rings</title>", "")],
     "first-level": [("<h1>Rings</h1>", "")],
 }  # fmt: skip

@@ -64,7 +64,8 @@ pub fn copy_lock_file(project: &Project, folder: &Path) -> Result<()> {
     )
 }
 
-/// The `[profile.dev]` section of the crate's Cargo.toml.
+/// The sections of the crate's Cargo.toml that say how it is compiled: `[profile.dev]` and
+/// `[profile.dev.package]`.
 ///
 /// # Errors
 /// There is none, or the file cannot be read.
@@ -74,9 +75,7 @@ pub fn profile(root: &Path) -> Result<String> {
     let section: Vec<&str> = text
         .lines()
         .skip_while(|line| *line != "[profile.dev]")
-        .enumerate()
-        .take_while(|(number, line)| *number == 0 || !line.starts_with('['))
-        .map(|(_, line)| line)
+        .take_while(|line| !line.starts_with('[') || line.starts_with("[profile.dev"))
         .collect();
     if section.is_empty() {
         return Err(Failure(format!(

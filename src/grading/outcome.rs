@@ -80,17 +80,15 @@ pub fn holds(condition: bool, otherwise: impl Into<String>) -> Outcome {
     }
 }
 
-/// A number with at most six digits behind the first.
+/// A number with six decimals, without zeros at the end; a very small or large one by its exponent.
 fn number(value: f64) -> String {
     let size = value.abs();
     if value == 0. || !value.is_finite() || (1e-4..1e7).contains(&size) {
         let rounded = format!("{value:.6}");
-        let short = rounded.trim_end_matches('0').trim_end_matches('.');
-        if rounded.contains('.') {
-            short.to_owned()
-        } else {
-            rounded
-        }
+        rounded
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
     } else {
         format!("{value:.4e}")
     }

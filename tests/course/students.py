@@ -37,7 +37,6 @@ got("others", std::fs::read_dir(format!("{course}/submitted")).is_ok());
 got("checkout", std::fs::write(%(checkout)s, "").is_ok());
 got("library", std::fs::OpenOptions::new().write(true).open(%(library)s).is_ok());
 got("own folder", std::fs::write("own.txt", "").is_ok());
-panic!("the spy is done")
 """
 
 

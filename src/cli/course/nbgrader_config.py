@@ -174,7 +174,7 @@ class Execute(preprocessors.Execute):
             limits.update(ISOPATH_SANDBOX="bubblewrap", ISOPATH_SANDBOX_HIDE=str(COURSE))
         self.is_lost = False
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
-        if all(cell.metadata.nbgrader.checksum == utils.compute_checksum(cell) for cell in code if utils.is_solution(cell)):
+        if all(is_as_handed_out(cell) for cell in code):
             for cell in filter(utils.is_grade, code):
                 add_error(cell, "NothingWritten", "no exercise has an answer, so the tests did not run")
             return nb, resources
@@ -209,6 +209,10 @@ class Execute(preprocessors.Execute):
         if not any(output.output_type == "error" for output in cell.outputs):
             words = f"the cell ended without a number of points between 0 and {most:g}; does a thread still print, or is `Score` another type?"
             add_error(cell, "NoPoints", words)
+
+
+def is_as_handed_out(cell):
+    return bool(identity(cell)) and cell.metadata.nbgrader.checksum == utils.compute_checksum(cell)
 
 
 def add_error(cell, name, words):

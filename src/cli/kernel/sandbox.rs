@@ -30,7 +30,7 @@ const PROGRAM: &str = "bwrap";
 /// What to do where it is not installed.
 const MISSING: &str = "bubblewrap is not installed, so there is no sandbox; on Debian and Ubuntu: apt-get install bubblewrap";
 /// How every sandbox begins: no network, no other process, nothing that can be written.
-const BEGIN: [&str; 12] = [
+const BEGIN: [&str; 14] = [
     "--die-with-parent",
     "--new-session",
     "--unshare-all",
@@ -43,6 +43,9 @@ const BEGIN: [&str; 12] = [
     "/proc",
     "--tmpfs",
     "/tmp",
+    // The sockets of the system's services: one that nobody can write to still takes connections.
+    "--tmpfs",
+    "/run",
 ];
 
 /// Whether the kernel is to be started in a sandbox.
