@@ -30,8 +30,8 @@ LISTENER = ("127.0.0.1", 39_571)
 SECONDS, MEGABYTES = 20, 1500
 
 
-def isopath(*arguments):
-    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def isopath(*arguments, **options):
+    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
 
 
 def nbgrader(folder, *arguments):
@@ -299,3 +299,25 @@ def test_an_assignment_that_was_not_generated_is_named(course):
     if others:
         done = course.grade(others[0])
         assert f"run `nbgrader generate_assignment {others[0]}` there" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("exit 1", "nbgrader is not installed in {place}; run `cargo run -- setup`"),
+        ("echo 0.8.5", "nbgrader in {place} is version 0.8.5; expected 0.9."),
+        ("echo 0.9.6", "the kernel is not in {place}; run `cargo run -- setup`"),
+    ],
+)
+def test_an_environment_that_cannot_grade_is_refused_in_one_line(tmp_path, answer, words):
+    place, folder = tmp_path / "environment", tmp_path / "course"
+    python = place / "bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\ncase "$2" in *jupyterlab*) exit 0;; esac\n{answer}\n')
+    python.chmod(0o755)
+    for path in ["nbgrader_config.py", "source/a/a.ipynb", "release/a/a.ipynb"]:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("")
+    variables = {name: value for name, value in os.environ.items() if name != "CONDA_PREFIX"}
+    done = isopath("course", "grade", folder, "a", env={**variables, "VIRTUAL_ENV": str(place)})
+    assert done.returncode == 1 and words.format(place=place) in done.stderr and done.stderr.count("\n") == 1, done.stderr
