@@ -27,7 +27,7 @@ HAS_SANDBOX = shutil.which("bwrap") is not None and not subprocess.run(["bwrap",
 # Where the spy knocks.
 LISTENER = ("127.0.0.1", 39_571)
 # Short enough for a test, long enough for a test of the assignment on a slow machine.
-SECONDS, MEGABYTES = 20, 1500
+SECONDS, MEGABYTES = 30, 1500
 
 
 def isopath(*arguments, **options):

@@ -5,7 +5,8 @@ import os
 import pytest
 from conftest import Kernel
 
-SECONDS, MEGABYTES, KILOBYTES = 4, 600, 20
+# Long enough to compile a cell on a slow machine.
+SECONDS, MEGABYTES, KILOBYTES = 8, 600, 20
 
 
 @pytest.fixture(scope="module")
