@@ -47,8 +47,7 @@ class Memory(threading.Thread):
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.first, self.largest = self.used(), 0
-        self.samples = []
+        self.first, self.samples = self.used(), []
 
     @staticmethod
     def used():
