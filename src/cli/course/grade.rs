@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::super::command::{command, output};
 use super::super::environment::Environment;
-use super::super::files::{at, entries};
+use super::super::files::at;
 use super::super::kernel::sandbox;
 use super::super::project::Project;
 use super::super::{Failure, Result};
-use super::{CONFIG, assignments, nbgrader, notebooks};
+use super::{CONFIG, assignments, names, nbgrader, notebooks};
 
 /// What to grade, and how.
 pub struct Options {
@@ -131,14 +131,7 @@ fn check(folder: &Path, assignment: &str) -> Result<Vec<String>> {
 /// The students who have a folder for the assignment.
 fn students(folder: &Path, assignment: &str) -> Result<Vec<String>> {
     let submitted = folder.join("submitted");
-    let folders = entries(&submitted)?;
-    let has_it = |path: &&PathBuf| path.join(assignment).is_dir();
-    let mut students: Vec<String> = folders
-        .iter()
-        .filter(has_it)
-        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
-        .collect();
-    students.sort();
+    let students = names(&submitted, |path| path.join(assignment).is_dir())?;
     if students.is_empty() {
         return Err(Failure(format!(
             "{} has no submission of {assignment}; expected folders STUDENT/{assignment}",

@@ -81,35 +81,36 @@ const CONFIG: &str = "nbgrader_config.py";
 /// # Errors
 /// The folder cannot be read.
 fn assignments(sources: &Path) -> Result<Vec<String>> {
-    let folders = entries(sources)?.into_iter().filter(|path| path.is_dir());
-    let mut names: Vec<String> = folders
-        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
+    let mut names = names(sources, Path::is_dir)?;
+    names.retain(|name| !name.starts_with('.'));
     Ok(names)
 }
 
-/// The assignment's notebook in a folder: its file name.
+/// The notebooks in a folder: their file names.
 ///
 /// # Errors
-/// There is none, or more than one.
+/// There is none, or the folder cannot be read.
 fn notebooks(folder: &Path) -> Result<Vec<String>> {
-    let is_notebook = |path: &PathBuf| {
+    let names = names(folder, |path| {
         path.extension()
             .is_some_and(|extension| extension == "ipynb")
-    };
-    let mut names: Vec<String> = entries(folder)?
-        .into_iter()
-        .filter(is_notebook)
-        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
-        .collect();
-    names.sort();
+    })?;
     if names.is_empty() {
         return Err(Failure(format!(
             "{} has no notebook; expected one",
             folder.display()
         )));
     }
+    Ok(names)
+}
+
+/// The names of what `is_meant` in a folder, in order.
+fn names(folder: &Path, is_meant: impl Fn(&Path) -> bool) -> Result<Vec<String>> {
+    let mut names: Vec<String> = entries(folder)?
+        .iter()
+        .filter(|path| is_meant(path))
+        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+        .collect();
+    names.sort();
     Ok(names)
 }

@@ -84,7 +84,7 @@ fn name_of(path: &Path) -> String {
 }
 
 /// Where a folder of notebooks has the sources of a course's assignments, each in its own folder.
-pub const COURSE: &str = "course/source";
+const COURSE: &str = "course/source";
 
 /// The notebooks of a folder, then those of its course.
 fn all_in(folder: &Path) -> Result<Vec<PathBuf>> {
