@@ -38,7 +38,6 @@ def nbgrader(folder, *arguments):
     command = [sys.executable, "-m", "nbgrader", *map(str, arguments)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"nbgrader {arguments}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-    return done.stdout + done.stderr
 
 
 class Course:
@@ -48,7 +47,6 @@ class Course:
         self.folder, self.expected = folder / "course", {}
         done = isopath("course", "init", self.folder)
         assert done.returncode == 0, done.stderr
-        self.said_at_start = done.stdout
         config = self.folder / "nbgrader_config.py"
         text = config.read_text()
         for name, value in {"CELL_SECONDS": SECONDS, "CELL_MEMORY_MB": MEGABYTES}.items():
@@ -177,12 +175,11 @@ def lines_between(notebook, begin, end):
 def test_the_released_notebooks_hold_no_solution_and_no_hidden_test(course):
     for assignment in course.assignments.values():
         released = {line.strip() for cell in assignment.released.cells for line in cell.source.split("\n")}
-        outside = assignment.source.cells
         for begin, end in [("BEGIN SOLUTION", "END SOLUTION"), ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")]:
             secret = lines_between(assignment.source, begin, end)
             assert len(secret) > 10, f"{assignment.name}: {len(secret)} lines between {begin} and {end}"
             # A line of a visible test may stand in a hidden one, too.
-            public = {line.strip() for cell in outside for line in visible(cell).split("\n")}
+            public = {line.strip() for cell in assignment.source.cells for line in visible(cell).split("\n")}
             assert not (secret - public) & released, (secret - public) & released
         words = "\n".join(released)
         assert "todo!()" in words and "YOUR ANSWER HERE" in words
