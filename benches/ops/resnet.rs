@@ -36,6 +36,25 @@ pub fn run(bench: &Bench) -> Result<()> {
         };
         bench.case(gradient, step, None)?;
     }
+    let (answers, gradient) = (
+        "resnet50 width=16 cifar answers batch=128",
+        "resnet50 width=16 cifar answers+input-grad batch=64",
+    );
+    if bench.wants(answers) || bench.wants(gradient) {
+        let network = cifar10::build(&Settings::default(), &Device::Cpu)?.frozen()?;
+        let images = pixels(&[128, 3, 32, 32])?;
+        bench.case(answers, || network.forward(&images).map(drop), None)?;
+        let variable = Var::from_tensor(&images.narrow(0, 0, 64)?)?;
+        let labels = Tensor::zeros(64, DType::U32, &Device::Cpu)?;
+        let step = || {
+            Ok(
+                (cross_entropy(&network.forward(&variable)?, &labels)? * 64.)?
+                    .backward()
+                    .map(drop)?,
+            )
+        };
+        bench.case(gradient, step, None)?;
+    }
     let training = "resnet50 width=16 cifar training step batch=128";
     if bench.wants(training) {
         let settings = Settings::default();

@@ -190,6 +190,31 @@ def resnet():
 
         return step
 
+    def answers(layout):
+        network = Narrow().eval().requires_grad_(False).to(memory_format=layout)
+        x = images.to(memory_format=layout)
+
+        def step():
+            with torch.no_grad():
+                network(x)
+
+        return step
+
+    def with_input_gradient(layout):
+        network = Narrow().eval().requires_grad_(False).to(memory_format=layout)
+        x = images[:64].to(memory_format=layout)
+
+        def step():
+            inner = x.clone().requires_grad_()
+            torch.autograd.grad(F.cross_entropy(network(inner), labels[:64], reduction="sum"), inner)
+
+        return step
+
+    for name, step in [
+        ("resnet50 width=16 cifar answers batch=128", answers),
+        ("resnet50 width=16 cifar answers+input-grad batch=64", with_input_gradient),
+    ]:
+        case(name, step(torch.contiguous_format), channels_last_ms=step(torch.channels_last))
     name = "resnet50 width=16 cifar training step batch=128"
     case(name, training(torch.contiguous_format), channels_last_ms=training(torch.channels_last))
 def lil(inputs, classes):

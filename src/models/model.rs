@@ -1,7 +1,7 @@
 //! A network that owns its weights.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -218,6 +218,10 @@ impl<N: Network + 'static> Network for Model<N> {
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         self.network.stage(index, x)
+    }
+
+    fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
+        self.network.forward_between(stages, x)
     }
 
     fn is_training(&self) -> bool {

@@ -1,5 +1,6 @@
 //! What a network is: a sequence of stages, and the representations between them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -168,7 +169,7 @@ pub trait Network: Shared + Send + Sync {
             let expected = format!("at most {}, the number of stages", self.stages());
             return Err(Error::argument("representation", expected, index));
         }
-        (index..self.stages()).try_fold(x.clone(), |x, index| named(self, index, &x))
+        self.forward_between(index..self.stages(), x)
     }
 
     /// The representations of a batch of inputs after the first `index` stages.
@@ -187,7 +188,26 @@ pub trait Network: Shared + Send + Sync {
     ///
     /// `index` exceeds [`Network::stages`], or the shape does not fit.
     fn forward_to(&self, index: usize, x: &Tensor) -> Result<Tensor> {
-        (0..index).try_fold(x.clone(), |x, index| named(self, index, &x))
+        self.forward_between(0..index, x)
+    }
+
+    /// Some stages, one after another: from representation `stages.start` to representation
+    /// `stages.end`.
+    ///
+    /// By default [`Network::stage`] for each. A network that has one operation for several stages
+    /// gives it here; the numbers must be the same.
+    ///
+    /// - **Shapes**: `x` (N, …) as representation `stages.start`; the result (N, …).
+    /// - **Range**: as the last stage's output.
+    /// - **Source**: the definition.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::stage`].
+    fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
+        stages
+            .into_iter()
+            .try_fold(x.clone(), |x, index| named(self, index, &x))
     }
 
     /// The logits of a batch of inputs: the whole network.
@@ -226,7 +246,7 @@ pub trait Network: Shared + Send + Sync {
 }
 
 /// Runs a stage; an error of candle, which knows no stages, then says in which it happened.
-fn named<N: Network + ?Sized>(network: &N, index: usize, x: &Tensor) -> Result<Tensor> {
+pub(super) fn named<N: Network + ?Sized>(network: &N, index: usize, x: &Tensor) -> Result<Tensor> {
     network.stage(index, x).map_err(|error| match error {
         Error::Candle(reason) => {
             let (shape, dtype, reason) = (x.dims(), x.dtype(), first_line(&reason));
@@ -256,6 +276,10 @@ impl Network for Arc<dyn Network> {
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         (**self).stage(index, x)
+    }
+
+    fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
+        (**self).forward_between(stages, x)
     }
 
     fn is_training(&self) -> bool {

@@ -1,5 +1,6 @@
 //! A network that takes pixels and first normalises them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -118,6 +119,13 @@ impl<N: Network + Clone + 'static> Network for Normalised<N> {
         match index {
             0 => self.network.stage(0, &self.normalise(x)?),
             _ => self.network.stage(index, x),
+        }
+    }
+
+    fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
+        match stages.start {
+            0 if !stages.is_empty() => self.network.forward_between(stages, &self.normalise(x)?),
+            _ => self.network.forward_between(stages, x),
         }
     }
 

@@ -6,6 +6,7 @@ mod params;
 pub use params::{Block, ResNetParams, Stem};
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
@@ -14,6 +15,7 @@ use candle_nn::{Init, VarBuilder};
 use self::layers::{Chain, Layers};
 use crate::error::{Error, Result};
 use crate::io::digest::{numbers, of_numbers};
+use crate::models::network::named;
 use crate::models::{Network, Representation, Shared as _};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 
@@ -139,6 +141,18 @@ impl ResNet {
         ))
     }
 
+    /// The stages from `index` on that are nothing but convolutions, as far as there is no other
+    /// between them.
+    fn chains_from(&self, index: usize) -> impl Iterator<Item = &Chain> {
+        let stem = (index == 0 && self.params.stem == Stem::Cifar).then_some(&self.stem);
+        let layers = match index {
+            0 if stem.is_none() => &[],
+            0 => &self.layers[..],
+            _ => self.layers.get(index - 1..).unwrap_or_default(),
+        };
+        stem.into_iter().chain(layers)
+    }
+
     /// The number type of the weights.
     pub fn dtype(&self) -> DType {
         self.fc.0.dtype()
@@ -159,6 +173,25 @@ impl Network for ResNet {
 
     fn is_training(&self) -> bool {
         !self.is_frozen()
+    }
+
+    /// In evaluation mode the convolutions of neighbouring stages are one operation.
+    fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
+        let mut x = x.clone();
+        let mut index = stages.start;
+        while index < stages.end {
+            let chains = self.chains_from(index).take(stages.end - index);
+            let units = chains.map(Chain::frozen).collect::<Option<Vec<_>>>();
+            (x, index) = match units.as_deref() {
+                Some([first, second, rest @ ..]) => {
+                    let start = first.then(second);
+                    let all = rest.iter().fold(start, |units, next| units.then(next));
+                    (all.forward(&x)?, index + 2 + rest.len())
+                }
+                _ => (named(self, index, &x)?, index + 1),
+            };
+        }
+        Ok(x)
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {

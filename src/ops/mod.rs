@@ -89,7 +89,9 @@ pub(crate) use dtype::widened;
 
 pub use activation::{leaky_relu, leaky_relu_composite};
 pub use adam::{AdamStep, adam, adam_composite};
-pub use conv_units::{ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_composite};
+pub use conv_units::{
+    ConvUnit, ConvUnits, FrozenUnits, UnitNorm, conv_units, conv_units_composite,
+};
 pub use convolution::{
     Conv2dParams, ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite, conv2d,
     conv2d_composite, conv2d_relu, conv2d_relu_composite,

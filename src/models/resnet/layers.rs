@@ -7,7 +7,7 @@ use candle_nn::{Init, VarBuilder};
 use super::{Block, ResNetParams, Stem};
 use crate::error::Result;
 use crate::models::running::{EPS, Running};
-use crate::ops::{Conv2dParams, ConvUnit, UnitNorm, conv_units, fold_batch_norm};
+use crate::ops::{Conv2dParams, ConvUnit, FrozenUnits, UnitNorm, conv_units, fold_batch_norm};
 
 /// Units that follow one another, with the running statistics of their normalisations.
 #[derive(Clone, Debug)]
@@ -15,10 +15,15 @@ pub(super) struct Chain {
     units: Vec<ConvUnit>,
     /// For each unit that normalises with its batch.
     running: Vec<Option<Running>>,
+    /// The units in evaluation mode.
+    frozen: Option<FrozenUnits>,
 }
 
 impl Chain {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if let Some(frozen) = &self.frozen {
+            return frozen.forward(x);
+        }
         let result = conv_units(x, &self.units, EPS)?;
         for (running, statistics) in self.running.iter().zip(result.statistics) {
             if let (Some(running), Some((mean, variance))) = (running, statistics) {
@@ -29,7 +34,12 @@ impl Chain {
     }
 
     pub fn is_folded(&self) -> bool {
-        self.running.iter().all(Option::is_none)
+        self.frozen.is_some()
+    }
+
+    /// The units in evaluation mode, none in training mode.
+    pub fn frozen(&self) -> Option<&FrozenUnits> {
+        self.frozen.as_ref()
     }
 
     /// Convolutions and what follows them, without running statistics.
@@ -69,6 +79,7 @@ impl Chain {
         let units = units.collect::<Result<Vec<_>>>()?;
         Ok(Self {
             running: vec![None; units.len()],
+            frozen: Some(FrozenUnits::new(&units)?),
             units,
         })
     }
@@ -94,6 +105,7 @@ impl<'a> Layers<'a> {
         let mut chain = Chain {
             units: Vec::new(),
             running: Vec::new(),
+            frozen: None,
         };
         let (dtype, device) = (self.vb.dtype(), self.vb.device());
         let ResNetParams {
@@ -141,6 +153,7 @@ impl<'a> Layers<'a> {
         let mut chain = Chain {
             units: Vec::new(),
             running: Vec::new(),
+            frozen: None,
         };
         let width = self.params.width << index;
         let outputs = width * self.params.block.expansion();

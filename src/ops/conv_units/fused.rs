@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::unit::{ConvUnit, ConvUnits, UnitNorm};
 use crate::ops::convolution::gather::{forward, input_gradient};
-use crate::ops::convolution::grid::Geometry;
+use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::weight_gradient::{bias_gradient, weight_gradient};
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{WithFloat, with_float};
@@ -25,7 +25,10 @@ pub(super) fn run(
     shapes: Vec<Geometry>,
     eps: f64,
 ) -> crate::Result<ConvUnits> {
-    let units = units.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
+    let units = units
+        .iter()
+        .map(ConvUnit::in_memory)
+        .collect::<Result<Vec<_>>>()?;
     let parameters: Vec<_> = units.iter().flat_map(ConvUnit::parameters).collect();
     let of_parameters = parameters.iter().any(|parameter| parameter.track_op());
     let kept = Arc::new(OnceLock::new());
@@ -65,22 +68,6 @@ pub(super) fn run(
             });
     let statistics = statistics.collect::<Result<_>>()?;
     Ok(ConvUnits { output, statistics })
-}
-
-/// The unit with contiguous tensors.
-fn in_memory(unit: &ConvUnit) -> Result<ConvUnit> {
-    let norm = match &unit.norm {
-        UnitNorm::Batch { gamma, beta } => UnitNorm::Batch {
-            gamma: gamma.contiguous()?,
-            beta: beta.contiguous()?,
-        },
-        UnitNorm::Bias(bias) => UnitNorm::Bias(bias.contiguous()?),
-    };
-    Ok(ConvUnit {
-        weight: unit.weight.contiguous()?,
-        norm,
-        ..unit.clone()
-    })
 }
 
 /// The statistics of a unit's convolution, none without a normalisation, and its shape.

@@ -1,9 +1,13 @@
 //! The units of a residual stage: convolutions, each with a normalisation, the addition of an
 //! earlier result and a ReLU.
 
+mod evaluation;
+mod frozen;
 mod fused;
+mod plan;
 mod unit;
 mod units;
 
+pub use frozen::FrozenUnits;
 pub use unit::{ConvUnit, ConvUnits, UnitNorm};
 pub use units::{conv_units, conv_units_composite};

@@ -1,6 +1,6 @@
 //! A unit of a residual network.
 
-use candle_core::Tensor;
+use candle_core::{Result, Tensor};
 
 use crate::ops::convolution::Conv2dParams;
 
@@ -81,6 +81,22 @@ impl ConvUnit {
     /// The tensors that may need a gradient.
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Tensor> {
         std::iter::once(&self.weight).chain(self.norm.parameters())
+    }
+
+    /// The unit with contiguous tensors.
+    pub(super) fn in_memory(&self) -> Result<Self> {
+        let norm = match &self.norm {
+            UnitNorm::Batch { gamma, beta } => UnitNorm::Batch {
+                gamma: gamma.contiguous()?,
+                beta: beta.contiguous()?,
+            },
+            UnitNorm::Bias(bias) => UnitNorm::Bias(bias.contiguous()?),
+        };
+        Ok(Self {
+            weight: self.weight.contiguous()?,
+            norm,
+            ..self.clone()
+        })
     }
 }
 

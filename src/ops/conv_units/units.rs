@@ -2,10 +2,11 @@
 
 use candle_core::Tensor;
 
-use super::fused;
+use super::frozen::{FrozenUnits, is_fixed};
 use super::unit::{ConvUnit, ConvUnits, UnitNorm};
+use super::{evaluation, fused};
 use crate::error::{Error, Result};
-use crate::ops::convolution::grid::Geometry;
+use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::{self, conv2d_composite};
 use crate::ops::dtype::is_fused;
 use crate::ops::normalisation::batch_norm_composite;
@@ -40,7 +41,32 @@ pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits>
         return conv_units_composite(x, units, eps);
     }
     let shapes = check(x, units, eps)?;
+    if units.iter().all(is_fixed) && evaluation::is_some(&shapes) {
+        let output = evaluation::run(x, FrozenUnits::new(units)?, shapes)?;
+        return Ok(ConvUnits {
+            output,
+            statistics: vec![None; units.len()],
+        });
+    }
     fused::run(x, units, shapes, eps)
+}
+
+impl FrozenUnits {
+    /// The last unit's result, differentiable in `x`.
+    ///
+    /// # Errors
+    /// As [`conv_units`].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        // No unit normalises.
+        const EPS: f64 = 1.;
+        if is_fused(x) {
+            let shapes = check(x, self.units(), EPS)?;
+            if evaluation::is_some(&shapes) {
+                return Ok(evaluation::run(x, self.clone(), shapes)?);
+            }
+        }
+        Ok(conv_units_composite(x, self.units(), EPS)?.output)
+    }
 }
 
 /// The function [`conv_units`] in plain candle operations, for every device.
@@ -76,7 +102,7 @@ pub fn conv_units_composite(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<
 }
 
 /// Checks all units; the sizes of their convolutions.
-fn check(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<Vec<Geometry>> {
+pub(super) fn check(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<Vec<Geometry>> {
     const NAME: &str = "conv_units";
     check_eps(eps)?;
     if units.is_empty() {

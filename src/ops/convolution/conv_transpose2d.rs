@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::checks::{at_least_one, check_bias, check_dtypes, not_huge, with_bias};
-use super::grid::Geometry;
+use super::geometry::Geometry;
 use super::layer::Layer;
 use crate::error::{Error, Result};
 use crate::ops::dtype::{is_fused, widened};

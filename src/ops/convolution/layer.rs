@@ -3,7 +3,7 @@
 use candle_core::{Result, Shape, Tensor};
 
 use super::gather::{forward, input_gradient};
-use super::grid::Geometry;
+use super::geometry::Geometry;
 use super::weight_gradient::{bias_gradient, weight_gradient};
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::operation::Operation;

@@ -8,10 +8,14 @@ mod checks;
 mod conv2d;
 mod conv_transpose2d;
 pub(super) mod gather;
-pub(super) mod grid;
+pub(super) mod geometry;
 mod layer;
-mod products;
-mod tiling;
+mod outer;
+pub(super) mod panels;
+pub(super) mod pass;
+pub(super) mod pixels;
+pub(super) mod product;
+pub(super) mod steps;
 pub(super) mod weight_gradient;
 
 pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};

@@ -3,14 +3,22 @@
 //! Every sum is taken in one order, which depends on the shapes alone, so that the number of
 //! threads changes no bit.
 
+use std::ops::Range;
+
 use candle_core::Result;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::grid::Geometry;
-use super::products::{Outer, Positions, outer_tile};
-use super::tiling::{CACHED, PARTS, bands, transpose, zero};
+use super::geometry::Geometry;
+use super::outer::{Outer, Tap};
+use super::panels::Lanes;
+use super::pixels::{Pixels, transpose, zero};
 use crate::ops::simd::{Float, arch};
+
+/// Numbers of images that stay in the second cache.
+const CACHED: usize = 262_144;
+/// Numbers of all parts of a sum, and most parts.
+const PARTS: [usize; 2] = [4_000_000, 16];
 
 /// dL/dw of dL/dy.
 pub(in crate::ops) fn weight_gradient<T: Float>(
@@ -18,180 +26,158 @@ pub(in crate::ops) fn weight_gradient<T: Float>(
     x: &[T],
     dy: &[T],
 ) -> Result<Vec<T>> {
-    let Geometry {
-        groups,
-        inputs,
-        outputs,
-        input,
-        output,
-        ..
-    } = shape;
-    let columns = inputs * shape.taps();
-    let mut gradient = vec![T::zero(); groups * columns * outputs];
-    if gradient.is_empty() || dy.is_empty() || x.is_empty() {
-        return Ok(gradient);
+    let arch = arch()?;
+    let sums = Sums::new::<T>(&shape, arch);
+    let numbers = sums.numbers();
+    if numbers == 0 || dy.is_empty() || x.is_empty() {
+        return Ok(vec![
+            T::zero();
+            shape.groups
+                * shape.inputs
+                * shape.outputs
+                * shape.taps()
+        ]);
     }
-    if shape.taps() == 1
-        && input == output
-        && inputs < outputs
-        && shape.forward().in_place().is_some()
-    {
-        // Of a product of matrices the smaller factor is transposed.
-        let sums = outer_sums(
-            Geometry {
-                inputs: outputs,
-                outputs: inputs,
-                ..shape
+    let [input, output] = Pixels::of(&shape);
+    // Each part is the sum over its own images: they are added up at the end, in order.
+    let parts = (PARTS[0] / numbers).clamp(2, PARTS[1]).min(shape.images);
+    let per_part = shape.images.div_ceil(parts);
+    let together = (CACHED / (input.image() + output.image())).clamp(1, per_part);
+    let mut all = vec![T::zero(); shape.images.div_ceil(per_part) * numbers];
+    let few = all.len() / numbers < rayon::current_num_threads();
+    all.par_chunks_mut(numbers)
+        .enumerate()
+        .for_each_init(Vec::new, |scratch, (part, out)| {
+            let end = shape.images.min((part + 1) * per_part);
+            for first in (part * per_part..end).step_by(together) {
+                let images = first..end.min(first + together);
+                let (laid_x, laid_y) = lay(arch, [input, output], [x, dy], images.clone(), scratch);
+                sums.add(laid_x, laid_y, images.len(), few, out);
+            }
+        });
+    let (total, parts) = all.split_at_mut(numbers);
+    for part in parts.chunks(numbers) {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                total
+                    .iter_mut()
+                    .zip(part)
+                    .for_each(|(sum, part)| *sum += *part)
             },
-            dy,
-            x,
-        )?;
-        let width = sums.len() / (groups * outputs);
-        let rows = gradient.chunks_mut(inputs).zip(sums.chunks(width));
-        rows.for_each(|(gradient, sums)| gradient.copy_from_slice(&sums[..inputs]));
-        return Ok(gradient);
+        );
     }
-    let sums = outer_sums(shape, x, dy)?;
-    let width = sums.len() / (groups * columns);
-    for (gradient, sums) in gradient
-        .chunks_mut(columns * outputs)
-        .zip(sums.chunks(columns * width))
-    {
-        gradient
-            .par_chunks_mut(16 * columns)
-            .enumerate()
-            .for_each(|(block, gradient)| {
-                transpose(&sums[16 * block..], width, columns, gradient, columns);
-            });
-    }
-    Ok(gradient)
+    Ok(sums.weight(total))
 }
 
-/// dL/dw as (groups, inputs and taps, outputs and as many more as fill whole tiles).
-fn outer_sums<T: Float>(shape: Geometry, x: &[T], dy: &[T]) -> Result<Vec<T>> {
-    let arch = arch()?;
-    let Geometry {
-        images,
-        groups,
-        inputs,
-        outputs,
-        output,
-        ..
-    } = shape;
-    let columns = inputs * shape.taps();
-    let tile = outer_tile(outputs);
-    let tiles = outputs.div_ceil(tile);
-    let mut sums = vec![T::zero(); groups * columns * tiles * tile];
-    let grid = shape.forward();
-    let in_place = grid.in_place();
-    let (input_image, output_image) = (x.len() / images, dy.len() / images);
-    let side_by_side = (4 * CACHED / (input_image + output_image)).clamp(1, images);
-    let whole = input_image + output_image <= 4 * CACHED;
-    let bands = bands(
-        output,
-        if whole {
-            0
-        } else {
-            (inputs + outputs) * groups / 4
-        },
-    );
-    let (mut laid_x, mut laid_y) = (Vec::new(), Vec::new());
-    for first_image in (0..images).step_by(side_by_side) {
-        let images = side_by_side.min(images - first_image);
-        let x = &x[first_image * input_image..][..images * input_image];
-        let dy = &dy[first_image * output_image..][..images * output_image];
-        for band in &bands {
-            let dense;
-            let laid = match &in_place {
-                Some(laid) => laid,
-                None => {
-                    dense = grid.laid(band.len());
-                    &dense
-                }
-            };
-            if in_place.is_none() {
-                zero(&mut laid_x, images * groups * laid.image);
-            }
-            let lay_x = || {
-                let channels = laid_x
-                    .par_chunks_mut(laid.channel)
-                    .zip(x.par_chunks(shape.input_area()));
-                channels.for_each(|(planes, image)| {
-                    arch.dispatch(
-                        #[inline(always)]
-                        || grid.lay(image, band.clone(), planes),
-                    );
-                });
-            };
-            let per_image = band.len() * output[1];
-            laid_y.resize(groups * tiles * images * per_image * tile, T::zero());
-            let lay_y = || {
-                // (group, tile, image) of (position, output).
-                let parts = laid_y.par_chunks_mut(per_image * tile).enumerate();
-                parts.for_each(|(number, to)| {
-                    let (image, channels) = (number % images, number / images);
-                    let (group, first) = (channels / tiles, channels % tiles * tile);
-                    let count = tile.min(outputs - first);
-                    let from =
-                        image * output_image + (group * outputs + first) * shape.output_area();
-                    let from = &dy[from + band.start * output[1]..];
-                    transpose(from, shape.output_area(), count, to, tile);
-                });
-            };
-            rayon::join(lay_x, lay_y);
-            let (source, image) = match &in_place {
-                Some(laid) => (&x[band.start * laid.pitch..], laid.image),
-                None => (&laid_x[..], groups * laid.image),
-            };
-            let rows = Rows {
-                source,
-                groups,
-                group: inputs * laid.channel,
-                offsets: &laid.offsets(inputs),
-                positions: Positions::new(images, [band.len(), output[1]], image, laid.pitch),
-            };
-            rows.add(arch, &laid_y, tile, &mut sums);
+/// The images of both, their channels side by side.
+fn lay<'a, T: Float>(
+    arch: Arch,
+    [input, output]: [Pixels; 2],
+    [x, dy]: [&[T]; 2],
+    images: Range<usize>,
+    scratch: &'a mut Vec<T>,
+) -> (&'a [T], &'a [T]) {
+    let split = images.len() * input.image();
+    // A group's last vector can be longer than what is left of the last pixel.
+    let room = split + images.len() * output.image() + output.pitch();
+    if scratch.len() != room {
+        zero(scratch, room);
+    }
+    let (laid_x, laid_y) = scratch.split_at_mut(split);
+    for (pixels, planes, laid) in [(input, x, &mut *laid_x), (output, dy, &mut *laid_y)] {
+        let count = pixels.area * pixels.channels;
+        for (image, laid) in images.clone().zip(laid.chunks_mut(pixels.image())) {
+            arch.dispatch(
+                #[inline(always)]
+                || pixels.lay(&planes[image * count..][..count], laid),
+            );
         }
     }
-    Ok(sums)
+    (laid_x, laid_y)
 }
 
-/// The rows of every group's X, a tap of a channel each.
-struct Rows<'a, T> {
-    source: &'a [T],
-    groups: usize,
-    /// From one group to the next.
-    group: usize,
-    offsets: &'a [usize],
-    positions: Positions,
+/// How the gradient of a weight is summed.
+pub(in crate::ops) struct Sums {
+    arch: Arch,
+    shape: Geometry,
+    taps: Vec<Tap>,
+    /// Channels of a group's output, filled up to whole vectors.
+    width: usize,
 }
 
-impl<T: Float> Rows<'_, T> {
-    /// Adds the products of all rows with all rows of Y; threads share out the rows.
-    fn add(&self, arch: Arch, y: &[T], tile: usize, sums: &mut [T]) {
-        let (columns, groups) = (self.offsets.len(), self.groups);
-        // So many rows at a time that threads are occupied; a multiple of a tile's.
-        let rows = columns.div_ceil(4 * PARTS).next_multiple_of(8);
-        let (width, y_group) = (sums.len() / groups / columns, y.len() / groups);
-        let by_group = sums
-            .par_chunks_mut(columns * width)
-            .zip(y.par_chunks(y_group))
-            .enumerate();
-        by_group.for_each(|(group, (sums, y))| {
-            let x = &self.source[group * self.group..];
-            sums.par_chunks_mut(rows * width)
-                .zip(self.offsets.par_chunks(rows))
-                .for_each(|(out, x_offsets)| {
-                    arch.dispatch(Outer {
-                        x,
-                        x_offsets,
-                        positions: self.positions,
-                        y,
-                        tile,
-                        out,
-                    });
+impl Sums {
+    pub fn new<T: Float>(shape: &Geometry, arch: Arch) -> Self {
+        let lanes = arch.dispatch(Lanes::<T>::new());
+        Self {
+            arch,
+            shape: *shape,
+            taps: Tap::all(shape),
+            width: shape.outputs.next_multiple_of(lanes),
+        }
+    }
+
+    /// Numbers of the sums: (group, tap, input, width).
+    pub fn numbers(&self) -> usize {
+        self.shape.groups * self.shape.taps() * self.shape.inputs * self.width
+    }
+
+    /// Adds those of some images; after `dy` come as many numbers as a pixel has.
+    pub fn add<T: Float>(&self, x: &[T], dy: &[T], images: usize, parallel: bool, out: &mut [T]) {
+        let [input, output] = Pixels::of(&self.shape);
+        let run = |number: usize, out: &mut [T]| {
+            let (group, tap) = (number / self.taps.len(), number % self.taps.len());
+            for image in 0..images {
+                self.arch.dispatch(Outer {
+                    pairs: &self.taps[tap].pairs,
+                    x: &x[image * input.image() + group * self.shape.inputs..],
+                    dy: &dy[image * output.image() + group * self.shape.outputs..],
+                    out,
+                    width: self.width,
                 });
-        });
+            }
+        };
+        let size = self.shape.inputs * self.width;
+        if parallel {
+            out.par_chunks_mut(size)
+                .enumerate()
+                .for_each(|(number, out)| run(number, out));
+        } else {
+            out.chunks_mut(size)
+                .enumerate()
+                .for_each(|(number, out)| run(number, out));
+        }
+    }
+
+    /// The sums in the order of a weight: (outputs, inputs, taps), outputs group by group.
+    pub fn weight<T: Float>(&self, sums: &[T]) -> Vec<T> {
+        let Geometry {
+            groups,
+            inputs,
+            outputs,
+            ..
+        } = self.shape;
+        let taps = self.shape.taps();
+        let mut weight = vec![T::zero(); groups * outputs * inputs * taps];
+        for (sums, weight) in sums
+            .chunks(taps * inputs * self.width)
+            .zip(weight.chunks_mut(outputs * inputs * taps))
+        {
+            let mut by_output = vec![T::zero(); outputs * taps * inputs];
+            transpose(
+                sums,
+                self.width,
+                taps * inputs,
+                &mut by_output,
+                taps * inputs,
+                outputs,
+            );
+            weight
+                .par_chunks_mut(inputs * taps)
+                .zip(by_output.par_chunks(inputs * taps))
+                .for_each(|(to, from)| transpose(from, inputs, taps, to, taps, inputs));
+        }
+        weight
     }
 }
 

@@ -36,6 +36,8 @@ pub(in crate::ops) trait Float: WithDType + Into<f64> {
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
     fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a`, or 0 where it is below. A NaN stays one.
+    fn relu<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     /// `value`, but 0 where `at` is 0.
     fn zero_where_zero<S: Simd>(
         simd: S,
@@ -47,7 +49,7 @@ pub(in crate::ops) trait Float: WithDType + Into<f64> {
 
 macro_rules! float {
     ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-     $mul_add:ident, $sqrt:ident, $equal:ident, $select:ident, $sum:ident, $exp:path, $tanh:path, $storage:ident) => {
+     $mul_add:ident, $sqrt:ident, $equal:ident, $less:ident, $select:ident, $sum:ident, $exp:path, $tanh:path, $storage:ident) => {
         impl Float for $t {
             type Vector<S: Simd> = S::$vector;
 
@@ -119,6 +121,11 @@ macro_rules! float {
                 simd.$sqrt(a)
             }
             #[inline(always)]
+            fn relu<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S> {
+                let zero = simd.$splat(0.);
+                simd.$select(simd.$less(a, zero), zero, a)
+            }
+            #[inline(always)]
             fn zero_where_zero<S: Simd>(
                 simd: S,
                 at: Self::Vector<S>,
@@ -157,6 +164,7 @@ float!(
     mul_add_e_f32s,
     sqrt_f32s,
     equal_f32s,
+    less_than_f32s,
     select_f32s,
     reduce_sum_f32s,
     exp_to_one,
@@ -177,6 +185,7 @@ float!(
     mul_add_e_f64s,
     sqrt_f64s,
     equal_f64s,
+    less_than_f64s,
     select_f64s,
     reduce_sum_f64s,
     f64::exp,

@@ -1,0 +1,392 @@
+//! The units of a network in evaluation mode as one operation.
+//!
+//! Some images at a time go through the units, their channels side by side: what lies between the
+//! units stays in the cache.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{Result, Shape, Tensor, bail};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::frozen::FrozenUnits;
+use super::plan::{Plan, Segment};
+use super::unit::UnitNorm;
+use crate::ops::convolution::geometry::Geometry;
+use crate::ops::convolution::pass::Pass;
+use crate::ops::convolution::pixels::Pixels;
+use crate::ops::convolution::product::After;
+use crate::ops::convolution::steps::Direction;
+use crate::ops::custom::{Argument, Arguments, Kernel};
+use crate::ops::memory::memory;
+use crate::ops::operation::Operation;
+use crate::ops::planes::relu_gradient;
+use crate::ops::simd::{Float, arch};
+
+const OPERATION: Operation = Operation::ConvUnits;
+
+/// Whether there is something to compute.
+pub(super) fn is_some(shapes: &[Geometry]) -> bool {
+    let some = |shape: &Geometry| shape.images * shape.input_area() * shape.output_area() > 0;
+    shapes.iter().all(some)
+}
+
+/// The result of the last unit.
+pub(super) fn run(x: &Tensor, units: FrozenUnits, shapes: Vec<Geometry>) -> Result<Tensor> {
+    [x].apply(Evaluation {
+        plan: Plan::new(units.units(), &shapes, rayon::current_num_threads()),
+        keep: x.track_op(),
+        units,
+        shapes,
+        kept: Arc::default(),
+    })
+}
+
+struct Evaluation {
+    units: FrozenUnits,
+    shapes: Vec<Geometry>,
+    plan: Plan,
+    keep: bool,
+    /// What the gradient needs, as `Vec<Kept<T>>` with an entry for each task.
+    kept: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+}
+
+/// What the gradient needs of a task's images: the results of units with a ReLU.
+struct Kept<T> {
+    /// For each segment the last unit's result, and for each of its groups those of the others.
+    segments: Vec<(Vec<T>, Vec<Results<T>>)>,
+}
+
+/// The results of a segment's units, by their numbers from its beginning on, where they are needed.
+type Results<T> = Vec<Option<Vec<T>>>;
+
+impl Evaluation {
+    /// The sizes of a result: 0 is the argument of all units.
+    fn pixels(&self, number: usize) -> Pixels {
+        match number {
+            0 => Pixels::of(&self.shapes[0])[0],
+            _ => Pixels::of(&self.shapes[number - 1])[1],
+        }
+    }
+
+    fn last(&self) -> Pixels {
+        self.pixels(self.shapes.len())
+    }
+}
+
+impl Kernel<1> for Evaluation {
+    fn operation(&self) -> Operation {
+        OPERATION
+    }
+
+    fn forward<T: Float>(&self, [x]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let passes = Passes::<T>::new(self, Direction::Forward)?;
+        let (first, last) = (self.pixels(0), self.last());
+        let (images, [height, width]) = match self.shapes.last() {
+            Some(shape) => (shape.images, shape.output),
+            None => bail!("conv_units: no units"),
+        };
+        let mut y = vec![T::zero(); images * last.count()];
+        let kept: Vec<_> = y
+            .par_chunks_mut(self.plan.task * last.count())
+            .zip(x.numbers.par_chunks(self.plan.task * first.count()))
+            .map_init(Vec::new, |pool, (y, x)| passes.forward(x, y, pool))
+            .collect();
+        if self.keep {
+            // Set once: an operation runs forward once.
+            let _ = self.kept.set(Box::new(kept));
+        }
+        Ok((y, Shape::from((images, last.channels, height, width))))
+    }
+
+    fn backward(&self, [x]: [&Tensor; 1], _: &Tensor, g: &Tensor) -> Result<[Option<Tensor>; 1]> {
+        let gradient = Gradient {
+            of: self,
+            shape: x.shape().clone(),
+        };
+        Ok([Some([g].apply_detached(gradient)?)])
+    }
+}
+
+/// dL/dx of dL/dy.
+struct Gradient<'a> {
+    of: &'a Evaluation,
+    shape: Shape,
+}
+
+impl Kernel<1> for Gradient<'_> {
+    fn operation(&self) -> Operation {
+        OPERATION
+    }
+
+    fn forward<T: Float>(&self, [g]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let kept = self.of.kept.get();
+        let Some(kept) = kept.and_then(|kept| kept.downcast_ref::<Vec<Kept<T>>>()) else {
+            bail!("conv_units: gradients are asked for before the results")
+        };
+        let passes = Passes::<T>::new(self.of, Direction::Backward)?;
+        let (first, last) = (self.of.pixels(0), self.of.last());
+        let mut of_x = vec![T::zero(); self.shape.elem_count()];
+        of_x.par_chunks_mut(self.of.plan.task * first.count())
+            .zip(g.numbers.par_chunks(self.of.plan.task * last.count()))
+            .zip(kept)
+            .for_each_init(Vec::new, |pool, ((of_x, g), kept)| {
+                passes.backward(g, kept, of_x, pool)
+            });
+        Ok((of_x, self.shape.clone()))
+    }
+}
+
+/// The convolutions of all units in one direction.
+struct Passes<'a, T> {
+    arch: Arch,
+    of: &'a Evaluation,
+    passes: Vec<Pass<T>>,
+    /// The biases, filled up with zeros.
+    biases: Vec<Vec<T>>,
+}
+
+impl<'a, T: Float> Passes<'a, T> {
+    fn new(of: &'a Evaluation, direction: Direction) -> Result<Self> {
+        let groups = of
+            .plan
+            .segments
+            .iter()
+            .flat_map(|segment| segment.units.clone().map(|_| segment.group));
+        let pass = |(index, (shape, group)): (usize, (&Geometry, usize))| {
+            let panels = of.units.panels(index, shape, direction)?;
+            Pass::new(shape, direction, panels, group)
+        };
+        let bias = |(index, norm): (usize, &UnitNorm)| match norm {
+            UnitNorm::Bias(bias) => {
+                let mut bias = memory(OPERATION, bias).numbers::<T>()?.to_vec();
+                bias.resize(of.pixels(index + 1).pitch(), T::zero());
+                Ok(bias)
+            }
+            UnitNorm::Batch { .. } => bail!("conv_units: expected biases"),
+        };
+        let norms = of.units.units().iter().map(|unit| &unit.norm);
+        Ok(Self {
+            arch: arch()?,
+            of,
+            passes: of
+                .shapes
+                .iter()
+                .zip(groups)
+                .enumerate()
+                .map(pass)
+                .collect::<Result<_>>()?,
+            biases: norms.enumerate().map(bias).collect::<Result<_>>()?,
+        })
+    }
+
+    /// The images `x` of a task through all segments.
+    fn forward(&self, x: &[T], y: &mut [T], pool: &mut Vec<Vec<T>>) -> Kept<T> {
+        let first = self.of.pixels(0);
+        let images = x.len() / first.count();
+        let mut kept = Kept {
+            segments: Vec::new(),
+        };
+        let mut source = lay(first, x, pool);
+        for segment in &self.of.plan.segments {
+            let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
+            let mut result = take(pool, pixels[1], images);
+            let groups = source
+                .chunks(segment.group * pixels[0].image())
+                .zip(result.chunks_mut(segment.group * pixels[1].image()));
+            let results = groups
+                .map(|(source, result)| self.forward_group(segment, source, result, pool))
+                .collect();
+            let source = std::mem::replace(&mut source, result);
+            match kept.segments.last_mut() {
+                Some((before, _)) if self.of.keep => *before = source,
+                _ => pool.push(source),
+            }
+            kept.segments.push((Vec::new(), results));
+        }
+        put(self.of.last(), &source, y);
+        match kept.segments.last_mut() {
+            Some((last, _)) if self.of.keep => *last = source,
+            _ => pool.push(source),
+        }
+        kept
+    }
+
+    /// A group of images through one segment.
+    fn forward_group(
+        &self,
+        segment: &Segment,
+        source: &[T],
+        result: &mut [T],
+        pool: &mut Vec<Vec<T>>,
+    ) -> Results<T> {
+        let start = segment.units.start;
+        let images = source.len() / self.of.pixels(start).image();
+        // The first is `source`.
+        let mut results: Results<T> = vec![None];
+        for index in segment.units.clone() {
+            let unit = &self.of.units.units()[index];
+            let read = |number: usize| match number - start {
+                0 => Some(source),
+                // Kept until its last reader, which `forget` sees to.
+                number => results[number].as_deref(),
+            };
+            let after = After {
+                bias: Some(&self.biases[index]),
+                residual: unit.residual.and_then(read),
+                relu: unit.relu,
+            };
+            let input = read(unit.input).unwrap_or_default();
+            if index + 1 == segment.units.end {
+                self.convolve(index, (images, input), result, after);
+            } else {
+                let mut own = take(pool, self.of.pixels(index + 1), images);
+                self.convolve(index, (images, input), &mut own, after);
+                results.push(Some(own));
+            }
+            self.forget(&mut results, start, index, pool);
+        }
+        results
+    }
+
+    /// Frees the results that no unit after `index` reads, unless the gradient needs them.
+    fn forget(&self, results: &mut Results<T>, start: usize, index: usize, pool: &mut Vec<Vec<T>>) {
+        let units = self.of.units.units();
+        for (number, result) in (start..=index).zip(results) {
+            let read = units[index + 1..]
+                .iter()
+                .any(|unit| unit.input == number || unit.residual == Some(number));
+            let kept = self.of.keep && number > start && units[number - 1].relu;
+            if !read && !kept {
+                pool.extend(result.take());
+            }
+        }
+    }
+
+    /// The gradient `g` of a task through all segments.
+    fn backward(&self, g: &[T], kept: &Kept<T>, of_x: &mut [T], pool: &mut Vec<Vec<T>>) {
+        let last = self.of.last();
+        let images = g.len() / last.count();
+        let mut gradient = lay(last, g, pool);
+        for (segment, (last, groups)) in self.of.plan.segments.iter().zip(&kept.segments).rev() {
+            let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
+            let mut of_source = take(pool, pixels[0], images);
+            let size = segment.group * pixels[1].image();
+            gradient
+                .chunks(size)
+                .zip(of_source.chunks_mut(segment.group * pixels[0].image()))
+                .zip(last.chunks(size).zip(groups))
+                .for_each(|((g, of_source), (last, results))| {
+                    self.backward_group(segment, g, (last, results), of_source, pool)
+                });
+            pool.push(std::mem::replace(&mut gradient, of_source));
+        }
+        put(self.of.pixels(0), &gradient, of_x);
+        pool.push(gradient);
+    }
+
+    /// The gradient of a group of images through one segment.
+    fn backward_group(
+        &self,
+        segment: &Segment,
+        g: &[T],
+        (last, results): (&[T], &Results<T>),
+        of_source: &mut [T],
+        pool: &mut Vec<Vec<T>>,
+    ) {
+        let start = segment.units.start;
+        let images = g.len() / self.of.pixels(segment.units.end).image();
+        let mut gradients: Results<T> = vec![None; segment.units.len()];
+        let mut own = pool.pop().unwrap_or_default();
+        own.clear();
+        own.extend_from_slice(g);
+        gradients.push(Some(own));
+        for index in segment.units.clone().rev() {
+            let unit = &self.of.units.units()[index];
+            // Nobody may have read this unit's result.
+            let Some(mut g) = gradients[index + 1 - start].take() else {
+                continue;
+            };
+            let is_last = index + 1 == segment.units.end;
+            let y = if is_last {
+                Some(last)
+            } else {
+                results[index + 1 - start].as_deref()
+            };
+            if let Some(y) = y.filter(|_| unit.relu) {
+                self.arch.dispatch(
+                    #[inline(always)]
+                    || relu_gradient(&mut g, y),
+                );
+            }
+            let input = unit.input - start;
+            let before = gradients[input].take();
+            let after = After {
+                bias: None,
+                residual: before.as_deref(),
+                relu: false,
+            };
+            let mut of_input = take(pool, self.of.pixels(unit.input), images);
+            self.convolve(index, (images, &g), &mut of_input, after);
+            pool.extend(before);
+            gradients[input] = Some(of_input);
+            match unit.residual.map(|number| &mut gradients[number - start]) {
+                Some(Some(sum)) => {
+                    self.arch.dispatch(
+                        #[inline(always)]
+                        || sum.iter_mut().zip(&g).for_each(|(sum, g)| *sum += *g),
+                    );
+                    pool.push(g);
+                }
+                Some(none) => *none = Some(g),
+                None => pool.push(g),
+            }
+        }
+        if let Some(gradient) = gradients[0].take() {
+            of_source.copy_from_slice(&gradient);
+            pool.push(gradient);
+        }
+    }
+
+    fn convolve(
+        &self,
+        index: usize,
+        (images, source): (usize, &[T]),
+        result: &mut [T],
+        after: After<T>,
+    ) {
+        let pass = &self.passes[index];
+        if self.of.plan.shared {
+            pass.run_in_parallel(images, source, result, after);
+        } else {
+            pass.run(images, source, result, after);
+        }
+    }
+}
+
+/// Memory for so many images, of any numbers but for the zeros at each one's beginning.
+fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usize) -> Vec<T> {
+    let mut numbers = pool.pop().unwrap_or_default();
+    numbers.resize(images * pixels.image(), T::zero());
+    for image in numbers.chunks_mut(pixels.image()) {
+        image[..pixels.pitch()].fill(T::zero());
+    }
+    numbers
+}
+
+fn lay<T: Float>(pixels: Pixels, planes: &[T], pool: &mut Vec<Vec<T>>) -> Vec<T> {
+    let mut laid = take(pool, pixels, planes.len() / pixels.count());
+    let images = laid.chunks_mut(pixels.image());
+    for (planes, image) in planes.chunks(pixels.count()).zip(images) {
+        pixels.lay(planes, image);
+    }
+    laid
+}
+
+fn put<T: Float>(pixels: Pixels, laid: &[T], planes: &mut [T]) {
+    let images = laid.chunks(pixels.image());
+    for (planes, image) in planes.chunks_mut(pixels.count()).zip(images) {
+        pixels.put(image, planes);
+    }
+}

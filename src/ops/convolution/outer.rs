@@ -1,0 +1,121 @@
+//! The sums of products that make the gradient of a weight, on vectors of channels.
+
+use pulp::{Simd, WithSimd};
+
+use super::geometry::Geometry;
+use super::panels::VECTORS;
+use super::pixels::Pixels;
+use crate::ops::simd::Float;
+
+/// Where the pixels of a tap lie: in the input, and in the output that reads them.
+pub(super) struct Tap {
+    pub pairs: Vec<[u32; 2]>,
+}
+
+impl Tap {
+    /// All taps of a kernel, row by row.
+    pub fn all(shape: &Geometry) -> Vec<Self> {
+        let [input, output] = Pixels::of(shape);
+        let tap = |y: usize, x: usize| {
+            let rows =
+                (0..shape.output[0]).filter_map(|row| Some((row, shape.input_of(0, row, y)?)));
+            let pairs = rows.flat_map(|(to, from)| {
+                (0..shape.output[1]).filter_map(move |column| {
+                    let from = from * shape.input[1] + shape.input_of(1, column, x)?;
+                    let to = to * shape.output[1] + column;
+                    Some([input.start(from) as u32, output.start(to) as u32])
+                })
+            });
+            Self {
+                pairs: pairs.collect(),
+            }
+        };
+        (0..shape.taps())
+            .map(|index| tap(index / shape.kernel[1], index % shape.kernel[1]))
+            .collect()
+    }
+}
+
+/// For one tap, and some channels of the input:
+///
+/// ```text
+/// out[c, o] += Σ_pairs x[from + c] · dy[to + o]
+/// ```
+pub(super) struct Outer<'a, T> {
+    pub pairs: &'a [[u32; 2]],
+    /// From the first of the channels of the input, and of the output, on.
+    pub x: &'a [T],
+    pub dy: &'a [T],
+    /// (channels of the input, `width`)
+    pub out: &'a mut [T],
+    /// Channels of the output, filled up to whole vectors.
+    pub width: usize,
+}
+
+impl<T: Float> WithSimd for Outer<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT < 32 {
+            self.run::<S, 6>(simd)
+        } else {
+            self.run::<S, 8>(simd)
+        }
+    }
+}
+
+impl<T: Float> Outer<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd, const M: usize>(mut self, simd: S) {
+        let lanes = T::lanes::<S>();
+        let channels = self.out.len() / self.width;
+        for column in (0..self.width).step_by(VECTORS * lanes) {
+            let wide = self.width - column >= VECTORS * lanes;
+            let mut row = 0;
+            while row < channels {
+                let left = channels - row;
+                row += match (left, wide) {
+                    (left, true) if left >= M => self.tile::<S, M, VECTORS>(simd, row, column),
+                    (left, false) if left >= M => self.tile::<S, M, 1>(simd, row, column),
+                    (4.., true) => self.tile::<S, 4, VECTORS>(simd, row, column),
+                    (4.., false) => self.tile::<S, 4, 1>(simd, row, column),
+                    (3, true) => self.tile::<S, 3, VECTORS>(simd, row, column),
+                    (3, false) => self.tile::<S, 3, 1>(simd, row, column),
+                    (_, true) => self.tile::<S, 1, VECTORS>(simd, row, column),
+                    (_, false) => self.tile::<S, 1, 1>(simd, row, column),
+                };
+            }
+        }
+    }
+
+    /// M rows from `row` on.
+    #[inline(always)]
+    fn tile<S: Simd, const M: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+    ) -> usize {
+        let width = V * T::lanes::<S>();
+        let mut sums = [[T::splat(simd, T::zero()); V]; M];
+        let (x, dy) = (&self.x[row..], &self.dy[column..]);
+        for &[from, to] in self.pairs {
+            let x = &x[from as usize..][..M];
+            let dy = &T::vectors::<S>(&dy[to as usize..][..width])[..V];
+            for m in 0..M {
+                let number = T::splat(simd, x[m]);
+                for v in 0..V {
+                    sums[m][v] = T::mul_add(simd, number, dy[v], sums[m][v]);
+                }
+            }
+        }
+        for (m, sums) in sums.iter().enumerate() {
+            let out = &mut self.out[(row + m) * self.width + column..][..width];
+            for (out, sum) in T::vectors_mut::<S>(out).iter_mut().zip(sums) {
+                *out = T::plus(simd, *out, *sum);
+            }
+        }
+        M
+    }
+}

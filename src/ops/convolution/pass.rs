@@ -1,0 +1,158 @@
+//! One direction of a convolution, on images with their channels side by side.
+
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{Result, bail};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::geometry::Geometry;
+use super::panels::Panels;
+use super::pixels::Pixels;
+use super::product::{After, Height, Product};
+use super::steps::{Direction, Steps};
+use crate::ops::simd::{Float, arch};
+
+/// Pixels of a result below which images are taken together.
+const FEW_PIXELS: usize = 64;
+/// Images that are taken together: a whole tile of any processor.
+pub(in crate::ops) const TOGETHER: usize = 12;
+
+/// A convolution from input to output, or its gradient from output to input, with its weight.
+pub(in crate::ops) struct Pass<T> {
+    arch: Arch,
+    shape: Geometry,
+    direction: Direction,
+    pub source: Pixels,
+    pub result: Pixels,
+    panels: Arc<Panels<T>>,
+    /// Images whose pixels share tiles.
+    together: usize,
+    /// For 1, 2, … images together, made when first needed.
+    steps: [OnceLock<Steps>; TOGETHER],
+}
+
+impl<T: Float> Pass<T> {
+    /// For about `at_once` images at a time.
+    ///
+    /// # Errors
+    /// Images too large to be numbered.
+    pub fn new(
+        shape: &Geometry,
+        direction: Direction,
+        panels: Arc<Panels<T>>,
+        at_once: usize,
+    ) -> Result<Self> {
+        let [input, output] = Pixels::of(shape);
+        let (source, result) = match direction {
+            Direction::Forward => (input, output),
+            Direction::Backward => (output, input),
+        };
+        for pixels in [source, result] {
+            if u32::try_from(TOGETHER * pixels.image()).is_err() {
+                bail!(
+                    "a convolution of images with {} numbers each; expected fewer than {}",
+                    pixels.image(),
+                    u32::MAX as usize / TOGETHER
+                )
+            }
+        }
+        let together = if result.area > FEW_PIXELS {
+            1
+        } else {
+            at_once.clamp(1, TOGETHER)
+        };
+        Ok(Self {
+            arch: arch()?,
+            shape: *shape,
+            direction,
+            source,
+            result,
+            panels,
+            together,
+            steps: std::array::from_fn(|_| OnceLock::new()),
+        })
+    }
+
+    fn steps(&self, images: usize) -> &Steps {
+        self.steps[images - 1].get_or_init(|| {
+            Steps::new(
+                &self.shape,
+                self.direction,
+                (self.source, self.result),
+                images,
+                self.arch.dispatch(Height),
+            )
+        })
+    }
+
+    /// Images whose pixels share tiles.
+    pub fn together(&self) -> usize {
+        self.together
+    }
+
+    /// The result of so many images, on one thread.
+    pub fn run(&self, images: usize, source: &[T], result: &mut [T], after: After<T>) {
+        let at = images / self.together * self.together;
+        let (first, rest) = result.split_at_mut(at * self.result.image());
+        let rest_after = after.from(at * self.result.image());
+        let runs = [
+            (self.together, 0..at, first, after),
+            (images - at, at..images, rest, rest_after),
+        ];
+        for (together, images, result, after) in runs {
+            if images.is_empty() {
+                continue;
+            }
+            let steps = self.steps(together);
+            self.arch.dispatch(Product {
+                steps,
+                tiles: 0..steps.tiles(),
+                bundles: images.len() / together,
+                source: &source[images.start * self.source.image()..],
+                source_bundle: together * self.source.image(),
+                panels: &self.panels,
+                result,
+                result_bundle: together * self.result.image(),
+                origin: 0,
+                pitch: self.result.pitch(),
+                after,
+            });
+        }
+    }
+
+    /// The result of so many images, whose tiles threads share out if they are few.
+    pub fn run_in_parallel(&self, images: usize, source: &[T], result: &mut [T], after: After<T>) {
+        // Whether tiles write pixels that follow one another.
+        let in_order = self.direction == Direction::Forward || self.shape.stride == 1;
+        if !in_order {
+            return self.run(images, source, result, after);
+        }
+        let (steps, pitch) = (self.steps(1), self.result.pitch());
+        let tiles = steps.tiles().div_ceil(4 * rayon::current_num_threads());
+        let image = self.result.image();
+        result
+            .par_chunks_mut(image)
+            .zip(source.par_chunks(self.source.image()))
+            .enumerate()
+            .for_each(|(number, (result, source))| {
+                let bands = result[pitch..].par_chunks_mut(tiles * steps.height * pitch);
+                bands.enumerate().for_each(|(band, result)| {
+                    let origin = pitch + band * tiles * steps.height * pitch;
+                    self.arch.dispatch(Product {
+                        steps,
+                        tiles: band * tiles..steps.tiles().min((band + 1) * tiles),
+                        bundles: 1,
+                        source,
+                        source_bundle: 0,
+                        panels: &self.panels,
+                        result,
+                        result_bundle: 0,
+                        origin,
+                        pitch,
+                        after: after.from(number * image + origin),
+                    });
+                });
+            });
+    }
+}

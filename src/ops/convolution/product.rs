@@ -1,0 +1,224 @@
+//! The innermost loop of every convolution, on vectors of channels.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::panels::{Panel, Panels, VECTORS};
+use super::steps::Steps;
+use crate::ops::simd::Float;
+
+/// What becomes of a sum.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ops) struct After<'a, T> {
+    /// What is added to each channel, as many numbers as a pixel has.
+    pub bias: Option<&'a [T]>,
+    /// What is added to each number, of the result's layout.
+    pub residual: Option<&'a [T]>,
+    pub relu: bool,
+}
+
+impl<'a, T> After<'a, T> {
+    /// For the result from number `start` on.
+    pub fn from(self, start: usize) -> Self {
+        Self {
+            residual: self.residual.map(|residual| &residual[start..]),
+            ..self
+        }
+    }
+}
+
+/// Some tiles of a convolution.
+///
+/// ```text
+/// result[pixel, o] = Σ_(tap, c) source[pixel at tap, c] · weight[tap, c, o]
+/// ```
+///
+/// Every sum is taken in one order, by parts of the source, taps and channels, whatever the tile
+/// and the vector: with one rounding a term, every processor that has it gives the same number.
+pub(super) struct Product<'a, T> {
+    pub steps: &'a Steps,
+    pub tiles: Range<usize>,
+    /// How often the steps are gone through, and how far sources and results are then apart.
+    pub bundles: usize,
+    pub source: &'a [T],
+    pub source_bundle: usize,
+    pub panels: &'a Panels<T>,
+    pub result: &'a mut [T],
+    pub result_bundle: usize,
+    /// Where in the result of all tiles `result` begins.
+    pub origin: usize,
+    /// From one pixel of the result to the next.
+    pub pitch: usize,
+    pub after: After<'a, T>,
+}
+
+/// Pixels of a tile: with its vectors, those of a term's weights and one pixel's number it fills the
+/// registers.
+pub(super) struct Height;
+
+impl WithSimd for Height {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        if S::REGISTER_COUNT < 32 { FEW } else { MANY }
+    }
+}
+
+const FEW: usize = 6;
+const MANY: usize = 12;
+
+impl<T: Float> WithSimd for Product<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT < 32 {
+            self.run::<S, FEW>(simd)
+        } else {
+            self.run::<S, MANY>(simd)
+        }
+    }
+}
+
+impl<T: Float> Product<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd, const M: usize>(mut self, simd: S) {
+        for panel in self.panels.iter() {
+            for bundle in 0..self.bundles {
+                if panel.vectors == VECTORS {
+                    self.panel::<S, M, VECTORS>(simd, &panel, bundle);
+                } else {
+                    self.panel::<S, M, 1>(simd, &panel, bundle);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn panel<S: Simd, const M: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        panel: &Panel<T>,
+        bundle: usize,
+    ) {
+        let width = V * T::lanes::<S>();
+        let steps = self.steps;
+        let results = steps.results.as_chunks::<M>().0;
+        let weights = panel.channels * width;
+        let source = &self.source[bundle * self.source_bundle..];
+        let start = bundle * self.result_bundle + panel.result;
+        // A group's last vector can be longer than what is left of a pixel.
+        let room = self.pitch - panel.result;
+        for tile in self.tiles.clone() {
+            let places = results[tile].map(|place| place as usize - self.origin + start);
+            let mut sums = [[T::splat(simd, T::zero()); V]; M];
+            if !panel.first {
+                for m in 0..M {
+                    sums[m] = load::<T, S, V>(simd, &self.result[places[m]..]);
+                }
+            }
+            let range = steps.starts[tile] as usize..steps.starts[tile + 1] as usize;
+            let sources = &steps.sources.as_chunks::<M>().0[range.clone()];
+            for (&tap, sources) in steps.taps[range].iter().zip(sources) {
+                let weights = &panel.numbers[tap as usize * weights..][..weights];
+                let starts = sources.map(|start| start as usize + panel.source);
+                sums =
+                    multiply::<T, S, M, V>(simd, (source, starts), panel.channels, weights, sums);
+            }
+            if panel.last {
+                self.finish(simd, panel.result, &mut sums, places);
+            }
+            for m in 0..M {
+                store::<T, S, V>(&sums[m], &mut self.result[places[m]..], room);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd, const M: usize, const V: usize>(
+        &self,
+        simd: S,
+        channel: usize,
+        sums: &mut [[T::Vector<S>; V]; M],
+        places: [usize; M],
+    ) {
+        if let Some(bias) = self.after.bias {
+            let bias = load::<T, S, V>(simd, &bias[channel..]);
+            for sum in sums.iter_mut().flat_map(|sums| sums.iter_mut().zip(bias)) {
+                *sum.0 = T::plus(simd, *sum.0, sum.1);
+            }
+        }
+        if let Some(residual) = self.after.residual {
+            for m in 0..M {
+                let residual = load::<T, S, V>(simd, &residual[places[m]..]);
+                for v in 0..V {
+                    sums[m][v] = T::plus(simd, sums[m][v], residual[v]);
+                }
+            }
+        }
+        if self.after.relu {
+            for sum in sums.as_flattened_mut() {
+                *sum = T::relu(simd, *sum);
+            }
+        }
+    }
+}
+
+/// Adds the products of the `channels` numbers at each start with a tap's weights.
+#[inline(always)]
+fn multiply<T: Float, S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    (source, starts): (&[T], [usize; M]),
+    channels: usize,
+    weights: &[T],
+    mut sums: [[T::Vector<S>; V]; M],
+) -> [[T::Vector<S>; V]; M] {
+    // Of lengths that the compiler knows to be equal: a check in the loop would send the sums
+    // through memory.
+    let pixels: [&[T]; M] = std::array::from_fn(|m| &source[starts[m]..][..channels]);
+    let weights = &T::vectors::<S>(weights).as_chunks::<V>().0[..channels];
+    for channel in 0..channels {
+        let weights = weights[channel];
+        for m in 0..M {
+            let number = T::splat(simd, pixels[m][channel]);
+            for v in 0..V {
+                sums[m][v] = T::mul_add(simd, number, weights[v], sums[m][v]);
+            }
+        }
+    }
+    sums
+}
+
+/// The first vectors of `numbers`, zeros after their end.
+#[inline(always)]
+fn load<T: Float, S: Simd, const V: usize>(simd: S, numbers: &[T]) -> [T::Vector<S>; V] {
+    let mut vectors = [T::splat(simd, T::zero()); V];
+    let whole = V * T::lanes::<S>();
+    if let Some(numbers) = numbers.get(..whole) {
+        vectors.copy_from_slice(T::vectors::<S>(numbers));
+    } else {
+        let mut padded = [T::zero(); 16 * VECTORS];
+        padded[..numbers.len()].copy_from_slice(numbers);
+        vectors.copy_from_slice(T::vectors::<S>(&padded[..whole]));
+    }
+    vectors
+}
+
+/// Writes the vectors, but no more than `room` numbers.
+#[inline(always)]
+fn store<T: Float, S: Simd, const V: usize>(
+    vectors: &[T::Vector<S>; V],
+    numbers: &mut [T],
+    room: usize,
+) {
+    let whole = V * T::lanes::<S>();
+    if room >= whole {
+        T::vectors_mut::<S>(&mut numbers[..whole]).copy_from_slice(vectors);
+    } else {
+        let mut padded = [T::zero(); 16 * VECTORS];
+        T::vectors_mut::<S>(&mut padded[..whole]).copy_from_slice(vectors);
+        numbers[..room].copy_from_slice(&padded[..room]);
+    }
+}
