@@ -11,6 +11,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::frozen::FrozenUnits;
+use super::laid::{lay, put, take};
 use super::plan::{Plan, Segment};
 use super::unit::UnitNorm;
 use crate::ops::convolution::geometry::Geometry;
@@ -362,31 +363,5 @@ impl<'a, T: Float> Passes<'a, T> {
         } else {
             pass.run(images, source, result, after);
         }
-    }
-}
-
-/// Memory for so many images, of any numbers but for the zeros at each one's beginning.
-fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usize) -> Vec<T> {
-    let mut numbers = pool.pop().unwrap_or_default();
-    numbers.resize(images * pixels.image(), T::zero());
-    for image in numbers.chunks_mut(pixels.image()) {
-        image[..pixels.pitch()].fill(T::zero());
-    }
-    numbers
-}
-
-fn lay<T: Float>(pixels: Pixels, planes: &[T], pool: &mut Vec<Vec<T>>) -> Vec<T> {
-    let mut laid = take(pool, pixels, planes.len() / pixels.count());
-    let images = laid.chunks_mut(pixels.image());
-    for (planes, image) in planes.chunks(pixels.count()).zip(images) {
-        pixels.lay(planes, image);
-    }
-    laid
-}
-
-fn put<T: Float>(pixels: Pixels, laid: &[T], planes: &mut [T]) {
-    let images = laid.chunks(pixels.image());
-    for (planes, image) in planes.chunks_mut(pixels.count()).zip(images) {
-        pixels.put(image, planes);
     }
 }

@@ -4,7 +4,10 @@
 mod evaluation;
 mod frozen;
 mod fused;
+mod laid;
+mod layers;
 mod plan;
+mod training;
 mod unit;
 mod units;
 

@@ -41,7 +41,10 @@ pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits>
         return conv_units_composite(x, units, eps);
     }
     let shapes = check(x, units, eps)?;
-    if units.iter().all(is_fixed) && evaluation::is_some(&shapes) {
+    if !evaluation::is_some(&shapes) {
+        return conv_units_composite(x, units, eps);
+    }
+    if units.iter().all(is_fixed) {
         let output = evaluation::run(x, FrozenUnits::new(units)?, shapes)?;
         return Ok(ConvUnits {
             output,

@@ -9,7 +9,7 @@ use candle_core::WithDType;
 use super::geometry::Geometry;
 
 /// Channels of the largest vector.
-const LANES: usize = 16;
+pub(in crate::ops) const LANES: usize = 16;
 
 /// The sizes of an image with its channels side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub(super) mod checks;
 mod fold;
 mod fused;
 pub(super) mod kernels;
+pub(super) mod pixels;
 mod running;
 
 pub use batch_norm::{

@@ -38,6 +38,12 @@ pub(in crate::ops) trait Float: WithDType + Into<f64> {
     fn sqrt<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     /// `a`, or 0 where it is below. A NaN stays one.
     fn relu<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+    /// `value`, but 0 where `at` is not above 0.
+    fn where_positive<S: Simd>(
+        simd: S,
+        at: Self::Vector<S>,
+        value: Self::Vector<S>,
+    ) -> Self::Vector<S>;
     /// `value`, but 0 where `at` is 0.
     fn zero_where_zero<S: Simd>(
         simd: S,
@@ -124,6 +130,15 @@ macro_rules! float {
             fn relu<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S> {
                 let zero = simd.$splat(0.);
                 simd.$select(simd.$less(a, zero), zero, a)
+            }
+            #[inline(always)]
+            fn where_positive<S: Simd>(
+                simd: S,
+                at: Self::Vector<S>,
+                value: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                let zero = simd.$splat(0.);
+                simd.$select(simd.$less(zero, at), value, zero)
             }
             #[inline(always)]
             fn zero_where_zero<S: Simd>(

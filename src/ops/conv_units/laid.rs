@@ -1,0 +1,32 @@
+//! Images with their channels side by side, in memory that is used again.
+
+use crate::ops::convolution::pixels::Pixels;
+use crate::ops::simd::Float;
+
+/// Memory for so many images, of any numbers but for the zeros at each one's beginning.
+pub(super) fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usize) -> Vec<T> {
+    let mut numbers = pool.pop().unwrap_or_default();
+    numbers.resize(images * pixels.image(), T::zero());
+    for image in numbers.chunks_mut(pixels.image()) {
+        image[..pixels.pitch()].fill(T::zero());
+    }
+    numbers
+}
+
+/// Images channel by channel as images with their channels side by side.
+pub(super) fn lay<T: Float>(pixels: Pixels, planes: &[T], pool: &mut Vec<Vec<T>>) -> Vec<T> {
+    let mut laid = take(pool, pixels, planes.len() / pixels.count());
+    let images = laid.chunks_mut(pixels.image());
+    for (planes, image) in planes.chunks(pixels.count()).zip(images) {
+        pixels.lay(planes, image);
+    }
+    laid
+}
+
+/// The opposite of [`lay`].
+pub(super) fn put<T: Float>(pixels: Pixels, laid: &[T], planes: &mut [T]) {
+    let images = laid.chunks(pixels.image());
+    for (planes, image) in planes.chunks_mut(pixels.count()).zip(images) {
+        pixels.put(image, planes);
+    }
+}
