@@ -162,7 +162,7 @@ fn run() -> &'static Run {
                 tagged(&shows(&figure).replace("accuracy", "the main one"), &["main-figure"]),
             ],
         );
-        site.add("other", &[markdown("# Another\n\nSee [the healthy one](healthy.ipynb#printing)."), code("1 + 1")]);
+        site.add("other", &[markdown("# Another\n\nSee [the healthy one](healthy.ipynb#printing). Its formula is\n\n$$x$$"), code("1 + 1")]);
         site.add("demanding", &demanding());
 
         for name in ["breaks", "healthy"] {
@@ -423,6 +423,10 @@ fn the_healthy_ones_have_pages() {
     assert!(
         index.contains("aria-label=\"Accuracy falls as the step grows.\""),
         "the index lacks the figure"
+    );
+    assert!(
+        index.contains("the healthy one.") && !index.contains("Its formula is"),
+        "a card ends within a sentence"
     );
 }
 

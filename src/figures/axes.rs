@@ -175,28 +175,40 @@ impl Axis {
         largest(self.ticks.iter().map(|t| text_width(&t.label, TICK.size)))
     }
 
-    /// Takes the labels away that would meet the one before on an axis of `length` pixels, or reach
-    /// more than `beyond` pixels over its ends; one stays.
+    /// Takes the labels away that would meet another on an axis of `length` pixels, or reach more
+    /// than `beyond` pixels over its ends; one stays.
     pub fn thin(&mut self, length: f64, beyond: f64) {
-        let place = |axis: &Self, at: usize| {
-            let tick = &axis.ticks[at];
-            let half = text_width(&tick.label, TICK.size) / 2.;
-            [-half, half].map(|side| length * axis.share(tick.value) + side)
-        };
         let labelled = (0..self.ticks.len()).filter(|at| !self.ticks[*at].label.is_empty());
         let labelled: Vec<usize> = labelled.collect();
-        let (mut kept, mut taken) = (Vec::new(), -beyond);
-        for at in &labelled {
-            let [left, right] = place(self, *at);
-            if left >= taken && right <= length + beyond {
-                kept.push(*at);
-                taken = right + 6.;
-            }
+        let mut kept = self.apart(&labelled, length, beyond);
+        // Where not all fit, powers of ten alone read better than with a few numbers between them.
+        let is_power = |at: &usize| {
+            let place = self.ticks[*at].value.log10();
+            self.scale == AxisScale::Log && (place - place.round()).abs() < 1e-9
+        };
+        let powers: Vec<usize> = labelled.iter().copied().filter(is_power).collect();
+        if kept.len() < labelled.len() && powers.len() > 1 {
+            kept = self.apart(&powers, length, beyond);
         }
         kept.extend(labelled.get(labelled.len() / 2).filter(|_| kept.is_empty()));
         for at in labelled.into_iter().filter(|at| !kept.contains(at)) {
             self.ticks[at].label.clear();
         }
+    }
+
+    /// Those of some ticks whose labels do not meet the one before.
+    fn apart(&self, ticks: &[usize], length: f64, beyond: f64) -> Vec<usize> {
+        let (mut kept, mut taken) = (Vec::new(), -beyond);
+        for at in ticks {
+            let tick = &self.ticks[*at];
+            let half = text_width(&tick.label, TICK.size) / 2.;
+            let [left, right] = [-half, half].map(|side| length * self.share(tick.value) + side);
+            if left >= taken && right <= length + beyond {
+                kept.push(*at);
+                taken = right + 6.;
+            }
+        }
+        kept
     }
 }
 
@@ -243,8 +255,9 @@ fn linear_ticks(low: f64, high: f64, apart: f64) -> Vec<Tick> {
     ticks.map(|(value, label)| Tick { value, label }).collect()
 }
 
-/// Powers of ten with a label, 2 to 9 between without; where fewer than two powers are seen, labels
-/// at 2 and 5 too, then at all digits, then at round numbers. `low` and `high` are logarithms.
+/// Powers of ten with a label, 2 to 9 between without; where fewer than three powers are seen,
+/// labels at 2 and 5 too; where a single label is left, at all digits, then at round numbers. `low`
+/// and `high` are logarithms.
 fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
     let inside = |exponent: f64| (low - 1e-9..=high + 1e-9).contains(&exponent);
     let powers = low.floor() as i32..=high.ceil() as i32;
@@ -255,7 +268,9 @@ fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
     let places = powers.flat_map(|power| digits.clone().map(move |digit| (digit, power)));
     let places = places.map(|(digit, power)| (f64::from(digit) * 10f64.powi(power), digit, power));
     let places: Vec<_> = places.filter(|(value, ..)| inside(value.log10())).collect();
-    for labelled in [&[1][..], &[1, 2, 5], &[1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+    let labels_at = [&[1][..], &[1, 2, 5], &[1, 2, 3, 4, 5, 6, 7, 8, 9]];
+    // Between two powers alone, a place is hard to read.
+    for labelled in &labels_at[usize::from(seen < 3)..] {
         let ticks = places.iter().map(|(value, digit, power)| {
             let with_label = labelled.contains(digit) && power % every == 0;
             let label = with_label.then(|| labels(&[*value], *power).concat());
@@ -353,6 +368,10 @@ mod tests {
         assert_eq!(labels_of(0.01, 1., Log), ["0.01", "0.1", "1"]);
         assert_eq!(labels_of(1e-6, 1e-4, Log), ["1e−6", "1e−5", "0.0001"]);
         assert_eq!(labels_of(0.2, 0.9, Log), ["0.2", "0.5"]);
+        assert_eq!(
+            labels_of(0.03, 3., Log),
+            ["0.05", "0.1", "0.2", "0.5", "1", "2"]
+        );
         assert!(labels_of(1e-12, 1e12, Log).len() <= 10);
     }
 
@@ -428,6 +447,17 @@ mod tests {
         let mut narrow = axis(AxisScale::Linear, &[1.000_000_01, 1.000_000_05], None);
         narrow.thin(30., 0.);
         assert_eq!(labels(narrow), ["1.00000003"]);
+        // On a logarithmic axis, all or the powers of ten alone.
+        let log = |length: f64| {
+            let mut axis = axis(AxisScale::Log, &[0.011, 9.9], None);
+            axis.thin(length, 20.);
+            labels(axis)
+        };
+        assert_eq!(
+            log(700.),
+            ["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5"]
+        );
+        assert_eq!(log(150.), ["0.1", "1"]);
     }
 
     #[test]

@@ -186,13 +186,19 @@ impl BarChart {
         let slot = (0.76 / self.series.len() as f64).min(64. * pixel);
         let first = 0.5 - slot * self.series.len() as f64 / 2.;
         let middle = |group: usize| group as f64 + first + slot * (index as f64 + 0.5);
-        if self.style == BarStyle::Bars {
-            plane.draw(series.values.iter().enumerate().map(|(group, value)| {
+        let values = series.values.iter().enumerate();
+        match self.style {
+            BarStyle::Bars => plane.draw(values.map(|(group, value)| {
                 let [left, right] = [-0.44, 0.44].map(|share| middle(group) + share * slot);
                 let corners = [(left, value.max(0.)), (right, value.min(0.))];
                 Rectangle::new(corners, fill(style.color, 1.))
-            }))?;
+            }))?,
+            BarStyle::Dots => {
+                let dots = values.map(|(group, value)| (middle(group), *value));
+                plane.marks(dots, style, [4.5, 1.2])?;
+            }
         }
+        // Error bars lie on the dots: a short one is smaller than its dot.
         let cap = (0.2 * slot).min(5. * pixel);
         for (group, (low, high)) in series.low.iter().zip(&series.high).enumerate() {
             let x = middle(group);
@@ -202,11 +208,6 @@ impl BarChart {
             let (low, high) = (end(*low), end(*high));
             let bar = low[below..].iter().chain(high.iter().rev());
             plane.line(bar.copied().collect(), Style::plain(INK), 1.2)?;
-        }
-        if self.style == BarStyle::Dots {
-            let dots = series.values.iter().enumerate();
-            let dots = dots.map(|(group, value)| (middle(group), *value));
-            plane.marks(dots, style, [4.5, 1.2])?;
         }
         Ok(())
     }
@@ -448,6 +449,26 @@ mod tests {
             .filter(|tag| tag.contains("stroke-width=\"12\""));
         let points = bars.map(|tag| tag.split_once("points=\"").unwrap().1.matches(',').count());
         assert_eq!(points.collect::<Vec<_>>(), [4, 6]);
+    }
+
+    #[test]
+    fn no_dot_hides_its_error_bar() {
+        let chart = BarChart {
+            groups: vec!["a".into(), "b".into()],
+            series: vec![BarSeries {
+                values: vec![0.98, 1.],
+                low: vec![0.97, 0.99],
+                high: vec![0.99, 1.],
+                ..BarSeries::default()
+            }],
+            style: BarStyle::Dots,
+            y_range: Some((0., 1.)),
+            ..BarChart::default()
+        };
+        let svg = chart.figure().unwrap().svg;
+        let bar = svg.find("stroke-width=\"12\"").unwrap();
+        assert!(svg.rfind("<circle").unwrap() < bar);
+        assert_eq!(svg.matches("stroke-width=\"12\"").count(), 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Contour lines of a function of the plane.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ndarray::Array2;
@@ -15,9 +16,12 @@ pub struct Ring {
     pub level: usize,
     /// Whether the function is larger just inside than just outside.
     pub rises: bool,
-    /// The enclosed area, as a share of the whole rectangle.
-    pub area: f64,
+    /// How many points of the grid lie inside.
+    pub holds: usize,
 }
+
+/// An edge of a triangle: the smaller and the larger place of its corners.
+type Edge = (usize, usize);
 
 /// A corner of a triangle: its place and the function's value.
 type Corner = (usize, Point, f64);
@@ -69,10 +73,11 @@ impl Padded {
         })
     }
 
-    /// The closed lines of one level; larger values lie on the left.
-    fn lines(&self, level: f64) -> Vec<Vec<Point>> {
+    /// The closed lines of one level, larger values on the left, each with the number of the grid's
+    /// points inside, which is negative where those next to the line have smaller values.
+    fn lines(&self, level: f64) -> Vec<(Vec<Point>, isize)> {
         // From the edge where a line enters a triangle to that where it leaves.
-        let mut next: BTreeMap<(usize, usize), ((usize, usize), Point)> = BTreeMap::new();
+        let mut next: BTreeMap<Edge, (Edge, Point)> = BTreeMap::new();
         for [a, b, c] in self.triangles() {
             for [own, after, before] in [[a, b, c], [b, c, a], [c, a, b]] {
                 let is_high = |corner: Corner| corner.2 >= level;
@@ -91,21 +96,34 @@ impl Padded {
         }
         let mut lines = Vec::new();
         while let Some((start, (mut at, place))) = next.pop_first() {
-            let mut line = vec![place];
+            let (mut line, mut inside) = (vec![place], self.counted(at, level));
             while at != start {
                 let Some((after, place)) = next.remove(&at) else {
                     break;
                 };
                 line.push(place);
+                inside += self.counted(after, level);
                 at = after;
             }
-            lines.push(line);
+            lines.push((line, inside));
         }
         lines
     }
+
+    /// What an edge that a line crosses adds to the number of points inside: along a row, the
+    /// points up to where large values end, less the points up to where they begin.
+    fn counted(&self, (left, right): Edge, level: f64) -> isize {
+        let points = (right % self.x.len()) as isize;
+        match (right - left, self.values[left] >= level) {
+            (1, true) => points,
+            (1, false) => -points,
+            // The other edges join two rows.
+            _ => 0,
+        }
+    }
 }
 
-fn edge(a: Corner, b: Corner) -> (usize, usize) {
+fn edge(a: Corner, b: Corner) -> Edge {
     (a.0.min(b.0), a.0.max(b.0))
 }
 
@@ -118,7 +136,7 @@ fn crossing(a: Corner, b: Corner, level: f64) -> Point {
     (between(a.1.0, b.1.0), between(a.1.1, b.1.1))
 }
 
-/// The rings of all levels (ascending), those that hold others first: painted in this order, each
+/// The rings of all levels (ascending), each after those that hold it: painted in this order, each
 /// over the ones before, they give the bands between the levels.
 ///
 /// `x` and `y` ascend, with at least two values each; `values` has a row for each y.
@@ -128,21 +146,26 @@ pub fn rings(x: &[f64], y: &[f64], values: &Array2<f64>, levels: &[f64]) -> Vec<
     let [width, height] = [x, y].map(|axis| axis[axis.len() - 1] - axis[0]);
     let mut rings = Vec::new();
     for (level, value) in levels.iter().enumerate() {
-        for line in padded.lines(*value) {
-            let area = signed_area(&line) / (width * height);
-            if area == 0. {
+        for (line, inside) in padded.lines(*value) {
+            // A line around a single value that is the level itself has no inside to paint.
+            if signed_area(&line) == 0. {
                 continue;
             }
             rings.push(Ring {
                 points: thinned(&line, [width, height]),
                 level,
-                rises: area > 0.,
-                area: area.abs(),
+                rises: inside > 0,
+                holds: inside.unsigned_abs(),
             });
         }
     }
-    // Of equally large ones, along the edge of the grid, the lower level holds the higher one.
-    rings.sort_by(|a, b| b.area.total_cmp(&a.area).then(a.level.cmp(&b.level)));
+    // A ring holds no more points than the ring around it, and as many only where both cross the
+    // same edges: there values rise through the lower level first, or fall through the higher one.
+    // Areas cannot tell: those of rings along the edge of the grid differ in rounding alone.
+    rings.sort_by_key(|ring| {
+        let level = ring.level as isize;
+        (Reverse(ring.holds), if ring.rises { level } else { -level })
+    });
     rings
 }
 
@@ -197,20 +220,41 @@ mod tests {
             .collect()
     }
 
-    fn of(f: impl Fn(f64, f64) -> f64, levels: &[f64]) -> Vec<Ring> {
-        let axis = grid(61);
-        let values = Array2::from_shape_fn((61, 61), |(row, column)| f(axis[column], axis[row]));
+    fn of(count: usize, f: impl Fn(f64, f64) -> f64, levels: &[f64]) -> Vec<Ring> {
+        let axis = grid(count);
+        let value = |(row, column): (usize, usize)| f(axis[column], axis[row]);
+        let values = Array2::from_shape_fn((count, count), value);
         rings(&axis, &axis, &values, levels)
+    }
+
+    /// The enclosed area, as a share of the whole square.
+    fn area(ring: &Ring) -> f64 {
+        signed_area(&ring.points).abs() / 4.
+    }
+
+    fn is_inside(ring: &Ring, (x, y): Point) -> bool {
+        let ends = ring.points.iter().zip(ring.points.iter().cycle().skip(1));
+        let right = ends.filter(|(a, b)| {
+            let across = (a.1 > y) != (b.1 > y);
+            across && x < a.0 + (y - a.1) / (b.1 - a.1) * (b.0 - a.0)
+        });
+        right.count() % 2 == 1
+    }
+
+    /// How many levels lie below the colour that painting leaves at a point.
+    fn band(rings: &[Ring], at: Point) -> usize {
+        let last = rings.iter().rfind(|ring| is_inside(ring, at));
+        last.map_or(0, |ring| ring.level + usize::from(ring.rises))
     }
 
     #[test]
     fn circles_have_their_radius_and_lie_in_each_other() {
-        let rings = of(|x, y| -(x * x + y * y), &[-0.64, -0.25, -0.04]);
+        let rings = of(61, |x, y| -(x * x + y * y), &[-0.64, -0.25, -0.04]);
         assert_eq!(rings.len(), 3);
         for (ring, (level, radius)) in rings.iter().zip([(0, 0.8), (1, 0.5), (2, 0.2)]) {
             assert_eq!((ring.level, ring.rises), (level, true));
-            let area = std::f64::consts::PI * radius * radius / 4.;
-            assert!((ring.area - area).abs() < 2e-3, "{} {area}", ring.area);
+            let expected = std::f64::consts::PI * radius * radius / 4.;
+            assert!((area(ring) - expected).abs() < 2e-3, "{}", area(ring));
             for (x, y) in &ring.points {
                 assert!((x.hypot(*y) - radius).abs() < 2e-3);
             }
@@ -220,16 +264,53 @@ mod tests {
     #[test]
     fn a_well_is_a_hole_and_lines_close_along_the_edge() {
         // The level's set is the square without a disc.
-        let rings = of(|x, y| x * x + y * y, &[0.25, 9.]);
+        let rings = of(61, |x, y| x * x + y * y, &[0.25, 9.]);
         assert_eq!(rings.len(), 2);
-        assert!(rings[0].rises && (rings[0].area - 1.).abs() < 1e-12);
+        assert!(rings[0].rises && (area(&rings[0]) - 1.).abs() < 1e-12);
+        assert_eq!(rings[0].holds, 61 * 61);
         assert!(!rings[1].rises && rings[1].level == 0);
         // Half of the square, its line along three edges.
-        let rings = of(|x, _| x, &[0.]);
-        assert!((rings[0].area - 0.5).abs() < 1e-12 && rings.len() == 1);
+        let rings = of(61, |x, _| x, &[0.]);
+        assert!((area(&rings[0]) - 0.5).abs() < 1e-12 && rings.len() == 1);
         // A saddle: two quarters.
-        let rings = of(|x, y| x * y, &[1e-9]);
-        let areas: Vec<f64> = rings.iter().map(|ring| ring.area).collect();
-        assert!(areas.len() == 2 && areas.iter().all(|area| (area - 0.25).abs() < 1e-3));
+        let rings = of(61, |x, y| x * y, &[1e-9]);
+        assert!(rings.len() == 2);
+        assert!(rings.iter().all(|ring| (area(ring) - 0.25).abs() < 1e-3));
+    }
+
+    #[test]
+    fn of_levels_that_cover_the_whole_grid_the_lowest_is_painted_first() {
+        // A grid of sevenths, so that areas are rounded.
+        let levels: Vec<f64> = (-8..3).map(|level| f64::from(level) + 0.3).collect();
+        let f = |x: f64, y: f64| 3. * x * x - 2. * y + x * y;
+        let rings = of(8, f, &levels);
+        let whole = rings.iter().filter(|ring| ring.holds == 64);
+        let whole: Vec<usize> = whole.map(|ring| ring.level).collect();
+        assert_eq!(whole, [0, 1, 2, 3, 4, 5]);
+        // Of the points at the edge, lines run through some.
+        for x in &grid(8)[1..7] {
+            for y in &grid(8)[1..7] {
+                let below = levels.iter().filter(|level| **level < f(*x, *y));
+                assert_eq!(band(&rings, (*x, *y)), below.count(), "{x} {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_lines_in_one_place_a_hole_has_the_highest_first() {
+        // A cliff so steep that the lines of all levels run along its foot.
+        let (cliff, levels) = (1e18, [1., 2., 3., 4., 5.]);
+        let inner = |x: f64, y: f64| x.abs().max(y.abs()) < 0.6;
+        let well = of(5, |x, y| if inner(x, y) { 0. } else { cliff }, &levels);
+        let hill = of(5, |x, y| if inner(x, y) { cliff } else { 0. }, &levels);
+        let order = |rings: &[Ring], holds| -> Vec<usize> {
+            let rings = rings.iter().filter(|ring| ring.holds == holds);
+            rings.map(|ring| ring.level).collect()
+        };
+        assert_eq!(order(&well, 25), [0, 1, 2, 3, 4]);
+        assert_eq!(order(&well, 9), [4, 3, 2, 1, 0]);
+        assert_eq!(order(&hill, 9), [0, 1, 2, 3, 4]);
+        let bands = |rings: &[Ring]| [0., 0.9].map(|x| band(rings, (x, 0.)));
+        assert_eq!((bands(&well), bands(&hill)), ([0, 5], [5, 5]));
     }
 }

@@ -90,7 +90,7 @@ impl SurfaceChart {
             .map_err(|_| Error::argument("energies", format!("{count}, one a point"), got))?;
         let chart = Self {
             axes: ["x".into(), "y".into()],
-            scale: "energy".into(),
+            scale: "energy E".into(),
             x,
             y,
             energy,
@@ -388,7 +388,7 @@ impl MullerBrown {
         SurfaceChart {
             title: "The Müller–Brown surface".into(),
             axes: ["x".into(), "y".into()],
-            scale: "energy V".into(),
+            scale: "energy E".into(),
             note: "Energies below −150 have the darkest colour, those above 100 the lightest."
                 .into(),
             ..analytic(Self::at, ranges)
@@ -411,7 +411,7 @@ impl Leps {
         SurfaceChart {
             title: "The LEPS surface of A + BC → AB + C".into(),
             axes: ["distance r_AB (Å)".into(), "distance r_BC (Å)".into()],
-            scale: "energy V (eV)".into(),
+            scale: "energy E (eV)".into(),
             note: "Energies above 0 have the lightest colour.".into(),
             ..analytic(Self::at, ranges)
         }

@@ -17,6 +17,9 @@ NAME = re.compile(r"""(\sid=["']|href=["']#|url\(["']?#)""")
 # What would act outside the SVG: styles, scripts, requests. Inside an <img>, browsers keep them in.
 ACTS_OUTSIDE = re.compile(r"""<style|<script|\son\w+=["']|href=["'](?!#|data:)|url\(["']?(?!["']?#|["']?data:)""")
 LONGEST_LABEL = 400
+# The end of a sentence, with the tags that end there too.
+SENTENCE_END = re.compile(r"[.?!…](?:[)\"”’]|&quot;|</\w+>)*(?=\s|$)")
+OPENING, CLOSING = re.compile(r"<(?!/|br\b|img\b)[^>]*(?<!/)>"), re.compile(r"</")
 
 
 class Inline(MathInlineParser):
@@ -92,7 +95,7 @@ class Page(Preprocessor):
             self.place = f"text cell {self.count('text cell')}"
             cell.source = self.html(cell.source, cell.get("attachments"))
             paragraph = re.search(r"<p>(.*?)</p>", cell.source, re.DOTALL)
-            self.summary = self.summary or (LINK.sub("", paragraph[1]) if paragraph else "")
+            self.summary = self.summary or (whole_sentences(LINK.sub("", paragraph[1])) if paragraph else "")
         elif cell.cell_type == "code" and cell.source.strip():
             self.place = f"cell {self.count('cell')}"
             figures = [figure for output in cell.outputs if "data" in output and (figure := self.prepare(output))]
@@ -136,6 +139,17 @@ class Page(Preprocessor):
         svg = NAME.sub(rf"\g<1>{slug(self.name)}-{self.count('figure')}-", content[start:])
         words = "" if "aria-label=" in svg[: svg.find(">")] else f' role="img" aria-label="{escape(label)}"'
         return f"<svg{words}{svg[4:]}"
+
+
+def whole_sentences(html):
+    """Leaves out a last sentence that goes on behind the paragraph, in a formula that stands by itself."""
+    for end in reversed([match.end() for match in SENTENCE_END.finditer(html)]):
+        part = html[:end]
+        # Neither within a tag nor between one and its closing tag.
+        whole = part.rfind("<") <= part.rfind(">") and len(OPENING.findall(part)) == len(CLOSING.findall(part))
+        if whole or end == len(html):
+            return part
+    return html
 
 
 def slug(text):
