@@ -1,57 +1,61 @@
 //! Convolutions of ResNet-50's shapes, at 32×32 and 224×224 inputs, and of a narrow ResNet-50 on
 //! CIFAR-10.
 //!
+//! # How it is computed
+//! Channels lie side by side. A tile of the result is 12 pixels and two vectors of channels (6 pixels
+//! where there are 16 registers, as with AVX2): for each channel of the source its weights are two
+//! vectors, and each pixel's number is spread over one. Where a pixel reads is in a table, so that
+//! stride, padding, dilation and the width of an image do not matter to the loop; a tap that lies
+//! outside for a whole tile is left out.
+//!
 //! # How far from the machine's limit
-//! Two Zen 4 cores with AVX-512 run 115 GFLOP/s each and 230 together, in a loop of 24 independent
-//! multiply-adds on registers; a vector's multiply-add takes a cycle. With 8 rows and 3 vectors of
-//! a tile in registers the kernels alone reach, of 230: 3×3 over 32 to 64 columns or 28×28 images
-//! 85 to 91 % forward and for the input gradient, 73 to 80 % for the weight gradient (8 numbers are
-//! spread over vectors in each step, which the load ports bound, and one factor is transposed); 3×3
-//! on 8×8 and 4×4 images 66 to 80 % counting the products with padding; 1×1 from 128 channels on 65
-//! to 87 %; stride 2 55 to 63 %, half of the rest goes into dealing out rows and columns; 512→512
-//! on 7×7 70 to 77 %, the rest into ordering 9 MB of weights anew and into vectors that go over the
-//! end of an image; 3→64 7×7 stride 2 81 %, 52 to 60 % and 60 %: its input gradient has three
-//! channels for four rows of a tile. 16→64 and 64→16 1×1 at 32×32 stream 42 MB in 3 ms: memory, not
-//! arithmetic.
+//! Two cores of an Intel Xeon with AVX-512 (192 GFLOP/s each in a loop of 12 independent
+//! multiply-adds; 96 with AVX2). The loop alone, one core, share of this limit:
+//!
+//! | case | AVX2 | AVX-512 |
+//! |---|---|---|
+//! | 64→64 3×3, 32×32 | 99 % | 94 % |
+//! | 64→64 1×1, 32×32 | 94 % | 91 % |
+//! | 16→64 1×1, 32×32 | 81 % | 72 % |
+//! | 16→16 3×3, 32×32 | 97 % | 78 % |
+//! | 64→16 1×1, 32×32 | 91 % | 77 % |
+//! | 128→128 3×3, 8×8 | 99 % | 92 % |
+//!
+//! The answers of a network of width 16 (`resnet.rs`) reach three quarters of the limit on AVX2, since
+//! all its units are one operation. A convolution of its own cannot: a tensor has its channels one after
+//! another, is laid out anew before and after, and its memory is filled with zeros first. Then candle's
+//! tape adds each gradient to zeros, on one thread: 5 ms of 20 for 64→64.
 //!
 //! # Against PyTorch
-//! PyTorch's time divided by ours, of one run of `compare.py` on two cores, version 2.15, (N, C, H,
-//! W) on both sides:
+//! PyTorch's time divided by ours, of one run of `compare.py` on these two cores with AVX-512, version
+//! 2.15: in its usual layout (N, C, H, W), which is ours, / with channels last.
 //!
 //! | case | fwd | + input gradient | + both |
 //! |---|---|---|---|
-//! | 64→64 3×3, 32×32, batch 32 | 0.97 | 1.22 | 1.22 |
-//! | 128→128 3×3, 16×16, batch 32 | 0.87 | 0.83 | 0.79 |
-//! | 16→16 3×3, 32×32, batch 32 | 1.16 | 0.82 | 0.93 |
-//! | 64→16 1×1, 32×32, batch 32 | 1.87 | 1.11 | 0.89 |
-//! | 64→64 3×3, 56×56, batch 8 | 0.89 | 0.86 | 0.95 |
-//! | 256→64 1×1, 56×56, batch 8 | 1.28 | 1.80 | 1.68 |
-//! | 3→64 7×7 stride 2, 224×224, batch 8 | 2.73 | 2.70 | 2.09 |
-//! | 512→512 3×3, 7×7, batch 8 | 0.73 | 0.74 | 0.80 |
+//! | 64→64 3×3, 32×32, batch 32 | 1.55 / 0.77 | 0.81 / 0.60 | 1.01 / 0.60 |
+//! | 128→128 3×3, 16×16, batch 32 | 0.77 / 0.75 | 0.70 / 0.66 | 0.79 / 0.71 |
+//! | 16→16 3×3, 32×32, batch 32 | 0.61 / 0.42 | 0.52 / 0.37 | 0.59 / 0.41 |
+//! | 64→16 1×1, 32×32, batch 32 | 0.62 / 0.31 | 0.35 / 0.17 | 1.65 / 0.21 |
+//! | 64→64 3×3, 56×56, batch 8 | 0.86 / 0.79 | 0.71 / 0.63 | 0.69 / 0.58 |
+//! | 256→64 1×1, 56×56, batch 8 | 0.49 / 0.32 | 0.72 / 0.18 | 0.82 / 0.19 |
+//! | 3→64 7×7 stride 2, 224×224, batch 8 | 0.32 / 0.28 | 0.50 / 0.44 | 0.33 / 0.31 |
+//! | 512→512 3×3, 7×7, batch 8 | 0.65 / 0.77 | 0.63 / 0.76 | 0.44 / 0.52 |
 //!
-//! The geometric mean is 1.14. The last case is below 0.8: at 257 GFLOP/s by the usual count
-//! PyTorch must leave out products with padding, 18 % there, and this kernel does not.
+//! 3→64 is the worst: three channels are three turns of the loop for each tap, and three results fill
+//! a fifth of a vector. Networks meet it once, in their first layer.
 //!
 //! # What was tried
-//! - The input gradient as sums scattered to memory, tap by tap: half as fast as gathering it like
-//!   the forward pass.
-//! - The weight gradient as dot products along the rows, each vector of sums added up in the end: a
-//!   quarter slower than rows of channels, and bound by the first cache.
-//! - Rows with their zeros as positions of the result: 4×4 images lose 36 %, 8×8 21 %.
-//! - The right factor copied into panels, as a matrix product has it: 10 to 20 % slower than
-//!   reading the laid image in place, except where vectors lie in parts.
-//! - Squares of 4, 8 and 16 numbers for the transposition: no faster than a loop that writes 16
-//!   rows at a time.
-//! - Sums of a tile stored by a loop whose end the compiler does not know: five times slower, they
-//!   leave the registers.
-//! - Not tried: Winograd's transforms, which round more, and skipping the products with padding.
+//! - Vectors along the rows of an image, as a tensor lies in memory: 85 to 91 % of AVX-512's limit for
+//!   3×3 on wide images, but a third of AVX2's, and two thirds on 4×4 and 8×8 images, whose rows do
+//!   not fill vectors. Its 1×1 convolutions alone were faster than these, with nothing to lay out.
+//! - A check of bounds in the loop: the sums go through memory, and it is three times slower.
+//! - Four pixels and three vectors on AVX2: 68 to 96 %; eight and three on AVX-512: as twelve and two,
+//!   but channels come in powers of two.
+//! - Not tried: Winograd's transforms, which round more.
 //!
 //! # Memory
 //! With glibc's defaults a result above 32 MB is given back to the system each time, and zeroing
-//! its pages again costs more than the kernel: 16→64 1×1 took 12.6 ms forward and takes 3.2 with
-//! the thresholds in `.cargo/config.toml`, 3.1 with large pages. candle's backward pass adds every
-//! gradient to zeros besides, on one thread: 25 MB cost some 6 ms, which operations that span
-//! several layers (`ops::conv_units`) avoid.
+//! its pages again costs more than the kernel, hence the thresholds in `.cargo/config.toml`.
 
 use isopath::Result;
 use isopath::candle::{
