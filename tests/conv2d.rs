@@ -189,8 +189,7 @@ fn fused_kernel_is_its_composite() -> Result<()> {
 
 #[test]
 fn large_cases_are_their_composite() -> Result<()> {
-    // More terms than one pass takes; rows in parts; images side by side; a product of matrices in
-    // place.
+    // More terms than one part of a panel has; more images than one tile, and a rest; few channels.
     for (images, inputs, outputs, input, kernel, params) in [
         (2, 33, 40, [12, 13], [3, 3], params(1, 1, 1, 1)),
         (1, 3, 9, [75, 70], [7, 7], params(2, 3, 1, 1)),
@@ -198,6 +197,7 @@ fn large_cases_are_their_composite() -> Result<()> {
         (2, 270, 20, [16, 20], [1, 1], params(1, 0, 1, 1)),
         (2, 4, 5, [40, 45], [3, 3], params(1, 2, 2, 3)),
         (1, 150, 150, [23, 23], [1, 3], params(1, 1, 1, 1)),
+        (14, 260, 40, [5, 6], [3, 3], params(2, 1, 1, 1)),
     ] {
         Case {
             images,
@@ -226,7 +226,7 @@ proptest! {
     #[test]
     fn any_shape_is_its_composite(
         images in 1usize..10,
-        inputs in 1usize..5,
+        inputs in 1usize..8,
         outputs in 1usize..10,
         room in prop::array::uniform2(0usize..9),
         kernel in prop::array::uniform2(1usize..5),

@@ -6,7 +6,9 @@ mod common;
 use common::{CPU, assert_close, gradients_along, message, values, wave, with_threads};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
-use isopath::ops::{Conv2dParams, ConvUnit, ConvUnits, UnitNorm, conv_units, conv_units_composite};
+use isopath::ops::{
+    Conv2dParams, ConvUnit, ConvUnits, FrozenUnits, UnitNorm, conv_units, conv_units_composite,
+};
 use isopath::rng::Rng;
 
 const EPS: f64 = 1e-3;
@@ -83,6 +85,25 @@ type Change<'a> = &'a dyn Fn(&mut Vec<ConvUnit>);
 type Op = fn(&Tensor, &[ConvUnit], f64) -> Result<ConvUnits>;
 
 impl Stage {
+    /// The units with plain tensors.
+    fn detached(&self) -> Vec<ConvUnit> {
+        let detached = |unit: &ConvUnit| {
+            let norm = match &unit.norm {
+                UnitNorm::Batch { gamma, beta } => UnitNorm::Batch {
+                    gamma: gamma.detach(),
+                    beta: beta.detach(),
+                },
+                UnitNorm::Bias(bias) => UnitNorm::Bias(bias.detach()),
+            };
+            ConvUnit {
+                weight: unit.weight.detach(),
+                norm,
+                ..unit.clone()
+            }
+        };
+        self.units.iter().map(detached).collect()
+    }
+
     /// Output, statistics, and the gradients of x and all parameters.
     fn all(&self, op: Op) -> Result<Vec<Vec<f64>>> {
         let ConvUnits { output, statistics } = op(&self.x, &self.units, EPS)?;
@@ -173,24 +194,7 @@ fn what_needs_no_gradient_gets_none_and_changes_nothing() -> Result<()> {
     for batch in [true, false] {
         let stage = stage(batch, DType::F32)?;
         let x = stage.x.as_detached_tensor();
-        let frozen: Vec<_> = stage
-            .units
-            .iter()
-            .map(|unit| {
-                let norm = match &unit.norm {
-                    UnitNorm::Batch { gamma, beta } => UnitNorm::Batch {
-                        gamma: gamma.detach(),
-                        beta: beta.detach(),
-                    },
-                    UnitNorm::Bias(bias) => UnitNorm::Bias(bias.detach()),
-                };
-                ConvUnit {
-                    weight: unit.weight.detach(),
-                    norm,
-                    ..unit.clone()
-                }
-            })
-            .collect();
+        let frozen = stage.detached();
         let with_all = stage.all(conv_units)?;
         let plain = conv_units(&x, &frozen, EPS)?.output;
         assert!(!plain.track_op());
@@ -212,6 +216,64 @@ fn what_needs_no_gradient_gets_none_and_changes_nothing() -> Result<()> {
         )?;
         assert_eq!(of_parameters, with_all[first + 1..]);
     }
+    Ok(())
+}
+
+/// Of more images than one tile takes, on threads that have several and on threads that share one.
+#[test]
+fn frozen_units_are_the_same_one_after_another_and_on_any_number_of_threads() -> Result<()> {
+    for images in [1, 3, 14] {
+        let stage = stage(false, DType::F32)?;
+        let repeated = stage.x.repeat((5, 1, 1, 1))?.narrow(0, 0, images)?;
+        let x = Var::from_tensor(&repeated.contiguous()?)?;
+        let units = stage.detached();
+        let first = FrozenUnits::new(&units)?;
+        let last = ConvUnit {
+            input: 0,
+            residual: None,
+            weight: Rng::new(6).normal((5, 5, 3, 3), 0., 1., DType::F32, CPU)?,
+            conv: Conv2dParams {
+                padding: 1,
+                ..Conv2dParams::default()
+            },
+            norm: units[6].norm.clone(),
+            relu: true,
+        };
+        let second = FrozenUnits::new(&[last])?;
+        let both = first.then(&second);
+        let value_and_gradient = |y: &Tensor| -> Result<Vec<Vec<f64>>> {
+            let along = wave(y.dims(), 1.)?.to_dtype(DType::F32)?;
+            let gradient = gradients_along(y, &along, &[&x])?.remove(0);
+            Ok(vec![values(y), gradient])
+        };
+        let apart = value_and_gradient(&second.forward(&first.forward(&x)?)?)?;
+        let composite = conv_units_composite(&x, &units, EPS)?.output;
+        assert_close(
+            &values(&first.forward(&x)?),
+            &values(&composite),
+            2e-4 * composite.abs()?.max_all()?.to_scalar::<f32>()? as f64,
+        );
+        for threads in [1, 2, 5] {
+            let together = with_threads(threads, || value_and_gradient(&both.forward(&x)?))?;
+            assert_eq!(together, apart, "{images} images, {threads} threads");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn units_that_are_not_frozen_are_refused() -> Result<()> {
+    let refused = |units: &[ConvUnit]| message(FrozenUnits::new(units));
+    let expected = "expected biases and weights without a gradient, as freeze() gives them";
+    assert_eq!(
+        refused(&stage(true, DType::F32)?.detached()),
+        format!("units is a batch normalisation in unit 0; {expected}")
+    );
+    assert_eq!(
+        refused(&stage(false, DType::F32)?.units),
+        format!("units is a variable in unit 0; {expected}")
+    );
+    assert_eq!(refused(&[]), "units is none; expected at least one");
     Ok(())
 }
 

@@ -147,6 +147,13 @@ fn a_path_may_resume_at_any_stage() -> Result<()> {
             values(&outputs[7])
         );
     }
+    // Several stages as one operation, and one after another.
+    for (start, end) in [(0, 3), (1, 5), (2, 2), (4, 7)] {
+        assert_eq!(
+            values(&network.forward_between(start..end, &outputs[start])?),
+            values(&outputs[end])
+        );
+    }
     let index = |representation: Representation| representation.index(7);
     assert_eq!(
         outputs[index(ResNet::FIRST_RESIDUAL_STAGE)?].dims(),

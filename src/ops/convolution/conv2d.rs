@@ -252,8 +252,8 @@ pub(in crate::ops) fn geometry(
         input,
         output,
         kernel,
-        stride,
-        padding,
+        stride: [stride; 2],
+        padding: [padding; 2],
         dilation,
     })
 }

@@ -210,8 +210,8 @@ fn geometry(
         input,
         output,
         kernel,
-        stride,
-        padding,
+        stride: [stride; 2],
+        padding: [padding; 2],
         dilation,
     })
 }

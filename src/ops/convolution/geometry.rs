@@ -12,8 +12,9 @@ pub(in crate::ops) struct Geometry {
     pub input: [usize; 2],
     pub output: [usize; 2],
     pub kernel: [usize; 2],
-    pub stride: usize,
-    pub padding: usize,
+    /// Of rows and of columns.
+    pub stride: [usize; 2],
+    pub padding: [usize; 2],
     pub dilation: usize,
 }
 
@@ -33,16 +34,16 @@ impl Geometry {
     /// In direction `axis`: what input position the tap `tap` of the output position `output` reads,
     /// none outside the image.
     pub(super) fn input_of(&self, axis: usize, output: usize, tap: usize) -> Option<usize> {
-        (output * self.stride + tap * self.dilation)
-            .checked_sub(self.padding)
+        (output * self.stride[axis] + tap * self.dilation)
+            .checked_sub(self.padding[axis])
             .filter(|&input| input < self.input[axis])
     }
 
     /// In direction `axis`: what output position reads the input position `input` by its tap `tap`.
     pub(super) fn output_of(&self, axis: usize, input: usize, tap: usize) -> Option<usize> {
-        let steps = (input + self.padding).checked_sub(tap * self.dilation)?;
-        (steps.is_multiple_of(self.stride))
-            .then_some(steps / self.stride)
+        let steps = (input + self.padding[axis]).checked_sub(tap * self.dilation)?;
+        (steps.is_multiple_of(self.stride[axis]))
+            .then_some(steps / self.stride[axis])
             .filter(|&output| output < self.output[axis])
     }
 }

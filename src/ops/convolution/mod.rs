@@ -10,6 +10,7 @@ mod conv_transpose2d;
 pub(super) mod gather;
 pub(super) mod geometry;
 mod layer;
+mod narrow;
 mod outer;
 pub(super) mod panels;
 pub(super) mod pass;

@@ -7,6 +7,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
+use super::narrow::Narrow;
 use super::steps::Direction;
 use crate::ops::simd::{Float, arch};
 
@@ -68,6 +69,9 @@ impl<T: Float> Panels<T> {
     /// # Errors
     /// `ISOPATH_SIMD` asks for vectors that the processor does not have.
     pub fn new(shape: &Geometry, direction: Direction, weight: &[T]) -> Result<Self> {
+        if let Some(narrow) = Narrow::of(shape) {
+            return Self::new(&narrow.wide(), direction, &narrow.widened(weight));
+        }
         let lanes = arch()?.dispatch(Lanes::<T>::new());
         let Geometry {
             groups,

@@ -7,6 +7,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
+use super::narrow::Narrow;
 use super::panels::Panels;
 use super::pixels::Pixels;
 use super::product::{After, Height, Product};
@@ -21,6 +22,8 @@ pub(in crate::ops) const TOGETHER: usize = 12;
 /// A convolution from input to output, or its gradient from output to input, with its weight.
 pub(in crate::ops) struct Pass<T> {
     arch: Arch,
+    /// The convolution that is computed instead of one of few channels, which it is.
+    narrow: Option<Narrow>,
     shape: Geometry,
     direction: Direction,
     pub source: Pixels,
@@ -43,12 +46,14 @@ impl<T: Float> Pass<T> {
         panels: Arc<Panels<T>>,
         at_once: usize,
     ) -> Result<Self> {
+        let narrow = Narrow::of(shape);
         let [input, output] = Pixels::of(shape);
         let (source, result) = match direction {
             Direction::Forward => (input, output),
             Direction::Backward => (output, input),
         };
-        for pixels in [source, result] {
+        let shape = narrow.map_or(*shape, |narrow| narrow.wide());
+        for pixels in Pixels::of(&shape) {
             if u32::try_from(TOGETHER * pixels.image()).is_err() {
                 bail!(
                     "a convolution of images with {} numbers each; expected fewer than {}",
@@ -57,14 +62,15 @@ impl<T: Float> Pass<T> {
                 )
             }
         }
-        let together = if result.area > FEW_PIXELS {
+        let together = if narrow.is_some() || result.area > FEW_PIXELS {
             1
         } else {
             at_once.clamp(1, TOGETHER)
         };
         Ok(Self {
             arch: arch()?,
-            shape: *shape,
+            narrow,
+            shape,
             direction,
             source,
             result,
@@ -79,11 +85,20 @@ impl<T: Float> Pass<T> {
             Steps::new(
                 &self.shape,
                 self.direction,
-                (self.source, self.result),
+                self.computed(),
                 images,
                 self.arch.dispatch(Height),
             )
         })
+    }
+
+    /// Source and result of the convolution that is computed.
+    fn computed(&self) -> (Pixels, Pixels) {
+        let [input, output] = Pixels::of(&self.shape);
+        match self.direction {
+            Direction::Forward => (input, output),
+            Direction::Backward => (output, input),
+        }
     }
 
     /// Images whose pixels share tiles.
@@ -93,6 +108,9 @@ impl<T: Float> Pass<T> {
 
     /// The result of so many images, on one thread.
     pub fn run(&self, images: usize, source: &[T], result: &mut [T], after: After<T>) {
+        if let Some(narrow) = &self.narrow {
+            return self.run_narrow(narrow, source, result, after);
+        }
         let at = images / self.together * self.together;
         let (first, rest) = result.split_at_mut(at * self.result.image());
         let rest_after = after.from(at * self.result.image());
@@ -121,11 +139,57 @@ impl<T: Float> Pass<T> {
         }
     }
 
+    /// The result of images of few channels, one at a time.
+    fn run_narrow(&self, narrow: &Narrow, source: &[T], result: &mut [T], after: After<T>) {
+        let (from, to) = self.computed();
+        let mut spread = vec![T::zero(); from.image().max(to.image())];
+        let size = self.result.image();
+        let images = source
+            .chunks(self.source.image())
+            .zip(result.chunks_mut(size));
+        for (number, (source, result)) in images.enumerate() {
+            let after = after.from(number * size);
+            match self.direction {
+                Direction::Forward => {
+                    narrow.spread(source, &mut spread);
+                    self.product(&spread, result, after);
+                }
+                Direction::Backward => {
+                    self.product(source, &mut spread, After::NOTHING);
+                    match after.residual {
+                        Some(residual) => result.copy_from_slice(&residual[..size]),
+                        None => result.fill(T::zero()),
+                    }
+                    narrow.collect(&spread, result);
+                    after.finish(self.result, result);
+                }
+            }
+        }
+    }
+
+    /// All tiles of one image.
+    fn product(&self, source: &[T], result: &mut [T], after: After<T>) {
+        let steps = self.steps(1);
+        self.arch.dispatch(Product {
+            steps,
+            tiles: 0..steps.tiles(),
+            bundles: 1,
+            source,
+            source_bundle: 0,
+            panels: &self.panels,
+            result,
+            result_bundle: 0,
+            origin: 0,
+            pitch: self.computed().1.pitch(),
+            after,
+        });
+    }
+
     /// The result of so many images, whose tiles threads share out if they are few.
     pub fn run_in_parallel(&self, images: usize, source: &[T], result: &mut [T], after: After<T>) {
         // Whether tiles write pixels that follow one another.
-        let in_order = self.direction == Direction::Forward || self.shape.stride == 1;
-        if !in_order {
+        let in_order = self.direction == Direction::Forward || self.shape.stride == [1; 2];
+        if !in_order || self.narrow.is_some() {
             return self.run(images, source, result, after);
         }
         let (steps, pitch) = (self.steps(1), self.result.pitch());

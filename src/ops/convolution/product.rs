@@ -5,7 +5,9 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::panels::{Panel, Panels, VECTORS};
+use super::pixels::Pixels;
 use super::steps::Steps;
+use crate::ops::planes::relu;
 use crate::ops::simd::Float;
 
 /// What becomes of a sum.
@@ -18,7 +20,29 @@ pub(in crate::ops) struct After<'a, T> {
     pub relu: bool,
 }
 
-impl<'a, T> After<'a, T> {
+impl<'a, T: Float> After<'a, T> {
+    pub const NOTHING: Self = Self {
+        bias: None,
+        residual: None,
+        relu: false,
+    };
+
+    /// Bias and ReLU of an image that has its residual already.
+    pub fn finish(&self, pixels: Pixels, image: &mut [T]) {
+        for pixel in image[pixels.pitch()..].chunks_mut(pixels.pitch()) {
+            let pixel = &mut pixel[..pixels.channels];
+            if let Some(bias) = self.bias {
+                pixel
+                    .iter_mut()
+                    .zip(bias)
+                    .for_each(|(sum, bias)| *sum += *bias);
+            }
+            if self.relu {
+                relu(pixel);
+            }
+        }
+    }
+
     /// For the result from number `start` on.
     pub fn from(self, start: usize) -> Self {
         Self {

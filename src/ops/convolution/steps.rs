@@ -65,14 +65,16 @@ impl Steps {
         };
         // Pixels of one remainder by the stride have the same taps.
         let stride = match direction {
-            Direction::Forward => 1,
+            Direction::Forward => [1; 2],
             Direction::Backward => shape.stride,
         };
-        let order =
-            |count: usize| (0..stride.min(count)).map(move |first| (first..count).step_by(stride));
-        let places: Vec<[usize; 2]> = order(size[0])
+        let order = |axis: usize| {
+            let (stride, count) = (stride[axis], size[axis]);
+            (0..stride.min(count)).map(move |first| (first..count).step_by(stride))
+        };
+        let places: Vec<[usize; 2]> = order(0)
             .flat_map(|rows| {
-                order(size[1]).flat_map(move |columns| {
+                order(1).flat_map(move |columns| {
                     rows.clone()
                         .flat_map(move |row| columns.clone().map(move |column| [row, column]))
                 })

@@ -10,6 +10,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
+use super::narrow::Narrow;
 use super::outer::{Outer, Tap};
 use super::panels::Lanes;
 use super::pixels::{Pixels, transpose, zero};
@@ -100,6 +101,7 @@ fn lay<'a, T: Float>(
 /// How the gradient of a weight is summed.
 pub(in crate::ops) struct Sums {
     arch: Arch,
+    narrow: Option<Narrow>,
     shape: Geometry,
     taps: Vec<Tap>,
     /// Channels of a group's output, filled up to whole vectors.
@@ -109,10 +111,13 @@ pub(in crate::ops) struct Sums {
 impl Sums {
     pub fn new<T: Float>(shape: &Geometry, arch: Arch) -> Self {
         let lanes = arch.dispatch(Lanes::<T>::new());
+        let narrow = Narrow::of(shape);
+        let shape = narrow.map_or(*shape, |narrow| narrow.wide());
         Self {
             arch,
-            shape: *shape,
-            taps: Tap::all(shape),
+            narrow,
+            shape,
+            taps: Tap::all(&shape),
             width: shape.outputs.next_multiple_of(lanes),
         }
     }
@@ -125,6 +130,18 @@ impl Sums {
     /// Adds those of some images; after `dy` come as many numbers as a pixel has.
     pub fn add<T: Float>(&self, x: &[T], dy: &[T], images: usize, parallel: bool, out: &mut [T]) {
         let [input, output] = Pixels::of(&self.shape);
+        let mut spread;
+        let x = match &self.narrow {
+            Some(narrow) => {
+                spread = vec![T::zero(); images * input.image()];
+                let size = x.len() / images;
+                for (x, spread) in x.chunks(size).zip(spread.chunks_mut(input.image())) {
+                    narrow.spread(x, spread);
+                }
+                &spread[..]
+            }
+            None => x,
+        };
         let run = |number: usize, out: &mut [T]| {
             let (group, tap) = (number / self.taps.len(), number % self.taps.len());
             for image in 0..images {
@@ -177,7 +194,10 @@ impl Sums {
                 .zip(by_output.par_chunks(inputs * taps))
                 .for_each(|(to, from)| transpose(from, inputs, taps, to, taps, inputs));
         }
-        weight
+        match &self.narrow {
+            Some(narrow) => narrow.narrowed(&weight),
+            None => weight,
+        }
     }
 }
 
