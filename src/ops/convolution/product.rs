@@ -170,8 +170,10 @@ impl<T: Float> Product<'_, T> {
     ) {
         if let Some(bias) = self.after.bias {
             let bias = load::<T, S, V>(simd, &bias[channel..]);
-            for sum in sums.iter_mut().flat_map(|sums| sums.iter_mut().zip(bias)) {
-                *sum.0 = T::plus(simd, *sum.0, sum.1);
+            for sums in sums.iter_mut() {
+                for v in 0..V {
+                    sums[v] = T::plus(simd, sums[v], bias[v]);
+                }
             }
         }
         if let Some(residual) = self.after.residual {
@@ -183,8 +185,12 @@ impl<T: Float> Product<'_, T> {
             }
         }
         if self.after.relu {
-            for sum in sums.as_flattened_mut() {
-                *sum = T::relu(simd, *sum);
+            // Any other loop sends the sums through memory.
+            #[expect(clippy::needless_range_loop)]
+            for m in 0..M {
+                for v in 0..V {
+                    sums[m][v] = T::relu(simd, sums[m][v]);
+                }
             }
         }
     }
