@@ -8,7 +8,7 @@ use crate::ops::convolution::pass::TOGETHER;
 use crate::ops::convolution::pixels::Pixels;
 
 /// Numbers of a group's input and result that stay in the cache.
-const CACHED: usize = 400_000;
+const CACHED: usize = 100_000;
 
 /// Units that follow one another, with as many images at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]

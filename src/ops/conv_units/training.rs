@@ -29,7 +29,7 @@ use crate::ops::simd::{Float, arch};
 
 const OPERATION: Operation = Operation::ConvUnits;
 /// Numbers of a group of images that stay in the cache.
-const CACHED: usize = 400_000;
+const CACHED: usize = 100_000;
 /// Numbers of all parts of a sum of gradients, and most parts.
 const PARTS: [usize; 2] = [4_000_000, 16];
 
