@@ -1,6 +1,7 @@
 //! Helpers of the kernels on images: (N, C, H, W) is N·C planes of H·W numbers, one after another.
 
 use candle_core::Result;
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::simd::{self, Float};
@@ -51,6 +52,18 @@ pub(super) fn sum_and_product<T: Float>(a: &[T], b: &[T], term: impl Fn(f64) -> 
         products[lane] += value * term(b.into());
     }
     [sums.iter().sum(), products.iter().sum()]
+}
+
+/// Adds `other` to `sum`.
+pub(super) fn add<T: Float>(arch: Arch, sum: &mut [T], other: &[T]) {
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            sum.iter_mut()
+                .zip(other)
+                .for_each(|(sum, other)| *sum += *other)
+        },
+    );
 }
 
 /// Each number, or 0 if it is below. A NaN stays one.

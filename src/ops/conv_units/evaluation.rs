@@ -22,7 +22,7 @@ use crate::ops::convolution::steps::Direction;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::memory::memory;
 use crate::ops::operation::Operation;
-use crate::ops::planes::relu_gradient;
+use crate::ops::planes::{add, relu_gradient};
 use crate::ops::simd::{Float, arch};
 
 const OPERATION: Operation = Operation::ConvUnits;
@@ -160,11 +160,9 @@ impl<'a, T: Float> Passes<'a, T> {
             Pass::new(shape, direction, panels, group)
         };
         let bias = |(index, norm): (usize, &UnitNorm)| match norm {
-            UnitNorm::Bias(bias) => {
-                let mut bias = memory(OPERATION, bias).numbers::<T>()?.to_vec();
-                bias.resize(of.pixels(index + 1).pitch(), T::zero());
-                Ok(bias)
-            }
+            UnitNorm::Bias(bias) => Ok(of
+                .pixels(index + 1)
+                .padded(memory(OPERATION, bias).numbers::<T>()?)),
             UnitNorm::Batch { .. } => bail!("conv_units: expected biases"),
         };
         let norms = of.units.units().iter().map(|unit| &unit.norm);
@@ -334,10 +332,7 @@ impl<'a, T: Float> Passes<'a, T> {
             gradients[input] = Some(of_input);
             match unit.residual.map(|number| &mut gradients[number - start]) {
                 Some(Some(sum)) => {
-                    self.arch.dispatch(
-                        #[inline(always)]
-                        || sum.iter_mut().zip(&g).for_each(|(sum, g)| *sum += *g),
-                    );
+                    add(self.arch, sum, &g);
                     pool.push(g);
                 }
                 Some(none) => *none = Some(g),

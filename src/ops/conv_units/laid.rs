@@ -16,11 +16,16 @@ pub(super) fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usi
 /// Images channel by channel as images with their channels side by side.
 pub(super) fn lay<T: Float>(pixels: Pixels, planes: &[T], pool: &mut Vec<Vec<T>>) -> Vec<T> {
     let mut laid = take(pool, pixels, planes.len() / pixels.count());
+    lay_images(pixels, planes, &mut laid);
+    laid
+}
+
+/// As [`lay`], into memory with zeros at each image's beginning.
+pub(super) fn lay_images<T: Float>(pixels: Pixels, planes: &[T], laid: &mut [T]) {
     let images = laid.chunks_mut(pixels.image());
     for (planes, image) in planes.chunks(pixels.count()).zip(images) {
         pixels.lay(planes, image);
     }
-    laid
 }
 
 /// The opposite of [`lay`].

@@ -10,7 +10,7 @@ use candle_core::Result;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::laid::put;
+use super::laid::{lay_images, put};
 use super::layers::{Layer, Layers};
 use super::unit::{ConvUnit, UnitNorm};
 use crate::ops::convolution::geometry::Geometry;
@@ -19,19 +19,20 @@ use crate::ops::convolution::pass::Pass;
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::convolution::product::After;
 use crate::ops::convolution::steps::Direction;
-use crate::ops::convolution::weight_gradient::Sums;
+use crate::ops::convolution::weight_gradient::{Sums, images_of_a_part};
 use crate::ops::memory::memory;
 use crate::ops::normalisation::pixels::{
-    Affine, Gather, Normalise, OfInput, Parts, PartsOf, Slope, padded,
+    Affine, Gather, Normalise, OfInput, Parts, PartsOf, Slope,
 };
 use crate::ops::operation::Operation;
+use crate::ops::planes::add;
 use crate::ops::simd::{Float, arch};
 
 const OPERATION: Operation = Operation::ConvUnits;
 /// Numbers of a group of images that stay in the cache.
 const CACHED: usize = 100_000;
-/// Numbers of all parts of a sum of gradients, and most parts.
-const PARTS: [usize; 2] = [4_000_000, 16];
+/// Most parts of the batch.
+const PARTS: usize = 16;
 
 /// Which gradients are wanted.
 #[derive(Clone, Copy)]
@@ -53,7 +54,7 @@ impl Training<'_> {
 
     /// Images of a part of the batch.
     fn per_part(&self) -> usize {
-        self.images().div_ceil(PARTS[1])
+        self.images().div_ceil(PARTS)
     }
 
     /// Images of a part that are taken at a time.
@@ -114,7 +115,7 @@ impl Training<'_> {
         let bias = match &unit.norm {
             UnitNorm::Bias(bias) => {
                 let bias = memory(OPERATION, bias);
-                Some(padded(bias.numbers::<T>()?.iter().copied(), pixels.pitch()))
+                Some(pixels.padded(bias.numbers::<T>()?))
             }
             UnitNorm::Batch { .. } => None,
         };
@@ -332,10 +333,8 @@ impl<T: Float> UnitGradient<'_, T> {
         let mut target = before
             .map(|before| before.numbers)
             .or_else(|| of_input.then(|| vec![T::zero(); of.images() * input.pixels.image()]));
-        // As many parts as their sums leave room for.
         let numbers = sums.as_ref().map_or(1, Sums::numbers).max(1);
-        let parts = (PARTS[0] / numbers).clamp(2, PARTS[1]);
-        let per_part = of.images().div_ceil(parts);
+        let per_part = images_of_a_part(of.images(), numbers);
         let mut weights = vec![T::zero(); of.images().div_ceil(per_part) * numbers];
         let mut targets: Vec<_> = target
             .iter_mut()
@@ -477,17 +476,6 @@ fn finish_group<T: Float>(
     })
 }
 
-fn add<T: Float>(arch: Arch, sum: &mut [T], other: &[T]) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            sum.iter_mut()
-                .zip(other)
-                .for_each(|(sum, other)| *sum += *other)
-        },
-    );
-}
-
 /// The sums of all parts, in their order.
 fn sum(parts: Vec<Vec<[f64; 2]>>) -> Vec<[f64; 2]> {
     let mut parts = parts.into_iter();
@@ -508,10 +496,7 @@ fn laid<T: Float>(pixels: Pixels, planes: &[T], group: usize) -> Vec<T> {
         .par_chunks_mut(group * pixels.image())
         .zip(planes.par_chunks(group * pixels.count()))
         .for_each(|(laid, planes)| {
-            let images = laid.chunks_mut(pixels.image());
-            images
-                .zip(planes.chunks(pixels.count()))
-                .for_each(|(laid, planes)| pixels.lay(planes, laid));
+            lay_images(pixels, planes, laid);
         });
     numbers
 }

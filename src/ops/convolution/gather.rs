@@ -53,22 +53,18 @@ fn run<T: Float>(
     let panels = Panels::new(&shape, direction, weight)?;
     let pass = Pass::new(&shape, direction, panels.into(), at_once)?;
     let (source, result) = (pass.source, pass.result);
-    let result_planes = result.area * result.channels;
+    let result_planes = result.count();
     let mut y = vec![T::zero(); images * result_planes];
     if y.is_empty() {
         return Ok(y);
     }
-    let bias = bias.map(|bias| {
-        let mut padded = bias.to_vec();
-        padded.resize(result.pitch(), T::zero());
-        padded
-    });
+    let bias = bias.map(|bias| result.padded(bias));
     let after = After {
         bias: bias.as_deref(),
         residual: None,
         relu,
     };
-    let source_planes = source.area * source.channels;
+    let source_planes = source.count();
     let lay = |image: usize, pixels: &mut [T]| {
         let planes = &planes[image * source_planes..][..source_planes];
         arch.dispatch(

@@ -122,21 +122,34 @@ impl<T: Float> Pass<T> {
             if images.is_empty() {
                 continue;
             }
-            let steps = self.steps(together);
-            self.arch.dispatch(Product {
-                steps,
-                tiles: 0..steps.tiles(),
-                bundles: images.len() / together,
-                source: &source[images.start * self.source.image()..],
-                source_bundle: together * self.source.image(),
-                panels: &self.panels,
-                result,
-                result_bundle: together * self.result.image(),
-                origin: 0,
-                pitch: self.result.pitch(),
-                after,
-            });
+            let source = &source[images.start * self.source.image()..];
+            self.bundles(together, images.len() / together, source, result, after);
         }
+    }
+
+    /// All tiles of so many times `together` images, of the convolution that is computed.
+    fn bundles(
+        &self,
+        together: usize,
+        bundles: usize,
+        source: &[T],
+        result: &mut [T],
+        after: After<T>,
+    ) {
+        let (steps, (from, to)) = (self.steps(together), self.computed());
+        self.arch.dispatch(Product {
+            steps,
+            tiles: 0..steps.tiles(),
+            bundles,
+            source,
+            source_bundle: together * from.image(),
+            panels: &self.panels,
+            result,
+            result_bundle: together * to.image(),
+            origin: 0,
+            pitch: to.pitch(),
+            after,
+        });
     }
 
     /// The result of images of few channels, one at a time.
@@ -152,10 +165,10 @@ impl<T: Float> Pass<T> {
             match self.direction {
                 Direction::Forward => {
                     narrow.spread(source, &mut spread);
-                    self.product(&spread, result, after);
+                    self.bundles(1, 1, &spread, result, after);
                 }
                 Direction::Backward => {
-                    self.product(source, &mut spread, After::NOTHING);
+                    self.bundles(1, 1, source, &mut spread, After::NOTHING);
                     match after.residual {
                         Some(residual) => result.copy_from_slice(&residual[..size]),
                         None => result.fill(T::zero()),
@@ -165,24 +178,6 @@ impl<T: Float> Pass<T> {
                 }
             }
         }
-    }
-
-    /// All tiles of one image.
-    fn product(&self, source: &[T], result: &mut [T], after: After<T>) {
-        let steps = self.steps(1);
-        self.arch.dispatch(Product {
-            steps,
-            tiles: 0..steps.tiles(),
-            bundles: 1,
-            source,
-            source_bundle: 0,
-            panels: &self.panels,
-            result,
-            result_bundle: 0,
-            origin: 0,
-            pitch: self.computed().1.pitch(),
-            after,
-        });
     }
 
     /// The result of so many images, whose tiles threads share out if they are few.

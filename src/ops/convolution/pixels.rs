@@ -53,6 +53,13 @@ impl Pixels {
         (pixel + 1) * self.pitch()
     }
 
+    /// One number for each channel, filled up with zeros.
+    pub fn padded<T: WithDType>(&self, numbers: &[T]) -> Vec<T> {
+        let mut padded = numbers.to_vec();
+        padded.resize(self.pitch(), T::zero());
+        padded
+    }
+
     /// Lays one image, channel by channel in `planes`, into `image`, which has zeros in its first
     /// pixel and after the channels.
     #[inline(always)]

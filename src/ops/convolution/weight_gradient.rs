@@ -14,6 +14,7 @@ use super::narrow::Narrow;
 use super::outer::{Outer, Tap};
 use super::panels::Lanes;
 use super::pixels::{Pixels, transpose, zero};
+use crate::ops::planes::add;
 use crate::ops::simd::{Float, arch};
 
 /// Numbers of images that stay in the second cache.
@@ -40,9 +41,7 @@ pub(in crate::ops) fn weight_gradient<T: Float>(
         ]);
     }
     let [input, output] = Pixels::of(&shape);
-    // Each part is the sum over its own images: they are added up at the end, in order.
-    let parts = (PARTS[0] / numbers).clamp(2, PARTS[1]).min(shape.images);
-    let per_part = shape.images.div_ceil(parts);
+    let per_part = images_of_a_part(shape.images, numbers);
     let together = (CACHED / (input.image() + output.image())).clamp(1, per_part);
     let mut all = vec![T::zero(); shape.images.div_ceil(per_part) * numbers];
     let few = all.len() / numbers < rayon::current_num_threads();
@@ -58,17 +57,14 @@ pub(in crate::ops) fn weight_gradient<T: Float>(
         });
     let (total, parts) = all.split_at_mut(numbers);
     for part in parts.chunks(numbers) {
-        arch.dispatch(
-            #[inline(always)]
-            || {
-                total
-                    .iter_mut()
-                    .zip(part)
-                    .for_each(|(sum, part)| *sum += *part)
-            },
-        );
+        add(arch, total, part);
     }
     Ok(sums.weight(total))
+}
+
+/// Images whose sums of `numbers` numbers are a part: the parts are added up at the end, in order.
+pub(in crate::ops) fn images_of_a_part(images: usize, numbers: usize) -> usize {
+    images.div_ceil((PARTS[0] / numbers).clamp(2, PARTS[1]))
 }
 
 /// The images of both, their channels side by side.
@@ -87,7 +83,7 @@ fn lay<'a, T: Float>(
     }
     let (laid_x, laid_y) = scratch.split_at_mut(split);
     for (pixels, planes, laid) in [(input, x, &mut *laid_x), (output, dy, &mut *laid_y)] {
-        let count = pixels.area * pixels.channels;
+        let count = pixels.count();
         for (image, laid) in images.clone().zip(laid.chunks_mut(pixels.image())) {
             arch.dispatch(
                 #[inline(always)]

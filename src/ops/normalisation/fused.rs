@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device, Result, Shape, Tensor};
 
-use super::kernels::{Gradient, Images, Moments, Sums, Then, normalise, statistics};
+use super::kernels::{Gradient, Images, Moments, Sums, normalise, statistics};
 use super::running::BatchNorm;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::operation::Operation;
@@ -89,7 +89,7 @@ impl Kernel<3> for Normalise {
         let shape = x.layout.shape();
         let (images, scale) = (Images::new(shape)?, [gamma.numbers, beta.numbers]);
         let given = self.statistics.get().map(Vec::as_slice);
-        let (y, statistics) = normalise(x.numbers, images, scale, given, self.eps, Then::NOTHING)?;
+        let (y, statistics) = normalise(x.numbers, images, scale, given, self.eps)?;
         // Only in training was there nothing.
         let _ = self.statistics.set(statistics);
         Ok((y, shape.clone()))
@@ -150,7 +150,6 @@ impl Kernel<2> for NormaliseGradient<'_> {
             statistics: self.statistics,
             eps: self.of.eps,
             of_batch: self.of.mode == Mode::Train,
-            relu: None,
             wanted: self.wanted,
         };
         let _ = self.sums.set(gradient.run(&mut g)?);

@@ -21,23 +21,7 @@ pub(in crate::ops) struct Sums {
     pub of_beta: f64,
 }
 
-/// What is done to x̂·gamma + beta in the same pass.
-#[derive(Clone, Copy)]
-pub(in crate::ops) struct Then<'a, T> {
-    /// The images that are added, if any.
-    pub residual: Option<&'a [T]>,
-    /// Whether what is below 0 then becomes 0.
-    pub relu: bool,
-}
-
-impl<T> Then<'_, T> {
-    pub const NOTHING: Self = Self {
-        residual: None,
-        relu: false,
-    };
-}
-
-/// (x − mean)/√(variance + eps) · gamma + beta and what follows, with the statistics `given`, or
+/// (x − mean)/√(variance + eps) · gamma + beta, with the statistics `given`, or
 /// with those of x.
 pub(in crate::ops) fn normalise<T: Float>(
     x: &[T],
@@ -45,7 +29,6 @@ pub(in crate::ops) fn normalise<T: Float>(
     [gamma, beta]: [&[T]; 2],
     given: Option<&[Moments]>,
     eps: f64,
-    then: Then<T>,
 ) -> Result<(Vec<T>, Vec<Moments>)> {
     let arch = simd::arch()?;
     let mut y = vec![T::zero(); x.len()];
@@ -67,23 +50,10 @@ pub(in crate::ops) fn normalise<T: Float>(
                         (T::from_f64(moments.mean), T::from_f64(scale), beta[channel]);
                     for (image, output) in outputs.into_iter().enumerate() {
                         let x = images.plane(x, image, channel);
-                        let normal = |x: T| (x - mean) * scale + shift;
-                        match then
-                            .residual
-                            .map(|residual| images.plane(residual, image, channel))
-                        {
-                            Some(residual) => {
-                                let pairs = x.iter().zip(residual);
-                                output
-                                    .iter_mut()
-                                    .zip(pairs)
-                                    .for_each(|(y, (&x, &r))| *y = normal(x) + r);
-                            }
-                            None => output.iter_mut().zip(x).for_each(|(y, &x)| *y = normal(x)),
-                        }
-                        if then.relu {
-                            planes::relu(output);
-                        }
+                        output
+                            .iter_mut()
+                            .zip(x)
+                            .for_each(|(y, &x)| *y = (x - mean) * scale + shift);
                     }
                     moments
                 },
@@ -103,8 +73,6 @@ pub(in crate::ops) struct Gradient<'a, T> {
     pub eps: f64,
     /// Whether the statistics are those of x, so that gradients flow through them.
     pub of_batch: bool,
-    /// The result, where it went through a ReLU: no gradient flows where it is not above 0.
-    pub relu: Option<&'a [T]>,
     /// Whether the sums are needed, and whether the gradient of x is.
     pub wanted: [bool; 2],
 }
@@ -148,7 +116,6 @@ impl<T: Float> pulp::WithSimd for Channel<'_, '_, T> {
             statistics,
             eps,
             of_batch,
-            relu,
             wanted: [sums, of_x],
         } = *self.of;
         let channel = self.channel;
@@ -157,10 +124,6 @@ impl<T: Float> pulp::WithSimd for Channel<'_, '_, T> {
         let (mut of_beta, mut of_centred) = (0., 0.);
         let sums = sums || (of_batch && of_x);
         for (image, g) in self.g.iter_mut().enumerate() {
-            // A plane stays in the nearest cache until it is added up.
-            if let Some(y) = relu {
-                planes::relu_gradient(g, images.plane(y, image, channel));
-            }
             if sums {
                 let [sum, product] =
                     sum_and_product(g, images.plane(x, image, channel), |x| x - mean);
