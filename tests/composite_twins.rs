@@ -11,14 +11,16 @@ use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::{Distance as _, Euclidean};
 use isopath::ops::{
-    AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, Operation, UnitNorm, adam,
-    adam_composite, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite,
-    conv_transpose2d, conv_transpose2d_composite, conv_units, conv_units_composite, conv2d,
-    conv2d_composite, conv2d_relu, conv2d_relu_composite, cross_entropies,
-    cross_entropies_composite, cross_entropy, cross_entropy_composite, global_avg_pool2d,
-    global_avg_pool2d_composite, isometric, isometric_composite, isometric_to,
+    AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, Operation, PivotForce,
+    UnitNorm, adam, adam_composite, band_forces, band_forces_composite, band_lengths,
+    band_lengths_composite, band_points, band_points_composite, batch_norm, batch_norm_composite,
+    batch_norm_eval, batch_norm_eval_composite, conv_transpose2d, conv_transpose2d_composite,
+    conv_units, conv_units_composite, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite,
+    cross_entropies, cross_entropies_composite, cross_entropy, cross_entropy_composite,
+    global_avg_pool2d, global_avg_pool2d_composite, isometric, isometric_composite, isometric_to,
     isometric_to_composite, leaky_relu, leaky_relu_composite, linear, linear_composite,
-    linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite,
+    linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite, row_norms,
+    row_norms_composite,
 };
 use isopath::rng::Rng;
 
@@ -63,6 +65,9 @@ fn every_operation_equals_its_twin() -> Result<()> {
         println!("{operation}");
         match operation {
             Operation::Adam => adam_twins()?,
+            Operation::BandForces => band_forces_twins()?,
+            Operation::BandLengths => each_band(band_lengths, band_lengths_composite)?,
+            Operation::BandPoints => band_points_twins()?,
             Operation::BatchNorm => batch_norm_twins()?,
             Operation::BatchNormEval => batch_norm_eval_twins()?,
             Operation::Conv2d => conv2d_twins(conv2d, conv2d_composite)?,
@@ -78,6 +83,7 @@ fn every_operation_equals_its_twin() -> Result<()> {
             Operation::Linear => linear_twins(linear, linear_composite)?,
             Operation::LinearTanh => linear_twins(linear_tanh, linear_tanh_composite)?,
             Operation::MaxPool2d => max_pool2d_twins()?,
+            Operation::RowNorms => each_band(row_norms, row_norms_composite)?,
         }
     }
     Ok(())
@@ -192,6 +198,57 @@ fn adam_twins() -> Result<()> {
     };
     assert_close(&after(adam)?, &after(adam_composite)?, TOLERANCE);
     Ok(())
+}
+
+/// Of bands of odd widths, in f32 and f64.
+fn each_band(
+    fused: impl Fn(&Tensor) -> Result<Tensor>,
+    composite: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Result<()> {
+    for (shape, dtype) in [
+        ([2, 5, 37], DType::F32),
+        ([1, 3, 8], DType::F64),
+        ([3, 4, 1], DType::F32),
+    ] {
+        let path = random("path", &shape)?
+            .as_detached_tensor()
+            .to_dtype(dtype)?;
+        let (fused, composite) = (fused(&path)?, composite(&path)?);
+        assert_eq!(fused.dims(), composite.dims());
+        assert_eq!(fused.dtype(), dtype);
+        assert_close(&values(&fused), &values(&composite), TOLERANCE);
+    }
+    Ok(())
+}
+
+fn band_points_twins() -> Result<()> {
+    let places = |path: &Tensor| -> Vec<(usize, f64)> {
+        let [bands, points] = [path.dims()[0], path.dims()[1]];
+        let own = [(0, 0.), (points - 2, 1.), (points - 2, 0.3), (0, 0.5)];
+        own.repeat(bands)
+    };
+    each_band(
+        |path| band_points(path, &places(path)),
+        |path| band_points_composite(path, &places(path)),
+    )
+}
+
+fn band_forces_twins() -> Result<()> {
+    let pivots = |path: &Tensor| -> Vec<PivotForce> {
+        let count = path.dims()[0] * (path.dims()[1] - 2);
+        let pivot = |at: usize| PivotForce {
+            before: 0.2 * (at % 3) as f64,
+            after: 1.,
+            along: if at == 1 { 2. } else { 1. },
+            stretch: if at == 1 { 0. } else { 0.7 },
+        };
+        (0..count).map(pivot).collect()
+    };
+    let gradients = |path: &Tensor| path.narrow(1, 0, path.dims()[1] - 2)?.sin();
+    each_band(
+        |path| band_forces(path, &gradients(path)?, &pivots(path)),
+        |path| band_forces_composite(path, &gradients(path)?, &pivots(path)),
+    )
 }
 
 /// Logits and labels, and the logits once more where they have a gradient.

@@ -10,10 +10,11 @@ use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::distances::Euclidean;
 use isopath::ops::{
-    AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, Operation, UnitNorm, adam,
-    batch_norm, batch_norm_eval, conv_transpose2d, conv_units, conv2d, conv2d_relu,
-    cross_entropies, cross_entropy, fold_batch_norm, global_avg_pool2d, isometric, isometric_to,
-    leaky_relu, linear, linear_tanh, max_pool2d,
+    AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, Operation, PivotForce,
+    UnitNorm, adam, band_forces, band_lengths, band_points, batch_norm, batch_norm_eval,
+    conv_transpose2d, conv_units, conv2d, conv2d_relu, cross_entropies, cross_entropy,
+    fold_batch_norm, global_avg_pool2d, isometric, isometric_to, leaky_relu, linear, linear_tanh,
+    max_pool2d, row_norms,
 };
 
 /// Far beyond the numbers at which sums stall.
@@ -81,6 +82,9 @@ fn sums_of_thousands_are_right_or_refused() -> Result<()> {
             println!("{operation} in {:?}", half.0);
             match operation {
                 Operation::Adam => adam_refuses(half)?,
+                Operation::BandForces | Operation::BandLengths | Operation::BandPoints => {
+                    bands(half)?
+                }
                 Operation::BatchNorm => batch_norms(half)?,
                 Operation::BatchNormEval => batch_norms_eval(half)?,
                 Operation::Conv2d => convolutions(half, conv2d)?,
@@ -97,10 +101,33 @@ fn sums_of_thousands_are_right_or_refused() -> Result<()> {
                 Operation::Linear => layers(half)?,
                 Operation::LinearTanh => tanh_layers(half)?,
                 Operation::MaxPool2d => maxima(half)?,
+                Operation::RowNorms => {
+                    let norms = row_norms(&*half.full(0.5, &[1, N])?)?;
+                    half.check(&norms, 0.5 * (N as f64).sqrt(), None, &[])?;
+                }
             }
         }
     }
     Ok(())
+}
+
+/// Three points of N numbers on a line, and a gradient across and along it.
+fn bands(half: Half) -> Result<()> {
+    let points = [0., 0.25, 0.75].map(|number| half.full(number, &[1, 1, N]));
+    let [a, b, c] = points;
+    let path = Tensor::cat(&[&*a?, &*b?, &*c?], 1)?;
+    let lengths = band_lengths(&path)?.narrow(1, 0, 1)?;
+    half.check(&lengths, 0.25 * (N as f64).sqrt(), None, &[])?;
+    half.check(&band_points(&path, &[(1, 0.5)])?, 0.5, None, &[])?;
+    // All of the gradient lies along the band: what is left is the spring's pull, k · 0.25 √N / √N.
+    let pivot = PivotForce {
+        before: 0.5,
+        after: 1.,
+        along: 1.,
+        stretch: 2.,
+    };
+    let forces = band_forces(&path, &*half.full(0.5, &[1, 1, N])?, &[pivot])?;
+    half.check(&forces, 0.5, None, &[])
 }
 
 fn layers(half: Half) -> Result<()> {

@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor};
 use super::goal::Norm;
 use crate::checks::Bounds;
 use crate::error::Result;
+use crate::ops;
 use crate::rng::Rng;
 
 /// The floor under ‖g‖₂ and ‖δ‖₂, foolbox's: keeps 0 at 0, and its square is far above the smallest
@@ -117,7 +118,7 @@ pub(super) fn row_norms(x: &Tensor) -> Result<Tensor> {
         DType::F16 | DType::BF16 => &x.to_dtype(DType::F32)?,
         _ => x,
     };
-    Ok(x.flatten_from(1)?.sqr()?.sum_keepdim(1)?.sqrt()?)
+    Ok(ops::row_norms(&x.flatten_from(1)?)?.unsqueeze(1)?)
 }
 
 /// Each row of (N, …) times its number in (N, 1), computed in the type of the numbers.

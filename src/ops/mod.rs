@@ -9,7 +9,7 @@
 //!
 //! 1. **Measure.** A kernel earns its place where candle's operations cost a notebook seconds. Add a
 //!    case to `benches/ops` and write down what the time is spent on, before and after.
-//! 2. **The file.** One in the folder of its family: `activation`, `convolution`, `conv_units` (a
+//! 2. **The file.** One in the folder of its family: `activation`, `bands`, `convolution`, `conv_units` (a
 //!    stage of a residual network), `isometric`, `linear`, `normalisation`, `pooling`; or one beside
 //!    them, such as `cross_entropy` and `adam`.
 //! 3. **The function and its twin.** The checks come first, and are the same for both: shapes and
@@ -71,6 +71,7 @@
 
 mod activation;
 mod adam;
+mod bands;
 mod conv_units;
 mod convolution;
 mod cross_entropy;
@@ -89,6 +90,10 @@ pub(crate) use dtype::widened;
 
 pub use activation::{leaky_relu, leaky_relu_composite};
 pub use adam::{AdamStep, adam, adam_composite};
+pub use bands::{
+    PivotForce, band_forces, band_forces_composite, band_lengths, band_lengths_composite,
+    band_points, band_points_composite, row_norms, row_norms_composite,
+};
 pub use conv_units::{
     ConvUnit, ConvUnits, FrozenUnits, UnitNorm, conv_units, conv_units_composite,
 };

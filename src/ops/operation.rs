@@ -30,6 +30,9 @@ macro_rules! operations {
 
 operations! {
     Adam adam
+    BandForces band_forces
+    BandLengths band_lengths
+    BandPoints band_points
     BatchNorm batch_norm
     BatchNormEval batch_norm_eval
     Conv2d conv2d
@@ -45,6 +48,7 @@ operations! {
     Linear linear
     LinearTanh linear_tanh
     MaxPool2d max_pool2d
+    RowNorms row_norms
 }
 
 impl fmt::Display for Operation {

@@ -4,9 +4,9 @@
 //! the ends of the band, the P = N − 2 between them its pivots.
 
 use candle_core::{D, DType, Tensor};
-use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::ops::{PivotForce, band_forces, band_lengths, band_points};
 
 /// Straight bands between given ends.
 ///
@@ -52,10 +52,9 @@ pub fn straight(starts: &Tensor, ends: &Tensor, pivots: usize) -> Result<Tensor>
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
 pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
-    let segments = dims(path)?.1 - 1;
-    by_band(path, |_, path| {
-        Ok(((path.narrow(1, 0, segments)? * (1. - t))? + (path.narrow(1, 1, segments)? * t)?)?)
-    })
+    let (bands, points, _) = dims(path)?;
+    let segments = (0..points - 1).map(|segment| (segment, t));
+    band_points(path, &segments.collect::<Vec<_>>().repeat(bands))
 }
 
 /// The segments of paths, as vectors.
@@ -72,9 +71,7 @@ pub fn between(path: &Tensor, t: f64) -> Result<Tensor> {
 /// No (B, N, D) with N ≥ 2.
 pub fn segments(path: &Tensor) -> Result<Tensor> {
     let segments = dims(path)?.1 - 1;
-    by_band(path, |_, path| {
-        Ok((path.narrow(1, 1, segments)? - path.narrow(1, 0, segments)?)?)
-    })
+    Ok((path.narrow(1, 1, segments)? - path.narrow(1, 0, segments)?)?)
 }
 
 /// The lengths of the segments, band by band.
@@ -90,10 +87,7 @@ pub fn segments(path: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
 pub fn lengths(path: &Tensor) -> Result<Vec<Vec<f64>>> {
-    Ok(norms(&segments(path)?)?
-        .to_dtype(DType::F64)?
-        .squeeze(2)?
-        .to_vec2()?)
+    Ok(band_lengths(path)?.to_dtype(DType::F64)?.to_vec2()?)
 }
 
 /// The weights of the segments before and after a pivot in the tangent of a band.
@@ -211,67 +205,29 @@ pub fn forces(
             energies.len(),
         ));
     }
-    by_band(path, |band, path| {
-        let (first, count) = band.map_or((0, bands), |band| (band, 1));
-        let energies = &energies[first * points..(first + count) * points];
-        forces_on(
-            path,
-            energies,
-            &gradients.narrow(0, first, count)?,
-            spring,
-            climbing,
-        )
-    })
+    let pivots = energies.chunks(points).flat_map(|energies| {
+        let highest = highest(energies);
+        energies.windows(3).enumerate().map(move |(pivot, e)| {
+            let (before, after) = tangent_weights(e[0], e[1], e[2]);
+            let climbs = climbing && spring.is_some() && pivot == highest;
+            PivotForce {
+                before,
+                after,
+                along: if climbs { 2. } else { 1. },
+                stretch: spring.filter(|_| !climbs).unwrap_or(0.),
+            }
+        })
+    });
+    band_forces(path, gradients, &pivots.collect::<Vec<_>>())
 }
 
-fn forces_on(
-    path: &Tensor,
-    energies: &[f64],
-    gradients: &Tensor,
-    spring: Option<f64>,
-    climbing: bool,
-) -> Result<Tensor> {
-    let (bands, points, _) = dims(path)?;
-    let pivots = points - 2;
-    let segments = segments(path)?;
-    let tangents = tangents(&segments, energies)?;
-    let mut along = (gradients * &tangents)?.sum_keepdim(D::Minus1)?;
-    if let Some(k) = spring {
-        let lengths = norms(&segments)?;
-        let stretch = (lengths.narrow(1, 1, pivots)? - lengths.narrow(1, 0, pivots)?)?;
-        if climbing {
-            let highest = highest(energies, points);
-            let mask = |top: f64, rest: f64| {
-                let places = highest
-                    .iter()
-                    .flat_map(|highest| (0..pivots).map(move |pivot| pivot == *highest));
-                numbers(
-                    places
-                        .map(|is_highest| if is_highest { top } else { rest })
-                        .collect(),
-                    (bands, pivots, 1),
-                    path,
-                )
-            };
-            along = ((along * mask(2., 1.)?)? + (stretch * mask(0., k)?)?)?;
-        } else {
-            along = (along + (stretch * k)?)?;
-        }
-    }
-    Ok((tangents.broadcast_mul(&along)? - gradients)?)
-}
-
-/// The highest pivot of each band, counted from 0; the first of equals.
-fn highest(energies: &[f64], points: usize) -> Vec<usize> {
-    let first_largest = |band: &[f64]| {
-        let pivots = band.iter().enumerate().skip(1).take(points - 2);
-        pivots
-            .fold((0, f64::NEG_INFINITY), |best, (at, e)| {
-                if *e > best.1 { (at - 1, *e) } else { best }
-            })
-            .0
+/// The highest pivot of a band, counted from 0; the first of equals.
+fn highest(energies: &[f64]) -> usize {
+    let pivots = energies[1..energies.len() - 1].iter().enumerate();
+    let higher = |best: (usize, f64), (at, e): (usize, &f64)| {
+        if *e > best.1 { (at, *e) } else { best }
     };
-    energies.chunks(points).map(first_largest).collect()
+    pivots.fold((0, f64::NEG_INFINITY), higher).0
 }
 
 /// The end, 0 or the last point, that no other point of a band lies above, if there is one and not
@@ -297,11 +253,12 @@ pub(super) fn highest_end(energies: &[f64]) -> Option<usize> {
 /// # Errors
 /// No (B, N, D) with N ≥ 2.
 pub fn redistribute(path: &Tensor) -> Result<Tensor> {
-    let (bands, points, width) = dims(path)?;
-    let (mut lower, mut share) = (Vec::new(), Vec::new());
-    for (band, lengths) in lengths(path)?.iter().enumerate() {
+    let points = dims(path)?.1;
+    let mut places = Vec::new();
+    for lengths in lengths(path)? {
         let total: f64 = lengths.iter().sum();
         let (mut segment, mut behind) = (0, 0.);
+        places.push((0, 0.));
         for pivot in 1..points - 1 {
             let wanted = total * pivot as f64 / (points - 1) as f64;
             while segment + 2 < points && behind + lengths[segment] < wanted {
@@ -309,59 +266,15 @@ pub fn redistribute(path: &Tensor) -> Result<Tensor> {
                 segment += 1;
             }
             let t = (wanted - behind) / lengths[segment];
-            lower.push((band * points + segment) as u32);
-            share.push(if t.is_finite() { t.clamp(0., 1.) } else { 0. });
+            places.push((segment, if t.is_finite() { t.clamp(0., 1.) } else { 0. }));
         }
+        places.push((points - 2, 1.));
     }
-    let rows = path.reshape((bands * points, width))?;
-    let pick = |rows_at: Vec<u32>| -> Result<Tensor> {
-        Ok(rows
-            .index_select(&Tensor::new(rows_at, path.device())?, 0)?
-            .reshape((bands, points - 2, width))?)
-    };
-    let upper = lower.iter().map(|row| row + 1).collect();
-    let rest = share.iter().map(|t| 1. - t).collect();
-    let shape = (bands, points - 2, 1);
-    let moved = (pick(lower)?.broadcast_mul(&numbers(rest, shape, path)?)?
-        + pick(upper)?.broadcast_mul(&numbers(share, shape, path)?)?)?;
-    with_pivots(path, &moved)
-}
-
-/// `path` with other pivots.
-fn with_pivots(path: &Tensor, pivots: &Tensor) -> Result<Tensor> {
-    let points = dims(path)?.1;
-    Ok(Tensor::cat(
-        &[
-            &path.narrow(1, 0, 1)?,
-            pivots,
-            &path.narrow(1, points - 1, 1)?,
-        ],
-        1,
-    )?)
-}
-
-/// `work` on (B, N, D). On a CPU each band by itself, in parallel, `work` being told which: its
-/// rows lie together there, and few enough to stay in the cache.
-pub(super) fn by_band(
-    path: &Tensor,
-    work: impl Fn(Option<usize>, &Tensor) -> Result<Tensor> + Sync,
-) -> Result<Tensor> {
-    let bands = path.dim(0)?;
-    if bands < 2 || !path.device().is_cpu() {
-        return work(None, path);
-    }
-    let parts: Vec<Result<Tensor>> = (0..bands)
-        .into_par_iter()
-        .map(|band| work(Some(band), &path.narrow(0, band, 1)?))
-        .collect();
-    Ok(Tensor::cat(
-        &parts.into_iter().collect::<Result<Vec<_>>>()?,
-        0,
-    )?)
+    band_points(path, &places)
 }
 
 /// ‖row‖₂ along the last axis, which becomes 1.
-pub(super) fn norms(rows: &Tensor) -> Result<Tensor> {
+fn norms(rows: &Tensor) -> Result<Tensor> {
     Ok(rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
 }
 

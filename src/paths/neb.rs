@@ -11,6 +11,7 @@ use super::follow::Follower;
 use super::info::{Evaluations, NebInfo, Outcome, Verdict};
 use super::params::{NebParams, Spacing, Stop};
 use crate::error::{Error, Result};
+use crate::ops::row_norms;
 use crate::progress::Bar;
 
 /// Nudged elastic bands between the points of every pair, relaxed from the straight line on.
@@ -295,10 +296,7 @@ impl<'a> Run<'a> {
             spring,
             self.params.climbing,
         )?;
-        let norms = band::by_band(&forces, |_, forces| band::norms(forces))?
-            .to_dtype(DType::F64)?
-            .squeeze(2)?
-            .to_vec2::<f64>()?;
+        let norms = row_norms(&forces)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
 
         let done = self.judge(&all, &norms)?;
         let kept = self.finish(done)?;

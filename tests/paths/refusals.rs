@@ -4,6 +4,10 @@ use isopath::Result;
 use isopath::candle::{DType, Tensor};
 use isopath::checks::Bounds;
 use isopath::models::{Network, Parameters, Representation, ResNet, ResNetParams};
+use isopath::ops::{
+    PivotForce, band_forces, band_forces_composite, band_lengths, band_lengths_composite,
+    band_points, band_points_composite,
+};
 use isopath::paths::{
     AutoNebParams, Cycle, Energy, EnergyValues, FireParams, MullerBrown, NebParams, NetworkEnergy,
     Optimizer, SgdParams, Spacing, Stop, auto_neb, linear, neb, relax,
@@ -384,5 +388,48 @@ fn energies_that_answer_too_little() -> Result<()> {
         message(MullerBrown::default().values(&start.reshape((2, 1))?, &[0, 0])),
         "surface: points has shape [2, 1]; expected (P, 2)"
     );
+    Ok(())
+}
+
+#[test]
+fn bands_that_do_not_fit() -> Result<()> {
+    let path = Tensor::zeros((2, 3, 4), DType::F64, CPU)?;
+    let flat = path.flatten_all()?;
+    let pivot = PivotForce {
+        before: 1.,
+        after: 1.,
+        along: 1.,
+        stretch: 0.,
+    };
+    let gradients = path.narrow(1, 0, 1)?;
+    type Points = fn(&Tensor, &[(usize, f64)]) -> Result<Tensor>;
+    type Forces = fn(&Tensor, &Tensor, &[PivotForce]) -> Result<Tensor>;
+    for points in [band_points as Points, band_points_composite] {
+        let got = |path, places: &[(usize, f64)]| message(points(path, places));
+        assert!(got(&flat, &[(0, 0.)]).contains("(B, N, D), N at least 2"));
+        assert!(got(&path, &[]).contains("as many for each of 2 bands, at least one"));
+        assert!(got(&path, &[(0, 0.)]).contains("as many for each of 2 bands"));
+        let outside = "a segment below 2 and a share in [0, 1]";
+        for place in [
+            (2, 0.),
+            (usize::MAX, 0.),
+            (0, -0.1),
+            (0, 1.1),
+            (0, f64::NAN),
+        ] {
+            assert!(got(&path, &[(0, 0.), place]).contains(outside), "{place:?}");
+        }
+    }
+    for forces in [band_forces as Forces, band_forces_composite] {
+        let short = message(forces(&gradients, &gradients, &[pivot]));
+        assert!(short.contains("(B, N, D), N at least 2"), "{short}");
+        let shape = message(forces(&path, &path, &[pivot; 2]));
+        assert!(shape.contains("(B, P, D), a row for each pivot"), "{shape}");
+        let count = message(forces(&path, &gradients, &[pivot]));
+        assert!(count.contains("2, one for each pivot"), "{count}");
+    }
+    for lengths in [band_lengths, band_lengths_composite] {
+        assert!(message(lengths(&flat)).contains("(B, N, D), N at least 2"));
+    }
     Ok(())
 }
