@@ -79,6 +79,7 @@ mod info;
 mod neb;
 mod network_energy;
 mod params;
+pub mod regions;
 mod surfaces;
 
 pub use crate::optimizers::{AdamParams, FireParams, Optimizer, SgdParams};
@@ -90,4 +91,5 @@ pub(crate) use neb::neb_shown;
 pub use neb::{neb, relax};
 pub use network_energy::NetworkEnergy;
 pub use params::{NebParams, Spacing, Stop};
+pub use regions::{Regions, RegionsParams, regions};
 pub use surfaces::{Leps, MullerBrown};
