@@ -29,7 +29,7 @@ pub(super) fn join_by_bands(search: &mut Search, params: &NebParams) -> Result<(
         let rows: Vec<u32> = pairs.iter().map(|link| link.ends[end] as u32).collect();
         Ok(points.index_select(&Tensor::new(rows, points.device())?, 0)?)
     };
-    let bands = neb_shown(&energy, &ends(0)?, &ends(1)?, params, &Bar::hidden())?;
+    let bands = neb_shown(&energy, &ends(0)?, &ends(1)?, params, search.bar)?;
     for (link, band) in pairs.iter().zip(bands) {
         search.evaluations.values += band.evaluations.values;
         search.evaluations.gradients += band.evaluations.gradients;
@@ -39,7 +39,7 @@ pub(super) fn join_by_bands(search: &mut Search, params: &NebParams) -> Result<(
             Verdict::Linear | Verdict::Nonlinear => search.join(edge),
         }
     }
-    search.show();
+    search.begin();
     Ok(())
 }
 

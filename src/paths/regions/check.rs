@@ -74,7 +74,7 @@ impl Regions {
             length: edge.length,
         };
         let links: Vec<Link> = segments.iter().map(link).collect();
-        let (tested, evaluations) = sampler.test(&links, &margins, |_| self.class)?;
+        let (tested, evaluations) = sampler.test_many(&links, &margins, |_| self.class)?;
         let mut joined = UnionFind::new(n);
         let held = tested.iter().filter(|tested| tested.holds);
         for edge in held.map(|tested| &tested.edge).chain(&bands) {

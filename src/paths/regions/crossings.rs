@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::pairs::links_of;
 use super::params::check_samples;
-use super::sampler::{Sample, Sampler, answer};
+use super::sampler::{Sample, Sampler, TOGETHER, answer};
 use crate::error::Result;
 use crate::models::{Network, Representation};
+use crate::progress::Bar;
 
 /// The answers along a segment between two points, from [`crossings`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,25 +78,36 @@ pub fn crossings(
         let ends = *ends;
         (0..=samples).map(move |place| Sample { ends, place })
     };
-    let all: Vec<Sample> = pairs.iter().flat_map(of_pair).collect();
-    let answers = sampler.read(&all, |_, logits| Ok(answer(logits)))?;
-    let along = answers.chunks(samples + 1);
-    let both = pairs.iter().zip(&links).zip(along);
-    Ok(both
-        .map(|((ends, link), answers)| {
-            let mut found = Crossings {
-                ends: *ends,
-                length: link.length,
-                answers: answers.first().copied().into_iter().collect(),
-                at: Vec::new(),
-            };
-            for (place, two) in answers.windows(2).enumerate() {
-                if two[0] != two[1] {
-                    found.answers.push(two[1]);
-                    found.at.push((place as f64 + 0.5) / samples as f64);
-                }
-            }
-            found
-        })
-        .collect())
+    let bar = Bar::slow("segments").of(pairs.len(), "segments");
+    let mut found = Vec::with_capacity(pairs.len());
+    for (pairs, links) in pairs.chunks(TOGETHER).zip(links.chunks(TOGETHER)) {
+        let all: Vec<Sample> = pairs.iter().flat_map(of_pair).collect();
+        let answers = sampler.read(&all, |_, logits| Ok(answer(logits)))?;
+        let along = answers.chunks(samples + 1);
+        for ((ends, link), answers) in pairs.iter().zip(links).zip(along) {
+            found.push(changes(*ends, link.length, answers));
+        }
+        bar.add(pairs.len() as f64);
+    }
+    Ok(found)
+}
+
+/// Where the answers at equally distant samples change.
+fn changes(ends: [usize; 2], length: f64, answers: &[u32]) -> Crossings {
+    let mut found = Crossings {
+        ends,
+        length,
+        answers: answers.first().copied().into_iter().collect(),
+        at: Vec::new(),
+    };
+    let parts = answers.len().saturating_sub(1) as f64;
+    for (place, two) in answers.windows(2).enumerate() {
+        if let [before, after] = two
+            && before != after
+        {
+            found.answers.push(*after);
+            found.at.push((place as f64 + 0.5) / parts);
+        }
+    }
+    found
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edge::Edge;
 use super::params::check_samples;
-use super::sampler::{Link, Sample, Sampler, answer};
+use super::sampler::{Link, Sample, Sampler, Tested, answer};
 use crate::distances::nearest::distance;
 use crate::error::{Error, Result};
 use crate::models::{Network, Representation};
@@ -117,8 +117,8 @@ pub fn segments(
         (classes[*point], margins[*point]) = (class, margin);
     }
     check_classes(&links, &classes, &margins)?;
-    let (tested, evaluations) = sampler.test(&links, &margins, |point| classes[point])?;
-    let segment = |tested: &super::sampler::Tested| Segment {
+    let (tested, evaluations) = sampler.test_many(&links, &margins, |point| classes[point])?;
+    let segment = |tested: &Tested| Segment {
         edge: tested.edge,
         holds: tested.holds,
     };

@@ -1,5 +1,6 @@
 //! The parameters of the search for regions.
 
+use super::sampler::TOGETHER;
 use crate::checks::at_least_one;
 use crate::error::{Error, Result};
 use crate::paths::NebParams;
@@ -36,7 +37,7 @@ impl Default for RegionsParams {
             samples: 16,
             neighbors: 10,
             max_tests_per_point: 60,
-            batch_size: 32,
+            batch_size: TOGETHER,
             bands: None,
             progress: Progress::default(),
         }

@@ -11,6 +11,10 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::models::{Network, Representation, evaluation};
 use crate::paths::network_energy::{BATCH_SIZE, margin};
+use crate::progress::Bar;
+
+/// Segments that are sampled together where nobody chooses.
+pub(super) const TOGETHER: usize = 32;
 
 /// Two points, the smaller number first, and their distance.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,6 +123,24 @@ impl Sampler {
         self.read(samples, |sample, logits| {
             Ok(margin(logits, class(sample.ends[0]) as usize))
         })
+    }
+
+    /// [`Sampler::test`] of many segments, some at a time.
+    pub fn test_many(
+        &self,
+        links: &[Link],
+        own: &[f64],
+        class: impl Fn(usize) -> u32 + Sync,
+    ) -> Result<(Vec<Tested>, usize)> {
+        let bar = Bar::slow("segments").of(links.len(), "segments");
+        let (mut tested, mut evaluations) = (Vec::with_capacity(links.len()), 0);
+        for links in links.chunks(TOGETHER) {
+            let (found, more) = self.test(links, own, &class)?;
+            tested.extend(found);
+            evaluations += more;
+            bar.add(links.len() as f64);
+        }
+        Ok((tested, evaluations))
     }
 
     /// Samples (S, …), as [`band::between`](crate::paths::band::between) has them.

@@ -27,7 +27,7 @@ pub(super) struct Search<'a> {
     pub left: Vec<Edge>,
     pub tests: usize,
     pub evaluations: Evaluations,
-    bar: &'a Bar,
+    pub bar: &'a Bar,
 }
 
 impl<'a> Search<'a> {
