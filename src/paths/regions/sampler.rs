@@ -152,15 +152,14 @@ impl Sampler {
         };
         let mut shape = vec![1; self.points.rank()];
         shape[0] = samples.len();
-        let t = |sample: &Sample| sample.place as f64 / self.parts as f64;
-        let shares =
-            |share: &dyn Fn(f64) -> f64| -> Result<Tensor> {
-                let shares: Vec<f64> = samples.iter().map(|sample| share(t(sample))).collect();
-                Ok(Tensor::from_vec(shares, shape.as_slice(), device)?
-                    .to_dtype(self.points.dtype())?)
-            };
-        let starts = rows(0)?.broadcast_mul(&shares(&|t| 1. - t)?)?;
-        Ok((starts + rows(1)?.broadcast_mul(&shares(&|t| t)?)?)?)
+        let shares = |of_end: fn(f64) -> f64| -> Result<Tensor> {
+            let t = |sample: &Sample| sample.place as f64 / self.parts as f64;
+            let shares: Vec<f64> = samples.iter().map(|sample| of_end(t(sample))).collect();
+            let shares = Tensor::from_vec(shares, shape.as_slice(), device)?;
+            Ok(shares.to_dtype(self.points.dtype())?)
+        };
+        let starts = rows(0)?.broadcast_mul(&shares(|t| 1. - t)?)?;
+        Ok((starts + rows(1)?.broadcast_mul(&shares(|t| t)?)?)?)
     }
 
     /// Tests segments, all together, from coarse to fine: first their middles, then the middles of
@@ -179,16 +178,8 @@ impl Sampler {
             let open = |edge: &Edge| edge.length > 0. && edge.margin > 0.;
             let of_level = |(at, edge): (usize, &Edge)| {
                 let ends = edge.ends;
-                let sample = move |place: &usize| {
-                    (
-                        at,
-                        Sample {
-                            ends,
-                            place: *place,
-                        },
-                    )
-                };
-                level.iter().map(sample).collect::<Vec<_>>()
+                let places = level.iter();
+                places.map(move |&place| (at, Sample { ends, place }))
             };
             let open = edges.iter().enumerate().filter(|(_, edge)| open(edge));
             let (at, samples): (Vec<usize>, Vec<Sample>) = open.flat_map(of_level).unzip();
