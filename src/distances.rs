@@ -1,5 +1,6 @@
 //! Distances between points, differentiable.
 
+pub(crate) mod nearest;
 pub(crate) mod slices;
 
 use std::any::Any;

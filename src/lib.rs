@@ -28,6 +28,7 @@
 //! | train | [`train`](training::train()), [`losses`] |
 //! | attack | [`Fgsm`](attacks::Fgsm), [`Pgd`](attacks::Pgd) |
 //! | connect two inputs | [`connect`](experiments::connectivity::connect()), [`neb`](paths::neb()) |
+//! | ask whether a class is one piece | [`regions`](paths::regions()) |
 //! | measure | [`metrics`], [`lipschitz`] |
 //! | draw | [`figures`] |
 //! | find a formula | [`formulas`] |

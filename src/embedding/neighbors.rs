@@ -1,8 +1,8 @@
 //! Exact nearest neighbours.
 
 use candle_core::{DType, Device, Tensor};
-use rayon::prelude::*;
 
+use crate::distances::nearest::{Neighbor, nearest};
 use crate::distances::{Distance as _, Euclidean};
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -24,7 +24,8 @@ pub struct Neighbors {
 /// the k indices j ≠ i with the smallest d_ij = ‖x_i − x_j‖₂,   for each i
 /// ```
 ///
-/// Exact: all N² distances are computed, a row at a time, in f64. A point is never its own
+/// Exact: matrix products find all that can be among the nearest, whatever was lost by rounding, and
+/// their distances are computed in f64. A point is never its own
 /// neighbour; a duplicate is one at distance 0. A progress bar says how far it is if it takes more
 /// than a second.
 ///
@@ -51,17 +52,13 @@ pub(super) fn neighbors_shown(x: &Tensor, k: usize, bar: &Bar) -> Result<Neighbo
             k,
         ));
     }
-    let rows = (0..n).into_par_iter().map(|point| {
-        let distances = distances_from(x, point)?;
-        let order = nearest(&distances, point, k);
-        let distances = order.iter().map(|&other| distances[other]).collect();
-        bar.add(1.);
-        Ok((order, distances))
-    });
-    let (indices, distances) = rows
-        .collect::<Result<Vec<(Vec<usize>, Vec<f64>)>>>()?
-        .into_iter()
-        .unzip();
+    let rows: Vec<usize> = (0..n).collect();
+    let found = nearest(x, &rows, |_| k, |point, other| point == other, bar)?;
+    let of = |neighbors: &Vec<Neighbor>| {
+        let both = neighbors.iter().map(|near| (near.index, near.distance));
+        both.unzip()
+    };
+    let (indices, distances) = found.iter().map(of).unzip();
     Ok(Neighbors { indices, distances })
 }
 
@@ -154,38 +151,18 @@ pub(crate) fn distances_from(x: &Tensor, point: usize) -> Result<Vec<f64>> {
     }
 }
 
-/// The `k` nearest of all points but `point`, as [`others_by_distance`] has them first.
-fn nearest(distances: &[f64], point: usize, k: usize) -> Vec<usize> {
-    let nearer = |a: &usize, b: &usize| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b));
+/// All points but `point`, the nearest first, of equally near ones the first in the data.
+pub(crate) fn others_by_distance(distances: &[f64], point: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..distances.len())
         .filter(|&other| other != point)
         .collect();
-    if k < order.len() {
-        order.select_nth_unstable_by(k, nearer);
-        order.truncate(k);
-    }
-    order.sort_unstable_by(nearer);
+    order.sort_by(|a, b| distances[*a].total_cmp(&distances[*b]));
     order
-}
-
-/// All points but `point`, the nearest first.
-pub(crate) fn others_by_distance(distances: &[f64], point: usize) -> Vec<usize> {
-    nearest(distances, point, distances.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_are_the_first_of_all() {
-        // With ties, which keep the order of the data.
-        let distances: Vec<f64> = (0..50).map(|i| f64::from(i * 7 % 10)).collect();
-        for k in [1, 5, 13, 49] {
-            let all = others_by_distance(&distances, 3);
-            assert_eq!(nearest(&distances, 3, k), all[..k]);
-        }
-    }
 
     #[test]
     fn the_search_says_how_far_it_is() -> Result<()> {

@@ -66,6 +66,11 @@
 //! # Ok::<(), isopath::Error>(())
 //! ```
 //!
+//! # Many points
+//!
+//! Pairs say little about the shape of a class: [`regions`](regions()) asks whether many points of it
+//! lie in one piece, joined by segments that need not run between any two of them.
+//!
 //! The numbers do not depend on the number of threads. On a CPU set `CANDLE_NUM_THREADS=1` as for
 //! [attacks](crate::attacks): batches of points already keep every core busy.
 
@@ -79,6 +84,7 @@ mod info;
 mod neb;
 mod network_energy;
 mod params;
+pub mod regions;
 mod surfaces;
 
 pub use crate::optimizers::{AdamParams, FireParams, Optimizer, SgdParams};
@@ -90,4 +96,5 @@ pub(crate) use neb::neb_shown;
 pub use neb::{neb, relax};
 pub use network_energy::NetworkEnergy;
 pub use params::{NebParams, Spacing, Stop};
+pub use regions::{Regions, RegionsParams, regions};
 pub use surfaces::{Leps, MullerBrown};

@@ -13,6 +13,9 @@ use crate::interrupt;
 use crate::losses::cross_entropies;
 use crate::models::{Network, Representation, evaluation};
 
+/// Points that go through a network together, unless somebody chooses.
+pub(super) const BATCH_SIZE: usize = 16;
+
 /// The energy of a classifier: the cross-entropy of the target class y at a point z of
 /// representation l.
 ///
@@ -83,7 +86,7 @@ impl NetworkEnergy {
             network,
             index,
             classes: classes.to_vec(),
-            batch_size: 16,
+            batch_size: BATCH_SIZE,
         })
     }
 
@@ -147,7 +150,7 @@ impl NetworkEnergy {
 }
 
 /// `logits[target]` minus the largest other.
-fn margin(logits: &[f64], target: usize) -> f64 {
+pub(super) fn margin(logits: &[f64], target: usize) -> f64 {
     let other = |(class, logit): (usize, &f64)| {
         if class == target {
             f64::NEG_INFINITY

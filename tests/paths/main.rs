@@ -8,4 +8,5 @@ mod fixtures;
 mod laws;
 mod network;
 mod refusals;
+mod regions;
 mod surfaces;

@@ -1,0 +1,144 @@
+//! Counts, order and checks.
+
+use isopath::Result;
+use isopath::candle::{DType, Tensor};
+use isopath::models::Representation;
+use isopath::paths::{NetworkEnergy, Regions, RegionsParams, linear, regions};
+
+use super::{Plane, checkerboard, found, moons, on_checkerboard, on_moons, on_ring, plane, ring};
+use crate::common::{CPU, build, values, with_threads};
+
+#[test]
+fn evaluations_are_the_points_given_to_the_network() -> Result<()> {
+    for (margin, points) in [
+        (ring as fn([f64; 2]) -> f64, on_ring(50)),
+        (moons, on_moons(20)),
+        (checkerboard, on_checkerboard(5)),
+    ] {
+        for batch_size in [1, 32] {
+            let network = Plane::new(margin);
+            let params = RegionsParams {
+                batch_size,
+                neighbors: 4,
+                ..RegionsParams::default()
+            };
+            let regions = found(&network, &plane(&points), &params)?;
+            assert_eq!(regions.evaluations.values, network.asked());
+            assert_eq!(regions.evaluations.gradients, 0);
+            // An edge of the forest costs 15 samples, one that has left fewer or as many.
+            let (held, left) = (regions.tests - regions.left.len(), regions.left.len());
+            let samples = network.asked() - points.len();
+            assert!((15 * held + left..=15 * (held + left)).contains(&samples));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_segment_that_leaves_in_its_middle_costs_one_sample() -> Result<()> {
+    // Opposite points of the ring.
+    let network = Plane::new(ring);
+    let regions = found(
+        &network,
+        &plane(&[[1., 0.], [-1., 0.]]),
+        &RegionsParams::default(),
+    )?;
+    assert_eq!((network.asked(), regions.tests), (3, 1));
+    let left = regions.left[0];
+    assert_eq!((left.ends, left.length, left.at), ([0, 1], 2., 0.5));
+    assert!((left.margin + 0.7).abs() < 1e-12);
+    Ok(())
+}
+
+/// An untrained network and points with one answer, in f32.
+fn trial() -> Result<(isopath::models::Model<isopath::models::Mlp>, Tensor)> {
+    let network = build(&[6, 12, 8, 3], 4, DType::F32)?;
+    let network_weights = network.parameters().vars();
+    for var in network_weights {
+        var.set(&(var.as_tensor() * 3.)?)?;
+    }
+    let points = isopath::rng::Rng::new(1).normal((300, 6), 0., 2., DType::F32, CPU)?;
+    let answers = isopath::metrics::predictions(&network, &points)?.to_vec1::<u32>()?;
+    let own: Vec<u32> = (0..300).filter(|i| answers[*i as usize] == 1).collect();
+    assert!(own.len() > 50);
+    Ok((network, points.index_select(&Tensor::new(own, CPU)?, 0)?))
+}
+
+#[test]
+fn any_number_of_threads_finds_the_same_regions() -> Result<()> {
+    let (network, points) = trial()?;
+    let run = |threads: usize| -> Result<Regions> {
+        with_threads(threads, || {
+            let params = RegionsParams {
+                neighbors: 3,
+                ..RegionsParams::default()
+            };
+            regions(&network, Representation::Input, &points, 1, &params)
+        })
+    };
+    let one = run(1)?;
+    assert!(!one.left.is_empty());
+    assert_eq!(one, run(1)?);
+    assert_eq!(one, run(2)?);
+    assert_eq!(one, run(3)?);
+    // A result survives being written.
+    let written = serde_json::to_value(&one).unwrap();
+    assert_eq!(serde_json::from_value::<Regions>(written).unwrap(), one);
+    Ok(())
+}
+
+#[test]
+fn an_edge_has_the_margins_of_the_line_between_its_ends() -> Result<()> {
+    let (network, points) = trial()?;
+    for (representation, points) in [
+        (Representation::Input, points.clone()),
+        (
+            Representation::Stage(1),
+            Representation::Stage(1).of(&network, &points)?,
+        ),
+    ] {
+        let params = RegionsParams::default();
+        let regions = regions(&network, representation, &points, 1, &params)?;
+        for edge in &regions.edges {
+            let [start, end] = edge.ends.map(|end| points.narrow(0, end, 1).unwrap());
+            let energy = NetworkEnergy::new(&network, representation, &[1])?;
+            let line = &linear(&energy, &start, &end, 1, params.samples)?[0];
+            // Batches of another size round differently.
+            assert!((line.margin() - edge.margin).abs() < 1e-5);
+            let at = (edge.at * params.samples as f64).round() as usize;
+            assert!((line.margin[at] - edge.margin).abs() < 1e-5);
+            let length = values(&(start - end)?.to_dtype(DType::F64)?.sqr()?.sum_all()?)[0].sqrt();
+            assert!((edge.length - length).abs() < 1e-6 * length);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn denser_samples_find_what_few_have_missed() -> Result<()> {
+    // A thin wall at x = 0.6: the samples of four parts miss it.
+    fn wall([x, _]: [f64; 2]) -> f64 {
+        if (x - 0.6).abs() < 0.05 { -1. } else { 1. }
+    }
+    let network = Plane::new(wall);
+    let points = plane(&[[0., 0.], [0., 0.5], [1., 0.], [1., 0.5]]);
+    let params = RegionsParams {
+        samples: 4,
+        ..RegionsParams::default()
+    };
+    let regions = found(&network, &points, &params)?;
+    assert!(regions.is_connected());
+    let before = network.asked();
+    let same = regions.check(&network, Representation::Input, &points, 4)?;
+    assert!(same.failed.is_empty() && same.components == regions.components);
+    assert_eq!(
+        (same.evaluations, network.asked() - before),
+        (4 + 3 * 3, 4 + 3 * 3)
+    );
+    let check = regions.check(&network, Representation::Input, &points, 40)?;
+    assert_eq!(check.components, [vec![0, 1], vec![2, 3]]);
+    assert_eq!(check.failed.len(), 1);
+    assert_eq!((check.failed[0].margin, check.samples), (-1., 40));
+    assert!((check.failed[0].at - 0.6).abs() < 0.05);
+    Ok(())
+}
