@@ -4,36 +4,35 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::edge::{Edge, EdgeKind};
-use super::params::check_samples;
+use super::params::RegionsParams;
+use super::procedure::complete;
 use super::result::Regions;
 use super::sampler::{Link, Sampler};
-use super::search::margins_of_points;
-use super::union_find::UnionFind;
+use super::search::Search;
 use crate::error::{Error, Result};
 use crate::models::{Network, Representation};
 
 /// What another number of samples makes of the edges of [`Regions`], from [`Regions::check`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RegionsCheck {
-    /// The number of equal parts into which samples divide a segment.
-    pub samples: usize,
     /// The edges that leave the class at one of these samples, with the margin there.
     pub failed: Vec<Edge>,
     /// The components that the other edges leave, in the order of [`Regions::components`].
     pub components: Vec<Vec<usize>>,
-    /// The number of points given to the network.
-    pub evaluations: usize,
+    /// The result with these samples: the other edges, and what was found in the place of those that
+    /// failed.
+    pub repaired: Regions,
 }
 
 impl Regions {
     /// Tests every segment of the forest again, with another number of samples, for example
-    /// four times as many.
+    /// four times as many; then searches for others in the place of those that failed.
     ///
     /// Bands count as they were found: their points are not kept.
     ///
     /// - **Shapes**: `points` (N, …), the same as before, and in the same representation.
-    /// - **Range**: `samples` at least 2; a multiple of those before samples the same points again
-    ///   and others between.
+    /// - **Range**: `params.samples` a multiple of those before samples the same points again and
+    ///   others between.
     ///
     /// # Errors
     /// Not as many points, an edge between points that there are not, or what
@@ -43,28 +42,25 @@ impl Regions {
         network: &dyn Network,
         representation: Representation,
         points: &Tensor,
-        samples: usize,
+        params: &RegionsParams,
     ) -> Result<RegionsCheck> {
-        check_samples(samples)?;
-        let sampler = Sampler::new(network, representation, points, samples)?;
+        params.validate()?;
+        let sampler = Sampler::new(network, representation, points, params.samples)?;
         let n = sampler.count();
         if n != self.points {
             let expected = format!("({}, …), the points of the result", self.points);
             return Err(Error::shape("check", "points", expected, points.dims()));
         }
-        if let Some(edge) = self
-            .edges
-            .iter()
-            .find(|e| e.ends.iter().any(|end| *end >= n))
-        {
-            let expected = format!("below {n}, the number of points");
-            return Err(Error::argument(
-                "end of an edge",
-                expected,
+        let outside = |edge: &&Edge| edge.ends.iter().any(|end| *end >= n);
+        if let Some(edge) = self.edges.iter().find(outside) {
+            let (expected, got) = (
+                format!("below {n}, the number of points"),
                 format!("{:?}", edge.ends),
-            ));
+            );
+            return Err(Error::argument("end of an edge", expected, got));
         }
-        let margins = margins_of_points(&sampler, self.class)?;
+        let bar = params.progress.slow_bar("check");
+        let mut search = Search::new(&sampler, self.class, &bar)?;
         let (bands, segments): (Vec<Edge>, Vec<Edge>) = self
             .edges
             .iter()
@@ -74,18 +70,20 @@ impl Regions {
             length: edge.length,
         };
         let links: Vec<Link> = segments.iter().map(link).collect();
-        let (tested, evaluations) = sampler.test_many(&links, &margins, |_| self.class)?;
-        let mut joined = UnionFind::new(n);
-        let held = tested.iter().filter(|tested| tested.holds);
-        for edge in held.map(|tested| &tested.edge).chain(&bands) {
-            joined.join(edge.ends);
+        search.begin();
+        for links in links.chunks(params.batch_size) {
+            for tested in search.test(links)?.iter().filter(|tested| tested.holds) {
+                search.join(tested.edge);
+            }
+            search.show();
         }
-        let failed = tested.iter().filter(|tested| !tested.holds);
+        bands.into_iter().for_each(|band| search.join(band));
+        let (failed, components) = (search.left.clone(), search.joined.groups());
+        complete(&mut search, params)?;
         Ok(RegionsCheck {
-            samples,
-            failed: failed.map(|tested| tested.edge).collect(),
-            components: joined.groups(),
-            evaluations: n + evaluations,
+            failed,
+            components,
+            repaired: search.result(),
         })
     }
 }

@@ -48,7 +48,8 @@ use crate::models::{Network, Representation};
 /// assert!(found.is_connected());
 /// assert_eq!(found.edges.len(), data.len() - 1);
 /// // The same with samples four times as dense.
-/// let check = found.check(&network, Representation::Input, &data.inputs, 64)?;
+/// let dense = RegionsParams { samples: 64, ..params };
+/// let check = found.check(&network, Representation::Input, &data.inputs, &dense)?;
 /// assert!(check.failed.is_empty());
 /// # Ok::<(), isopath::Error>(())
 /// ```
@@ -69,21 +70,21 @@ pub fn regions(
     let sampler = Sampler::new(network, representation, points, params.samples)?;
     let bar = params.progress.slow_bar("regions");
     let mut search = Search::new(&sampler, class, &bar)?;
+    complete(&mut search, params)?;
+    Ok(search.result())
+}
+
+/// Joins what is apart: by segments to neighbours, by further ones, by bands.
+pub(super) fn complete(search: &mut Search, params: &RegionsParams) -> Result<()> {
+    if search.joined.sets() == 1 {
+        return Ok(());
+    }
     let candidates = search.neighbors(params.neighbors)?;
     search.begin();
     search.join_shortest(&candidates, params.batch_size)?;
-    attach(&mut search, params)?;
-    if let Some(bands) = &params.bands {
-        join_by_bands(&mut search, bands)?;
+    attach(search, params)?;
+    match &params.bands {
+        Some(bands) => join_by_bands(search, bands),
+        None => Ok(()),
     }
-    Ok(Regions {
-        class,
-        points: sampler.count(),
-        samples: params.samples,
-        components: search.joined.groups(),
-        edges: search.edges,
-        left: search.left,
-        tests: search.tests,
-        evaluations: search.evaluations,
-    })
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::edge::Edge;
+use super::result::Regions;
 use super::sampler::{Link, Sample, Sampler, Tested, answer};
 use super::union_find::UnionFind;
 use crate::distances::nearest::{Neighbor, nearest};
@@ -137,6 +138,20 @@ impl<'a> Search<'a> {
         self.edges.push(edge);
     }
 
+    /// What was found.
+    pub fn result(mut self) -> Regions {
+        Regions {
+            class: self.class,
+            points: self.sampler.count(),
+            samples: self.sampler.parts,
+            components: self.joined.groups(),
+            edges: self.edges,
+            left: self.left,
+            tests: self.tests,
+            evaluations: self.evaluations,
+        }
+    }
+
     /// Moves the bar to the number of edges.
     pub fn show(&self) {
         let components = self.joined.sets();
@@ -159,7 +174,7 @@ impl<'a> Search<'a> {
 ///
 /// # Errors
 /// One that is not positive.
-pub(super) fn margins_of_points(sampler: &Sampler, class: u32) -> Result<Vec<f64>> {
+fn margins_of_points(sampler: &Sampler, class: u32) -> Result<Vec<f64>> {
     let itself = |point| Sample {
         ends: [point, point],
         place: 0,

@@ -49,11 +49,16 @@ fn a_band_goes_around_a_hill_that_no_segment_passes() -> Result<()> {
     assert!(joined.evaluations.gradients > 0);
     assert!(joined.evaluations.values > apart.evaluations.values);
     // Its points are not kept, so a check leaves it.
-    let check = joined.check(&network, Representation::Input, &points, 64)?;
+    let dense = RegionsParams {
+        samples: 64,
+        ..with(500)
+    };
+    let check = joined.check(&network, Representation::Input, &points, &dense)?;
     assert_eq!(
         (check.failed.len(), &check.components),
         (0, &joined.components)
     );
+    assert_eq!(check.repaired.components, joined.components);
     // One that has no time to get there.
     let early = regions(&network, Representation::Input, &points, 0, &with(1))?;
     assert_eq!(early.components, apart.components);

@@ -129,16 +129,59 @@ fn denser_samples_find_what_few_have_missed() -> Result<()> {
     let regions = found(&network, &points, &params)?;
     assert!(regions.is_connected());
     let before = network.asked();
-    let same = regions.check(&network, Representation::Input, &points, 4)?;
+    let same = regions.check(&network, Representation::Input, &points, &params)?;
     assert!(same.failed.is_empty() && same.components == regions.components);
+    assert_eq!(same.repaired.edges, regions.edges);
     assert_eq!(
-        (same.evaluations, network.asked() - before),
+        (same.repaired.evaluations.values, network.asked() - before),
         (4 + 3 * 3, 4 + 3 * 3)
     );
-    let check = regions.check(&network, Representation::Input, &points, 40)?;
+    let dense = RegionsParams {
+        samples: 40,
+        ..params
+    };
+    let check = regions.check(&network, Representation::Input, &points, &dense)?;
     assert_eq!(check.components, [vec![0, 1], vec![2, 3]]);
     assert_eq!(check.failed.len(), 1);
-    assert_eq!((check.failed[0].margin, check.samples), (-1., 40));
+    assert_eq!((check.failed[0].margin, check.repaired.samples), (-1., 40));
     assert!((check.failed[0].at - 0.6).abs() < 0.05);
+    // The wall has no gap, and every segment through it was tried.
+    assert_eq!(check.repaired.components, check.components);
+    assert_eq!(
+        (check.repaired.edges.len(), check.repaired.left.len()),
+        (2, 4)
+    );
+    Ok(())
+}
+
+#[test]
+fn what_denser_samples_part_is_joined_by_other_segments() -> Result<()> {
+    // The wall has a gap, through which the upper two see each other.
+    fn wall([x, y]: [f64; 2]) -> f64 {
+        if (x - 0.6).abs() < 0.05 && y < 0.4 {
+            -1.
+        } else {
+            1.
+        }
+    }
+    let network = Plane::new(wall);
+    let points = plane(&[[0., 0.], [0., 0.5], [1., 0.], [1., 0.5]]);
+    let params = RegionsParams {
+        samples: 4,
+        ..RegionsParams::default()
+    };
+    let regions = found(&network, &points, &params)?;
+    // Of equally long ones the first: through the wall, between its samples.
+    let ends: Vec<[usize; 2]> = regions.edges.iter().map(|edge| edge.ends).collect();
+    assert_eq!(ends, [[0, 1], [2, 3], [0, 2]]);
+    let dense = RegionsParams {
+        samples: 40,
+        ..params
+    };
+    let check = regions.check(&network, Representation::Input, &points, &dense)?;
+    assert_eq!(check.failed[0].ends, [0, 2]);
+    assert!(check.repaired.is_connected());
+    assert_eq!(check.repaired.edges[2].ends, [1, 3]);
+    assert_eq!(check.repaired.left, check.failed);
     Ok(())
 }

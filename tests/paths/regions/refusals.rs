@@ -198,7 +198,11 @@ fn pairs_and_checks() -> Result<()> {
     let two = points.narrow(0, 0, 2)?;
     let regions = found(&network, &two, &RegionsParams::default())?;
     let check = |regions: &Regions, points: &Tensor, samples| {
-        message(regions.check(&network, Representation::Input, points, samples))
+        let params = RegionsParams {
+            samples,
+            ..RegionsParams::default()
+        };
+        message(regions.check(&network, Representation::Input, points, &params))
     };
     assert_eq!(
         check(&regions, &two.narrow(0, 0, 1)?, 8),
