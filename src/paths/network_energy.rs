@@ -147,7 +147,7 @@ impl NetworkEnergy {
 }
 
 /// `logits[target]` minus the largest other.
-fn margin(logits: &[f64], target: usize) -> f64 {
+pub(super) fn margin(logits: &[f64], target: usize) -> f64 {
     let other = |(class, logit): (usize, &f64)| {
         if class == target {
             f64::NEG_INFINITY
