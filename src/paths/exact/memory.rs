@@ -1,61 +1,91 @@
 //! Memory that is used again.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::ops::Pixels;
 
 /// Pieces that are kept for later.
-const KEPT: usize = 6;
+const KEPT: usize = 16;
+
+/// The rows of some points, in a piece of memory that may be longer.
+#[derive(Default)]
+pub(super) struct Buffer {
+    numbers: Vec<f64>,
+    used: usize,
+}
+
+impl Deref for Buffer {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.numbers[..self.used]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f64] {
+        &mut self.numbers[..self.used]
+    }
+}
+
+impl From<Vec<f64>> for Buffer {
+    fn from(numbers: Vec<f64>) -> Self {
+        let used = numbers.len();
+        Self { numbers, used }
+    }
+}
 
 /// Freed memory, a little of it: a new piece of megabytes would be filled with zeros first.
-#[derive(Default)]
 pub(super) struct Memory {
-    free: Vec<Vec<f64>>,
+    free: Vec<Buffer>,
+    /// The largest number of points.
+    chunk: usize,
 }
 
 impl Memory {
+    /// For so many points at most.
+    pub fn new(chunk: usize) -> Self {
+        Self {
+            free: Vec::new(),
+            chunk,
+        }
+    }
+
     /// Room for so many points, of any numbers but for the zeros that [`Pixels`] asks for.
-    pub fn take(&mut self, pixels: Pixels, points: usize) -> Vec<f64> {
-        let size = points * pixels.image();
-        let fitting = self.free.iter().enumerate();
-        let best = fitting
-            .filter(|(_, free)| free.capacity() >= size && free.capacity() <= 4 * size)
-            .min_by_key(|(_, free)| free.capacity())
-            .map(|(at, _)| at);
-        let Some(at) = best else {
-            return vec![0.; size];
+    pub fn take(&mut self, pixels: Pixels, points: usize) -> Buffer {
+        // All pieces for one shape have one size, so that each fits the next time.
+        let size = self.chunk.max(points) * pixels.image();
+        let used = points * pixels.image();
+        let fitting = self.free.iter().position(|free| free.numbers.len() == size);
+        let Some(at) = fitting else {
+            let numbers = vec![0.; size];
+            return Buffer { numbers, used };
         };
-        let mut numbers = self.free.swap_remove(at);
-        numbers.resize(size, 0.);
+        let mut buffer = self.free.remove(at);
+        buffer.used = used;
         if pixels.pitch() > pixels.channels {
-            numbers.fill(0.);
+            buffer.fill(0.);
         } else {
-            for image in numbers.chunks_mut(pixels.image()) {
+            for image in buffer.chunks_mut(pixels.image()) {
                 image[..pixels.pitch()].fill(0.);
             }
         }
-        numbers
+        buffer
     }
 
     /// Takes memory back.
-    pub fn give(&mut self, numbers: Vec<f64>) {
+    pub fn give(&mut self, buffer: Buffer) {
         if self.free.len() == KEPT {
             self.free.remove(0);
         }
-        self.free.push(numbers);
+        self.free.push(buffer);
     }
 
     /// Takes memory back, if nobody else reads it.
-    pub fn give_shared(&mut self, numbers: Arc<Vec<f64>>) {
-        if let Ok(numbers) = Arc::try_unwrap(numbers) {
-            self.give(numbers);
-        }
-    }
-
-    /// Takes memory back, if there is any.
-    pub fn extend(&mut self, numbers: Option<Vec<f64>>) {
-        if let Some(numbers) = numbers {
-            self.give(numbers);
+    pub fn give_shared(&mut self, buffer: Arc<Buffer>) {
+        if let Some(buffer) = Arc::into_inner(buffer) {
+            self.give(buffer);
         }
     }
 }

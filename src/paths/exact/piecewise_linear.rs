@@ -66,14 +66,14 @@ impl PiecewiseLinear {
     pub fn new(network: &dyn Network, representation: Representation) -> Result<Self> {
         let index = representation.index(network.stages())?;
         let network = evaluation(network)?;
-        let stages =
-            (index..network.stages()).map(|stage| {
-                network.layers(stage)?.ok_or_else(|| {
-                let expected = "one that is piecewise linear and says so (Network::layers), as a \
-                                network with ReLU; for any other, bounds serve instead";
-                Error::argument("stage", expected, format!("{stage}, which is not known to be"))
+        let stages = (index..network.stages()).map(|stage| {
+            network.layers(stage)?.ok_or_else(|| {
+                let expected = "stages that say their layers (Network::layers), as those of a \
+                                network with ReLU; for any other network bounds serve instead";
+                let got = format!("not known to be piecewise linear in stage {stage}");
+                Error::argument("network", expected, got)
             })
-            });
+        });
         let stages = stages.collect::<Result<_>>()?;
         Ok(Self {
             network,
@@ -101,7 +101,7 @@ impl PiecewiseLinear {
         self.network.stages()
     }
 
-    /// The ends as the program takes them, and whether they are one point.
+    /// The ends as the program takes them.
     ///
     /// # Errors
     /// Ends of different shapes, not finite, or on which the layers are not what the network computes.
@@ -115,18 +115,16 @@ impl PiecewiseLinear {
             let expected = format!("{:?}, that of start", start.dims());
             return Err(Error::shape("exact", "end", expected, end.dims()));
         }
-        let mut ends = Vec::with_capacity(2);
-        for (name, point) in [("start", start), ("end", end)] {
+        let laid = |name, point: &Tensor| -> Result<Vec<f64>> {
             finite(name, "numbers", point)?;
             let point = point.detach();
             let laid = program.laid(&numbers(&point)?);
-            let own = program.logits(&laid, 1)?;
+            let own = program.logits(&laid, 1);
             let logits = numbers(&self.network.forward_from(self.index, &point)?)?;
             agree(&own, &logits, tolerance(point.dtype()))?;
-            ends.push(laid);
-        }
-        let expected = || Error::argument("ends", "two", ends.len());
-        <[Vec<f64>; 2]>::try_from(ends.clone()).map_err(|_| expected())
+            Ok(laid)
+        };
+        Ok([laid("start", start)?, laid("end", end)?])
     }
 }
 

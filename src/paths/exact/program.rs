@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::memory::Memory;
+use super::memory::{Buffer, Memory};
 use crate::error::{Error, Result};
 use crate::models::Layer;
 use crate::ops::{LaidConvolution, Means, Pixels, Rows, Windows};
@@ -317,35 +317,26 @@ impl Program {
     }
 
     /// The logits of `count` points, each evaluated for itself.
-    ///
-    /// # Errors
-    /// The memory is not enough.
-    pub fn logits(&self, points: &[f64], count: usize) -> Result<Vec<f64>> {
-        let mut memory = Memory::default();
-        let mut results: Vec<Option<Vec<f64>>> = vec![Some(points.to_vec())];
+    pub fn logits(&self, points: &[f64], count: usize) -> Vec<f64> {
+        let mut memory = Memory::new(count);
+        let mut results = vec![Some(Buffer::from(points.to_vec()))];
         for (number, step) in self.steps.iter().enumerate() {
             let mut result = memory.take(self.shapes[number + 1].pixels, count);
             let read = |at: usize| results.get(at).and_then(Option::as_deref);
-            let other = step.other.and_then(read);
-            self.apply(
-                number,
-                read(step.input).unwrap_or_default(),
-                other,
-                &mut result,
-            );
+            let input = read(step.input).unwrap_or_default();
+            self.apply(number, input, step.other.and_then(read), &mut result);
             results.push(Some(result));
-            for (at, result) in results.iter_mut().enumerate() {
-                if !self.is_read_after(at, number) && at <= number {
-                    memory.extend(result.take());
+            for at in 0..=number {
+                if !self.is_read_after(at, number)
+                    && let Some(result) = results.get_mut(at).and_then(Option::take)
+                {
+                    memory.give(result);
                 }
             }
         }
         let last = results.get(self.output).and_then(Option::as_deref);
-        Ok(self
-            .rows_of_logits(last.unwrap_or_default())
-            .flatten()
-            .copied()
-            .collect())
+        let rows = self.rows_of_logits(last.unwrap_or_default());
+        rows.flatten().copied().collect()
     }
 }
 

@@ -1,7 +1,6 @@
 //! How far the pieces that were found are from the network itself.
 
 use super::program::Program;
-use crate::error::Result;
 
 /// Points of a segment at which its pieces are compared with the network.
 pub(super) struct Residual {
@@ -44,7 +43,7 @@ impl Residual {
     }
 
     /// The largest difference over the largest logit at the points that have gone by; 0 for none.
-    pub fn measure(&self, program: &Program, ends: &[Vec<f64>; 2], chunk: usize) -> Result<f64> {
+    pub fn measure(&self, program: &Program, ends: &[Vec<f64>; 2], chunk: usize) -> f64 {
         let (mut apart, mut size) = (0f64, 0f64);
         let size_of_point = ends[0].len();
         let passed = self
@@ -57,12 +56,12 @@ impl Residual {
             for (point, t) in points.chunks_mut(size_of_point).zip(times) {
                 program.rows.between(&ends[0], &ends[1], *t, point);
             }
-            let logits = program.logits(&points, count)?;
+            let logits = program.logits(&points, count);
             for (a, b) in logits.iter().zip(interpolated.iter().flatten()) {
                 apart = apart.max((a - b).abs());
                 size = size.max(a.abs());
             }
         }
-        Ok(if apart > 0. { apart / size } else { 0. })
+        if apart > 0. { apart / size } else { 0. }
     }
 }

@@ -220,7 +220,7 @@ impl Segment<'_> {
         let steps = 0..self.program.steps.len();
         let once: usize = steps.map(|step| self.program.work(step)).sum();
         Ok(Found {
-            residual: residual.measure(self.program, &ends, chunk)?,
+            residual: residual.measure(self.program, &ends, chunk),
             evaluations: work.operations / once.max(1) as f64,
         })
     }

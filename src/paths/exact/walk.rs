@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::crossings::{Point, Sequence};
-use super::memory::Memory;
+use super::memory::{Buffer, Memory};
 use super::program::Program;
 use crate::error::Result;
 use crate::interrupt;
@@ -16,7 +16,7 @@ use crate::interrupt;
 #[derive(Clone)]
 struct Kept {
     t: Arc<Vec<f64>>,
-    numbers: Arc<Vec<f64>>,
+    numbers: Arc<Buffer>,
 }
 
 /// Points that go through the steps together, with the results that later steps read.
@@ -30,7 +30,7 @@ struct Window {
 struct Frame {
     step: usize,
     sequence: Sequence,
-    numbers: Arc<Vec<f64>>,
+    numbers: Arc<Buffer>,
     results: Vec<(usize, Kept)>,
     windows: usize,
     next: usize,
@@ -63,12 +63,12 @@ pub(super) fn walk(
     let numbers = ends[..t.len()].concat();
     let start = Kept {
         t: Arc::clone(&t),
-        numbers: Arc::new(numbers),
+        numbers: Arc::new(Buffer::from(numbers)),
     };
     let mut walker = Walker {
         program,
         chunk,
-        memory: Memory::default(),
+        memory: Memory::new(chunk),
         work: Work::default(),
     };
     let mut window = Window {
@@ -139,7 +139,7 @@ impl Walker<'_> {
             let other = step.other.map(|other| self.at(window, other));
             let shape = &self.program.shapes[number + 1];
             let mut result = self.memory.take(shape.pixels, window.points.len());
-            let second = other.as_deref().map(Vec::as_slice);
+            let second = other.as_deref().map(|other| &**other);
             self.program.apply(number, &input, second, &mut result);
             self.work.operations += self.program.work(number) as f64 * window.points.len() as f64;
             drop((input, other));
@@ -156,7 +156,7 @@ impl Walker<'_> {
     }
 
     /// Result `number` at the points of the window.
-    fn at(&mut self, window: &mut Window, number: usize) -> Arc<Vec<f64>> {
+    fn at(&mut self, window: &mut Window, number: usize) -> Arc<Buffer> {
         let found = window.results.iter_mut().find(|(own, _)| *own == number);
         let Some((_, kept)) = found else {
             return Arc::default();
@@ -212,7 +212,7 @@ impl Walker<'_> {
         let points = sequence.points[first..=last].to_vec();
         let shape = &self.program.shapes[frame.step + 1];
         let mut result = self.memory.take(shape.pixels, points.len());
-        let numbers = (frame.numbers.as_slice(), first);
+        let numbers = (&**frame.numbers, first);
         sequence.apply(self.program, frame.step, numbers, &mut result);
         let t = Arc::new(points.iter().map(|point| point.t).collect());
         let mut results = match frame.next < frame.windows {

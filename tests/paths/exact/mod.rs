@@ -249,6 +249,36 @@ fn a_dip_between_samples_has_a_witness() -> Result<()> {
 }
 
 #[test]
+fn a_unit_that_is_zero_at_a_point_has_no_other_crossing_there() -> Result<()> {
+    // |x|, and x twice: two units that change together.
+    let network = Layered(vec![
+        vec![
+            affine(&[&[1.], &[-1.], &[1.]], &[0.; 3]),
+            Layer::Relu { input: 1 },
+        ],
+        vec![affine(&[&[1., 1., 0.], &[0., 0., 1.]], &[0.25, 0.])],
+    ]);
+    let segment = from_input(&network)?;
+    let point = |x: f64| Tensor::new(&[[x]], CPU);
+    let found = |start, end| exact(&segment, 0, &point(start)?, &point(end)?, &params());
+    for (start, end) in [(0., 1.), (-1., 0.), (-2., -1.)] {
+        assert_eq!(found(start, end)?.pieces, 1);
+    }
+    let across = found(-1., 3.)?;
+    assert_eq!((across.pieces, across.margins[1]), (2, [0.25, 0.25]));
+    assert_eq!(across.crossings_by_stage, [3, 0]);
+    let pieces = exact_pieces(&segment, &point(-1.)?, &point(3.)?, &params())?;
+    assert_eq!(pieces.stages, [None, Some(0), None]);
+    // The units are exactly 0 there, whatever the rounding of the place.
+    let third = exact_pieces(&segment, &point(-1.)?, &point(2.)?, &params())?;
+    assert_eq!(third.logits.to_vec2::<f64>()?[1], [0.25, 0.]);
+    // One point.
+    let still = found(2., 2.)?;
+    assert_eq!((still.pieces, still.margins), (0, vec![[0., 0.25]]));
+    Ok(())
+}
+
+#[test]
 fn bad_input_is_refused() -> Result<()> {
     let mlp = Model::new(5, |vb| Mlp::new(&[2, 4, 3], Activation::Relu, vb))?;
     let network = from_input(&mlp)?;
@@ -305,8 +335,9 @@ fn bad_input_is_refused() -> Result<()> {
     let tanh = build(&[2, 4, 3], 0, DType::F32)?;
     assert_eq!(
         message(from_input(&tanh)),
-        "stage is 0, which is not known to be; expected one that is piecewise linear and says so \
-         (Network::layers), as a network with ReLU; for any other, bounds serve instead"
+        "network is not known to be piecewise linear in stage 0; expected stages that say their \
+         layers (Network::layers), as those of a network with ReLU; for any other network bounds \
+         serve instead"
     );
     // Its last stage alone is.
     let last = PiecewiseLinear::new(&tanh, Representation::LastHidden)?;
