@@ -215,9 +215,9 @@ pub trait Network: Shared + Send + Sync {
     /// let segment = paths::PiecewiseLinear::new(&network, Representation::Input)?;
     /// let start = Tensor::new(&[[-1f32, 0.5]], &Device::Cpu)?;
     /// let end = Tensor::new(&[[1f32, 0.]], &Device::Cpu)?;
-    /// let info = paths::exact(&segment, 0, &start, &end, &paths::ExactParams::default())?;
-    /// println!("{info}");
-    /// # assert!(info.pieces >= 1);
+    /// let pieces = paths::exact_pieces(&segment, &start, &end, &paths::ExactParams::default())?;
+    /// println!("{} breakpoints", pieces.t.len());
+    /// # assert!(pieces.t.len() >= 3);
     /// # Ok::<(), isopath::Error>(())
     /// ```
     fn layers(&self, _index: usize) -> Result<Option<Vec<Layer>>> {

@@ -5,9 +5,6 @@ use std::sync::Arc;
 
 use crate::ops::Pixels;
 
-/// Pieces that are kept for later.
-const KEPT: usize = 16;
-
 /// The rows of some points, in a piece of memory that may be longer.
 #[derive(Default)]
 pub(super) struct Buffer {
@@ -36,7 +33,8 @@ impl From<Vec<f64>> for Buffer {
     }
 }
 
-/// Freed memory, a little of it: a new piece of megabytes would be filled with zeros first.
+/// Freed memory: a new piece of megabytes would be filled with zeros first. There is never more of one
+/// size than was in use at once.
 pub(super) struct Memory {
     free: Vec<Buffer>,
     /// The largest number of points.
@@ -57,7 +55,11 @@ impl Memory {
         // All pieces for one shape have one size, so that each fits the next time.
         let size = self.chunk.max(points) * pixels.image();
         let used = points * pixels.image();
-        let fitting = self.free.iter().position(|free| free.numbers.len() == size);
+        // The last one that was freed may still be in the cache.
+        let fitting = self
+            .free
+            .iter()
+            .rposition(|free| free.numbers.len() == size);
         let Some(at) = fitting else {
             let numbers = vec![0.; size];
             return Buffer { numbers, used };
@@ -76,9 +78,6 @@ impl Memory {
 
     /// Takes memory back.
     pub fn give(&mut self, buffer: Buffer) {
-        if self.free.len() == KEPT {
-            self.free.remove(0);
-        }
         self.free.push(buffer);
     }
 

@@ -15,15 +15,13 @@ pub struct ExactParams {
     /// [`exact_pieces`](super::exact_pieces()), which knows no class, goes on to the end.
     pub stop_at_witness: bool,
     /// The largest number of points that go through the network together, at least 2; default 64.
-    /// It bounds the memory beside the breakpoints: with n the numbers that the layers read and write
-    /// for one point, and m those of the largest result,
+    /// It bounds the memory beside the breakpoints:
     ///
     /// ```text
-    /// bytes ≤ 8 · chunk · (n + 16 m)
+    /// bytes ≤ 8 · chunk · n,   n the numbers that all layers read and write for one point
     /// ```
     ///
-    /// (A ResNet-50 of width 16 on 32×32 pixels takes about 0.4 GB.) It changes no number of the
-    /// result.
+    /// Channels count as the next multiple of 16. It changes no number of the result.
     pub chunk: usize,
     /// The number of random points of the residual, at least 1; default 32.
     pub checks: usize,
