@@ -10,6 +10,8 @@ use crate::ops::Pixels;
 pub(super) struct Buffer {
     numbers: Vec<f64>,
     used: usize,
+    /// What it was made for; none for one that came from elsewhere.
+    pixels: Option<Pixels>,
 }
 
 impl Deref for Buffer {
@@ -28,13 +30,16 @@ impl DerefMut for Buffer {
 
 impl From<Vec<f64>> for Buffer {
     fn from(numbers: Vec<f64>) -> Self {
-        let used = numbers.len();
-        Self { numbers, used }
+        Self {
+            used: numbers.len(),
+            numbers,
+            pixels: None,
+        }
     }
 }
 
 /// Freed memory: a new piece of megabytes would be filled with zeros first. There is never more of one
-/// size than was in use at once.
+/// shape than was in use at once.
 pub(super) struct Memory {
     free: Vec<Buffer>,
     /// The largest number of points.
@@ -50,35 +55,31 @@ impl Memory {
         }
     }
 
-    /// Room for so many points, of any numbers but for the zeros that [`Pixels`] asks for.
+    /// Room for so many points, of any numbers but for the zeros that [`Pixels`] asks for: nobody
+    /// writes anything else to their places.
     pub fn take(&mut self, pixels: Pixels, points: usize) -> Buffer {
-        // All pieces for one shape have one size, so that each fits the next time.
-        let size = self.chunk.max(points) * pixels.image();
         let used = points * pixels.image();
+        let fits = |free: &Buffer| free.pixels == Some(pixels) && free.numbers.len() >= used;
         // The last one that was freed may still be in the cache.
-        let fitting = self
-            .free
-            .iter()
-            .rposition(|free| free.numbers.len() == size);
-        let Some(at) = fitting else {
-            let numbers = vec![0.; size];
-            return Buffer { numbers, used };
-        };
-        let mut buffer = self.free.remove(at);
-        buffer.used = used;
-        if pixels.pitch() > pixels.channels {
-            buffer.fill(0.);
-        } else {
-            for image in buffer.chunks_mut(pixels.image()) {
-                image[..pixels.pitch()].fill(0.);
-            }
+        match self.free.iter().rposition(fits) {
+            Some(at) => Buffer {
+                used,
+                ..self.free.remove(at)
+            },
+            // Each piece for one shape fits the next time.
+            None => Buffer {
+                numbers: vec![0.; self.chunk.max(points) * pixels.image()],
+                used,
+                pixels: Some(pixels),
+            },
         }
-        buffer
     }
 
     /// Takes memory back.
     pub fn give(&mut self, buffer: Buffer) {
-        self.free.push(buffer);
+        if buffer.pixels.is_some() {
+            self.free.push(buffer);
+        }
     }
 
     /// Takes memory back, if nobody else reads it.
