@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::program::{Kernel, Program};
+use super::kernel::Kernel;
+use super::program::Program;
 
 /// A distance in t that rounding cannot tell from none: of two such breakpoints one is enough.
 const CLOSE: f64 = 4. * f64::EPSILON;

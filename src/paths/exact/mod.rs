@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `piecewise_linear` | a network whose layers are known |
-//! | `program` | its layers as steps on points in memory |
+//! | `program`, `kernel`, `memory` | its layers as steps on points in memory |
 //! | `crossings` | the breakpoints of one step between neighbouring points |
 //! | `walk` | all steps, depth first |
 //! | `residual` | the comparison with the network at random points |
@@ -11,6 +11,7 @@
 
 mod crossings;
 mod info;
+mod kernel;
 mod memory;
 mod params;
 mod piecewise_linear;
