@@ -29,7 +29,8 @@ use isopath::models::{
 };
 use isopath::ndarray::Array2;
 use isopath::paths::{
-    AutoNebParams, MullerBrown, NebParams, NetworkEnergy, Stop, auto_neb, linear, neb, relax,
+    AutoNebParams, ExactParams, MullerBrown, NebParams, NetworkEnergy, PiecewiseLinear, Stop,
+    auto_neb, exact, linear, neb, relax,
 };
 use isopath::progress::Progress;
 use isopath::rng::Rng;
@@ -211,6 +212,22 @@ fn every_long_procedure_ends_at_once() {
         assert_stopped("relax", relax(&surface, &paths, &bands));
         assert_stopped("auto_neb", auto_neb(&surface, &starts, &ends, &auto));
         assert_stopped("linear", linear(&surface, &starts, &ends, 2, 2));
+        let output = PiecewiseLinear::new(&network, last)?;
+        let hidden = |start| {
+            wave(&[1, 8], start)?
+                .to_dtype(DType::F32)
+                .map_err(Error::from)
+        };
+        assert_stopped(
+            "exact",
+            exact(
+                &output,
+                0,
+                &hidden(0.)?,
+                &hidden(9.)?,
+                &ExactParams::default(),
+            ),
+        );
         assert_stopped("nearest_neighbors", nearest_neighbors(&plane, 3));
         assert_stopped("umap", umap(&plane, &UmapParams::default()));
         assert_stopped("trustworthiness", trustworthiness(&plane, &picture, 3));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
-use crate::models::Network;
+use crate::models::{Layer, Network};
 
 /// Images enlarged to `side`×`side` pixels, bilinearly.
 ///
@@ -93,6 +93,17 @@ impl<N: Network + Clone + 'static> Network for Enlarged<N> {
             0 => self.network.stage(0, &enlarge(x, self.side)?),
             _ => self.network.stage(index, x),
         }
+    }
+
+    fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
+        let layers = self.network.layers(index)?;
+        Ok(layers.map(|layers| match index {
+            0 => {
+                let side = self.side;
+                Layer::Enlarge { input: 0, side }.before(layers)
+            }
+            _ => layers,
+        }))
     }
 }
 

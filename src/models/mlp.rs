@@ -6,7 +6,7 @@ use candle_core::{D, Tensor};
 use candle_nn::{Init, Linear, VarBuilder};
 
 use crate::error::{Error, Result};
-use crate::models::Network;
+use crate::models::{Layer, Network};
 use crate::ops::{linear, linear_tanh};
 
 /// The activation of a fully connected network: the function between two layers, for each number
@@ -145,6 +145,24 @@ impl Network for Mlp {
 
     fn weight(&self, index: usize) -> Result<Option<Tensor>> {
         Ok(self.layers.get(index).map(|layer| layer.weight().clone()))
+    }
+
+    /// Those of a network with ReLU, and of any one's last stage.
+    fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
+        let Some(layer) = self.layers.get(index) else {
+            return Ok(None);
+        };
+        let affine = Layer::Affine {
+            input: 1,
+            weight: layer.weight().clone(),
+            bias: layer.bias().cloned(),
+        };
+        let flatten = Layer::Flatten { input: 0 };
+        Ok(match self.activation {
+            _ if index + 1 == self.layers.len() => Some(vec![flatten, affine]),
+            Activation::Relu => Some(vec![flatten, affine, Layer::Relu { input: 2 }]),
+            Activation::Tanh => None,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod decoder;
 mod enlarged;
 mod history;
+mod layer;
 pub mod locally_isometric;
 pub mod mlp;
 mod model;
@@ -17,6 +18,7 @@ mod weights;
 pub use decoder::{Decoder, DecoderParams};
 pub use enlarged::{Enlarged, enlarge};
 pub use history::{Epoch, History};
+pub use layer::Layer;
 pub use locally_isometric::{
     Head, LayerClassifier, LayerOutput, LocallyIsometric, LocallyIsometricParams,
 };

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 
 use crate::device;
 use crate::error::{Error, Result};
-use crate::models::{History, Network, Parameters, Weights};
+use crate::models::{History, Layer, Network, Parameters, Weights};
 use crate::rng::Rng;
 
 /// A network with its weights: what is trained, attacked, measured, saved and loaded.
@@ -234,6 +234,10 @@ impl<N: Network + 'static> Network for Model<N> {
 
     fn weight(&self, index: usize) -> Result<Option<Tensor>> {
         self.network.weight(index)
+    }
+
+    fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
+        self.network.layers(index)
     }
 }
 

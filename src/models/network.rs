@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::layer::Layer;
 use crate::error::{Error, Result, first_line};
 
 /// A classifier as a sequence of stages, which can be read and resumed at every representation.
@@ -155,6 +156,74 @@ pub trait Network: Shared + Send + Sync {
         Ok(None)
     }
 
+    /// The layers of a stage that consists of linear and piecewise linear ones; `None` for any
+    /// other, and by default, which means that they are not known.
+    ///
+    /// ```text
+    /// y_0 = z_index,  y_k = layer_k(y_input),  z_{index+1} = y_K
+    /// ```
+    ///
+    /// [`exact`](crate::paths::exact()) finds the linear pieces of a network along a segment by
+    /// them. They say how the network answers in evaluation mode.
+    ///
+    /// - **Shapes**: as each [`Layer`] says.
+    /// - **Range**: K ≥ 0 layers; none for a stage that gives its argument.
+    /// - **Source**: ours.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be computed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use isopath::models::Layer;
+    /// use isopath::prelude::*;
+    ///
+    /// #[derive(Clone, Debug)]
+    /// struct Net { hidden: nn::Linear, output: nn::Linear }
+    ///
+    /// impl Network for Net {
+    ///     fn stages(&self) -> usize {
+    ///         2
+    ///     }
+    ///
+    ///     fn stage(&self, index: usize, x: &Tensor) -> isopath::Result<Tensor> {
+    ///         match index {
+    ///             0 => Ok(self.hidden.forward(x)?.relu()?),
+    ///             _ => Ok(self.output.forward(x)?),
+    ///         }
+    ///     }
+    ///
+    ///     fn layers(&self, index: usize) -> isopath::Result<Option<Vec<Layer>>> {
+    ///         let affine = |layer: &nn::Linear| Layer::Affine {
+    ///             input: 0,
+    ///             weight: layer.weight().clone(),
+    ///             bias: layer.bias().cloned(),
+    ///         };
+    ///         Ok(Some(match index {
+    ///             0 => vec![affine(&self.hidden), Layer::Relu { input: 1 }],
+    ///             _ => vec![affine(&self.output)],
+    ///         }))
+    ///     }
+    /// }
+    ///
+    /// let network = Model::new(0, |vb| -> isopath::Result<Net> {
+    ///     let hidden = nn::linear(2, 32, vb.pp("hidden"))?;
+    ///     Ok(Net { hidden, output: nn::linear(32, 3, vb.pp("output"))? })
+    /// })?;
+    /// let segment = paths::PiecewiseLinear::new(&network, Representation::Input)?;
+    /// let start = Tensor::new(&[[-1f32, 0.5]], &Device::Cpu)?;
+    /// let end = Tensor::new(&[[1f32, 0.]], &Device::Cpu)?;
+    /// let pieces = paths::exact_pieces(&segment, &start, &end, &paths::ExactParams::default())?;
+    /// println!("{} breakpoints", pieces.t.len());
+    /// # assert!(pieces.t.len() >= 3);
+    /// # Ok::<(), isopath::Error>(())
+    /// ```
+    fn layers(&self, _index: usize) -> Result<Option<Vec<Layer>>> {
+        Ok(None)
+    }
+
     /// The logits of a batch of representations: the rest of the network, f_{l:L} for l = `index`.
     ///
     /// - **Shapes**: `x` (N, …) as representation `index`; the result (N, classes).
@@ -292,6 +361,10 @@ impl Network for Arc<dyn Network> {
 
     fn weight(&self, index: usize) -> Result<Option<Tensor>> {
         (**self).weight(index)
+    }
+
+    fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
+        (**self).layers(index)
     }
 }
 

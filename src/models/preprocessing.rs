@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
-use crate::models::Network;
+use crate::models::{Layer, Network};
 
 /// A network behind a normalisation of its inputs, so that it takes pixels.
 ///
@@ -127,6 +127,22 @@ impl<N: Network + Clone + 'static> Network for Normalised<N> {
             0 if !stages.is_empty() => self.network.forward_between(stages, &self.normalise(x)?),
             _ => self.network.forward_between(stages, x),
         }
+    }
+
+    fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
+        let layers = self.network.layers(index)?;
+        Ok(layers.map(|layers| match index {
+            0 => {
+                let (mean, std) = (self.mean.clone(), self.std.clone());
+                Layer::Normalise {
+                    input: 0,
+                    mean,
+                    std,
+                }
+                .before(layers)
+            }
+            _ => layers,
+        }))
     }
 
     /// That of the network; the first stage's is divided by the deviations, which belong to it.

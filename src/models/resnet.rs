@@ -16,7 +16,7 @@ use self::layers::{Chain, Layers};
 use crate::error::{Error, Result};
 use crate::io::digest::{numbers, of_numbers};
 use crate::models::network::named;
-use crate::models::{Network, Representation, Shared as _};
+use crate::models::{Layer, Network, Representation, Shared as _};
 use crate::ops::{global_avg_pool2d, linear, max_pool2d};
 
 /// A residual network, ResNet-18 to ResNet-152, whose weights have torchvision's names and shapes.
@@ -192,6 +192,34 @@ impl Network for ResNet {
             };
         }
         Ok(x)
+    }
+
+    /// Those of the evaluation mode; in training mode a point's answer depends on the others.
+    fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
+        if !self.is_frozen() {
+            return Ok(None);
+        }
+        Ok(match index {
+            0 => self.stem.layers().map(|mut layers| {
+                if self.params.stem == Stem::Imagenet {
+                    layers.push(Layer::MaxPool {
+                        input: layers.len(),
+                        kernel: 3,
+                        stride: 2,
+                        padding: 1,
+                    });
+                }
+                layers
+            }),
+            1..=4 => self.layers[index - 1].layers(),
+            5 => Some(vec![Layer::GlobalAveragePool { input: 0 }]),
+            6 => Some(vec![Layer::Affine {
+                input: 0,
+                weight: self.fc.0.clone(),
+                bias: Some(self.fc.1.clone()),
+            }]),
+            _ => None,
+        })
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {

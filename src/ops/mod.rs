@@ -78,6 +78,7 @@ mod cross_entropy;
 mod custom;
 mod dtype;
 mod isometric;
+mod laid;
 mod linear;
 mod memory;
 mod normalisation;
@@ -87,6 +88,7 @@ mod pooling;
 mod simd;
 
 pub(crate) use dtype::widened;
+pub(crate) use laid::{LaidConvolution, Means, Pixels, Rows, Windows};
 
 pub use activation::{leaky_relu, leaky_relu_composite};
 pub use adam::{AdamStep, adam, adam_composite};

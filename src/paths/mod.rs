@@ -38,6 +38,10 @@
 //! minus the largest other one; for a surface, a level minus the energy. The verdicts are the rows of
 //! the *connectivity* paper's table 1.
 //!
+//! What lies between two samples stays unseen. For a network with ReLU [`exact()`] looks at every
+//! point of a segment, up to floating point: it finds the linear pieces of the network along it, and
+//! the smallest margin of all lies at an end of one of them.
+//!
 //! # The method
 //!
 //! A band is a chain of P pivots between two fixed ends. Each pivot is pulled down the gradient of
@@ -79,6 +83,7 @@ pub mod band;
 mod dense;
 mod ends;
 mod energy;
+mod exact;
 mod follow;
 mod info;
 mod neb;
@@ -91,6 +96,7 @@ pub use crate::optimizers::{AdamParams, FireParams, Optimizer, SgdParams};
 pub use auto_neb::{AutoNebParams, Cycle, auto_neb};
 pub use dense::{Profile, linear};
 pub use energy::{Energy, EnergyValues};
+pub use exact::{ExactInfo, ExactParams, Pieces, PiecewiseLinear, exact, exact_path, exact_pieces};
 pub use info::{Evaluations, NebInfo, Outcome, Verdict};
 pub(crate) use neb::neb_shown;
 pub use neb::{neb, relax};

@@ -25,7 +25,7 @@ const PLAIN: [&str; 1] = ["metrics::members"];
 
 /// Mathematical items beside the functions: what is trained on, attacked with, descended, measured with; the
 /// networks; and the functions of other rooms.
-const OTHERS: [&str; 52] = [
+const OTHERS: [&str; 54] = [
     "attacks::Adversarial",
     "attacks::Attack",
     "attacks::Fgsm",
@@ -55,6 +55,7 @@ const OTHERS: [&str; 52] = [
     "metrics::Loop",
     "models::Decoder",
     "models::Enlarged",
+    "models::Layer",
     "models::LocallyIsometric",
     "models::Mlp",
     "models::Network",
@@ -74,6 +75,7 @@ const OTHERS: [&str; 52] = [
     "paths::MullerBrown",
     "paths::NebParams",
     "paths::NetworkEnergy",
+    "paths::PiecewiseLinear",
     "paths::Profile",
     "statistics::Proportion",
     "training::Schedule",

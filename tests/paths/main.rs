@@ -4,6 +4,7 @@ mod algebra;
 #[path = "../common/mod.rs"]
 mod common;
 mod ends;
+mod exact;
 mod fixtures;
 mod laws;
 mod network;

@@ -6,6 +6,7 @@ use candle_nn::{Init, VarBuilder};
 
 use super::{Block, ResNetParams, Stem};
 use crate::error::Result;
+use crate::models::Layer;
 use crate::models::running::{EPS, Running};
 use crate::ops::{Conv2dParams, ConvUnit, FrozenUnits, UnitNorm, conv_units, fold_batch_norm};
 
@@ -40,6 +41,34 @@ impl Chain {
     /// The units in evaluation mode, none in training mode.
     pub fn frozen(&self) -> Option<&FrozenUnits> {
         self.frozen.as_ref()
+    }
+
+    /// The units in evaluation mode, layer by layer; none in training mode.
+    pub fn layers(&self) -> Option<Vec<Layer>> {
+        let mut layers = Vec::new();
+        // The number of each unit's result; 0 is the argument of all.
+        let mut numbers = vec![0];
+        for unit in &self.units {
+            let UnitNorm::Bias(bias) = &unit.norm else {
+                return None;
+            };
+            layers.push(Layer::Convolution {
+                input: *numbers.get(unit.input)?,
+                weight: unit.weight.clone(),
+                bias: Some(bias.clone()),
+                conv: unit.conv,
+            });
+            if let Some(residual) = unit.residual {
+                let (input, other) = (layers.len(), *numbers.get(residual)?);
+                layers.push(Layer::Sum { input, other });
+            }
+            if unit.relu {
+                let input = layers.len();
+                layers.push(Layer::Relu { input });
+            }
+            numbers.push(layers.len());
+        }
+        Some(layers)
     }
 
     /// Convolutions and what follows them, without running statistics.

@@ -13,7 +13,7 @@ pub(in crate::ops) const LANES: usize = 16;
 
 /// The sizes of an image with its channels side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ops) struct Pixels {
+pub(crate) struct Pixels {
     /// Pixels, without that of zeros.
     pub area: usize,
     pub channels: usize,
@@ -21,7 +21,7 @@ pub(in crate::ops) struct Pixels {
 
 impl Pixels {
     /// The input's and the output's of a convolution.
-    pub fn of(shape: &Geometry) -> [Self; 2] {
+    pub(in crate::ops) fn of(shape: &Geometry) -> [Self; 2] {
         let input = Self {
             area: shape.input_area(),
             channels: shape.groups * shape.inputs,

@@ -1,0 +1,163 @@
+//! The points of a segment at which a step of a network has a breakpoint.
+
+use rayon::prelude::*;
+
+use super::kernel::Kernel;
+use super::program::Program;
+
+/// A distance in t that rounding cannot tell from none: of two such breakpoints one is enough.
+const CLOSE: f64 = 4. * f64::EPSILON;
+
+/// A point of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    /// The share of the segment from its start to the point.
+    pub t: f64,
+    /// The stage that has a breakpoint there; none for the ends.
+    pub stage: Option<usize>,
+    /// The number of units that change there.
+    pub units: usize,
+}
+
+/// Where a point lies among the points before: at one of them, or between it and the next.
+pub(super) struct Place {
+    pub before: usize,
+    /// The share of the way to the next one; 0 at a point itself.
+    pub share: f64,
+    /// Where in [`Sequence::zeros`] the units begin that change, and how many.
+    units: [usize; 2],
+}
+
+/// Points with all breakpoints of a step between them, in order.
+pub(super) struct Sequence {
+    pub points: Vec<Point>,
+    pub places: Vec<Place>,
+    /// Units, by their place in a row.
+    zeros: Vec<u32>,
+}
+
+impl Sequence {
+    /// The breakpoints of `step` between neighbours of `points`, whose values before it are the rows
+    /// `numbers`.
+    pub fn new(program: &Program, step: usize, points: &[Point], numbers: &[f64]) -> Self {
+        let stage = program.steps[step].stage;
+        let size = program.shapes[program.steps[step].input].pixels.image();
+        let pairs = points.windows(2).enumerate();
+        let found: Vec<Vec<(f64, u32)>> = pairs
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|(pair, ends)| {
+                let row = |at: usize| &numbers[at * size..][..size];
+                let rows = [row(pair), row(pair + 1)];
+                changes(program, step, rows, ends[1].t - ends[0].t)
+            })
+            .collect();
+        let mut sequence = Self {
+            points: Vec::new(),
+            places: Vec::new(),
+            zeros: Vec::new(),
+        };
+        for (at, point) in points.iter().enumerate() {
+            sequence.push(*point, at, 0.);
+            let (Some(found), Some(end)) = (found.get(at), points.get(at + 1)) else {
+                continue;
+            };
+            for (share, unit) in found {
+                let t = point.t + share * (end.t - point.t);
+                let last = sequence.points.last().map_or(point.t, |last| last.t);
+                if t - point.t <= CLOSE || end.t - t <= CLOSE {
+                    continue;
+                }
+                if t - last > CLOSE {
+                    let units = 0;
+                    let stage = Some(stage);
+                    sequence.push(Point { t, stage, units }, at, *share);
+                }
+                sequence.zeros.push(*unit);
+                if let (Some(point), Some(place)) =
+                    (sequence.points.last_mut(), sequence.places.last_mut())
+                {
+                    point.units += 1;
+                    place.units[1] += 1;
+                }
+            }
+        }
+        sequence
+    }
+
+    fn push(&mut self, point: Point, before: usize, share: f64) {
+        self.points.push(point);
+        self.places.push(Place {
+            before,
+            share,
+            units: [self.zeros.len(), 0],
+        });
+    }
+
+    /// The result of `step` at points `first`, `first` + 1, … of the sequence, as many as `result`
+    /// has rows; `numbers` as before.
+    pub fn apply(
+        &self,
+        program: &Program,
+        step: usize,
+        (numbers, first): (&[f64], usize),
+        result: &mut [f64],
+    ) {
+        let from = program.shapes[program.steps[step].input].pixels;
+        let to = program.shapes[step + 1].pixels;
+        let (size, rows) = (from.image(), program.rows);
+        result
+            .par_chunks_mut(to.image())
+            .zip(&self.places[first..])
+            .for_each_init(Vec::new, |scratch, (result, place)| {
+                let row = |at: usize| &numbers[at * size..][..size];
+                let inserted = place.share > 0.;
+                match &program.steps[step].kernel {
+                    Kernel::Largest(windows) if inserted => {
+                        scratch.resize(size, 0.);
+                        rows.between(
+                            row(place.before),
+                            row(place.before + 1),
+                            place.share,
+                            scratch,
+                        );
+                        windows.largest(from, scratch, result);
+                    }
+                    Kernel::Largest(windows) => windows.largest(from, row(place.before), result),
+                    _ if inserted => {
+                        let ends = [row(place.before), row(place.before + 1)];
+                        rows.relu_between(ends[0], ends[1], place.share, result);
+                        for unit in &self.zeros[place.units[0]..][..place.units[1]] {
+                            result[*unit as usize] = 0.;
+                        }
+                    }
+                    _ => rows.relu(row(place.before), result),
+                }
+            });
+    }
+}
+
+/// The shares of the way between two rows at which a unit changes, in order, each with its unit;
+/// `length` is the distance in t.
+fn changes(program: &Program, step: usize, [a, b]: [&[f64]; 2], length: f64) -> Vec<(f64, u32)> {
+    let mut shares = Vec::new();
+    if length <= 2. * CLOSE {
+        return shares;
+    }
+    match &program.steps[step].kernel {
+        Kernel::Largest(windows) => {
+            let from = program.shapes[program.steps[step].input].pixels;
+            windows.changes(from, [a, b], &mut shares);
+        }
+        _ => {
+            let mut units = Vec::new();
+            program.rows.sign_changes(a, b, &mut units);
+            shares.extend(units.into_iter().map(|unit| {
+                let (a, b) = (a[unit as usize], b[unit as usize]);
+                (a / (a - b), unit)
+            }));
+        }
+    }
+    shares.sort_by(|(a, unit), (b, other)| a.total_cmp(b).then(unit.cmp(other)));
+    shares
+}

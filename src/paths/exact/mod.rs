@@ -1,0 +1,26 @@
+//! The linear pieces of a network along a segment, exact up to floating point.
+//!
+//! | file | what |
+//! |---|---|
+//! | `piecewise_linear` | a network whose layers are known |
+//! | `program`, `kernel`, `memory` | its layers as steps on points in memory |
+//! | `crossings` | the breakpoints of one step between neighbouring points |
+//! | `walk` | all steps, depth first |
+//! | `residual` | the comparison with the network at random points |
+//! | `segment`, `info`, `params` | what is called, its result and its parameters |
+
+mod crossings;
+mod info;
+mod kernel;
+mod memory;
+mod params;
+mod piecewise_linear;
+mod program;
+mod residual;
+mod segment;
+mod walk;
+
+pub use info::{ExactInfo, Pieces};
+pub use params::ExactParams;
+pub use piecewise_linear::PiecewiseLinear;
+pub use segment::{exact, exact_path, exact_pieces};
