@@ -29,6 +29,7 @@
 //! | attack | [`Fgsm`](attacks::Fgsm), [`Pgd`](attacks::Pgd) |
 //! | connect two inputs | [`connect`](experiments::connectivity::connect()), [`neb`](paths::neb()) |
 //! | ask whether a class is one piece | [`regions`](paths::regions()) |
+//! | look at every point of a line, not at samples | [`exact`](paths::exact()) |
 //! | measure | [`metrics`], [`lipschitz`] |
 //! | draw | [`figures`] |
 //! | find a formula | [`formulas`] |

@@ -30,6 +30,8 @@ pub(super) fn sums<T: Float, const R: usize, const K: usize>(
     let width = rows.iter().map(|row| row.len()).min().unwrap_or(0);
     let mut lanes = [[0f64; LANES]; K];
     let whole = rows.map(|row| row[..width].as_chunks::<LANES>().0);
+    // Several rows at once: zipped, the compiler would not see that they are equally long.
+    #[expect(clippy::needless_range_loop)]
     for chunk in 0..width / LANES {
         let chunks: [&[T; LANES]; R] = std::array::from_fn(|row| &whole[row][chunk]);
         for lane in 0..LANES {
@@ -39,6 +41,7 @@ pub(super) fn sums<T: Float, const R: usize, const K: usize>(
             }
         }
     }
+    #[expect(clippy::needless_range_loop)]
     for at in width / LANES * LANES..width {
         let terms = term(std::array::from_fn(|row| rows[row][at]));
         for k in 0..K {
