@@ -179,8 +179,8 @@ impl Agreements {
             [
                 "",
                 "both",
-                "the first",
-                "the second",
+                "only the first",
+                "only the second",
                 "neither",
                 "by chance",
                 "φ",
@@ -196,7 +196,7 @@ impl Agreements {
                 found.neither.to_string(),
                 format!("{:.0}", found.both_by_chance()),
                 format!("{:.2}", found.phi()),
-                format!("{:?}", found.nonlinear),
+                found.nonlinear.map(|count| count.to_string()).join(" and "),
             ]);
         }
         table

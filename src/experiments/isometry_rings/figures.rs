@@ -123,7 +123,10 @@ impl Networks {
             }
         }
         let chart = |(title, samples): (&String, &Vec<Sample>), y_scale| HistogramChart {
-            title: title.clone(),
+            title: match y_scale {
+                AxisScale::Linear => title.clone(),
+                AxisScale::Log => format!("{title}, logarithmic"),
+            },
             x_label: "distance of two points of the ring".into(),
             y_label: "share of the pairs".into(),
             y_scale,
