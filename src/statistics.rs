@@ -43,6 +43,15 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
+/// The place of the largest number, the first of equals: a network's answer by its logits or its
+/// probabilities. 0 for no numbers.
+pub(crate) fn argmax(values: &[f64]) -> usize {
+    let larger = |best: usize, (at, value): (usize, &f64)| {
+        if *value > values[best] { at } else { best }
+    };
+    values.iter().enumerate().fold(0, larger)
+}
+
 /// Quantiles of some numbers at equal steps, from the smallest number to the largest.
 ///
 /// ```text
@@ -182,6 +191,12 @@ pub fn phi(table: [[usize; 2]; 2]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_equal_numbers_is_the_largest() {
+        assert_eq!(argmax(&[1., 3., 3.]), 1);
+        assert_eq!(argmax(&[]), 0);
+    }
 
     #[test]
     fn means_and_deviations() {

@@ -7,6 +7,7 @@ use super::palette::{self, Color, Style};
 use super::sheet::{MARGIN, Sheet, WIDTH};
 use super::text::{Font, LABEL, Paragraph, largest};
 use crate::error::{Error, Result};
+use crate::statistics::argmax;
 
 const LABEL_WIDTH: f64 = 110.;
 const GAP: f64 = 8.;
@@ -53,13 +54,6 @@ pub struct Filmstrip {
 }
 
 impl Strip {
-    /// The class with the largest probability, the first of equals.
-    fn answer(probabilities: &[f64]) -> usize {
-        let larger =
-            |best: usize, (at, p): (usize, &f64)| if *p > probabilities[best] { at } else { best };
-        probabilities.iter().enumerate().fold(0, larger)
-    }
-
     fn check(&self, classes: usize) -> Result<()> {
         let (lists, images) = (&self.probabilities, self.images.len());
         if images == 0 || images != lists.len() {
@@ -130,7 +124,7 @@ impl Filmstrip {
     /// Image `at` of a strip, with its bars below.
     fn frame(&self, canvas: &mut Canvas, rect: Rect, strip: &Strip, at: usize) -> Result<()> {
         let (probabilities, target) = (&strip.probabilities[at], strip.target);
-        let answer = Strip::answer(probabilities);
+        let answer = argmax(probabilities);
         canvas.framed(rect, &strip.images[at].png()?, answer != target)?;
         let slot = rect.width() / probabilities.len() as f64;
         let foot = rect.bottom + 4. + BARS;
@@ -166,7 +160,7 @@ impl Filmstrip {
         let mut words = title.to_string();
         for strip in &self.strips {
             let said = strip.probabilities.iter().map(|probabilities| {
-                let answer = Strip::answer(probabilities);
+                let answer = argmax(probabilities);
                 let sign = if answer == strip.target { "" } else { "✗ " };
                 format!(
                     "{sign}{} {:.0} %",

@@ -3,6 +3,7 @@
 use candle_core::{D, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::norms::row_norms_composite;
 use super::rows::{dims, sums};
 use crate::error::Error;
 use crate::ops::custom::{Argument, Arguments, Kernel};
@@ -82,6 +83,8 @@ pub fn band_forces_composite(
         Ok(factors.to_dtype(path.dtype())?)
     };
     let segments = (path.narrow(1, 1, count + 1)? - path.narrow(1, 0, count + 1)?)?;
+    let norms =
+        |rows: &Tensor| -> crate::Result<Tensor> { Ok(row_norms_composite(rows)?.unsqueeze(2)?) };
     let lengths = norms(&segments)?;
     let tangents = (segments
         .narrow(1, 0, count)?
@@ -99,11 +102,6 @@ pub fn band_forces_composite(
 
 /// Keeps a tangent of length 0 at 0, and is below every norm that f32 squares and sums.
 const SHORTEST: f64 = 1e-30;
-
-/// ‖row‖₂ along the last axis, which becomes 1.
-fn norms(rows: &Tensor) -> crate::Result<Tensor> {
-    Ok(rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
-}
 
 /// B and the pivots of a band.
 fn check(

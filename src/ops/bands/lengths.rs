@@ -1,8 +1,9 @@
 //! Lengths of segments.
 
-use candle_core::{D, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::norms::row_norms_composite;
 use super::rows::{dims, sums};
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
@@ -39,7 +40,7 @@ pub fn band_lengths_composite(path: &Tensor) -> crate::Result<Tensor> {
     let (_, points, _) = dims(OPERATION.name(), path)?;
     let (dtype, path) = (path.dtype(), widened("path", &path.detach())?);
     let segments = (path.narrow(1, 1, points - 1)? - path.narrow(1, 0, points - 1)?)?;
-    Ok(segments.sqr()?.sum(D::Minus1)?.sqrt()?.to_dtype(dtype)?)
+    Ok(row_norms_composite(&segments)?.to_dtype(dtype)?)
 }
 
 const OPERATION: Operation = Operation::BandLengths;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::unit::ConvUnit;
 use crate::ops::convolution::geometry::Geometry;
-use crate::ops::convolution::pass::TOGETHER;
+use crate::ops::convolution::pass::images_of_a_task;
 use crate::ops::convolution::pixels::Pixels;
 
 /// Numbers of a group's input and result that stay in the cache.
@@ -34,13 +34,7 @@ impl Plan {
         let images = shapes[0].images;
         let shared = images < threads;
         let weights = units.iter().map(|unit| unit.weight.elem_count());
-        let own = if shared {
-            images
-        } else {
-            images.div_ceil(threads)
-        };
-        // Equal tasks for every thread, of whole tiles where images are small.
-        let task = own.div_ceil(own.div_ceil(TOGETHER));
+        let task = images_of_a_task(images, if shared { 1 } else { threads });
         let groups: Vec<_> = shapes
             .iter()
             .zip(weights)

@@ -19,6 +19,13 @@ const FEW_PIXELS: usize = 64;
 /// Images that are taken together: a whole tile of any processor.
 pub(in crate::ops) const TOGETHER: usize = 12;
 
+/// Images of a task where so many threads share out so many: equal tasks for every thread, of whole
+/// tiles where images are small.
+pub(in crate::ops) fn images_of_a_task(images: usize, threads: usize) -> usize {
+    let own = images.div_ceil(threads);
+    own.div_ceil(own.div_ceil(TOGETHER))
+}
+
 /// A convolution from input to output, or its gradient from output to input, with its weight.
 pub(in crate::ops) struct Pass<T> {
     arch: Arch,

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::ops::convolution::panels::Panels;
-use crate::ops::convolution::pass::{Pass, TOGETHER};
+use crate::ops::convolution::pass::{Pass, TOGETHER, images_of_a_task};
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::convolution::product::After;
 use crate::ops::convolution::steps::Direction;
@@ -81,9 +81,7 @@ impl LaidConvolution {
         if points < threads {
             return self.pass.run_in_parallel(points, source, result, after);
         }
-        // Equal tasks for every thread, of whole tiles where images are small.
-        let own = points.div_ceil(threads);
-        let task = own.div_ceil(own.div_ceil(TOGETHER));
+        let task = images_of_a_task(points, threads);
         result
             .par_chunks_mut(task * to)
             .zip(source.par_chunks(task * from))

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::pairs::links_of;
 use super::params::check_samples;
-use super::sampler::{Sample, Sampler, TOGETHER, answer};
+use super::sampler::{Sample, Sampler, TOGETHER};
 use crate::error::Result;
 use crate::models::{Network, Representation};
 use crate::progress::Bar;
+use crate::statistics::argmax;
 
 /// The answers along a segment between two points, from [`crossings`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ pub fn crossings(
     let mut found = Vec::with_capacity(pairs.len());
     for (pairs, links) in pairs.chunks(TOGETHER).zip(links.chunks(TOGETHER)) {
         let all: Vec<Sample> = pairs.iter().flat_map(of_pair).collect();
-        let answers = sampler.read(&all, |_, logits| Ok(answer(logits)))?;
+        let answers = sampler.read(&all, |_, logits| Ok(argmax(logits) as u32))?;
         let along = answers.chunks(samples + 1);
         for ((ends, link), answers) in pairs.iter().zip(links).zip(along) {
             found.push(changes(*ends, link.length, answers));

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::edge::Edge;
 use super::params::check_samples;
-use super::sampler::{Link, Sample, Sampler, Tested, answer};
+use super::sampler::{Link, Sample, Sampler, Tested};
 use crate::distances::nearest::distance;
 use crate::error::{Error, Result};
 use crate::models::{Network, Representation};
 use crate::paths::network_energy::margin;
-use crate::statistics::Proportion;
+use crate::statistics::{Proportion, argmax};
 
 /// A segment, and whether the network keeps it in the class of its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ pub fn segments(
     };
     let itselves: Vec<Sample> = used.iter().map(itself).collect();
     let answers = sampler.read(&itselves, |_, logits| {
-        let class = answer(logits);
+        let class = argmax(logits) as u32;
         Ok((class, margin(logits, class as usize)))
     })?;
     let (mut classes, mut margins) = (vec![0; sampler.count()], vec![0.; sampler.count()]);

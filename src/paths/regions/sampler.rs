@@ -245,15 +245,6 @@ fn check_logits(logits: &[f64]) -> Result<()> {
     }
 }
 
-/// The class of the largest logit, the first one if several are equal.
-pub(super) fn answer(logits: &[f64]) -> u32 {
-    let larger = |best: usize, (class, logit): (usize, &f64)| match logits.get(best) {
-        Some(largest) if logit > largest => class,
-        _ => best,
-    };
-    logits.iter().enumerate().fold(0, larger) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,11 +260,5 @@ mod tests {
             places.sort_unstable();
             assert_eq!(places, (1..parts).collect::<Vec<_>>());
         }
-    }
-
-    #[test]
-    fn the_first_of_equal_logits_is_the_answer() {
-        assert_eq!(answer(&[1., 3., 3.]), 1);
-        assert_eq!(answer(&[]), 0);
     }
 }

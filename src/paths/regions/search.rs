@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use super::edge::Edge;
 use super::result::Regions;
-use super::sampler::{Link, Sample, Sampler, Tested, answer};
+use super::sampler::{Link, Sample, Sampler, Tested};
 use super::union_find::UnionFind;
 use crate::distances::nearest::{Neighbor, nearest};
 use crate::error::{Error, Result};
 use crate::paths::Evaluations;
 use crate::paths::network_energy::margin;
 use crate::progress::Bar;
+use crate::statistics::argmax;
 
 /// What is known of the points so far.
 pub(super) struct Search<'a> {
@@ -194,7 +195,7 @@ fn margins_of_points(sampler: &Sampler, class: u32) -> Result<Vec<f64>> {
              (correctly_classified does)"
         );
         let [point, _] = sample.ends;
-        let got = format!("{} for point {point} (margin {margin})", answer(logits));
+        let got = format!("{} for point {point} (margin {margin})", argmax(logits));
         Err(Error::argument("the network's answer", expected, got))
     })
 }

@@ -114,18 +114,22 @@ fn an_edge_has_the_margins_of_the_line_between_its_ends() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn denser_samples_find_what_few_have_missed() -> Result<()> {
-    // A thin wall at x = 0.6: the samples of four parts miss it.
-    fn wall([x, _]: [f64; 2]) -> f64 {
-        if (x - 0.6).abs() < 0.05 { -1. } else { 1. }
-    }
-    let network = Plane::new(wall);
-    let points = plane(&[[0., 0.], [0., 0.5], [1., 0.], [1., 0.5]]);
+/// Two points on each side of a thin wall at x = 0.6, which the samples of four parts miss.
+fn around_a_wall() -> (Tensor, RegionsParams) {
     let params = RegionsParams {
         samples: 4,
         ..RegionsParams::default()
     };
+    (plane(&[[0., 0.], [0., 0.5], [1., 0.], [1., 0.5]]), params)
+}
+
+#[test]
+fn denser_samples_find_what_few_have_missed() -> Result<()> {
+    fn wall([x, _]: [f64; 2]) -> f64 {
+        if (x - 0.6).abs() < 0.05 { -1. } else { 1. }
+    }
+    let network = Plane::new(wall);
+    let (points, params) = around_a_wall();
     let regions = found(&network, &points, &params)?;
     assert!(regions.is_connected());
     let before = network.asked();
@@ -165,11 +169,7 @@ fn what_denser_samples_part_is_joined_by_other_segments() -> Result<()> {
         }
     }
     let network = Plane::new(wall);
-    let points = plane(&[[0., 0.], [0., 0.5], [1., 0.], [1., 0.5]]);
-    let params = RegionsParams {
-        samples: 4,
-        ..RegionsParams::default()
-    };
+    let (points, params) = around_a_wall();
     let regions = found(&network, &points, &params)?;
     // Of equally long ones the first: through the wall, between its samples.
     let ends: Vec<[usize; 2]> = regions.edges.iter().map(|edge| edge.ends).collect();
