@@ -59,6 +59,12 @@ pub struct Network {
     /// The seed of the initial weights, the order of the images and the crops
     #[arg(long)]
     seed: Option<u64>,
+    /// Learn the first N training images with permuted labels, by heart, instead of all images
+    #[arg(long, value_name = "N")]
+    permuted: Option<usize>,
+    /// The name of the files [default: that of the settings]
+    #[arg(long)]
+    name: Option<String>,
     /// The folder to write the weights, their record and the checkpoint of the run to
     #[arg(long, default_value = "target/train")]
     out: PathBuf,
@@ -102,7 +108,8 @@ pub fn train(what: What) -> Result<()> {
 
 fn network(arguments: Network) -> Result<()> {
     let mut settings = settings(&arguments)?;
-    let (images, name, out) = (images()?, settings.name(), arguments.out);
+    let name = arguments.name.unwrap_or_else(|| settings.name());
+    let (images, out) = (images()?, arguments.out);
     settings.checkpoint = Some(begin(&settings, &name, &out));
     let trained = cifar10::run(&images, &settings)?;
     let score = Score::TestAccuracy(trained.test_accuracy);
@@ -151,6 +158,7 @@ fn settings(arguments: &Network) -> Result<cifar10::Settings> {
             of_scale.weight_decay
         },
         label_smoothing: of_scale.label_smoothing,
+        permuted: arguments.permuted,
         seed: arguments.seed.unwrap_or(of_scale.seed),
         checkpoint: None,
         progress: Progress::from(LINE),

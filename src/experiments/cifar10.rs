@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
-use crate::datasets::{Augmentation, Split};
+use crate::checks::at_least_one;
+use crate::datasets::{Augmentation, Dataset, Split};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::io::results;
@@ -49,7 +50,13 @@ pub struct Settings {
     pub weight_decay: f64,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub label_smoothing: f64,
-    /// The seed of the initial weights, the order of the images, their crops and mirror images.
+    /// The number of training images, the first ones, that are learnt with
+    /// [permuted labels](permuted_labels), as they are: neither cropped nor mirrored (Zhang et al.
+    /// 2017). None, the default: all images with their labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permuted: Option<usize>,
+    /// The seed of the initial weights, the order of the images, their crops and mirror images, and of
+    /// the permutation of labels.
     pub seed: u64,
     /// A file that the run is written to after every epoch, and continues from if the file exists;
     /// later phases have files beside it, with `.2` after its name and so on.
@@ -146,6 +153,7 @@ impl Default for Settings {
             optimizer: OptimizerKind::Sgd,
             weight_decay: 5e-4,
             label_smoothing: 0.1,
+            permuted: None,
             seed: 0,
             checkpoint: None,
             progress: Progress::default(),
@@ -203,14 +211,16 @@ impl Settings {
             width,
             side,
             seed,
+            permuted,
             ..
         } = self;
+        let permuted = permuted.map_or(String::new(), |images| format!("_permuted{images}"));
         let side = if *side == SIDE {
             String::new()
         } else {
             format!("_side{side}")
         };
-        format!("cifar10_resnet{depth}_width{width}{side}_seed{seed}")
+        format!("cifar10_resnet{depth}_width{width}{side}_seed{seed}{permuted}")
     }
 
     /// The same settings with a [checkpoint](Self::checkpoint) in a folder of `target/results`, so
@@ -324,6 +334,11 @@ pub(crate) fn run_heard(
     observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let phases = phases(settings)?;
+    let permuted = settings
+        .permuted
+        .map(|images| permuted_labels(&data.train, images, settings.seed))
+        .transpose()?;
+    let train = permuted.as_ref().unwrap_or(&data.train);
     let network = build(settings, data.train.inputs.device())?;
     let enlarged = on_images(&network, settings)?;
     let loss = LabelSmoothing {
@@ -334,7 +349,7 @@ pub(crate) fn run_heard(
     for params in &phases {
         let before = history.epochs.len();
         let mut whole = |part: &Status| {
-            let later = (epochs - before - part.epochs) * data.train.len();
+            let later = (epochs - before - part.epochs) * train.len();
             let seconds_left = part.seconds_left + later as f64 / part.images_per_second;
             observer(&Status {
                 epoch: before + part.epoch,
@@ -343,7 +358,7 @@ pub(crate) fn run_heard(
                 ..part.clone()
             })
         };
-        let part = train_observed(&enlarged, &data.train, &loss, params, &mut whole)?;
+        let part = train_observed(&enlarged, train, &loss, params, &mut whole)?;
         history.epochs.extend(part.epochs);
     }
     let test_accuracy = metrics::accuracy(&enlarged, &data.test)?;
@@ -352,6 +367,19 @@ pub(crate) fn run_heard(
         history,
         test_accuracy,
     })
+}
+
+/// The first `images` of a data set, with their labels permuted among them: what they show says
+/// nothing about their labels, which a network can only learn by heart.
+///
+/// # Errors
+/// No image, or more than there are.
+pub fn permuted_labels(data: &Dataset, images: usize, seed: u64) -> Result<Dataset> {
+    at_least_one("permuted", images)?;
+    let first = data.range(0, images)?;
+    let order = Rng::new(seed).stream("permuted labels").permutation(images);
+    let labels = first.select(&order)?.labels;
+    Ok(first.part(first.inputs.clone(), labels))
 }
 
 /// What [`train`] is told in each phase, all of it checked: a phase that cannot run is not found
@@ -372,9 +400,12 @@ fn phases(settings: &Settings) -> Result<Vec<TrainParams>> {
             optimizer: settings.optimizer(phase.learning_rate)?,
             schedule,
             average,
-            augmentation: Augmentation {
-                crop_padding: 4,
-                flip: true,
+            augmentation: match settings.permuted {
+                Some(_) => Augmentation::default(),
+                None => Augmentation {
+                    crop_padding: 4,
+                    flip: true,
+                },
             },
             seed: seed_of(index, settings.seed)?,
             context: match settings.side {

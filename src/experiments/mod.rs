@@ -4,6 +4,7 @@
 pub mod cifar10;
 pub mod connectivity;
 pub mod connectivity_cifar10;
+pub mod connectivity_regions;
 mod curve;
 pub mod decoders;
 pub mod isometry_mnist;

@@ -1,7 +1,7 @@
 //! The settings of the experiment.
 
 use crate::checks::Bounds;
-use crate::losses::IsometricLoss;
+use crate::losses::{IsometricLoss, Partition};
 use crate::models::Representation;
 use crate::progress::Progress;
 use crate::scale::Scale;
@@ -23,6 +23,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// The learning rate of Adam; the paper gives none, 1e-3 is the usual one.
     pub learning_rate: f64,
+    /// The pairs whose distances are kept: those within a class.
+    pub partition: Partition,
     /// The representation that is kept isometric: the last hidden layer.
     pub representation: Representation,
     /// The number of test images for accuracies and FGSM, from the first on.
@@ -56,6 +58,7 @@ impl Settings {
             epochs: scale.pick(1, 5, 5),
             batch_size: 100,
             learning_rate: 1e-3,
+            partition: Partition::Local,
             representation: Representation::LastHidden,
             test_images: scale.pick(1_000, 10_000, 10_000),
             pgd_images: scale.pick(1_000, 2_000, 10_000),
@@ -69,9 +72,10 @@ impl Settings {
         }
     }
 
-    /// The training loss L = L_CE + β·L_ISO with the partition by class.
+    /// The training loss L = L_CE + β·L_ISO.
     pub fn loss(&self, beta: f64) -> IsometricLoss {
         IsometricLoss {
+            partition: self.partition,
             representation: self.representation,
             ..IsometricLoss::new(beta)
         }

@@ -51,14 +51,7 @@ impl Regions {
             let expected = format!("({}, …), the points of the result", self.points);
             return Err(Error::shape("check", "points", expected, points.dims()));
         }
-        let outside = |edge: &&Edge| edge.ends.iter().any(|end| *end >= n);
-        if let Some(edge) = self.edges.iter().find(outside) {
-            let (expected, got) = (
-                format!("below {n}, the number of points"),
-                format!("{:?}", edge.ends),
-            );
-            return Err(Error::argument("end of an edge", expected, got));
-        }
+        self.check_ends()?;
         let bar = params.progress.slow_bar("check");
         let mut search = Search::new(&sampler, self.class, &bar)?;
         let (bands, segments): (Vec<Edge>, Vec<Edge>) = self

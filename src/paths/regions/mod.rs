@@ -26,7 +26,7 @@
 //! 3. **Bands**, if asked for: one [`neb`](crate::paths::neb()) between each other component and the
 //!    largest, at their nearest pair.
 //!
-//! [`segments`] tests given pairs, for example random ones: which share holds, and how it falls
+//! [`Regions::extend`] goes on with further points. [`segments`] tests given pairs, for example random ones: which share holds, and how it falls
 //! with the length. [`crossings`] follows the answers along segments between any points.
 
 mod attach;
@@ -34,6 +34,7 @@ mod bands;
 mod check;
 mod crossings;
 mod edge;
+mod extend;
 mod pairs;
 mod params;
 mod procedure;

@@ -16,6 +16,8 @@ pub struct Regions {
     pub points: usize,
     /// The number of equal parts into which samples divide a segment.
     pub samples: usize,
+    /// The margin of each point: the class's logit minus the largest other one, above 0.
+    pub margins: Vec<f64>,
     /// The components: the largest first, of equally large ones that of the first point; the points
     /// of each ascending.
     pub components: Vec<Vec<usize>>,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::edge::Edge;
+use super::edge::{Edge, EdgeKind};
 use super::result::Regions;
 use super::sampler::{Link, Sample, Sampler, Tested};
 use super::union_find::UnionFind;
@@ -40,7 +40,7 @@ impl<'a> Search<'a> {
     pub fn new(sampler: &'a Sampler, class: u32, bar: &'a Bar) -> Result<Self> {
         let points = sampler.count();
         Ok(Self {
-            margins: margins_of_points(sampler, class)?,
+            margins: margins_of_points(sampler, class, 0)?,
             joined: UnionFind::new(points),
             tested: HashMap::new(),
             tests_of: vec![0; points],
@@ -55,6 +55,45 @@ impl<'a> Search<'a> {
             class,
             bar,
         })
+    }
+
+    /// What is known from a result for the first points; the others are apart.
+    ///
+    /// # Errors
+    /// Another point that the network does not give the class.
+    pub fn resumed(sampler: &'a Sampler, known: &Regions, bar: &'a Bar) -> Result<Self> {
+        let points = sampler.count();
+        let mut search = Self {
+            margins: known.margins.clone(),
+            joined: UnionFind::new(points),
+            tested: HashMap::new(),
+            tests_of: vec![0; points],
+            edges: Vec::new(),
+            left: known.left.clone(),
+            tests: known.tests,
+            evaluations: known.evaluations,
+            sampler,
+            class: known.class,
+            bar,
+        };
+        let others = margins_of_points(sampler, known.class, known.points)?;
+        search.evaluations.values += others.len();
+        search.margins.extend(others);
+        for (edges, holds) in [(&known.edges, true), (&known.left, false)] {
+            for edge in edges {
+                for end in edge.ends {
+                    search.tests_of[end] += 1;
+                }
+                if edge.kind == EdgeKind::Segment {
+                    let edge = *edge;
+                    search.tested.insert(edge.ends, Tested { edge, holds });
+                }
+            }
+        }
+        for edge in &known.edges {
+            search.join(*edge);
+        }
+        Ok(search)
     }
 
     /// Each pair of a point and one of its `k` nearest neighbours once, the shortest first.
@@ -145,6 +184,7 @@ impl<'a> Search<'a> {
             class: self.class,
             points: self.sampler.count(),
             samples: self.sampler.parts,
+            margins: self.margins,
             components: self.joined.groups(),
             edges: self.edges,
             left: self.left,
@@ -171,16 +211,16 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The margin of every point.
+/// The margin of every point from one on.
 ///
 /// # Errors
 /// One that is not positive.
-fn margins_of_points(sampler: &Sampler, class: u32) -> Result<Vec<f64>> {
+fn margins_of_points(sampler: &Sampler, class: u32, from: usize) -> Result<Vec<f64>> {
     let itself = |point| Sample {
         ends: [point, point],
         place: 0,
     };
-    let samples: Vec<Sample> = (0..sampler.count()).map(itself).collect();
+    let samples: Vec<Sample> = (from..sampler.count()).map(itself).collect();
     sampler.read(&samples, |sample, logits| {
         if class as usize >= logits.len() {
             let expected = format!("below {}, the number of classes", logits.len());

@@ -1,0 +1,27 @@
+//! Is every pair of a class connected? The *connectivity* paper's open question i, asked of all images
+//! of a data set at once.
+//!
+//! The images that a network gives a class are the vertices of a graph, the straight segments that do
+//! not leave the class its edges ([`graphs`]). If the graph is connected, so is every pair.
+//! [`random_segments`] and [`class_crossings`] say how usual such segments are; [`Further`] and
+//! [`Compared`] are controls. [`by_layer`] asks the same of isometric networks on MNIST.
+
+mod compared;
+mod figures;
+mod further;
+mod graphs;
+mod isometric;
+mod kinds;
+mod random;
+mod results;
+mod settings;
+mod strips;
+
+pub use compared::{Compared, ComparedRow};
+pub use further::{Further, FurtherClass, further};
+pub use graphs::{ClassGraph, Graphs, Vertices, answered, graphs, right_ones, wrong_ones};
+pub use isometric::{ByLayer, LayerRegions, Regime, RegimeNetworks, by_layer, train_regimes};
+pub use kinds::{blurred, misled, noise};
+pub use random::{ClassCrossings, Estimate, RandomSegments, class_crossings, random_segments};
+pub use results::{GraphResult, Results};
+pub use settings::{IsometricSettings, Settings};

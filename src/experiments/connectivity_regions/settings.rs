@@ -1,0 +1,183 @@
+//! The settings of the experiment.
+
+use candle_core::Tensor;
+
+use super::isometric::Regime;
+use crate::datasets::{Dataset, Split};
+use crate::error::Result;
+use crate::experiments::connectivity_cifar10::Space;
+use crate::experiments::isometry_mnist;
+use crate::losses::Partition;
+use crate::paths::RegionsParams;
+use crate::progress::Progress;
+use crate::scale::Scale;
+
+/// The settings of the experiment on CIFAR-10; all values are ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The scale whose values these are, for the record.
+    pub scale: Scale,
+    /// The number of test images that are looked at, the first ones of the test set, at least 1.
+    pub test_images: usize,
+    /// The number of training images that are looked at beside them, the first ones.
+    pub training_images: usize,
+    /// The number of equal parts into which the samples divide a segment, at least 2.
+    pub samples: usize,
+    /// How many times as many samples the edges are checked with, at least 1.
+    pub denser: usize,
+    /// The number of nearest neighbours of each image to which segments are tested first.
+    pub neighbors: usize,
+    /// The number of tests after which an image is given up.
+    pub max_tests_per_point: usize,
+    /// The number of random pairs of each class.
+    pub random_pairs: usize,
+    /// The number of random pairs of each two classes.
+    pub crossing_pairs: usize,
+    /// The number of images of each kind in a control with other images.
+    pub control_images: usize,
+    /// The number of images in a control with other networks, the first ones.
+    pub network_images: usize,
+    /// The largest change of a pixel that misleads the network: 8/255.
+    pub eps: f64,
+    /// The standard deviation of the Gaussian that blurs images, in pixels.
+    pub blur: f64,
+    /// The seed of random pairs and noise.
+    pub seed: u64,
+    /// The spaces that segments run through.
+    pub spaces: Vec<Space>,
+    /// Whether progress bars are shown.
+    pub progress: Progress,
+}
+
+impl Settings {
+    /// The settings at a scale.
+    ///
+    /// `quick`: the first 200 test images. `default`: all 10,000. `paper`: 50,000 training images as
+    /// well, with twice as many samples.
+    pub fn of(scale: Scale) -> Self {
+        Self {
+            scale,
+            test_images: scale.pick(200, 10_000, 10_000),
+            training_images: scale.pick(0, 0, 50_000),
+            samples: scale.pick(4, 8, 16),
+            denser: 4,
+            neighbors: 10,
+            max_tests_per_point: scale.pick(10, 60, 200),
+            random_pairs: scale.pick(5, 200, 2_000),
+            crossing_pairs: scale.pick(2, 20, 200),
+            control_images: scale.pick(10, 200, 1_000),
+            network_images: scale.pick(100, 2_000, 10_000),
+            eps: 8. / 255.,
+            blur: 2.,
+            seed: 0,
+            spaces: Space::ALL.to_vec(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// The images that are looked at: those of the test set first, so that their rows are those of
+    /// the test set, then those of the training set.
+    ///
+    /// # Errors
+    /// No test image.
+    pub fn images(&self, data: &Split) -> Result<Dataset> {
+        let test = data.test.first(self.test_images)?;
+        if self.training_images == 0 {
+            return Ok(test);
+        }
+        let more = data.train.first(self.training_images)?;
+        Ok(test.part(
+            Tensor::cat(&[&test.inputs, &more.inputs], 0)?,
+            Tensor::cat(&[&test.labels, &more.labels], 0)?,
+        ))
+    }
+
+    /// The parameters of one graph; `what` is the name of its progress bar.
+    pub(super) fn params(&self, what: String) -> RegionsParams {
+        params(
+            self.samples,
+            self.neighbors,
+            self.max_tests_per_point,
+            &self.progress,
+            what,
+        )
+    }
+}
+
+/// The settings of the experiment on MNIST: networks that keep distances, layer by layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IsometricSettings {
+    /// The networks' sizes and training, those of the *isometry* paper.
+    pub training: isometry_mnist::Settings,
+    /// The partitions and weights β of the isometric loss.
+    pub regimes: Vec<Regime>,
+    /// The number of test images that are looked at, the first ones.
+    pub test_images: usize,
+    /// The number of equal parts into which the samples divide a segment, at least 2.
+    pub samples: usize,
+    /// The number of random pairs of each class in each layer.
+    pub random_pairs: usize,
+    /// The number of nearest neighbours of each image to which segments are tested first.
+    pub neighbors: usize,
+    /// The number of tests after which an image is given up.
+    pub max_tests_per_point: usize,
+    /// The seed of the random pairs.
+    pub seed: u64,
+}
+
+impl IsometricSettings {
+    /// The settings at a scale: no isometric loss, the local one and the global one with two weights
+    /// each. `quick`: one seed, one epoch. `default`: three seeds. `paper`: ten.
+    pub fn of(scale: Scale) -> Self {
+        let regime = |partition, beta| Regime { partition, beta };
+        let regimes = [
+            regime(Partition::None, 0.),
+            regime(Partition::Local, 0.1),
+            regime(Partition::Local, 10.),
+            regime(Partition::Global, 0.1),
+            regime(Partition::Global, 10.),
+        ];
+        Self {
+            training: isometry_mnist::Settings::of(scale),
+            regimes: match scale {
+                Scale::Quick => vec![regimes[0], regimes[1]],
+                _ => regimes.to_vec(),
+            },
+            test_images: scale.pick(100, 2_000, 10_000),
+            samples: scale.pick(8, 16, 32),
+            random_pairs: scale.pick(10, 200, 2_000),
+            neighbors: 10,
+            max_tests_per_point: scale.pick(10, 60, 200),
+            seed: 0,
+        }
+    }
+
+    pub(super) fn params(&self, what: String) -> RegionsParams {
+        params(
+            self.samples,
+            self.neighbors,
+            self.max_tests_per_point,
+            &self.training.progress,
+            what,
+        )
+    }
+}
+
+fn params(
+    samples: usize,
+    neighbors: usize,
+    max_tests_per_point: usize,
+    progress: &Progress,
+    what: String,
+) -> RegionsParams {
+    RegionsParams {
+        samples,
+        neighbors,
+        max_tests_per_point,
+        progress: match progress {
+            Progress::Hidden => Progress::Hidden,
+            _ => what.as_str().into(),
+        },
+        ..RegionsParams::default()
+    }
+}
