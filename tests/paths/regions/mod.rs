@@ -2,6 +2,7 @@
 
 mod bands;
 mod counts;
+mod extend;
 mod pairs;
 mod pieces;
 mod refusals;
