@@ -1,6 +1,6 @@
 """Is the crate faster than PyTorch?
 
-    python benches/compare.py --python torch-env/bin/python [--suite neb] [--rounds 5] [--threads 2] [--fused] [part of a case's name]
+    python benches/compare.py --python torch-env/bin/python [--suite neb|regions] [--rounds 5] [--threads 2] [--fused] [part of a case's name]
 
 Runs `benches/peers/torch_ops.py` (or that of another suite) with the Python given, which needs torch, and
 `cargo bench --profile dev --bench ops`, in turn, and prints a table of the medians over the rounds: milliseconds of both and of
@@ -42,7 +42,7 @@ def number(value, digits=3):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", nargs="?", default="", help="part of a case's name; all without it")
-    parser.add_argument("--suite", default="ops", choices=["ops", "neb"])
+    parser.add_argument("--suite", default="ops", choices=["ops", "neb", "regions"])
     parser.add_argument("--python", required=True, help="a Python that has torch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--fused", action="store_true", help="without the composites, which take long")

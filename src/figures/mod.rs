@@ -32,6 +32,7 @@ mod legend;
 pub mod lines;
 mod live;
 pub mod palette;
+mod pieces;
 mod plane;
 pub mod scatter;
 mod sheet;

@@ -84,7 +84,7 @@ impl Graphs {
                 self.space.title()
             ),
             x_label: "Euclidean distance of both ends".into(),
-            y_label: "number of segments".into(),
+            y_label: "share of the segments".into(),
             samples: vec![
                 Sample::new("edges of the graphs", &lengths),
                 Sample::new("random pairs", &random.lengths()),

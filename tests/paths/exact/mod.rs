@@ -1,5 +1,6 @@
 //! Linear pieces of networks along segments, against rational arithmetic.
 
+mod figures;
 mod networks;
 
 use isopath::Result;
