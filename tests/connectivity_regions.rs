@@ -9,7 +9,7 @@ use isopath::datasets::{Dataset, Split};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::connectivity_regions::{
     Compared, Further, IsometricSettings, Regime, Results, Settings, Vertices, answered, blurred,
-    by_layer, class_crossings, further, graphs, misled, noise, random_segments, right_ones,
+    by_layer, class_crossings, cost, further, graphs, misled, noise, random_segments, right_ones,
     train_regimes, wrong_ones,
 };
 use isopath::experiments::isometry_mnist;
@@ -242,6 +242,12 @@ fn every_layer_of_a_network_has_its_regions() -> Result<()> {
         ..IsometricSettings::of(Scale::Quick)
     };
     let networks = train_regimes(&split, &settings)?;
+    let plain = &networks.runs[0].result.network;
+    let growth = cost(plain, &data, &[20, 120], &settings)?;
+    assert_eq!((growth.rows[0].images, growth.rows[1].images), (20, 120));
+    assert!(growth.rows[0].tests < growth.rows[1].tests && growth.rows[1].tests < 300);
+    growth.figure()?;
+    assert!(cost(plain, &data, &[], &settings).is_err());
     let found = by_layer(&networks, &split.test, &settings)?;
     assert_eq!(found.networks.runs.len(), 4);
     for run in &found.networks.runs {

@@ -7,6 +7,7 @@
 //! [`Compared`] are controls. [`by_layer`] asks the same of isometric networks on MNIST.
 
 mod compared;
+mod cost;
 mod figures;
 mod further;
 mod graphs;
@@ -18,6 +19,7 @@ mod settings;
 mod strips;
 
 pub use compared::{Compared, ComparedRow};
+pub use cost::{Cost, CostRow, cost};
 pub use further::{Further, FurtherClass, further};
 pub use graphs::{ClassGraph, Graphs, Vertices, answered, graphs, right_ones, wrong_ones};
 pub use isometric::{ByLayer, LayerRegions, Regime, RegimeNetworks, by_layer, train_regimes};

@@ -1,11 +1,10 @@
 //! Tables and charts of graphs and segments.
 
-use super::graphs::{ClassGraph, Graphs};
+use super::graphs::Graphs;
 use super::random::{ClassCrossings, RandomSegments};
 use crate::datasets::Dataset;
 use crate::figures::{
-    AxisScale, BarChart, BarSeries, BarStyle, HistogramChart, LineChart, Sample, Series, Table,
-    drawn,
+    BarChart, BarSeries, BarStyle, HistogramChart, LineChart, Sample, Series, Table, drawn,
 };
 use crate::statistics::Proportion;
 
@@ -90,32 +89,6 @@ impl Graphs {
                 Sample::new("random pairs", &random.lengths()),
             ],
             ..HistogramChart::default()
-        }
-    }
-
-    /// Charts the tests against the vertices of each class, with the number of all pairs beside it.
-    pub fn cost(&self) -> LineChart {
-        let mut graphs: Vec<&ClassGraph> = self.classes.iter().collect();
-        graphs.sort_by_key(|graph| graph.images.len());
-        let x: Vec<f64> = graphs
-            .iter()
-            .map(|graph| graph.images.len() as f64)
-            .collect();
-        let tests: Vec<f64> = graphs
-            .iter()
-            .map(|graph| graph.regions.tests as f64)
-            .collect();
-        let pairs: Vec<f64> = x.iter().map(|n| n * (n - 1.) / 2.).collect();
-        LineChart {
-            title: "Tests grow with the number of images, pairs with its square".into(),
-            x_label: "images of the class".into(),
-            y_label: "number".into(),
-            y_scale: AxisScale::Log,
-            series: vec![
-                Series::line("segments tested", &x, &tests),
-                Series::line("pairs", &x, &pairs),
-            ],
-            ..LineChart::default()
         }
     }
 }

@@ -10,8 +10,8 @@ use isopath::candle::Tensor;
 #[test]
 fn every_breakpoint_is_counted_and_the_smallest_margin_is_seen() -> Result<()> {
     let network = Model::new(3, |vb| Mlp::new(&[2, 30, 30, 3], Activation::Relu, vb))?;
-    let start = Tensor::new(&[[-2f64, 1.]], CPU)?;
-    let end = Tensor::new(&[[3f64, -2.]], CPU)?;
+    let start = Tensor::new(&[[-2f32, 1.]], CPU)?;
+    let end = Tensor::new(&[[3f32, -2.]], CPU)?;
     let pieces = exact_pieces(&from_input(&network)?, &start, &end, &params())?;
     let density = pieces.density();
     let counted: f64 = density.series.iter().flat_map(|series| &series.mean).sum();
