@@ -1,5 +1,6 @@
 //! The commands of the command line. This floor knows Jupyter and cargo, and no mathematics.
 
+mod certify;
 mod command;
 mod course;
 mod data;
@@ -85,6 +86,11 @@ enum Verb {
     /// was stopped continues where it stopped.
     #[command(subcommand)]
     Train(train::What),
+    /// Find the exact verdicts on the paths of the connectivity notebook: every point, no samples
+    ///
+    /// Minutes for each line, up to hours for a band. Writes a record of each path to a folder as soon
+    /// as it is found; a run that was stopped goes on with the path that it was at.
+    Certify(certify::Arguments),
     /// Lay out a course for nbgrader, and grade a class
     #[command(subcommand)]
     Course(course::What),
@@ -114,6 +120,7 @@ pub fn run() -> Result<()> {
         Verb::Lab { options } => lab::lab(&project, &options),
         Verb::Render(arguments) => render::verb::run(&project, arguments),
         Verb::Train(what) => train::train(what),
+        Verb::Certify(arguments) => certify::run(arguments),
         Verb::Course(what) => course::course(&project, what),
         Verb::Doctor => doctor::doctor(&project),
         Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),

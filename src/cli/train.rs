@@ -14,7 +14,7 @@ use isopath::scale::Scale;
 use isopath::training::History;
 use serde::Serialize;
 
-use super::{Failure, Result, data};
+use super::{Failure, Result, command, data};
 
 /// The kinds of networks that can be trained from the command line.
 #[derive(clap::Subcommand)]
@@ -263,10 +263,7 @@ fn end<S: Serialize>(
 ) -> Result<()> {
     parameters.save_as(weights, DType::F16)?;
     let record = Record {
-        command: format!(
-            "cargo run -- {}",
-            std::env::args().skip(1).collect::<Vec<_>>().join(" ")
-        ),
+        command: command::line(),
         settings,
         score,
         sha256: digest::of_file(weights)?,

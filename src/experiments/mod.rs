@@ -1,6 +1,7 @@
 //! The papers' experiments. A notebook shows one case step by step; each module here runs the whole
 //! sweep.
 
+pub mod certify;
 pub mod cifar10;
 pub mod connectivity;
 pub mod connectivity_cifar10;

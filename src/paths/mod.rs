@@ -96,6 +96,7 @@ pub use crate::optimizers::{AdamParams, FireParams, Optimizer, SgdParams};
 pub use auto_neb::{AutoNebParams, Cycle, auto_neb};
 pub use dense::{Profile, linear};
 pub use energy::{Energy, EnergyValues};
+pub(crate) use exact::exact_path_told;
 pub use exact::{ExactInfo, ExactParams, Pieces, PiecewiseLinear, exact, exact_path, exact_pieces};
 pub use info::{Evaluations, NebInfo, Outcome, Verdict};
 pub(crate) use neb::neb_shown;

@@ -23,4 +23,5 @@ mod walk;
 pub use info::{ExactInfo, Pieces};
 pub use params::ExactParams;
 pub use piecewise_linear::PiecewiseLinear;
+pub(crate) use segment::exact_path_told;
 pub use segment::{exact, exact_path, exact_pieces};

@@ -74,7 +74,9 @@ pub fn exact(
         program: &program,
         params,
     }
-    .margins(class, [start, end], &bar)
+    .margins(class, [start, end], &mut |t, pieces| {
+        bar.report(t * STEPS, noted(pieces));
+    })
 }
 
 /// [`exact`] for every leg of a path, such as [`NebInfo::path`](crate::paths::NebInfo::path).
@@ -99,6 +101,25 @@ pub fn exact_path(
     path: &Tensor,
     params: &ExactParams,
 ) -> Result<Vec<ExactInfo>> {
+    let legs = path
+        .dims()
+        .first()
+        .map_or(0, |points| points.saturating_sub(1));
+    let bar = bar(params, legs);
+    exact_path_told(network, class, path, params, &mut |gone, pieces| {
+        bar.report(gone * STEPS, noted(pieces));
+    })
+}
+
+/// [`exact_path`] that tells how far it has come instead of showing it: the number of legs, with the
+/// share of the next one, and the pieces of that one so far.
+pub(crate) fn exact_path_told(
+    network: &PiecewiseLinear,
+    class: u32,
+    path: &Tensor,
+    params: &ExactParams,
+    told: &mut dyn FnMut(f64, usize),
+) -> Result<Vec<ExactInfo>> {
     params.validate()?;
     let points = path.dims().first().copied().unwrap_or(0);
     if points < 2 {
@@ -111,11 +132,12 @@ pub fn exact_path(
         program: &program,
         params,
     };
-    let bar = bar(params, points - 1);
     let mut legs: Vec<ExactInfo> = Vec::with_capacity(points - 1);
     for leg in 0..points - 1 {
         let ends = [path.narrow(0, leg, 1)?, path.narrow(0, leg + 1, 1)?];
-        let info = segment.margins(class, [&ends[0], &ends[1]], &bar)?;
+        let info = segment.margins(class, [&ends[0], &ends[1]], &mut |t, pieces| {
+            told(leg as f64 + t, pieces);
+        })?;
         let stop = params.stop_at_witness && !info.inside;
         legs.push(info);
         if stop {
@@ -173,6 +195,10 @@ pub fn exact_pieces(
 /// Steps of the bar for one segment.
 const STEPS: f64 = 1000.;
 
+fn noted(pieces: usize) -> String {
+    format!("{pieces} pieces")
+}
+
 fn bar(params: &ExactParams, segments: usize) -> Bar {
     let bar = params.progress.slow_bar("linear pieces");
     bar.of(segments * STEPS as usize, "thousandths")
@@ -225,7 +251,13 @@ impl Segment<'_> {
         })
     }
 
-    fn margins(&self, class: u32, ends: [&Tensor; 2], bar: &Bar) -> Result<ExactInfo> {
+    /// Tells `told` at which t it is, and how many pieces there were, a thousand times.
+    fn margins(
+        &self,
+        class: u32,
+        ends: [&Tensor; 2],
+        told: &mut dyn FnMut(f64, usize),
+    ) -> Result<ExactInfo> {
         let begun = Instant::now();
         let shape = &self.program.shapes[self.program.output];
         check_class(class, shape.pixels.channels)?;
@@ -246,8 +278,7 @@ impl Segment<'_> {
                 witness = Some(point.t);
             }
             if (point.t - gone) * STEPS >= 1. || point.t == 1. {
-                bar.add((point.t - gone) * STEPS);
-                bar.note(format!("{} pieces", margins.len() - 1));
+                told(point.t, margins.len() - 1);
                 gone = point.t;
             }
             Ok(match witness {
