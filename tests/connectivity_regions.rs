@@ -16,6 +16,7 @@ use isopath::experiments::isometry_mnist;
 use isopath::losses::Partition;
 use isopath::metrics::predictions;
 use isopath::models::{Model, Network, ResNet, ResNetParams};
+use isopath::paths::ExactParams;
 use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
@@ -89,6 +90,16 @@ fn graphs_have_the_images_that_are_right() -> Result<()> {
             }
             let check = graph.check.as_ref().unwrap();
             assert_eq!(check.repaired.samples, 16);
+        }
+        if space != Space::Last {
+            let weak = found.weakest(&network, 2, &ExactParams::default())?;
+            for edge in &weak.edges {
+                // A sample lies on the part, and is no lower than its lowest point.
+                assert!(edge.part.0 <= edge.sampled.1 && edge.sampled.1 <= edge.part.1);
+                assert!(edge.smallest_margin <= edge.sampled.0 + 1e-4, "{edge:?}");
+                assert!(edge.residual < 1e-10 && edge.inside == (edge.smallest_margin > 0.));
+            }
+            assert_eq!((weak.edges.len(), weak.table().rows.len()), (2, 2));
         }
         assert_eq!(found.table().rows.len(), right.len());
         assert_eq!(found.check_table().rows.len(), right.len());

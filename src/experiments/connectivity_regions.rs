@@ -17,6 +17,7 @@ mod random;
 mod results;
 mod settings;
 mod strips;
+mod weakest;
 
 pub use compared::{Compared, ComparedRow};
 pub use cost::{Cost, CostRow, cost};
@@ -27,3 +28,4 @@ pub use kinds::{blurred, misled, noise};
 pub use random::{ClassCrossings, Estimate, RandomSegments, class_crossings, random_segments};
 pub use results::{GraphResult, Results};
 pub use settings::{IsometricSettings, Settings};
+pub use weakest::{WeakEdge, WeakEdges};

@@ -6,6 +6,7 @@ use super::compared::Compared;
 use super::further::Further;
 use super::graphs::{ClassGraph, Graphs};
 use super::settings::Settings;
+use super::weakest::WeakEdges;
 use crate::experiments::connectivity_cifar10::Space;
 use crate::paths::regions::Edge;
 
@@ -24,6 +25,8 @@ pub struct Results {
     pub compared: Compared,
     /// Other images beside the vertices.
     pub further: Further,
+    /// Parts of the weakest edges, exactly.
+    pub exact: WeakEdges,
 }
 
 /// The graph of one class in one space.
@@ -59,6 +62,7 @@ impl Results {
             graphs: Vec::new(),
             compared: Compared::default(),
             further: Further::default(),
+            exact: WeakEdges::default(),
         }
     }
 

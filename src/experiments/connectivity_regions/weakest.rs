@@ -1,0 +1,149 @@
+//! The edges with the smallest margins, exactly.
+
+use candle_core::Tensor;
+use serde::Serialize;
+
+use super::graphs::{ClassGraph, Graphs};
+use crate::checks::at_least_one;
+use crate::error::Result;
+use crate::experiments::connectivity_cifar10::Space;
+use crate::figures::{Table, drawn};
+use crate::models::Network;
+use crate::paths::regions::{Edge, EdgeKind, Regions};
+use crate::paths::{ExactParams, PiecewiseLinear, exact};
+
+/// What lies between the samples of an edge, around the smallest of them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WeakEdge {
+    /// The class that the edge must not leave.
+    pub class: u32,
+    /// The space that the edge runs through.
+    pub space: Space,
+    /// Both images: rows of the data.
+    pub test_index: [usize; 2],
+    /// The number of equal parts into which its samples divide the edge.
+    pub samples: usize,
+    /// The smallest margin of a sample, and its t.
+    pub sampled: (f64, f64),
+    /// The part of the edge that was looked at: the t of its start and of its end.
+    pub part: (f64, f64),
+    /// Whether the class is kept on all of this part, up to floating point.
+    pub inside: bool,
+    /// The smallest margin on this part.
+    pub smallest_margin: f64,
+    /// Its t on the whole edge.
+    pub at: f64,
+    /// The number of linear pieces of this part.
+    pub pieces: usize,
+    /// The residual: [`ExactInfo::residual`](crate::paths::ExactInfo::residual).
+    pub residual: f64,
+}
+
+/// The weakest edges of graphs, from [`Graphs::weakest`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct WeakEdges {
+    /// The edges, the smallest margin of a sample first.
+    pub edges: Vec<WeakEdge>,
+}
+
+drawn!(table: WeakEdges);
+
+impl Graphs {
+    /// Looks at every point between the samples, around the smallest one, of the `count` edges of all
+    /// classes with the smallest margins: one part of the edge to either side. Where the graphs were
+    /// [checked](Graphs::check), the edges and samples are those of the check.
+    ///
+    /// # Errors
+    /// `count` 0, or what [`exact`] refuses: a network that is not piecewise linear.
+    pub fn weakest(
+        &self,
+        network: &dyn Network,
+        count: usize,
+        params: &ExactParams,
+    ) -> Result<WeakEdges> {
+        at_least_one("count", count)?;
+        let representation = self.space.representation();
+        let tail = PiecewiseLinear::new(network, representation)?;
+        let mut weakest: Vec<(&ClassGraph, &Regions, Edge)> = Vec::new();
+        for graph in &self.classes {
+            let found = graph
+                .check
+                .as_ref()
+                .map_or(&graph.regions, |check| &check.repaired);
+            let segments = found
+                .edges
+                .iter()
+                .filter(|edge| edge.kind == EdgeKind::Segment && edge.length > 0.);
+            weakest.extend(segments.map(|edge| (graph, found, *edge)));
+        }
+        weakest.sort_by(|(.., a), (.., b)| a.margin.total_cmp(&b.margin));
+        let mut edges = Vec::new();
+        for (graph, found, edge) in weakest.into_iter().take(count) {
+            let test_index = edge.ends.map(|end| graph.images[end]);
+            let points = representation.of(network, &self.data.select(&test_index)?.inputs)?;
+            let (start, end) = (points.narrow(0, 0, 1)?, points.narrow(0, 1, 1)?);
+            let at = |t: f64| -> Result<Tensor> { Ok(((&start * (1. - t))? + (&end * t)?)?) };
+            let step = 1. / found.samples as f64;
+            let part = ((edge.at - step).max(0.), (edge.at + step).min(1.));
+            let params = ExactParams {
+                stop_at_witness: false,
+                ..params.clone()
+            };
+            let info = exact(&tail, graph.class, &at(part.0)?, &at(part.1)?, &params)?;
+            edges.push(WeakEdge {
+                class: graph.class,
+                space: self.space,
+                test_index,
+                samples: found.samples,
+                sampled: (edge.margin, edge.at),
+                part,
+                inside: info.inside,
+                smallest_margin: info.smallest_margin,
+                at: part.0 + (part.1 - part.0) * info.at,
+                pieces: info.pieces,
+                residual: info.residual,
+            });
+        }
+        Ok(WeakEdges { edges })
+    }
+}
+
+impl WeakEdges {
+    /// The number of edges that leave their class.
+    pub fn outside(&self) -> usize {
+        self.edges.iter().filter(|edge| !edge.inside).count()
+    }
+
+    /// Tabulates the edges.
+    pub fn table(&self) -> Table {
+        let columns = [
+            "class",
+            "images",
+            "smallest sample",
+            "at t",
+            "smallest margin around it",
+            "at t",
+            "pieces",
+            "verdict",
+            "residual",
+        ];
+        let mut table = Table::new("The weakest edges between their samples", columns);
+        for edge in &self.edges {
+            let [i, j] = edge.test_index;
+            let verdict = if edge.inside { "inside" } else { "outside" };
+            table.push([
+                edge.class.to_string(),
+                format!("{i}, {j}"),
+                format!("{:.5}", edge.sampled.0),
+                format!("{:.5}", edge.sampled.1),
+                format!("{:.5}", edge.smallest_margin),
+                format!("{:.5}", edge.at),
+                edge.pieces.to_string(),
+                verdict.into(),
+                format!("{:.0e}", edge.residual),
+            ]);
+        }
+        table
+    }
+}
