@@ -92,7 +92,7 @@ fn graphs_have_the_images_that_are_right() -> Result<()> {
             assert_eq!(check.repaired.samples, 16);
         }
         if space != Space::Last {
-            let weak = found.weakest(&network, 2, &ExactParams::default())?;
+            let weak = found.weakest(&network, 2, 0.25, &ExactParams::default())?;
             for edge in &weak.edges {
                 // A sample lies on the part, and is no lower than its lowest point.
                 assert!(edge.part.0 <= edge.sampled.1 && edge.sampled.1 <= edge.part.1);

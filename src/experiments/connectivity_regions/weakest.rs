@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use serde::Serialize;
 
 use super::graphs::{ClassGraph, Graphs};
-use crate::checks::at_least_one;
+use crate::checks::{at_least_one, positive};
 use crate::error::Result;
 use crate::experiments::connectivity_cifar10::Space;
 use crate::figures::{Table, drawn};
@@ -50,19 +50,22 @@ pub struct WeakEdges {
 drawn!(table: WeakEdges);
 
 impl Graphs {
-    /// Looks at every point between the samples, around the smallest one, of the `count` edges of all
-    /// classes with the smallest margins: one part of the edge to either side. Where the graphs were
-    /// [checked](Graphs::check), the edges and samples are those of the check.
+    /// Looks at every point around the smallest sample of the `count` edges of all classes with the
+    /// smallest margins: the share `reach` of the edge to either side, 1 for the whole edge. Where
+    /// the graphs were [checked](Graphs::check), the edges and samples are those of the check.
     ///
     /// # Errors
-    /// `count` 0, or what [`exact`] refuses: a network that is not piecewise linear.
+    /// `count` 0, `reach` not positive, or what [`exact`] refuses: a network that is not piecewise
+    /// linear.
     pub fn weakest(
         &self,
         network: &dyn Network,
         count: usize,
+        reach: f64,
         params: &ExactParams,
     ) -> Result<WeakEdges> {
         at_least_one("count", count)?;
+        positive("reach", reach)?;
         let representation = self.space.representation();
         let tail = PiecewiseLinear::new(network, representation)?;
         let mut weakest: Vec<(&ClassGraph, &Regions, Edge)> = Vec::new();
@@ -84,8 +87,7 @@ impl Graphs {
             let points = representation.of(network, &self.data.select(&test_index)?.inputs)?;
             let (start, end) = (points.narrow(0, 0, 1)?, points.narrow(0, 1, 1)?);
             let at = |t: f64| -> Result<Tensor> { Ok(((&start * (1. - t))? + (&end * t)?)?) };
-            let step = 1. / found.samples as f64;
-            let part = ((edge.at - step).max(0.), (edge.at + step).min(1.));
+            let part = ((edge.at - reach).max(0.), (edge.at + reach).min(1.));
             let params = ExactParams {
                 stop_at_witness: false,
                 ..params.clone()
