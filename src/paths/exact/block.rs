@@ -23,6 +23,13 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// The row of t, if there is one.
+    fn there(&self, size: usize, t: f64) -> Option<&[f64]> {
+        let at = self.t.partition_point(|time| *time < t);
+        let found = self.t.get(at).is_some_and(|time| *time == t);
+        found.then(|| &self.numbers[at * size..][..size])
+    }
+
     /// At t, into a row.
     pub fn at(&self, program: &Program, t: f64, row: &mut [f64]) {
         let size = row.len();
@@ -215,6 +222,12 @@ impl<'a> Block<'a> {
             let size = pixels.image();
             if let Source::There(numbers) = &slot.source {
                 done.push(Rows::There(&numbers[start * size..][..count * size]));
+                continue;
+            }
+            if let (Source::Between(kept), false, 1) = (&slot.source, slot.stays, count)
+                && let Some(row) = kept.there(size, self.t[start])
+            {
+                done.push(Rows::There(row));
                 continue;
             }
             let own = if slot.stays { staying.next() } else { None };
