@@ -111,57 +111,61 @@ impl<T: Float> Product<'_, T> {
     fn run<S: Simd, const M: usize>(mut self, simd: S) {
         for panel in self.panels.iter() {
             for bundle in 0..self.bundles {
-                if panel.vectors == VECTORS {
-                    self.panel::<S, M, VECTORS>(simd, &panel, bundle);
-                } else {
-                    self.panel::<S, M, 1>(simd, &panel, bundle);
+                // A group's last vector can be longer than what is left of a pixel.
+                let whole = panel.vectors * T::lanes::<S>() <= self.pitch - panel.result;
+                match (panel.vectors == VECTORS, whole) {
+                    (true, true) => self.panel::<S, M, VECTORS, true>(simd, &panel, bundle),
+                    (true, false) => self.panel::<S, M, VECTORS, false>(simd, &panel, bundle),
+                    (false, true) => self.panel::<S, M, 1, true>(simd, &panel, bundle),
+                    (false, false) => self.panel::<S, M, 1, false>(simd, &panel, bundle),
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn panel<S: Simd, const M: usize, const V: usize>(
+    fn panel<S: Simd, const M: usize, const V: usize, const WHOLE: bool>(
         &mut self,
         simd: S,
         panel: &Panel<T>,
         bundle: usize,
     ) {
-        let width = V * T::lanes::<S>();
         let steps = self.steps;
         let results = steps.results.as_chunks::<M>().0;
-        let weights = panel.channels * width;
         let source = &self.source[bundle * self.source_bundle..];
         let start = bundle * self.result_bundle + panel.result;
-        // A group's last vector can be longer than what is left of a pixel.
         let room = self.pitch - panel.result;
         for tile in self.tiles.clone() {
             let places = results[tile].map(|place| place as usize - self.origin + start);
-            let mut sums = [[T::splat(simd, T::zero()); V]; M];
-            if !panel.first {
-                for m in 0..M {
-                    sums[m] = load::<T, S, V>(simd, &self.result[places[m]..]);
-                }
-            }
             let range = steps.starts[tile] as usize..steps.starts[tile + 1] as usize;
             let sources = &steps.sources.as_chunks::<M>().0[range.clone()];
-            for (&tap, sources) in steps.taps[range].iter().zip(sources) {
-                let weights = &panel.numbers[tap as usize * weights..][..weights];
-                let starts = sources.map(|start| start as usize + panel.source);
-                sums =
-                    multiply::<T, S, M, V>(simd, (source, starts), panel.channels, weights, sums);
-            }
+            let reads = (&steps.taps[range], sources);
+            // Two calls: sums that begin as zeros or as what is in memory would begin in memory.
+            let mut sums = if panel.first {
+                add::<T, S, M, V>(
+                    simd,
+                    (source, reads),
+                    panel,
+                    [[T::splat(simd, T::zero()); V]; M],
+                )
+            } else {
+                let mut sums = [[T::splat(simd, T::zero()); V]; M];
+                for m in 0..M {
+                    sums[m] = load::<T, S, V, WHOLE>(simd, &self.result[places[m]..]);
+                }
+                add::<T, S, M, V>(simd, (source, reads), panel, sums)
+            };
             if panel.last {
-                self.finish(simd, panel.result, &mut sums, places);
+                self.finish::<S, M, V, WHOLE>(simd, panel.result, &mut sums, places);
             }
             for m in 0..M {
-                store::<T, S, V>(&sums[m], &mut self.result[places[m]..], room);
+                store::<T, S, V, WHOLE>(&sums[m], &mut self.result[places[m]..], room);
             }
         }
     }
 
     #[inline(always)]
-    fn finish<S: Simd, const M: usize, const V: usize>(
+    fn finish<S: Simd, const M: usize, const V: usize, const WHOLE: bool>(
         &self,
         simd: S,
         channel: usize,
@@ -169,7 +173,7 @@ impl<T: Float> Product<'_, T> {
         places: [usize; M],
     ) {
         if let Some(bias) = self.after.bias {
-            let bias = load::<T, S, V>(simd, &bias[channel..]);
+            let bias = load::<T, S, V, WHOLE>(simd, &bias[channel..]);
             for sums in sums.iter_mut() {
                 for v in 0..V {
                     sums[v] = T::plus(simd, sums[v], bias[v]);
@@ -178,7 +182,7 @@ impl<T: Float> Product<'_, T> {
         }
         if let Some(residual) = self.after.residual {
             for m in 0..M {
-                let residual = load::<T, S, V>(simd, &residual[places[m]..]);
+                let residual = load::<T, S, V, WHOLE>(simd, &residual[places[m]..]);
                 for v in 0..V {
                     sums[m][v] = T::plus(simd, sums[m][v], residual[v]);
                 }
@@ -196,6 +200,23 @@ impl<T: Float> Product<'_, T> {
     }
 }
 
+/// Adds the products of all taps of a tile: `reads` has them with where each pixel reads.
+#[inline(always)]
+fn add<T: Float, S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    (source, (taps, sources)): (&[T], (&[u32], &[[u32; M]])),
+    panel: &Panel<T>,
+    mut sums: [[T::Vector<S>; V]; M],
+) -> [[T::Vector<S>; V]; M] {
+    let weights = panel.channels * V * T::lanes::<S>();
+    for (&tap, sources) in taps.iter().zip(sources) {
+        let weights = &panel.numbers[tap as usize * weights..][..weights];
+        let starts = sources.map(|start| start as usize + panel.source);
+        sums = multiply::<T, S, M, V>(simd, (source, starts), panel.channels, weights, sums);
+    }
+    sums
+}
+
 /// Adds the products of the `channels` numbers at each start with a tap's weights.
 #[inline(always)]
 fn multiply<T: Float, S: Simd, const M: usize, const V: usize>(
@@ -207,7 +228,10 @@ fn multiply<T: Float, S: Simd, const M: usize, const V: usize>(
 ) -> [[T::Vector<S>; V]; M] {
     // Of lengths that the compiler knows to be equal: a check in the loop would send the sums
     // through memory.
-    let pixels: [&[T]; M] = std::array::from_fn(|m| &source[starts[m]..][..channels]);
+    let mut pixels = [&source[..0]; M];
+    for m in 0..M {
+        pixels[m] = &source[starts[m]..][..channels];
+    }
     let weights = &T::vectors::<S>(weights).as_chunks::<V>().0[..channels];
     for channel in 0..channels {
         let weights = weights[channel];
@@ -223,10 +247,18 @@ fn multiply<T: Float, S: Simd, const M: usize, const V: usize>(
 
 /// The first vectors of `numbers`, zeros after their end.
 #[inline(always)]
-fn load<T: Float, S: Simd, const V: usize>(simd: S, numbers: &[T]) -> [T::Vector<S>; V] {
+fn load<T: Float, S: Simd, const V: usize, const WHOLE: bool>(
+    simd: S,
+    numbers: &[T],
+) -> [T::Vector<S>; V] {
     let mut vectors = [T::splat(simd, T::zero()); V];
     let whole = V * T::lanes::<S>();
-    if let Some(numbers) = numbers.get(..whole) {
+    if WHOLE {
+        let numbers = T::vectors::<S>(&numbers[..whole]);
+        for v in 0..V {
+            vectors[v] = numbers[v];
+        }
+    } else if let Some(numbers) = numbers.get(..whole) {
         vectors.copy_from_slice(T::vectors::<S>(numbers));
     } else {
         let mut padded = [T::zero(); 16 * VECTORS];
@@ -238,13 +270,18 @@ fn load<T: Float, S: Simd, const V: usize>(simd: S, numbers: &[T]) -> [T::Vector
 
 /// Writes the vectors, but no more than `room` numbers.
 #[inline(always)]
-fn store<T: Float, S: Simd, const V: usize>(
+fn store<T: Float, S: Simd, const V: usize, const WHOLE: bool>(
     vectors: &[T::Vector<S>; V],
     numbers: &mut [T],
     room: usize,
 ) {
     let whole = V * T::lanes::<S>();
-    if room >= whole {
+    if WHOLE {
+        let numbers = T::vectors_mut::<S>(&mut numbers[..whole]);
+        for v in 0..V {
+            numbers[v] = vectors[v];
+        }
+    } else if room >= whole {
         T::vectors_mut::<S>(&mut numbers[..whole]).copy_from_slice(vectors);
     } else {
         let mut padded = [T::zero(); 16 * VECTORS];

@@ -72,13 +72,9 @@ impl LaidConvolution {
     pub fn run(&self, source: &[f64], residual: Option<&[f64]>, result: &mut [f64]) {
         let (from, to) = (self.pass.source.image(), self.pass.result.image());
         let points = source.len() / from;
-        let after = After {
-            bias: self.bias.as_deref(),
-            residual,
-            relu: false,
-        };
         let threads = rayon::current_num_threads();
         if points < threads {
+            let after = self.after(residual);
             return self.pass.run_in_parallel(points, source, result, after);
         }
         let task = images_of_a_task(points, threads);
@@ -87,8 +83,22 @@ impl LaidConvolution {
             .zip(source.par_chunks(task * from))
             .enumerate()
             .for_each(|(number, (result, source))| {
-                let after = after.from(number * task * to);
-                self.pass.run(source.len() / from, source, result, after);
+                let residual = residual.map(|residual| &residual[number * task * to..]);
+                self.run_alone(source, residual, result);
             });
+    }
+
+    /// The same on the calling thread.
+    pub fn run_alone(&self, source: &[f64], residual: Option<&[f64]>, result: &mut [f64]) {
+        let points = source.len() / self.pass.source.image();
+        self.pass.run(points, source, result, self.after(residual));
+    }
+
+    fn after<'a>(&'a self, residual: Option<&'a [f64]>) -> After<'a, f64> {
+        After {
+            bias: self.bias.as_deref(),
+            residual,
+            relu: false,
+        }
     }
 }

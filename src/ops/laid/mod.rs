@@ -6,6 +6,8 @@
 
 mod convolution;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod windows;
 
 pub(crate) use super::convolution::pixels::Pixels;

@@ -1,6 +1,6 @@
 //! Loops over the numbers of one point or of two neighbours.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::LANES;
 use crate::error::Result;
@@ -89,15 +89,30 @@ impl Rows {
 
     /// Adds to `places` where a and b have opposite signs, neither being 0, in order.
     pub fn sign_changes(self, a: &[f64], b: &[f64], places: &mut Vec<u32>) {
+        self.arch.dispatch(SignChanges { a, b, places });
+    }
+}
+
+/// [`Rows::sign_changes`]; the compiler does not make a closure of it that takes wide vectors.
+struct SignChanges<'a> {
+    a: &'a [f64],
+    b: &'a [f64],
+    places: &'a mut Vec<u32>,
+}
+
+impl WithSimd for SignChanges<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { a, b, places } = self;
         for (block, (a, b)) in a.chunks(BLOCK).zip(b.chunks(BLOCK)).enumerate() {
-            let some = self.arch.dispatch(
-                #[inline(always)]
-                || any_change(a, b),
-            );
-            if some {
-                let pairs = a.iter().zip(b).enumerate();
-                let changes = pairs.filter(|(_, (a, b))| changes(**a, **b));
-                places.extend(changes.map(|(at, _)| (block * BLOCK + at) as u32));
+            if any_change(a, b) {
+                for (at, (a, b)) in a.iter().zip(b).enumerate() {
+                    if changes(*a, *b) {
+                        places.push((block * BLOCK + at) as u32);
+                    }
+                }
             }
         }
     }

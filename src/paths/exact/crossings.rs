@@ -94,46 +94,35 @@ impl Sequence {
         });
     }
 
-    /// The result of `step` at points `first`, `first` + 1, … of the sequence, as many as `result`
-    /// has rows; `numbers` as before.
+    /// The result of `step` at point `at` of the sequence; `numbers` as before.
     pub fn apply(
         &self,
         program: &Program,
-        step: usize,
-        (numbers, first): (&[f64], usize),
+        (step, at): (usize, usize),
+        numbers: &[f64],
         result: &mut [f64],
     ) {
+        let (place, rows) = (&self.places[at], program.rows);
         let from = program.shapes[program.steps[step].input].pixels;
-        let to = program.shapes[step + 1].pixels;
-        let (size, rows) = (from.image(), program.rows);
-        result
-            .par_chunks_mut(to.image())
-            .zip(&self.places[first..])
-            .for_each_init(Vec::new, |scratch, (result, place)| {
-                let row = |at: usize| &numbers[at * size..][..size];
-                let inserted = place.share > 0.;
-                match &program.steps[step].kernel {
-                    Kernel::Largest(windows) if inserted => {
-                        scratch.resize(size, 0.);
-                        rows.between(
-                            row(place.before),
-                            row(place.before + 1),
-                            place.share,
-                            scratch,
-                        );
-                        windows.largest(from, scratch, result);
-                    }
-                    Kernel::Largest(windows) => windows.largest(from, row(place.before), result),
-                    _ if inserted => {
-                        let ends = [row(place.before), row(place.before + 1)];
-                        rows.relu_between(ends[0], ends[1], place.share, result);
-                        for unit in &self.zeros[place.units[0]..][..place.units[1]] {
-                            result[*unit as usize] = 0.;
-                        }
-                    }
-                    _ => rows.relu(row(place.before), result),
+        let size = from.image();
+        let row = |at: usize| &numbers[at * size..][..size];
+        let before = row(place.before);
+        let after = (place.share > 0.).then(|| row(place.before + 1));
+        match (&program.steps[step].kernel, after) {
+            (Kernel::Largest(windows), Some(after)) => {
+                let mut between = vec![0.; size];
+                rows.between(before, after, place.share, &mut between);
+                windows.largest(from, &between, result);
+            }
+            (Kernel::Largest(windows), None) => windows.largest(from, before, result),
+            (_, Some(after)) => {
+                rows.relu_between(before, after, place.share, result);
+                for unit in &self.zeros[place.units[0]..][..place.units[1]] {
+                    result[*unit as usize] = 0.;
                 }
-            });
+            }
+            (_, None) => rows.relu(before, result),
+        }
     }
 }
 

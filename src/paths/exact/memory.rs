@@ -9,6 +9,7 @@ use crate::ops::Pixels;
 #[derive(Default)]
 pub(super) struct Buffer {
     numbers: Vec<f64>,
+    start: usize,
     used: usize,
     /// What it was made for; none for one that came from elsewhere.
     pixels: Option<Pixels>,
@@ -18,23 +19,46 @@ impl Deref for Buffer {
     type Target = [f64];
 
     fn deref(&self) -> &[f64] {
-        &self.numbers[..self.used]
+        &self.numbers[self.start..][..self.used]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f64] {
-        &mut self.numbers[..self.used]
+        &mut self.numbers[self.start..][..self.used]
     }
 }
 
 impl From<Vec<f64>> for Buffer {
     fn from(numbers: Vec<f64>) -> Self {
         Self {
+            start: 0,
             used: numbers.len(),
             numbers,
             pixels: None,
         }
+    }
+}
+
+/// Numbers of a line of the cache. Vectors that begin with a line lie in one.
+const LINE: usize = 8;
+
+impl Buffer {
+    /// Zeros, the first at the beginning of a line.
+    fn zeros(count: usize, used: usize, pixels: Pixels) -> Self {
+        let numbers = vec![0.; count + LINE];
+        let start = numbers.as_ptr().align_offset(8 * LINE);
+        Self {
+            start: if start < LINE { start } else { 0 },
+            numbers,
+            used,
+            pixels: Some(pixels),
+        }
+    }
+
+    /// Numbers that there is room for.
+    fn room(&self) -> usize {
+        self.numbers.len() - self.start
     }
 }
 
@@ -59,7 +83,7 @@ impl Memory {
     /// writes anything else to their places.
     pub fn take(&mut self, pixels: Pixels, points: usize) -> Buffer {
         let used = points * pixels.image();
-        let fits = |free: &Buffer| free.pixels == Some(pixels) && free.numbers.len() >= used;
+        let fits = |free: &Buffer| free.pixels == Some(pixels) && free.room() >= used;
         // The last one that was freed may still be in the cache.
         match self.free.iter().rposition(fits) {
             Some(at) => Buffer {
@@ -67,11 +91,7 @@ impl Memory {
                 ..self.free.remove(at)
             },
             // Each piece for one shape fits the next time.
-            None => Buffer {
-                numbers: vec![0.; self.chunk.max(points) * pixels.image()],
-                used,
-                pixels: Some(pixels),
-            },
+            None => Buffer::zeros(self.chunk.max(points) * pixels.image(), used, pixels),
         }
     }
 

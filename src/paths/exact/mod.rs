@@ -6,9 +6,11 @@
 //! | `program`, `kernel`, `memory` | its layers as steps on points in memory |
 //! | `crossings` | the breakpoints of one step between neighbouring points |
 //! | `walk` | all steps, depth first |
+//! | `block` | the steps between two with breakpoints, few points at a time |
 //! | `residual` | the comparison with the network at random points |
 //! | `segment`, `info`, `params` | what is called, its result and its parameters |
 
+mod block;
 mod crossings;
 mod info;
 mod kernel;

@@ -146,22 +146,40 @@ impl Program {
 
     /// The result of a step for all points of `input`, breakpoints or not.
     pub fn apply(&self, step: usize, input: &[f64], other: Option<&[f64]>, result: &mut [f64]) {
-        let Step {
-            input: from,
-            kernel,
-            ..
-        } = &self.steps[step];
-        let (from, to) = (self.shapes[*from].pixels, self.shapes[step + 1].pixels);
-        if let Kernel::Convolution(map) = kernel {
+        if let Kernel::Convolution(map) = &self.steps[step].kernel {
             return map.run(input, other, result);
         }
-        let rows = self.rows;
-        let other = other.unwrap_or(input);
-        result
-            .par_chunks_mut(to.image())
-            .zip(input.par_chunks(from.image()))
-            .zip(other.par_chunks(from.image()))
-            .for_each(|((result, input), other)| match kernel {
+        let [from, to] = self.images(step);
+        let other = other.map(|other| other.par_chunks(from));
+        let rows = result.par_chunks_mut(to).zip(input.par_chunks(from));
+        match other {
+            Some(other) => rows.zip(other).for_each(|((result, input), other)| {
+                self.apply_alone(step, input, Some(other), result);
+            }),
+            None => rows.for_each(|(result, input)| self.apply_alone(step, input, None, result)),
+        }
+    }
+
+    /// The same on the calling thread.
+    pub fn apply_alone(
+        &self,
+        step: usize,
+        input: &[f64],
+        other: Option<&[f64]>,
+        result: &mut [f64],
+    ) {
+        let kernel = &self.steps[step].kernel;
+        if let Kernel::Convolution(map) = kernel {
+            return map.run_alone(input, other, result);
+        }
+        let [from, to] = [self.steps[step].input, step + 1].map(|at| self.shapes[at].pixels);
+        let (rows, other) = (self.rows, other.unwrap_or(input));
+        let points = result
+            .chunks_mut(to.image())
+            .zip(input.chunks(from.image()))
+            .zip(other.chunks(from.image()));
+        for ((result, input), other) in points {
+            match kernel {
                 Kernel::Convolution(_) => {}
                 Kernel::Means(means) => means.run(from, input, result),
                 Kernel::Normalise { mean, std } => rows.normalise(input, mean, std, result),
@@ -172,7 +190,13 @@ impl Program {
                 }
                 Kernel::Relu => rows.relu(input, result),
                 Kernel::Largest(windows) => windows.largest(from, input, result),
-            });
+            }
+        }
+    }
+
+    /// Numbers of one point's argument and result.
+    fn images(&self, step: usize) -> [usize; 2] {
+        [self.steps[step].input, step + 1].map(|at| self.shapes[at].pixels.image())
     }
 
     /// A point's numbers, row by row, as the steps take them.

@@ -6,30 +6,26 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::block::{Block, Entry, Kept};
 use super::crossings::{Point, Sequence};
 use super::memory::{Buffer, Memory};
 use super::program::Program;
 use crate::error::Result;
 use crate::interrupt;
 
-/// A result at the points that there were when it was computed. It is linear between them.
-#[derive(Clone)]
-struct Kept {
-    t: Arc<Vec<f64>>,
-    numbers: Arc<Buffer>,
-}
-
 /// Points that go through the steps together, with the results that later steps read.
 struct Window {
     points: Vec<Point>,
     t: Arc<Vec<f64>>,
     results: Vec<(usize, Kept)>,
+    /// The step before the next one, of which there is no result yet.
+    entry: Option<Entry>,
 }
 
 /// Points before a step with breakpoints, of which some windows have not gone on yet.
 struct Frame {
     step: usize,
-    sequence: Sequence,
+    sequence: Arc<Sequence>,
     numbers: Arc<Buffer>,
     results: Vec<(usize, Kept)>,
     windows: usize,
@@ -69,12 +65,16 @@ pub(super) fn walk(
         program,
         chunk,
         memory: Memory::new(chunk),
+        scratch: (0..rayon::current_num_threads())
+            .map(|_| Memory::new(1))
+            .collect(),
         work: Work::default(),
     };
     let mut window = Window {
         points,
         t,
         results: vec![(0, start)],
+        entry: None,
     };
     let mut frames: Vec<Frame> = Vec::new();
     let mut from = 0;
@@ -103,8 +103,6 @@ pub(super) fn walk(
         from = frame.step + 1;
         if frame.next < frame.windows {
             frames.push(frame);
-        } else {
-            walker.memory.give_shared(frame.numbers);
         }
     }
 }
@@ -113,80 +111,80 @@ struct Walker<'a> {
     program: &'a Program,
     chunk: usize,
     memory: Memory,
+    /// That of each thread.
+    scratch: Vec<Memory>,
     work: Work,
 }
 
 impl Walker<'_> {
     /// Runs the steps from `from` on, up to one with breakpoints; none if it reaches the logits.
     fn advance(&mut self, window: &mut Window, from: usize) -> Option<Frame> {
-        for number in from..self.program.steps.len() {
-            let step = &self.program.steps[number];
-            let input = self.at(window, step.input);
-            if step.kernel.has_breakpoints() {
-                let sequence = Sequence::new(self.program, number, &window.points, &input);
-                let pieces = sequence.points.len() - 1;
-                let mut results = std::mem::take(&mut window.results);
-                self.forget(&mut results, number);
-                return Some(Frame {
-                    step: number,
-                    sequence,
-                    numbers: input,
-                    results,
-                    windows: pieces.div_ceil(self.chunk - 1).max(1),
-                    next: 0,
-                });
-            }
-            let other = step.other.map(|other| self.at(window, other));
-            let shape = &self.program.shapes[number + 1];
-            let mut result = self.memory.take(shape.pixels, window.points.len());
-            let second = other.as_deref().map(|other| &**other);
-            self.program.apply(number, &input, second, &mut result);
-            self.work.operations += self.program.work(number) as f64 * window.points.len() as f64;
-            drop((input, other));
-            window.results.push((
-                number + 1,
-                Kept {
-                    t: Arc::clone(&window.t),
-                    numbers: Arc::new(result),
-                },
-            ));
-            self.forget(&mut window.results, number);
+        let steps = &self.program.steps;
+        let breaks = (from..steps.len()).find(|number| steps[*number].kernel.has_breakpoints());
+        let end = breaks.unwrap_or(steps.len());
+        let entry = window.entry.take();
+        let (t, results) = (&window.t, &window.results);
+        let block = Block::new(self.program, t, entry.as_ref(), results, [from, end]);
+        self.work.operations += block.work();
+        let found = block.run(&mut self.memory, &mut self.scratch);
+        drop(block);
+        if let Some(entry) = entry {
+            self.memory.give_shared(entry.numbers);
         }
-        None
+        for (number, numbers) in found {
+            self.keep(window, number, numbers);
+        }
+        if let Some(last) = end.checked_sub(1) {
+            self.forget(&mut window.results, last);
+        }
+        let step = breaks?;
+        let input = self.at(window, self.program.steps[step].input);
+        let sequence = Sequence::new(self.program, step, &window.points, &input);
+        let pieces = sequence.points.len() - 1;
+        let mut results = std::mem::take(&mut window.results);
+        self.forget(&mut results, step);
+        Some(Frame {
+            step,
+            sequence: Arc::new(sequence),
+            numbers: input,
+            results,
+            windows: pieces.div_ceil(self.chunk - 1).max(1),
+            next: 0,
+        })
+    }
+
+    /// Takes a result at the points of the window, perhaps in the place of one at other points.
+    fn keep(&mut self, window: &mut Window, number: usize, numbers: Buffer) {
+        let kept = Kept {
+            t: Arc::clone(&window.t),
+            numbers: Arc::new(numbers),
+        };
+        match window.results.iter_mut().find(|(own, _)| *own == number) {
+            Some((_, before)) => {
+                let before = std::mem::replace(before, kept);
+                self.memory.give_shared(before.numbers);
+            }
+            None => window.results.push((number, kept)),
+        }
     }
 
     /// Result `number` at the points of the window.
     fn at(&mut self, window: &mut Window, number: usize) -> Arc<Buffer> {
-        let found = window.results.iter_mut().find(|(own, _)| *own == number);
+        let found = window.results.iter().find(|(own, _)| *own == number);
         let Some((_, kept)) = found else {
             return Arc::default();
         };
-        if !Arc::ptr_eq(&kept.t, &window.t) {
-            let pixels = self.program.shapes[number].pixels;
-            let mut numbers = self.memory.take(pixels, window.points.len());
-            let (rows, size) = (self.program.rows, pixels.image());
-            let (times, before) = (&kept.t, &kept.numbers);
-            numbers
-                .par_chunks_mut(size)
-                .zip(&*window.t)
-                .for_each(|(numbers, t)| {
-                    let row = |at: usize| &before[at * size..][..size];
-                    // The last one that is not behind t.
-                    let at = times.partition_point(|time| time <= t).saturating_sub(1);
-                    match times.get(at + 1) {
-                        Some(next) if *t > times[at] => {
-                            let share = (t - times[at]) / (next - times[at]);
-                            rows.between(row(at), row(at + 1), share, numbers);
-                        }
-                        _ => numbers.copy_from_slice(row(at)),
-                    }
-                });
-            *kept = Kept {
-                t: Arc::clone(&window.t),
-                numbers: Arc::new(numbers),
-            };
+        if Arc::ptr_eq(&kept.t, &window.t) {
+            return Arc::clone(&kept.numbers);
         }
-        Arc::clone(&kept.numbers)
+        let pixels = self.program.shapes[number].pixels;
+        let mut numbers = self.memory.take(pixels, window.points.len());
+        numbers
+            .par_chunks_mut(pixels.image())
+            .zip(&*window.t)
+            .for_each(|(row, t)| kept.at(self.program, *t, row));
+        self.keep(window, number, numbers);
+        self.at(window, number)
     }
 
     /// Frees the results that no step after `step` reads.
@@ -210,20 +208,25 @@ impl Walker<'_> {
         let (first, last) = (border(frame.next), border(frame.next + 1));
         frame.next += 1;
         let points = sequence.points[first..=last].to_vec();
-        let shape = &self.program.shapes[frame.step + 1];
-        let mut result = self.memory.take(shape.pixels, points.len());
-        let numbers = (&**frame.numbers, first);
-        sequence.apply(self.program, frame.step, numbers, &mut result);
         let t = Arc::new(points.iter().map(|point| point.t).collect());
-        let mut results = match frame.next < frame.windows {
-            true => frame.results.clone(),
-            false => std::mem::take(&mut frame.results),
+        let (results, numbers) = match frame.next < frame.windows {
+            true => (frame.results.clone(), Arc::clone(&frame.numbers)),
+            false => (
+                std::mem::take(&mut frame.results),
+                std::mem::take(&mut frame.numbers),
+            ),
         };
-        let own = Kept {
-            t: Arc::clone(&t),
-            numbers: Arc::new(result),
-        };
-        results.push((frame.step + 1, own));
-        Window { points, t, results }
+        let entry = Some(Entry {
+            step: frame.step,
+            sequence: Arc::clone(&frame.sequence),
+            numbers,
+            first,
+        });
+        Window {
+            points,
+            t,
+            results,
+            entry,
+        }
     }
 }
