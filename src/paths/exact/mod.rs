@@ -20,7 +20,9 @@ mod residual;
 mod segment;
 mod walk;
 
+pub(super) use info::check_class;
 pub use info::{ExactInfo, Pieces};
 pub use params::ExactParams;
 pub use piecewise_linear::PiecewiseLinear;
+pub(super) use piecewise_linear::numbers;
 pub use segment::{exact, exact_path, exact_pieces};
