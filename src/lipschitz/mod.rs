@@ -9,6 +9,7 @@
 //! | [`ratio`] | the largest d(F(x), F(y)) / d(x, y) among given points: a lower bound |
 //! | [`jacobian_norms`] | ‖∂F/∂x‖₂ at given points: lower bounds, too, each exact in its place |
 //! | [`layer_norms`] | their product is an upper bound, in all of space |
+//! | [`margin_constant`] | an upper bound for the margins of a class, proved: rounding included |
 //! | [`isometric_gradient`], [`cross_entropy_gradient`] | what a small K does to the gradient that an attacker follows: both sides of the inequalities of section 3.2 |
 
 mod gradient;
@@ -22,7 +23,7 @@ pub use gradient::{
     isometric_gradient,
 };
 pub use jacobian::{jacobian, jacobian_norms};
-pub use layers::{layer_norms, spectral_norm};
+pub use layers::{layer_norms, margin_constant, spectral_norm, spectral_norm_bound};
 pub use ratio::{Pairs, Ratio, ratio};
 
 use candle_core::{DType, Device, Tensor};

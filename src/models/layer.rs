@@ -1,10 +1,10 @@
-//! The piecewise linear layers that a stage of a network consists of.
+//! The layers that a stage of a network consists of.
 
 use candle_core::Tensor;
 
 use crate::ops::Conv2dParams;
 
-/// A layer of a stage that is a linear or a piecewise linear function, for
+/// A layer of a stage that is a linear or a piecewise linear function, or tanh, for
 /// [`Network::layers`](super::Network::layers).
 ///
 /// ```text
@@ -72,6 +72,11 @@ pub enum Layer {
         /// The number of the result that is read.
         input: usize,
     },
+    /// y = tanh(x), of any shape; the one layer here that is not piecewise linear.
+    Tanh {
+        /// The number of the result that is read.
+        input: usize,
+    },
     /// The sum of two results of one shape.
     Sum {
         /// The number of the first result.
@@ -126,6 +131,7 @@ impl Layer {
             | Self::Convolution { input, .. }
             | Self::Normalise { input, .. }
             | Self::Relu { input }
+            | Self::Tanh { input }
             | Self::AveragePool { input, .. }
             | Self::GlobalAveragePool { input }
             | Self::MaxPool { input, .. }
@@ -133,6 +139,11 @@ impl Layer {
             | Self::Flatten { input } => vec![input],
             Self::Sum { input, other } => vec![input, other],
         }
+    }
+
+    /// Whether the layer is a linear or a piecewise linear function.
+    pub fn is_piecewise_linear(&self) -> bool {
+        !matches!(self, Self::Tanh { .. })
     }
 
     /// The layers of a stage that first runs `self`, which reads result 0, and then `rest` on what
@@ -159,6 +170,7 @@ impl Layer {
             | Self::Convolution { input, .. }
             | Self::Normalise { input, .. }
             | Self::Relu { input }
+            | Self::Tanh { input }
             | Self::AveragePool { input, .. }
             | Self::GlobalAveragePool { input }
             | Self::MaxPool { input, .. }

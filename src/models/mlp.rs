@@ -28,6 +28,16 @@ pub enum Activation {
     Relu,
 }
 
+impl Activation {
+    /// As a layer that reads result `input`.
+    pub(super) fn layer(self, input: usize) -> Layer {
+        match self {
+            Self::Tanh => Layer::Tanh { input },
+            Self::Relu => Layer::Relu { input },
+        }
+    }
+}
+
 /// A fully connected network (multilayer perceptron).
 ///
 /// ```text
@@ -99,6 +109,49 @@ impl Mlp {
     pub fn weights(&self) -> Vec<&Tensor> {
         self.layers.iter().map(Linear::weight).collect()
     }
+
+    /// The stage `index` with this weight.
+    pub(super) fn stage_with(
+        &self,
+        index: usize,
+        x: &Tensor,
+        weight: Option<Tensor>,
+    ) -> Result<Tensor> {
+        let (Some(layer), Some(weight)) = (self.layers.get(index), weight) else {
+            return Err(Error::argument(
+                "stage",
+                format!("below {}, the number of stages", self.layers.len()),
+                index,
+            ));
+        };
+        let inputs = self.sizes[index];
+        let flat = if x.rank() > 2 { &x.flatten_from(1)? } else { x };
+        if flat.rank() != 2 || flat.dim(D::Minus1)? != inputs {
+            return Err(Error::shape("mlp", "x", format!("(N, {inputs})"), x.dims()));
+        }
+        let bias = layer
+            .bias()
+            .ok_or_else(|| Error::argument("bias", "one in every layer", "none"))?;
+        match self.activation {
+            _ if index + 1 == self.layers.len() => linear(flat, &weight, bias),
+            Activation::Tanh => linear_tanh(flat, &weight, bias),
+            Activation::Relu => Ok(linear(flat, &weight, bias)?.relu()?),
+        }
+    }
+
+    /// The layers of the stage `index` with this weight.
+    pub(super) fn layers_with(&self, index: usize, weight: Option<Tensor>) -> Option<Vec<Layer>> {
+        let affine = Layer::Affine {
+            input: 1,
+            weight: weight?,
+            bias: self.layers.get(index)?.bias().cloned(),
+        };
+        let mut layers = vec![Layer::Flatten { input: 0 }, affine];
+        if index + 1 < self.layers.len() {
+            layers.push(self.activation.layer(2));
+        }
+        Some(layers)
+    }
 }
 
 fn layer(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
@@ -120,49 +173,15 @@ impl Network for Mlp {
     /// Runs layer `index` on `x` (N, `sizes[index]`); more axes, such as (N, 1, 28, 28), are
     /// flattened to that.
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
-        let Some(layer) = self.layers.get(index) else {
-            return Err(Error::argument(
-                "stage",
-                format!("below {}, the number of stages", self.layers.len()),
-                index,
-            ));
-        };
-        let inputs = self.sizes[index];
-        let flat = if x.rank() > 2 { &x.flatten_from(1)? } else { x };
-        if flat.rank() != 2 || flat.dim(D::Minus1)? != inputs {
-            return Err(Error::shape("mlp", "x", format!("(N, {inputs})"), x.dims()));
-        }
-        let weight = layer.weight();
-        let bias = layer
-            .bias()
-            .ok_or_else(|| Error::argument("bias", "one in every layer", "none"))?;
-        match self.activation {
-            _ if index + 1 == self.layers.len() => linear(flat, weight, bias),
-            Activation::Tanh => linear_tanh(flat, weight, bias),
-            Activation::Relu => Ok(linear(flat, weight, bias)?.relu()?),
-        }
+        self.stage_with(index, x, self.weight(index)?)
     }
 
     fn weight(&self, index: usize) -> Result<Option<Tensor>> {
         Ok(self.layers.get(index).map(|layer| layer.weight().clone()))
     }
 
-    /// Those of a network with ReLU, and of any one's last stage.
     fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
-        let Some(layer) = self.layers.get(index) else {
-            return Ok(None);
-        };
-        let affine = Layer::Affine {
-            input: 1,
-            weight: layer.weight().clone(),
-            bias: layer.bias().cloned(),
-        };
-        let flatten = Layer::Flatten { input: 0 };
-        Ok(match self.activation {
-            _ if index + 1 == self.layers.len() => Some(vec![flatten, affine]),
-            Activation::Relu => Some(vec![flatten, affine, Layer::Relu { input: 2 }]),
-            Activation::Tanh => None,
-        })
+        Ok(self.layers_with(index, self.weight(index)?))
     }
 }
 

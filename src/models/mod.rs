@@ -4,6 +4,7 @@ pub mod decoder;
 mod enlarged;
 mod history;
 mod layer;
+mod lipschitz_mlp;
 pub mod locally_isometric;
 pub mod mlp;
 mod model;
@@ -19,6 +20,7 @@ pub use decoder::{Decoder, DecoderParams};
 pub use enlarged::{Enlarged, enlarge};
 pub use history::{Epoch, History};
 pub use layer::Layer;
+pub use lipschitz_mlp::{LipschitzMlp, almost_orthogonal};
 pub use locally_isometric::{
     Head, LayerClassifier, LayerOutput, LocallyIsometric, LocallyIsometricParams,
 };

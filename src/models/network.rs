@@ -156,15 +156,16 @@ pub trait Network: Shared + Send + Sync {
         Ok(None)
     }
 
-    /// The layers of a stage that consists of linear and piecewise linear ones; `None` for any
-    /// other, and by default, which means that they are not known.
+    /// The layers of a stage that consists of linear and piecewise linear ones and tanh; `None` for
+    /// any other, and by default, which means that they are not known.
     ///
     /// ```text
     /// y_0 = z_index,  y_k = layer_k(y_input),  z_{index+1} = y_K
     /// ```
     ///
     /// [`exact`](crate::paths::exact()) finds the linear pieces of a network along a segment by
-    /// them. They say how the network answers in evaluation mode.
+    /// them, and [`certify`](crate::paths::certify()) bounds its logits there. They say how the
+    /// network answers in evaluation mode.
     ///
     /// - **Shapes**: as each [`Layer`] says.
     /// - **Range**: K ≥ 0 layers; none for a stage that gives its argument.

@@ -89,6 +89,8 @@ mod simd;
 
 pub(crate) use dtype::widened;
 pub(crate) use laid::{LaidConvolution, Means, Pixels, Rows, Windows};
+pub(crate) use linear::product;
+pub(crate) use simd::arch;
 
 pub use activation::{leaky_relu, leaky_relu_composite};
 pub use adam::{AdamStep, adam, adam_composite};

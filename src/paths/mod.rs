@@ -80,6 +80,7 @@
 
 mod auto_neb;
 pub mod band;
+pub mod certify;
 mod dense;
 mod ends;
 mod energy;
@@ -94,6 +95,10 @@ mod surfaces;
 
 pub use crate::optimizers::{AdamParams, FireParams, Optimizer, SgdParams};
 pub use auto_neb::{AutoNebParams, Cycle, auto_neb};
+pub use certify::{
+    Certificate, CertifyParams, LipschitzCertifyParams, certify, certify_segments,
+    lipschitz_certify,
+};
 pub use dense::{Profile, linear};
 pub use energy::{Energy, EnergyValues};
 pub(crate) use exact::exact_path_told;

@@ -5,3 +5,4 @@ mod narrow;
 mod product;
 
 pub use layer::{linear, linear_composite, linear_tanh, linear_tanh_composite};
+pub(crate) use product::product;

@@ -25,7 +25,7 @@ const TERMS: usize = 256;
 
 /// a·b, (M, K)·(K, N), of any strides; not differentiable. The same numbers on any number of
 /// threads.
-pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(crate) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     [a, b].apply_detached(Product { halve: true })
 }
 

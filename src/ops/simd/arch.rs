@@ -8,7 +8,7 @@ use pulp::Arch;
 /// The widest vectors of this processor: AVX-512, AVX2 with FMA, those of other kinds of processor
 /// that pulp knows, or plain code. On x86 the environment variable `ISOPATH_SIMD` chooses `avx512`,
 /// `avx2` or `scalar`.
-pub(in crate::ops) fn arch() -> Result<Arch> {
+pub(crate) fn arch() -> Result<Arch> {
     static ARCH: OnceLock<std::result::Result<Arch, String>> = OnceLock::new();
     match ARCH.get_or_init(|| choose(std::env::var("ISOPATH_SIMD").ok().as_deref())) {
         Ok(arch) => Ok(*arch),

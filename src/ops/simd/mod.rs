@@ -5,5 +5,6 @@ mod exp;
 mod float;
 mod tanh;
 
-pub(super) use arch::{arch, narrowest};
+pub(crate) use arch::arch;
+pub(super) use arch::narrowest;
 pub(super) use float::Float;

@@ -78,7 +78,7 @@ impl Pieces {
 
 /// # Errors
 /// `class` is not below `classes`.
-pub(super) fn check_class(class: u32, classes: usize) -> Result<()> {
+pub(in crate::paths) fn check_class(class: u32, classes: usize) -> Result<()> {
     if (class as usize) < classes {
         return Ok(());
     }

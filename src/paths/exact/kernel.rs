@@ -62,6 +62,10 @@ impl Kernel {
                 (Kernel::Normalise { mean, std }, shape.dims.clone())
             }
             Layer::Relu { .. } => (Kernel::Relu, shape.dims.clone()),
+            Layer::Tanh { .. } => {
+                let expected = "piecewise linear; for tanh there is certify";
+                return Err(Error::argument("layer", expected, "tanh"));
+            }
             Layer::Sum { .. } => (Kernel::Sum, shape.dims.clone()),
             Layer::AveragePool { kernel, stride, .. } => {
                 let [channels, height, width] = shape.image("a pooling")?;

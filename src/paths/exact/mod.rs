@@ -22,8 +22,10 @@ mod residual;
 mod segment;
 mod walk;
 
+pub(super) use info::check_class;
 pub use info::{ExactInfo, Pieces};
 pub use params::ExactParams;
 pub use piecewise_linear::PiecewiseLinear;
+pub(super) use piecewise_linear::numbers;
 pub(crate) use segment::exact_path_told;
 pub use segment::{exact, exact_path, exact_pieces};

@@ -67,7 +67,9 @@ impl PiecewiseLinear {
         let index = representation.index(network.stages())?;
         let network = evaluation(network)?;
         let stages = (index..network.stages()).map(|stage| {
-            network.layers(stage)?.ok_or_else(|| {
+            let layers = network.layers(stage)?;
+            let known = layers.filter(|layers| layers.iter().all(Layer::is_piecewise_linear));
+            known.ok_or_else(|| {
                 let expected = "stages that say their layers (Network::layers), as those of a \
                                 network with ReLU; for any other network bounds serve instead";
                 let got = format!("not known to be piecewise linear in stage {stage}");
@@ -151,7 +153,7 @@ fn agree(own: &[f64], logits: &[f64], tolerance: f64) -> Result<()> {
 }
 
 /// The numbers of a tensor, row by row.
-fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
+pub(in crate::paths) fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
     let host = tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
     Ok(host.flatten_all()?.to_vec1()?)
 }
