@@ -8,9 +8,9 @@ use isopath::candle::{DType, Tensor};
 use isopath::datasets::{Dataset, Split};
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::connectivity_regions::{
-    Compared, Further, IsometricSettings, Regime, Results, Settings, Vertices, answered, blurred,
-    by_layer, class_crossings, cost, further, graphs, misled, noise, random_segments, right_ones,
-    train_regimes, wrong_ones,
+    Compared, Evidence, Further, IsometricSettings, Proved, Regime, Results, Settings, Vertices,
+    answered, blurred, by_layer, class_crossings, cost, further, graphs, misled, noise,
+    random_segments, right_ones, train_regimes, wrong_ones,
 };
 use isopath::experiments::isometry_mnist;
 use isopath::losses::Partition;
@@ -259,6 +259,14 @@ fn every_layer_of_a_network_has_its_regions() -> Result<()> {
     assert!(growth.rows[0].tests < growth.rows[1].tests && growth.rows[1].tests < 300);
     growth.figure()?;
     assert!(cost(plain, &data, &[], &settings).is_err());
+    let mut proved = Proved::default();
+    proved.push("plain", plain, &data, &settings)?;
+    let row = &proved.rows[0];
+    assert_eq!(row.proved + row.refuted + row.undecided, row.pairs);
+    // What is proved holds at the samples, and what is refuted may not.
+    assert!(row.proved <= row.sampled && row.overlooked <= row.refuted);
+    assert_eq!((row.pairs, row.lipschitz.of), (20, 2));
+    assert_eq!(proved.table().rows[0][0], "plain");
     let found = by_layer(&networks, &split.test, &settings)?;
     assert_eq!(found.networks.runs.len(), 4);
     for run in &found.networks.runs {
@@ -273,6 +281,21 @@ fn every_layer_of_a_network_has_its_regions() -> Result<()> {
             (1., 1.)
         );
     }
+    let crossings = class_crossings(
+        plain,
+        &data,
+        &right_ones(&data, &predictions(plain, &data.inputs)?)?,
+        Space::Input,
+        &self::settings(),
+    );
+    let crossings = crossings?;
+    let evidence = Evidence::new(&[], &Vertices::new(), &crossings, &growth, &found);
+    let json = serde_json::to_value(&evidence).unwrap();
+    assert_eq!(json["layers"][3][2].as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        json["crossings"]["single"].as_array().map(Vec::len),
+        Some(1)
+    );
     assert_eq!(found.table(1)?.rows[1][0], "global, β = 1");
     assert!(found.table(3).is_err());
     found.figure()?;

@@ -166,9 +166,11 @@ impl ClassCrossings {
         for row in &self.classes {
             let cell = |column: &u32| {
                 let pair = (*row.min(column), *row.max(column));
-                self.single
-                    .get(&pair)
-                    .map_or("–".into(), |share| format!("{:.2}", share.share))
+                let own = self
+                    .single
+                    .iter()
+                    .find(|(one, other, _)| (*one, *other) == pair);
+                own.map_or("–".into(), |(.., share)| format!("{:.2}", share.share))
             };
             let cells = self.classes.iter().map(cell);
             table.push(std::iter::once(data.class_name(*row)).chain(cells));

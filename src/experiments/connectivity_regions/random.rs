@@ -167,7 +167,7 @@ pub struct ClassCrossings {
     /// The classes, in order.
     pub classes: Vec<u32>,
     /// For each two classes, the smaller one first, the share of segments with exactly one change.
-    pub single: BTreeMap<(u32, u32), Proportion>,
+    pub single: Vec<(u32, u32, Proportion)>,
     /// The number of segments with 1, 2, 3, … changes.
     pub changes: BTreeMap<usize, usize>,
 }
@@ -187,7 +187,7 @@ pub fn class_crossings(
     let representation = space.representation();
     let rng = Rng::new(settings.seed).stream("class crossings");
     let classes: Vec<u32> = vertices.keys().copied().collect();
-    let (mut single, mut changes) = (BTreeMap::new(), BTreeMap::new());
+    let (mut single, mut changes) = (Vec::new(), BTreeMap::new());
     for (at, first) in classes.iter().enumerate() {
         for second in &classes[at + 1..] {
             let mut rng = rng.stream(format!("classes {first} and {second}"));
@@ -203,7 +203,7 @@ pub fn class_crossings(
                 .collect();
             let found = crossings(network, representation, &points, &pairs, settings.samples)?;
             let ones = found.iter().filter(|segment| segment.count() == 1).count();
-            single.insert((*first, *second), Proportion::new(ones, found.len()));
+            single.push((*first, *second, Proportion::new(ones, found.len())));
             for segment in found {
                 *changes.entry(segment.count()).or_default() += 1;
             }

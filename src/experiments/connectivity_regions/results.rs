@@ -3,8 +3,12 @@
 use serde::Serialize;
 
 use super::compared::Compared;
+use super::cost::Cost;
 use super::further::Further;
-use super::graphs::{ClassGraph, Graphs};
+use super::graphs::{ClassGraph, Graphs, Vertices};
+use super::isometric::{ByLayer, LayerRegions};
+use super::proved::Proved;
+use super::random::{ClassCrossings, Estimate, RandomSegments};
 use super::settings::Settings;
 use super::weakest::WeakEdges;
 use crate::experiments::connectivity_cifar10::Space;
@@ -27,6 +31,43 @@ pub struct Results {
     pub further: Further,
     /// Parts of the weakest edges, exactly.
     pub exact: WeakEdges,
+    /// Segments of networks on MNIST, proved.
+    pub proved: Proved,
+}
+
+/// The numbers beside the graphs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// The segments between random images of a class, in each space: how many of all hold.
+    pub random: Vec<(Space, Estimate)>,
+    /// The segments between two classes.
+    pub crossings: ClassCrossings,
+    /// The cost of graphs on MNIST.
+    pub cost: Cost,
+    /// For each training and seed the layers of the network.
+    pub layers: Vec<(String, u64, Vec<LayerRegions>)>,
+}
+
+impl Evidence {
+    /// The numbers of the notebook's cells.
+    pub fn new(
+        random: &[&RandomSegments],
+        vertices: &Vertices,
+        crossings: &ClassCrossings,
+        cost: &Cost,
+        layers: &ByLayer,
+    ) -> Self {
+        let estimate = |own: &&RandomSegments| (own.space, own.estimate(vertices));
+        let runs = layers.networks.runs.iter();
+        Self {
+            random: random.iter().map(estimate).collect(),
+            crossings: crossings.clone(),
+            cost: cost.clone(),
+            layers: runs
+                .map(|run| (run.parameter.to_string(), run.seed, run.result.clone()))
+                .collect(),
+        }
+    }
 }
 
 /// The graph of one class in one space.
@@ -63,6 +104,7 @@ impl Results {
             compared: Compared::default(),
             further: Further::default(),
             exact: WeakEdges::default(),
+            proved: Proved::default(),
         }
     }
 

@@ -117,6 +117,10 @@ pub struct IsometricSettings {
     pub samples: usize,
     /// The number of random pairs of each class in each layer.
     pub random_pairs: usize,
+    /// The number of random pairs of each class whose segments are proved.
+    pub proved_pairs: usize,
+    /// The number of those that a Lipschitz constant is asked for, too.
+    pub lipschitz_pairs: usize,
     /// The number of nearest neighbours of each image to which segments are tested first.
     pub neighbors: usize,
     /// The number of tests after which an image is given up.
@@ -146,6 +150,8 @@ impl IsometricSettings {
             test_images: scale.pick(100, 2_000, 10_000),
             samples: scale.pick(8, 16, 32),
             random_pairs: scale.pick(10, 200, 2_000),
+            proved_pairs: scale.pick(10, 1_000, usize::MAX),
+            lipschitz_pairs: scale.pick(1, 20, 100),
             neighbors: 10,
             max_tests_per_point: scale.pick(10, 60, 200),
             seed: 0,
