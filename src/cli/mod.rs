@@ -88,8 +88,8 @@ enum Verb {
     Train(train::What),
     /// Find the exact verdicts on the paths of the connectivity notebook: every point, no samples
     ///
-    /// Minutes for each line, up to hours for a band. Writes a record of each path to a folder as soon
-    /// as it is found; a run that was stopped goes on with the path that it was at.
+    /// Takes minutes for each path. Writes a record of each one to a folder as soon as it is found; a
+    /// run that was stopped goes on with the path that it was at.
     Certify(certify::Arguments),
     /// Lay out a course for nbgrader, and grade a class
     #[command(subcommand)]

@@ -139,7 +139,8 @@ impl<T: Float> Product<'_, T> {
             let places = results[tile].map(|place| place as usize - self.origin + start);
             let range = steps.starts[tile] as usize..steps.starts[tile + 1] as usize;
             let sources = &steps.sources.as_chunks::<M>().0[range.clone()];
-            let reads = (&steps.taps[range], sources);
+            let taps = &steps.taps[range];
+            let reads = Reads { taps, sources };
             // Two calls: sums that begin as zeros or as what is in memory would begin in memory.
             let mut sums = if panel.first {
                 add::<T, S, M, V>(
@@ -200,11 +201,18 @@ impl<T: Float> Product<'_, T> {
     }
 }
 
-/// Adds the products of all taps of a tile: `reads` has them with where each pixel reads.
+/// The taps of a tile, with where each of its pixels reads.
+#[derive(Clone, Copy)]
+struct Reads<'a, const M: usize> {
+    taps: &'a [u32],
+    sources: &'a [[u32; M]],
+}
+
+/// Adds the products of all taps of a tile.
 #[inline(always)]
 fn add<T: Float, S: Simd, const M: usize, const V: usize>(
     simd: S,
-    (source, (taps, sources)): (&[T], (&[u32], &[[u32; M]])),
+    (source, Reads { taps, sources }): (&[T], Reads<M>),
     panel: &Panel<T>,
     mut sums: [[T::Vector<S>; V]; M],
 ) -> [[T::Vector<S>; V]; M] {
@@ -255,9 +263,7 @@ fn load<T: Float, S: Simd, const V: usize, const WHOLE: bool>(
     let whole = V * T::lanes::<S>();
     if WHOLE {
         let numbers = T::vectors::<S>(&numbers[..whole]);
-        for v in 0..V {
-            vectors[v] = numbers[v];
-        }
+        vectors.copy_from_slice(&numbers[..V]);
     } else if let Some(numbers) = numbers.get(..whole) {
         vectors.copy_from_slice(T::vectors::<S>(numbers));
     } else {
@@ -278,9 +284,7 @@ fn store<T: Float, S: Simd, const V: usize, const WHOLE: bool>(
     let whole = V * T::lanes::<S>();
     if WHOLE {
         let numbers = T::vectors_mut::<S>(&mut numbers[..whole]);
-        for v in 0..V {
-            numbers[v] = vectors[v];
-        }
+        numbers[..V].copy_from_slice(vectors);
     } else if room >= whole {
         T::vectors_mut::<S>(&mut numbers[..whole]).copy_from_slice(vectors);
     } else {

@@ -18,7 +18,8 @@ pub struct ExactParams {
     /// It bounds the memory beside the breakpoints:
     ///
     /// ```text
-    /// bytes ≤ 8 · chunk · n,   n the numbers that all layers read and write for one point
+    /// bytes ≤ 8 · (chunk + 12 · threads) · n,   n the numbers that all layers read and write for one
+    ///                                           point
     /// ```
     ///
     /// Channels count as the next multiple of 16. It changes no number of the result.
