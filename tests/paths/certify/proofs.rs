@@ -31,42 +31,72 @@ impl Numbers {
     }
 }
 
-#[test]
-fn nothing_proved_is_false_by_rational_arithmetic() -> Result<()> {
-    let sizes = [2, 5, 4, 3];
+/// A network of `tests/fixtures/certify.py` and its segment.
+struct Case {
+    layers: Vec<[Vec<f64>; 2]>,
+    ends: [Vec<f64>; 2],
+    class: u32,
+    smallest: f64,
+    inside: bool,
+}
+
+const SIZES: [usize; 4] = [2, 5, 4, 3];
+
+fn cases() -> Vec<Case> {
     let cases: Vec<Value> =
         serde_json::from_str(include_str!("../../fixtures/certify.json")).unwrap();
-    assert_eq!(cases.len(), 400);
     let mut numbers = Numbers(1);
+    let case = |case: &Value| {
+        let layers = SIZES.windows(2).map(|pair| {
+            let weight = numbers.take(pair[0] * pair[1]);
+            [weight, numbers.take(pair[1])]
+        });
+        Case {
+            layers: layers.collect(),
+            ends: [numbers.take(2), numbers.take(2)],
+            class: case["class"].as_u64().unwrap() as u32,
+            smallest: case["smallest"].as_f64().unwrap(),
+            inside: case["inside"].as_bool().unwrap(),
+        }
+    };
+    cases.iter().map(case).collect()
+}
+
+impl Case {
+    fn certificate(&self, dtype: DType) -> Result<Certificate> {
+        let network = network(&SIZES, Activation::Relu, &self.layers, dtype)?;
+        let [start, end] = [point(&self.ends[0], dtype)?, point(&self.ends[1], dtype)?];
+        certify(&network, self.class, &start, &end, &params())
+    }
+}
+
+#[test]
+fn nothing_proved_is_false_by_rational_arithmetic() -> Result<()> {
+    let cases = cases();
+    assert_eq!(cases.len(), 400);
     let (mut inside, mut proved, mut refuted) = (0, [0; 2], [0; 2]);
     for case in &cases {
-        let mut layers = Vec::new();
-        for pair in sizes.windows(2) {
-            layers.push([numbers.take(pair[0] * pair[1]), numbers.take(pair[1])]);
-        }
-        let ends = [numbers.take(2), numbers.take(2)];
-        let class = case["class"].as_u64().unwrap() as u32;
-        let smallest = case["smallest"].as_f64().unwrap();
-        let holds = case["inside"].as_bool().unwrap();
-        inside += usize::from(holds);
+        inside += usize::from(case.inside);
         for (at, dtype) in [DType::F32, DType::F64].into_iter().enumerate() {
-            let network = network(&sizes, Activation::Relu, &layers, dtype)?;
-            let (start, end) = (point(&ends[0], dtype)?, point(&ends[1], dtype)?);
-            let found = certify(&network, class, &start, &end, &params())?;
+            let found = case.certificate(dtype)?;
             // The bound holds for the real network, too, whatever the verdict.
-            assert!(found.bound <= smallest + 1e-15, "{found} {smallest}");
+            assert!(
+                found.bound <= case.smallest + 1e-15,
+                "{found} {}",
+                case.smallest
+            );
             match found.verdict {
                 Verdict::Proved => {
-                    assert!(holds && found.bound > 0.);
+                    assert!(case.inside && found.bound > 0.);
                     proved[at] += 1;
                 }
                 Verdict::Refuted => {
                     let witness = found.witness.unwrap();
                     assert!(witness.margin <= 0. && (0. ..=1.).contains(&witness.t));
-                    assert!(!holds || !witness.certain && smallest < 1e-5);
+                    assert!(!case.inside || !witness.certain && case.smallest < 1e-5);
                     refuted[at] += 1;
                 }
-                Verdict::Undecided => assert!(smallest.abs() < 1e-4, "{smallest}"),
+                Verdict::Undecided => assert!(case.smallest.abs() < 1e-4),
             }
         }
     }
@@ -77,6 +107,43 @@ fn nothing_proved_is_false_by_rational_arithmetic() -> Result<()> {
             proved[at] >= 336 && refuted[at] >= 60,
             "{proved:?} {refuted:?}"
         );
+    }
+    Ok(())
+}
+
+/// The same networks, the bias of the class such that the smallest margin is as small as it is said.
+#[test]
+fn margins_near_zero_are_proved_down_to_the_rounding() -> Result<()> {
+    let margins = [1e-3, 1e-5, 1e-9, 1e-13, 0., -1e-13, -1e-9, -1e-5, -1e-3];
+    // What the rounding of these sums of some dozens of numbers of size 1 is below.
+    for (dtype, rounding) in [(DType::F32, 1e-4), (DType::F64, 1e-12)] {
+        let mut proved = [0; 9];
+        for (at, margin) in margins.into_iter().enumerate() {
+            for mut case in cases() {
+                let bias = &mut case.layers[2][1][case.class as usize];
+                let moved = *bias - case.smallest + margin;
+                let rounded = match dtype {
+                    DType::F32 => f64::from(moved as f32),
+                    _ => moved,
+                };
+                let smallest = case.smallest + (rounded - *bias);
+                *bias = rounded;
+                let found = case.certificate(dtype)?;
+                assert!(found.bound <= smallest + 1e-15, "{found} {smallest}");
+                match found.verdict {
+                    Verdict::Proved => proved[at] += 1,
+                    Verdict::Refuted => assert!(smallest < rounding, "{found} {smallest}"),
+                    Verdict::Undecided => assert!(smallest.abs() < rounding, "{smallest}"),
+                }
+            }
+        }
+        for (margin, proved) in margins.into_iter().zip(proved) {
+            assert!(
+                margin < rounding || proved == 400,
+                "{dtype:?} {margin}: {proved}"
+            );
+            assert!(margin > -rounding || proved == 0);
+        }
     }
     Ok(())
 }
