@@ -31,8 +31,8 @@ pub use crate::losses::{
 };
 pub use crate::metrics::{accuracy, correctly_classified, predictions, probabilities};
 pub use crate::models::{
-    Activation, Enlarged, Mlp, Model, Network, Normalised, Representation, ResNet, ResNetParams,
-    Weights, pretrained,
+    Activation, Enlarged, LipschitzMlp, Mlp, Model, Network, Normalised, Representation, ResNet,
+    ResNetParams, Weights, pretrained,
 };
 pub use crate::paths::{self, NebParams};
 pub use crate::progress::Progress;

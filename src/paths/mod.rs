@@ -40,7 +40,8 @@
 //!
 //! What lies between two samples stays unseen. For a network with ReLU [`exact()`] looks at every
 //! point of a segment, up to floating point: it finds the linear pieces of the network along it, and
-//! the smallest margin of all lies at an end of one of them.
+//! the smallest margin of all lies at an end of one of them. For a fully connected network with tanh or
+//! ReLU [`certify`](certify()) proves the verdict, rounding included.
 //!
 //! # The method
 //!

@@ -25,7 +25,7 @@ const PLAIN: [&str; 1] = ["metrics::members"];
 
 /// Mathematical items beside the functions: what is trained on, attacked with, descended, measured with; the
 /// networks; and the functions of other rooms.
-const OTHERS: [&str; 54] = [
+const OTHERS: [&str; 58] = [
     "attacks::Adversarial",
     "attacks::Attack",
     "attacks::Fgsm",
@@ -56,11 +56,13 @@ const OTHERS: [&str; 54] = [
     "models::Decoder",
     "models::Enlarged",
     "models::Layer",
+    "models::LipschitzMlp",
     "models::LocallyIsometric",
     "models::Mlp",
     "models::Network",
     "models::Normalised",
     "models::ResNet",
+    "models::almost_orthogonal",
     "models::enlarge",
     "ops::AdamStep",
     "ops::BatchNorm",
@@ -70,8 +72,10 @@ const OTHERS: [&str; 54] = [
     "optimizers::FireParams",
     "optimizers::SgdParams",
     "paths::AutoNebParams",
+    "paths::CertifyParams",
     "paths::Energy",
     "paths::Leps",
+    "paths::LipschitzCertifyParams",
     "paths::MullerBrown",
     "paths::NebParams",
     "paths::NetworkEnergy",

@@ -201,11 +201,11 @@ mod tests {
                         slope,
                         radius,
                     };
-                    let (lines, of): ([Line; 2], [fn(f64) -> f64; 2]) = (
-                        [relu(x, 0.), tanh_line(x, 0., arithmetic)],
-                        [|x| x.max(0.), f64::tanh],
-                    );
-                    for (line, of) in lines.into_iter().zip(of) {
+                    let lines: [(Line, fn(f64) -> f64); 2] = [
+                        (relu(x, 0.), |x| x.max(0.)),
+                        (tanh_line(x, 0., arithmetic), f64::tanh),
+                    ];
+                    for (line, of) in lines {
                         let (mut most, mut least) = (f64::MIN, f64::MAX);
                         for i in -200..=200 {
                             let x = middle + (slope + radius) * f64::from(i) / 200.;

@@ -69,10 +69,10 @@ impl fmt::Display for Certificate {
             (Verdict::Proved, _) => {
                 write!(
                     f,
-                    "proved: margin above {bound:.6} everywhere, {parts} parts"
+                    "proved: margin above {bound:.6} everywhere (parts: {parts})"
                 )
             }
-            _ => write!(f, "undecided: margin above {bound:.6}, {parts} parts"),
+            _ => write!(f, "undecided: margin above {bound:.6} (parts: {parts})"),
         }
     }
 }

@@ -220,7 +220,7 @@ impl Chain {
         let Some(channels) = &self.normalisation else {
             return Ok([points.to_vec(), points.iter().map(|x| x.abs()).collect()]);
         };
-        if inputs % channels.len() != 0 {
+        if !inputs.is_multiple_of(channels.len()) {
             let expected = format!("a multiple of the {} channels", channels.len());
             return Err(Error::argument("numbers of a point", expected, inputs));
         }
