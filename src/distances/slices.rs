@@ -29,6 +29,11 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     sum(a, b, |a, b| a * b)
 }
 
+/// Σ_k |a_k| |b_k|.
+pub(crate) fn dot_of_sizes(a: &[f64], b: &[f64]) -> f64 {
+    sum(a, b, |a, b| (a * b).abs())
+}
+
 /// √Σ_k a_k².
 pub(crate) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()

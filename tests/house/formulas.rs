@@ -25,7 +25,7 @@ const PLAIN: [&str; 1] = ["metrics::members"];
 
 /// Mathematical items beside the functions: what is trained on, attacked with, descended, measured with; the
 /// networks; and the functions of other rooms.
-const OTHERS: [&str; 58] = [
+const OTHERS: [&str; 56] = [
     "attacks::Adversarial",
     "attacks::Attack",
     "attacks::Fgsm",
@@ -72,10 +72,8 @@ const OTHERS: [&str; 58] = [
     "optimizers::FireParams",
     "optimizers::SgdParams",
     "paths::AutoNebParams",
-    "paths::CertifyParams",
     "paths::Energy",
     "paths::Leps",
-    "paths::LipschitzCertifyParams",
     "paths::MullerBrown",
     "paths::NebParams",
     "paths::NetworkEnergy",

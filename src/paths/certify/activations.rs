@@ -167,6 +167,8 @@ fn exp(x: f64) -> f64 {
 mod tests {
     use super::*;
 
+    type Function = fn(f64) -> f64;
+
     #[test]
     fn tanh_keeps_its_error() {
         let mut worst = 0f64;
@@ -201,7 +203,7 @@ mod tests {
                         slope,
                         radius,
                     };
-                    let lines: [(Line, fn(f64) -> f64); 2] = [
+                    let lines: [(Line, Function); 2] = [
                         (relu(x, 0.), |x| x.max(0.)),
                         (tanh_line(x, 0., arithmetic), f64::tanh),
                     ];

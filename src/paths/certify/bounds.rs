@@ -3,7 +3,7 @@
 use super::activations::{Line, Range, relu, tanh_line};
 use super::chain::{Activation, Affine, Chain};
 use super::rounding::{LEAST, SOME, up};
-use crate::distances::slices::norm;
+use crate::distances::slices::{self, norm};
 use crate::error::Result;
 use crate::ops::arch;
 
@@ -292,21 +292,10 @@ fn affine(chain: &Chain, map: &Affine, x: &Ranges, norms: &[f64]) -> Result<Rang
 }
 
 fn dot(a: &[f64], b: &[f64]) -> Result<f64> {
-    Ok(arch()?.dispatch(|| crate::distances::slices::dot(a, b)))
+    Ok(arch()?.dispatch(|| slices::dot(a, b)))
 }
 
 /// Σ_k |a_k| |b_k|.
 fn dot_of_sizes(a: &[f64], b: &[f64]) -> Result<f64> {
-    let sizes = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a * b).abs()).sum::<f64>();
-    Ok(arch()?.dispatch(|| {
-        let mut sums = [0.; 8];
-        let (of_a, of_b) = (a.chunks_exact(8), b.chunks_exact(8));
-        let rest = sizes(of_a.remainder(), of_b.remainder());
-        for (a, b) in of_a.zip(of_b) {
-            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-                *sum += (a * b).abs();
-            }
-        }
-        sums.iter().sum::<f64>() + rest
-    }))
+    Ok(arch()?.dispatch(|| slices::dot_of_sizes(a, b)))
 }

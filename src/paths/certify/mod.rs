@@ -13,8 +13,9 @@
 //! - for every computation in the type of the weights, f32 or f64, by IEEE 754 arithmetic that rounds to
 //!   nearest (not TF32, and without flushing small numbers to 0), in which each unit adds up its products
 //!   and its bias in any order, with or without fused multiply-adds;
-//! - with a tanh that is wrong by at most four units in the last place (|δ| ≤ 8u |tanh x|). This is the
-//!   one assumption about the code: [`linear_tanh`](crate::ops::linear_tanh()) keeps three;
+//! - with a tanh that is wrong by at most 8u |tanh x|, four units in the last place. This is the one
+//!   assumption about the code: in f32 [`linear_tanh`](crate::ops::linear_tanh()) is wrong by at most
+//!   2.4u (every number of f32 was tried), in f64 it is as good as the C library's;
 //! - and so for real arithmetic, too.
 //!
 //! u is 2⁻²⁴ in f32 and 2⁻⁵³ in f64, and γ_n = n u/(1 − n u) bounds what n roundings do to a term of a
@@ -45,8 +46,9 @@
 //! the part is short, and cost no more than a few evaluations of the network. The radii, though, add up
 //! the absolute values of all weights, layer by layer. So where they prove nothing, the margin is written
 //! back as a function of the first layer: then each error meets the product of the later weights, signs
-//! included, which is some hundred times smaller for the first of five layers. That saves far more parts
-//! than it costs, and leaves less room to rounding. A part that is still not proved is halved.
+//! included. It costs about as much as the way forward, and leaves less room to rounding: of 200
+//! segments between images of MNIST, through five layers with tanh, all are decided, with 981 parts;
+//! without it one is not, and they take 1638. A part that is still not proved is halved.
 //!
 //! All of this is computed in f64, whose own errors are part of the radii. |W| r and all other sums of
 //! numbers ≥ 0 are enlarged by more than they may have lost, and the sums of a network with N terms in all
@@ -59,7 +61,7 @@
 //! | `chain` | a network as affine maps with activations between them |
 //! | `activations` | the lines through tanh and ReLU |
 //! | `bounds` | all units of some parts, forward and back |
-//! | `search` | halving |
+//! | `search`, `part` | halving |
 //! | `procedure`, `certificate`, `params` | what is called, its result and its parameters |
 //! | `stretch`, `deviation` | proofs by a Lipschitz constant, and their allowance for rounding |
 
@@ -69,12 +71,13 @@ mod certificate;
 mod chain;
 mod deviation;
 mod params;
+mod part;
 mod procedure;
 mod rounding;
 mod search;
 mod stretch;
 
 pub use certificate::{Certificate, Verdict, Witness};
-pub use params::CertifyParams;
+pub use params::{CertifyParams, LipschitzCertifyParams};
 pub use procedure::{certify, certify_segments};
-pub use stretch::{LipschitzCertifyParams, lipschitz_certify};
+pub use stretch::lipschitz_certify;

@@ -10,7 +10,8 @@ use super::bounds::{Bounds, Ranges};
 use super::certificate::Certificate;
 use super::chain::Chain;
 use super::params::CertifyParams;
-use super::search::{FirstMap, Search, Segment};
+use super::part::Segment;
+use super::search::{FirstMap, Search};
 use crate::checks::finite;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -78,7 +79,7 @@ pub fn certify(
 /// ```
 ///
 /// What the first layer makes of a point is computed once for all segments of the point. For a network
-/// 784-100-100-100-100-10 a segment takes about a millisecond on two cores.
+/// 784-100-100-100-100-10 a segment takes less than a millisecond on two cores.
 ///
 /// - **Shapes**: `points` (N, …) of the parameters' representation; `pairs` of numbers below N; `classes`
 ///   one for each pair; a certificate for each pair.

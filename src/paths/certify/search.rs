@@ -6,9 +6,10 @@ use rayon::prelude::*;
 
 use super::activations::Range;
 use super::bounds::{Bounds, Margin, Ranges};
-use super::certificate::{Certificate, Verdict, Witness};
+use super::certificate::{Certificate, Witness};
 use super::chain::Chain;
 use super::params::CertifyParams;
+use super::part::{Found, Part, Segment, State, judged};
 use crate::error::Result;
 use crate::interrupt;
 
@@ -20,62 +21,10 @@ const FIRST_DEPTH: u32 = 2;
 /// Parts into which a segment may be cut, in search of a point outside, once it cannot be proved any
 /// more.
 const DOUBTFUL: usize = 256;
-/// Parts that were halved so often are looked at wherever they are not proved.
-const LOOK_DEPTH: u32 = 14;
-
 /// What the first affine map makes of the points, row by row, and Σ_j |W_ij x_j|.
 pub(super) struct FirstMap {
     pub images: Vec<f64>,
     pub sizes: Vec<f64>,
-}
-
-/// A segment between two points, by their numbers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Segment {
-    pub ends: [usize; 2],
-    pub class: usize,
-}
-
-/// A part of a segment, t from `start` to `end`; one point where both are equal.
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    /// The number of its segment.
-    of: usize,
-    depth: u32,
-    start: f64,
-    end: f64,
-    /// A lower bound of the margin that is known already.
-    bound: f64,
-}
-
-impl Part {
-    fn middle(&self) -> f64 {
-        (self.start + self.end) / 2.
-    }
-}
-
-/// What is known of a segment.
-struct State {
-    /// The smallest of the lower bounds of parts that are done with.
-    bound: f64,
-    witness: Option<Witness>,
-    /// A part was given up.
-    stuck: bool,
-    /// Some point can be neither proved nor refuted by the bounds, however short its part.
-    doubtful: bool,
-    /// Both ends are one point to the first affine map, so that nothing is gained by halving.
-    still: bool,
-    parts: usize,
-    evaluations: usize,
-    /// Points that were looked at.
-    seen: Vec<f64>,
-}
-
-/// What the bounds say of a part.
-struct Found {
-    bound: f64,
-    /// Where the margin may not be positive, by the lines in the middle of the bounds.
-    suspect: Option<f64>,
 }
 
 /// Segments of a network.
@@ -316,55 +265,5 @@ impl<M: Fn(&Segment, f64) -> Result<f64> + Sync> Search<'_, M> {
             }
         }
         Ok(())
-    }
-}
-
-/// The bound of a part by its margins, and the end or the middle where the least of them may be
-/// negative.
-fn judged(part: &Part, margins: &[Margin]) -> Found {
-    let mut bound = f64::INFINITY;
-    let mut lowest = f64::INFINITY;
-    let mut at = part.start;
-    for margin in margins {
-        // NaN proves nothing.
-        let least = margin.least();
-        bound = bound.min(if least.is_nan() {
-            f64::NEG_INFINITY
-        } else {
-            least
-        });
-        let low = margin.middle - margin.slope.abs();
-        if low < lowest {
-            lowest = low;
-            at = if margin.slope > 0. {
-                part.start
-            } else {
-                part.end
-            };
-        }
-    }
-    // Where the lines stay positive, only the smallest parts are worth a look.
-    let narrow = part.depth >= LOOK_DEPTH;
-    Found {
-        bound,
-        suspect: (lowest <= 0. || narrow || !lowest.is_finite()).then_some(at),
-    }
-}
-
-impl State {
-    fn certificate(self, seconds: f64) -> Certificate {
-        let verdict = match self.witness {
-            Some(_) => Verdict::Refuted,
-            None if self.stuck => Verdict::Undecided,
-            None => Verdict::Proved,
-        };
-        Certificate {
-            verdict,
-            witness: self.witness,
-            bound: self.bound,
-            parts: self.parts,
-            evaluations: self.evaluations,
-            seconds,
-        }
     }
 }

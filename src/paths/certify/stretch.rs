@@ -7,80 +7,17 @@ use candle_core::{D, Tensor};
 use super::certificate::{Certificate, Verdict, Witness};
 use super::chain::Chain;
 use super::deviation::deviation;
-use super::params::check_depth;
+use super::params::LipschitzCertifyParams;
 use super::procedure::check_ends;
-use crate::checks::{at_least_one, finite, not_negative};
+use crate::checks::finite;
 use crate::distances::slices::euclidean;
 use crate::error::{Error, Result};
 use crate::lipschitz::margin_constant;
-use crate::models::{Network, Representation, evaluation};
+use crate::models::{Network, evaluation};
 use crate::paths::energy::Energy;
 use crate::paths::exact;
 use crate::paths::exact::numbers;
 use crate::paths::network_energy::NetworkEnergy;
-use crate::progress::Progress;
-
-/// How [`lipschitz_certify`] samples a segment.
-///
-/// - **Shapes**: numbers.
-/// - **Range**: that of each field.
-/// - **Source**: ours.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LipschitzCertifyParams {
-    /// The space of the points; default the input.
-    pub representation: Representation,
-    /// The constant K: in real arithmetic the margin of the class changes by at most K times the
-    /// distance, in L2. By default [`margin_constant`], which knows networks whose stages give their
-    /// weight. A constant of your own is believed.
-    pub constant: Option<f64>,
-    /// The allowance ρ for rounding: how far a margin that is computed at any point of the segment may
-    /// be from that in real arithmetic. By default it is proved from the layers, for the networks
-    /// that [`certify`](super::certify()) takes. A number of your own is believed; 0 means that the
-    /// network's own rounding is left out of the proof.
-    pub rounding: Option<f64>,
-    /// The number of equal parts whose ends are sampled first, at least 1; default 4.
-    pub parts: usize,
-    /// The largest number of parts, at least `parts`; default 4096.
-    pub max_parts: usize,
-    /// How often a part may be halved, from 1 to 48; default 24.
-    pub max_depth: u32,
-    /// The progress bar, shown if it takes more than a second.
-    pub progress: Progress,
-}
-
-impl Default for LipschitzCertifyParams {
-    fn default() -> Self {
-        Self {
-            representation: Representation::Input,
-            constant: None,
-            rounding: None,
-            parts: 4,
-            max_parts: 4096,
-            max_depth: 24,
-            progress: Progress::Shown,
-        }
-    }
-}
-
-impl LipschitzCertifyParams {
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// A constant or an allowance that is not finite and ≥ 0, no parts, fewer at most than at first, or a
-    /// depth that is not from 1 to 48.
-    pub fn validate(&self) -> Result<()> {
-        self.constant
-            .map_or(Ok(()), |value| not_negative("constant", value))?;
-        self.rounding
-            .map_or(Ok(()), |value| not_negative("rounding", value))?;
-        at_least_one("parts", self.parts)?;
-        if self.max_parts < self.parts {
-            let expected = format!("at least {}, the first parts", self.parts);
-            return Err(Error::argument("max_parts", expected, self.max_parts));
-        }
-        check_depth(self.max_depth)
-    }
-}
 
 /// Whether a network keeps a class on a whole straight segment, proved by samples and by a bound K of how
 /// fast its margin may change.
