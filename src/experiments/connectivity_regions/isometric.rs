@@ -1,21 +1,18 @@
 //! Are classes easier to join in networks that keep distances?
 
-use std::fmt;
-
 use candle_core::Tensor;
 use ndarray::Array2;
 use serde::Serialize;
 
 use super::graphs::right_ones;
 use super::random::random_pairs;
-use super::settings::IsometricSettings;
+use super::settings::{IsometricSettings, Regime};
 use crate::datasets::{Dataset, Split};
 use crate::distances::nearest::{distance, nearest};
 use crate::error::{Error, Result};
 use crate::experiments::isometry_mnist::{self, Trained, train_network};
 use crate::experiments::sweep::{Run, Sweep, cases};
 use crate::figures::{Figure, LineChart, Panels, Series, Table, drawn, plus_minus};
-use crate::losses::Partition;
 use crate::metrics::predictions;
 use crate::models::{Network as _, Representation};
 use crate::paths::RegionsParams;
@@ -24,25 +21,6 @@ use crate::progress::{Bar, Progress};
 use crate::rng::Rng;
 use crate::statistics::{median, quantiles};
 use crate::training::in_parallel;
-
-/// How a network was trained to keep distances.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Regime {
-    /// The pairs whose distances are kept.
-    pub partition: Partition,
-    /// The weight β of the isometric loss.
-    pub beta: f64,
-}
-
-/// Writes the regime: `plain`, `local, β = 0.1`.
-impl fmt::Display for Regime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.partition {
-            Partition::None => f.write_str("plain"),
-            partition => write!(f, "{partition}, β = {}", self.beta),
-        }
-    }
-}
 
 /// The networks of every regime and seed.
 pub type RegimeNetworks = Sweep<Regime, Trained>;

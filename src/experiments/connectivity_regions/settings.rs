@@ -1,8 +1,9 @@
 //! The settings of the experiment.
 
+use std::fmt;
+
 use candle_core::Tensor;
 
-use super::isometric::Regime;
 use crate::datasets::{Dataset, Split};
 use crate::error::Result;
 use crate::experiments::connectivity_cifar10::Space;
@@ -101,6 +102,25 @@ impl Settings {
             &self.progress,
             what,
         )
+    }
+}
+
+/// How a network was trained to keep distances.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Regime {
+    /// The pairs whose distances are kept.
+    pub partition: Partition,
+    /// The weight β of the isometric loss.
+    pub beta: f64,
+}
+
+/// Writes the regime: `plain`, `local, β = 0.1`.
+impl fmt::Display for Regime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.partition {
+            Partition::None => f.write_str("plain"),
+            partition => write!(f, "{partition}, β = {}", self.beta),
+        }
     }
 }
 

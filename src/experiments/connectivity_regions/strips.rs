@@ -84,7 +84,7 @@ impl Graphs {
         };
         let end = furthest(first).last().copied().unwrap_or(first);
         let way = furthest(end);
-        let shown = way.len().min(MOST).max(1);
+        let shown = way.len().clamp(1, MOST);
         let place = |at: usize| at * way.len().saturating_sub(1) / (shown - 1).max(1);
         let places = (0..shown).filter_map(|at| way.get(place(at)));
         let rows: Vec<usize> = places.map(|vertex| graph.images[*vertex]).collect();
