@@ -185,8 +185,8 @@ mod tests {
         assert_eq!(tanh(f64::INFINITY), 1.);
     }
 
-    /// On intervals of every width and place: values at dense points, and the band is no wider than
-    /// twice what they need where it is narrow.
+    /// On intervals of every width and place: values at dense points; where a narrow interval is far
+    /// enough from 0, the band is little wider than they need.
     #[test]
     fn lines_hold_the_activations() {
         let arithmetic = Arithmetic {
@@ -217,7 +217,7 @@ mod tests {
                         let room = line.error + 1e-13 * (1. + middle.abs());
                         assert!(most <= room && least >= -room, "{x:?}: {least} to {most}");
                         assert!(line.slope >= 0. && line.slope <= 1. + 1e-9);
-                        if slope + radius < 0.3 {
+                        if slope + radius < f64::min(0.3, middle.abs() / 2.) {
                             let enough = (most - least) * 1.1 + 1e-12 * (1. + middle.abs());
                             assert!(line.error <= enough, "{x:?}: {line:?}, {most} {least}");
                         }

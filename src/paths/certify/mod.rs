@@ -46,7 +46,7 @@
 //! the part is short, and cost no more than a few evaluations of the network. The radii, though, add up
 //! the absolute values of all weights, layer by layer. So where they prove nothing, the margin is written
 //! back as a function of the first layer: then each error meets the product of the later weights, signs
-//! included. It costs about as much as the way forward, and leaves less room to rounding: of 200
+//! included. For one margin it takes one product a layer, the way forward three. Of 200
 //! segments between images of MNIST, through five layers with tanh, all are decided, with 981 parts;
 //! without it one is not, and they take 1638. A part that is still not proved is halved.
 //!

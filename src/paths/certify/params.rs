@@ -16,7 +16,7 @@ pub struct CertifyParams {
     pub representation: Representation,
     /// The largest number of parts that a segment is cut into, at least 1; default 4096.
     pub max_parts: usize,
-    /// How often a part may be halved, from 1 to 48; default 24. The shortest part is 2 to the minus
+    /// How often a part may be halved, from 1 to 48; default 40. The shortest part is 2 to the minus
     /// that of the segment.
     pub max_depth: u32,
     /// The progress bar, shown if it takes more than a second.
@@ -28,7 +28,7 @@ impl Default for CertifyParams {
         Self {
             representation: Representation::Input,
             max_parts: 4096,
-            max_depth: 24,
+            max_depth: 40,
             progress: Progress::Shown,
         }
     }
@@ -67,7 +67,7 @@ pub struct LipschitzCertifyParams {
     pub parts: usize,
     /// The largest number of parts, at least `parts`; default 4096.
     pub max_parts: usize,
-    /// How often a part may be halved, from 1 to 48; default 24.
+    /// How often a part may be halved, from 1 to 48; default 40.
     pub max_depth: u32,
     /// The progress bar, shown if it takes more than a second.
     pub progress: Progress,
@@ -81,7 +81,7 @@ impl Default for LipschitzCertifyParams {
             rounding: None,
             parts: 4,
             max_parts: 4096,
-            max_depth: 24,
+            max_depth: 40,
             progress: Progress::Shown,
         }
     }
