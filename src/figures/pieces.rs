@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{AxisScale, LineChart, Panels, Series};
+use super::{AxisScale, LineChart, Series};
+use crate::checks::at_least_one;
 use crate::error::{Error, Result};
 use crate::paths::Pieces;
 
@@ -12,14 +13,14 @@ const PARTS: usize = 200;
 const AROUND: usize = 30;
 
 impl Pieces {
-    /// Charts the margin of a class along the segment: on the left the smallest and the largest in each
-    /// of 200 equal parts, with the values at `samples` + 1 equally distant breakpoints nearest to
-    /// samples; on the right every breakpoint around the smallest margin.
+    /// Charts the margin of a class along the segment: the smallest and the largest in each of 200
+    /// equal parts, beside the values at the breakpoints nearest to `samples` + 1 equally distant
+    /// samples.
     ///
     /// # Errors
     /// A class that the network does not have, or no samples.
-    pub fn margin_panels(&self, class: u32, samples: usize) -> Result<Panels> {
-        crate::checks::at_least_one("samples", samples)?;
+    pub fn margin_chart(&self, class: u32, samples: usize) -> Result<LineChart> {
+        at_least_one("samples", samples)?;
         let margins = self.margins(class)?;
         let mut parts: BTreeMap<usize, [f64; 2]> = BTreeMap::new();
         for (t, margin) in self.t.iter().zip(&margins) {
@@ -27,75 +28,54 @@ impl Pieces {
             let [low, high] = parts.entry(part).or_insert([*margin; 2]);
             (*low, *high) = (low.min(*margin), high.max(*margin));
         }
-        let x: Vec<f64> = parts
-            .keys()
-            .map(|part| (*part as f64 + 0.5) / PARTS as f64)
-            .collect();
+        let x = parts.keys().map(|part| (*part as f64 + 0.5) / PARTS as f64);
         let (low, high): (Vec<f64>, Vec<f64>) = parts.values().map(|[a, b]| (*a, *b)).unzip();
-        let seen: Vec<usize> = (0..=samples)
-            .map(|sample| {
-                let place = self
-                    .t
-                    .partition_point(|t| *t < sample as f64 / samples as f64);
-                place.min(self.t.len().saturating_sub(1))
-            })
-            .collect();
-        let at = |places: &[usize], values: &[f64]| -> Vec<f64> {
-            places
-                .iter()
-                .filter_map(|place| values.get(*place))
-                .copied()
-                .collect()
+        let nearest = |sample: usize| {
+            let t = sample as f64 / samples as f64;
+            let place = self.t.partition_point(|own| *own < t);
+            place.min(self.t.len().saturating_sub(1))
         };
+        let seen: Vec<usize> = (0..=samples).map(nearest).collect();
+        let every = Series {
+            name: "all pieces".into(),
+            x: x.collect(),
+            mean: low.clone(),
+            low,
+            high,
+        };
+        let seen = Series::line(
+            format!("{} samples", samples + 1),
+            &at(&seen, &self.t),
+            &at(&seen, &margins),
+        );
+        Ok(LineChart {
+            title: format!("The margin on {} pieces", self.t.len().saturating_sub(1)),
+            x_label: "t".into(),
+            y_label: "margin (logits)".into(),
+            series: vec![every, seen],
+            note: "Line: the smallest margin in each 200th; band: up to the largest.".into(),
+            ..LineChart::default()
+        })
+    }
+
+    /// Charts the margin of a class at every breakpoint around the smallest one.
+    ///
+    /// # Errors
+    /// A class that the network does not have.
+    pub fn margin_around(&self, class: u32) -> Result<LineChart> {
+        let margins = self.margins(class)?;
         let smallest = (0..margins.len()).min_by(|a, b| margins[*a].total_cmp(&margins[*b]));
         let smallest = smallest.ok_or_else(|| Error::argument("pieces", "at least one", "none"))?;
-        let near: Vec<usize> =
-            (smallest.saturating_sub(AROUND)..(smallest + AROUND + 1).min(margins.len())).collect();
+        let end = (smallest + AROUND + 1).min(margins.len());
+        let near: Vec<usize> = (smallest.saturating_sub(AROUND)..end).collect();
         let middle = self.t[smallest];
         let from_middle: Vec<f64> = near.iter().map(|at| self.t[*at] - middle).collect();
-        let chart = |title: String, x_label: String, series| LineChart {
-            title,
-            x_label,
+        Ok(LineChart {
+            title: "Every piece around the smallest margin".into(),
+            x_label: format!("t − {middle:.6}"),
             y_label: "margin (logits)".into(),
-            series,
+            series: vec![Series::line("margin", &from_middle, &at(&near, &margins))],
             ..LineChart::default()
-        };
-        Ok(Panels {
-            title: "The margin along the segment".into(),
-            columns: 2,
-            charts: vec![
-                chart(
-                    format!("{} pieces", self.t.len().saturating_sub(1)),
-                    "t".into(),
-                    vec![
-                        Series {
-                            name: "all pieces".into(),
-                            mean: low.clone(),
-                            x,
-                            low,
-                            high,
-                        },
-                        Series::line(
-                            format!("{} samples", samples + 1),
-                            &at(&seen, &self.t),
-                            &at(&seen, &margins),
-                        ),
-                    ],
-                ),
-                chart(
-                    "Around the smallest margin".into(),
-                    format!("t − {middle:.6}"),
-                    vec![Series::line(
-                        "all pieces",
-                        &from_middle,
-                        &at(&near, &margins),
-                    )],
-                ),
-            ],
-            note:
-                "Left: the smallest margin in each 200th of the segment; band: up to the largest. \
-                   Right: every breakpoint."
-                    .into(),
         })
     }
 
@@ -128,4 +108,10 @@ impl Pieces {
             ..LineChart::default()
         }
     }
+}
+
+/// The values at some places.
+fn at(places: &[usize], values: &[f64]) -> Vec<f64> {
+    let found = places.iter().filter_map(|place| values.get(*place));
+    found.copied().collect()
 }

@@ -19,19 +19,19 @@ fn every_breakpoint_is_counted_and_the_smallest_margin_is_seen() -> Result<()> {
     assert_eq!(counted, pieces.t.len() as f64 - 2.);
     density.figure()?;
 
-    let panels = pieces.margin_panels(1, 4)?;
     let smallest = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
     let least = smallest(&pieces.margins(1)?);
-    let [whole, near] = [&panels.charts[0], &panels.charts[1]];
+    let (whole, near) = (pieces.margin_chart(1, 4)?, pieces.margin_around(1)?);
     assert_eq!(smallest(&whole.series[0].mean), least);
     assert_eq!(smallest(&near.series[0].mean), least);
     assert!(smallest(&whole.series[1].mean) >= least);
     assert_eq!(whole.series[1].x.len(), 5);
-    panels.figure()?;
+    whole.figure()?;
+    near.figure()?;
     assert_eq!(
-        message(pieces.margin_panels(1, 0)),
+        message(pieces.margin_chart(1, 0)),
         "samples is 0; expected at least 1"
     );
-    assert!(pieces.margin_panels(3, 4).is_err());
+    assert!(pieces.margin_around(3).is_err());
     Ok(())
 }
