@@ -136,7 +136,7 @@ impl RandomSegments {
             .collect();
         LineChart {
             title: format!(
-                "Long segments leave their class more often, {}",
+                "Segments that hold, by their length, {}",
                 self.space.title()
             ),
             x_label: "Euclidean distance of both ends (middle of the group)".into(),

@@ -43,7 +43,7 @@ impl Graphs {
             let points = (0..SHOWN).map(point).collect::<Result<Vec<_>>>()?;
             let name = self.data.class_name(graph.class);
             let label = format!(
-                "{name}: {} to {}, margin {:.2}",
+                "{name}: {} to {}, margin {:.3}",
                 ends[0], ends[1], edge.margin
             );
             strip(
