@@ -10,6 +10,7 @@ use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::experiments::connectivity::{ConnectParams, Pair, Pairs, choose_pairs, connect_pairs};
 use crate::experiments::connectivity_cifar10::Space;
+use crate::experiments::connectivity_regions::right_ones;
 use crate::metrics::predictions;
 use crate::models::{Enlarged, Network};
 use crate::paths::regions::Edge;
@@ -91,9 +92,9 @@ fn right_of_class(data: &Dataset, answers: &Tensor, name: &str) -> Result<(u32, 
     data.of_class(name)?;
     let class = (0..data.classes.len() as u32).find(|class| data.class_name(*class) == name);
     let class = class.unwrap_or_default();
-    let (labels, answers) = (data.labels.to_vec1::<u32>()?, answers.to_vec1::<u32>()?);
-    let is_right = |at: &usize| labels[*at] == class && answers[*at] == class;
-    let right: Vec<usize> = (0..labels.len()).filter(is_right).collect();
+    let right = right_ones(data, answers)?
+        .remove(&class)
+        .unwrap_or_default();
     match right.len() {
         0 | 1 => {
             let expected = format!("at least 2 that the network calls {name}");

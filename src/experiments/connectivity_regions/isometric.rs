@@ -113,6 +113,10 @@ fn of_network(
     let network = trained.network.freeze()?;
     let vertices = right_ones(test, &predictions(&network, &test.inputs)?)?;
     let rng = Rng::new(settings.seed).stream("random pairs");
+    let params = RegionsParams {
+        progress: Progress::Hidden,
+        ..settings.params("regions".into())
+    };
     let mut layers = Vec::new();
     for layer in 0..network.stages() {
         let representation = Representation::Stage(layer);
@@ -122,11 +126,6 @@ fn of_network(
         for (class, images) in &vertices {
             let inputs = test.select(images)?.inputs;
             let points = representation.of(&network, &inputs)?;
-            let params = settings.params("regions".into());
-            let params = RegionsParams {
-                progress: Progress::Hidden,
-                ..params
-            };
             let found = regions(&network, representation, &points, *class, &params)?;
             tests += found.tests;
             edges += found.edges.len();

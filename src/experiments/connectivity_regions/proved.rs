@@ -9,6 +9,7 @@ use crate::datasets::Dataset;
 use crate::error::Result;
 use crate::figures::{Table, drawn};
 use crate::interrupt;
+use crate::lipschitz::margin_constant;
 use crate::metrics::{accuracy_of, predictions};
 use crate::models::{Network, Representation, evaluation};
 use crate::paths::certify::Verdict;
@@ -120,7 +121,10 @@ impl Proved {
                 let refuted = proof.verdict == Verdict::Refuted;
                 row.overlooked += usize::from(sampled.holds && refuted);
             }
+            // Once for all segments of the class.
+            let constant = margin_constant(network.as_ref(), input, *class)?;
             let params = LipschitzCertifyParams {
+                constant: Some(constant),
                 parts: LIPSCHITZ_PARTS,
                 max_parts: LIPSCHITZ_PARTS,
                 ..LipschitzCertifyParams::default()
