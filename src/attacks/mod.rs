@@ -40,7 +40,10 @@ mod descent;
 mod fgsm;
 mod goal;
 mod gradient;
+mod objective;
 mod pgd;
+mod pull;
+mod rows;
 mod run;
 
 pub use adversarial::Adversarial;

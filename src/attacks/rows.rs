@@ -1,0 +1,77 @@
+//! Images on the host, one a row: where each takes steps of its own.
+
+use candle_core::{DType, Device, Tensor, WithDType};
+
+use crate::error::Result;
+use crate::rng::Rng;
+
+/// What a pixel is computed in: f64 for images of f64, else f32.
+pub(super) trait Pixel: WithDType {
+    /// The bytes of one pixel, for a digest.
+    fn bytes(self) -> [u8; 8];
+}
+
+impl Pixel for f32 {
+    fn bytes(self) -> [u8; 8] {
+        f64::from(self).to_le_bytes()
+    }
+}
+
+impl Pixel for f64 {
+    fn bytes(self) -> [u8; 8] {
+        self.to_le_bytes()
+    }
+}
+
+/// The shape, type and place of the images that a network takes.
+#[derive(Clone)]
+pub(super) struct Form {
+    /// The axes of one image.
+    pub dims: Vec<usize>,
+    pub dtype: DType,
+    pub device: Device,
+}
+
+impl Form {
+    /// That of images (N, …).
+    pub fn of(images: &Tensor) -> Self {
+        Self {
+            dims: images.dims().get(1..).unwrap_or_default().to_vec(),
+            dtype: images.dtype(),
+            device: images.device().clone(),
+        }
+    }
+
+    /// The number of pixels of one image, with all channels.
+    pub fn pixels(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    /// The images, one after another in `values`, as the network takes them.
+    pub fn tensor<T: Pixel>(&self, values: &[T]) -> Result<Tensor> {
+        let rows = values.len().checked_div(self.pixels()).unwrap_or(0);
+        let dims: Vec<usize> = [rows].iter().chain(&self.dims).copied().collect();
+        Ok(Tensor::from_slice(values, dims, &Device::Cpu)?
+            .to_dtype(self.dtype)?
+            .to_device(&self.device)?)
+    }
+}
+
+/// The numbers of images (N, …), one image after another.
+pub(super) fn values<T: Pixel>(images: &Tensor) -> Result<Vec<T>> {
+    Ok(images
+        .detach()
+        .to_dtype(T::DTYPE)?
+        .flatten_all()?
+        .to_vec1()?)
+}
+
+/// The random numbers of one image under one attack.
+///
+/// They follow from the seed, the name and the image alone, so that neither its place nor its
+/// neighbours change them.
+pub(super) fn stream<T: Pixel>(seed: u64, name: &str, image: &[T]) -> Rng {
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.extend(image.iter().flat_map(|pixel| pixel.bytes()));
+    Rng::new(seed).stream(bytes)
+}
