@@ -1,6 +1,7 @@
 //! The trait of all attacks.
 
 use super::adversarial::Adversarial;
+use super::apgd::Apgd;
 use super::curve::RobustAccuracy;
 use super::fgsm::Fgsm;
 use super::pgd::Pgd;
@@ -110,6 +111,16 @@ impl Attack for Pgd {
         self.validate()?;
         let pairs: Vec<(f64, f64)> = eps.iter().map(|eps| (*eps, self.alpha)).collect();
         run::curve(self, self.to_string(), network, data, &pairs)
+    }
+}
+
+impl Attack for Apgd {
+    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
+        self.run(network, data, eps)
+    }
+
+    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
+        run::curve_of(self, network, data, eps)
     }
 }
 

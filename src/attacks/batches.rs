@@ -4,8 +4,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use super::goal::Goal;
-use super::pgd::Pgd;
-use crate::checks;
+use crate::checks::{self, Bounds};
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -24,13 +23,25 @@ pub(super) struct Batch {
     pub true_labels: Vec<u32>,
 }
 
+/// How images are checked and split.
+#[derive(Clone, Copy)]
+pub(super) struct Batched<'a> {
+    pub bounds: Option<Bounds>,
+    pub goal: &'a Goal,
+    pub batch_size: usize,
+}
+
 /// Splits into batches of `batch_size` rows, the last one smaller where they do not divide.
 ///
 /// # Errors
 /// Images that are no (N, …) of floating-point numbers with N and all sizes at least 1, not finite
 /// or outside the bounds; labels (or targets) that are not (N,) of `u32` below the number of
 /// classes.
-pub(super) fn batches(network: &dyn Network, data: &Dataset, pgd: &Pgd) -> Result<Vec<Batch>> {
+pub(super) fn batches(
+    network: &dyn Network,
+    data: &Dataset,
+    batched: Batched,
+) -> Result<Vec<Batch>> {
     let images = &data.inputs;
     if images.rank() < 2 || images.elem_count() == 0 {
         let expected = "(N, …), N ≥ 1 and no dimension 0";
@@ -42,14 +53,14 @@ pub(super) fn batches(network: &dyn Network, data: &Dataset, pgd: &Pgd) -> Resul
     }
     let images = images.detach().contiguous()?;
     checks::finite("inputs", "pixels", &images)?;
-    if let Some(bounds) = pgd.bounds {
+    if let Some(bounds) = batched.bounds {
         let what = "pixels (for other inputs: `bounds: None`)";
         bounds.check("inputs", what, &images)?;
     }
     let rows = images.dim(0)?;
     let classes = Some(logits(network, &images.narrow(0, 0, 1)?)?.dim(1)?);
     let true_labels = checks::labels("attack", &data.labels, rows, classes)?;
-    let (aim, aim_labels) = match &pgd.goal {
+    let (aim, aim_labels) = match batched.goal {
         Goal::Untargeted => (&data.labels, true_labels.clone()),
         Goal::Targeted(aims) => (
             aims,
@@ -57,8 +68,8 @@ pub(super) fn batches(network: &dyn Network, data: &Dataset, pgd: &Pgd) -> Resul
         ),
     };
     let batch = |index: usize| -> Result<Batch> {
-        let first = index * pgd.batch_size;
-        let size = pgd.batch_size.min(rows - first);
+        let first = index * batched.batch_size;
+        let size = batched.batch_size.min(rows - first);
         let aim = aim.narrow(0, first, size)?.contiguous()?;
         Ok(Batch {
             index,
@@ -67,7 +78,7 @@ pub(super) fn batches(network: &dyn Network, data: &Dataset, pgd: &Pgd) -> Resul
             true_labels: true_labels[first..first + size].to_vec(),
         })
     };
-    (0..rows.div_ceil(pgd.batch_size)).map(batch).collect()
+    (0..rows.div_ceil(batched.batch_size)).map(batch).collect()
 }
 
 /// `f` on every batch, in parallel; results in the order of the batches, and of several errors the

@@ -32,6 +32,9 @@
 //! threads that wait in a spin lock, behind one mutex.
 
 mod adversarial;
+mod apart;
+mod apgd;
+mod ascent;
 mod attack;
 mod ball;
 mod batches;
@@ -43,10 +46,12 @@ mod gradient;
 mod objective;
 mod pgd;
 mod pull;
+mod row_ball;
 mod rows;
 mod run;
 
 pub use adversarial::Adversarial;
+pub use apgd::{Apgd, ApgdLoss, Start};
 pub use attack::Attack;
 pub use curve::RobustAccuracy;
 pub use fgsm::Fgsm;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::batches::Batched;
 use super::goal::{Goal, Norm};
 use crate::checks::{Bounds, positive};
 use crate::error::{Error, Result};
@@ -121,6 +122,14 @@ impl Pgd {
             return Err(Error::argument("restarts", expected, self.restarts));
         }
         self.bounds.map_or(Ok(()), |bounds| bounds.validate())
+    }
+
+    pub(super) fn batched(&self) -> Batched<'_> {
+        Batched {
+            bounds: self.bounds,
+            goal: &self.goal,
+            batch_size: self.batch_size,
+        }
     }
 }
 

@@ -21,10 +21,6 @@ impl Logits {
         &self.values[row * self.classes..][..self.classes]
     }
 
-    pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
-        self.values.chunks(self.classes.max(1))
-    }
-
     pub fn classes(&self) -> usize {
         self.classes
     }
