@@ -15,7 +15,7 @@ pub use std::sync::Arc;
 pub use candle_core::{self as candle, DType, Device, Module, ModuleT, Tensor};
 pub use candle_nn::{self as nn, VarBuilder};
 
-pub use crate::attacks::{self, Attack, Fgsm, Goal, Norm, Pgd};
+pub use crate::attacks::{self, Apgd, Attack, AutoAttack, Fgsm, Goal, Norm, Pgd, autoattack};
 pub use crate::checks::Bounds;
 pub use crate::datasets::{self, Dataset, RingsParams, Split, TorusParams};
 pub use crate::device;

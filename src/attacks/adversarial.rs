@@ -39,7 +39,8 @@ pub struct Adversarial {
     /// The length ‖x'_i − x_i‖ of each change in the attack's norm, pixel units.
     pub distance: Vec<f64>,
     /// The loss that the attack follows, before the attack: the mean over batches, weighted by
-    /// their size; at the labels to reach if targeted.
+    /// their size; at the labels to reach if targeted. The cross-entropy of AutoAttack, which follows
+    /// several.
     pub loss_before: f64,
     /// The loss that the attack follows, at the attacked images; the mean as before the attack.
     pub loss_after: f64,
@@ -50,7 +51,8 @@ pub struct Adversarial {
     /// exceeds 87 or so. [`LogitDifference`](crate::losses::LogitDifference) and
     /// [`RescaledLogitDifference`](crate::losses::RescaledLogitDifference) have a gradient there.
     pub zero_gradients: usize,
-    /// The number of input gradients taken for each image: steps times restarts.
+    /// The number of input gradients taken for each image: steps times restarts; where images rest once
+    /// they are misled, the most for one of them; queries of an attack without gradients.
     pub gradient_evaluations: usize,
 }
 

@@ -45,6 +45,17 @@ pub enum ApgdLoss {
     },
 }
 
+impl ApgdLoss {
+    /// The name of the attack that ascends it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::CrossEntropy => "APGD-CE",
+            Self::Dlr => "APGD-DLR",
+            Self::TargetedDlr { .. } => "APGD-T",
+        }
+    }
+}
+
 /// Where an attack starts.
 ///
 /// - **Shapes**: images (N, …), as those that are attacked.
@@ -243,13 +254,8 @@ impl Apgd {
 /// several.
 impl fmt::Display for Apgd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.loss {
-            ApgdLoss::CrossEntropy => "APGD-CE",
-            ApgdLoss::Dlr => "APGD-DLR",
-            ApgdLoss::TargetedDlr { .. } => "APGD-T",
-        };
         let steps = if self.steps == 1 { "step" } else { "steps" };
-        write!(f, "{name}, {} {steps}", self.steps)?;
+        write!(f, "{}, {} {steps}", self.loss.name(), self.steps)?;
         if self.norm == Norm::L2 {
             f.write_str(", L2")?;
         }

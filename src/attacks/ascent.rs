@@ -215,7 +215,10 @@ pub(super) fn ascend<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec
     let restarts = attack.apgd.restarts;
     for attempt in 0..attack.targets(clean.classes()) * restarts {
         let (target, restart) = (attempt / restarts, attempt % restarts);
-        let name = format!("{} target {target} start {restart}", attack.apgd);
+        let name = format!(
+            "{} target {target} start {restart}",
+            attack.apgd.loss.name()
+        );
         let mut climbers = Vec::with_capacity(open.len());
         for row in &open {
             let objective = attack.objective(clean.row(*row), rows.labels[*row], target);

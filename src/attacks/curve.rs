@@ -21,7 +21,8 @@ pub struct RobustAccuracy {
     pub attack: String,
     /// The radius ε of the ball at each point, pixel units.
     pub eps: Vec<f64>,
-    /// The step size α at each point, pixel units; equals ε for FGSM.
+    /// The step size α at each point, pixel units; equals ε for FGSM and
+    /// for attacks that have no step size to choose.
     pub step_size: Vec<f64>,
     /// The share of images that keep their true label in every restart, in \[0, 1\].
     pub accuracy: Vec<f64>,

@@ -1,6 +1,7 @@
 //! Attacks against values of torchattacks and foolbox, against closed forms and laws, and against
 //! bad input.
 
+mod apgd;
 mod common;
 mod gradients;
 mod laws;

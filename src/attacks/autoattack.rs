@@ -1,0 +1,334 @@
+//! AutoAttack: four attacks without a parameter to choose, each on what the others left.
+
+use std::time::Instant;
+
+use candle_core::{DType, Tensor};
+
+use super::adversarial::Adversarial;
+use super::apgd::{Apgd, ApgdLoss};
+use super::attack::Attack;
+use super::ball::distances;
+use super::batches::{Batched, answers, batches};
+use super::evaluation::{RobustEvaluation, Stage};
+use super::goal::{Goal, Norm, validate_eps};
+use super::suspicion::{self, Suspect};
+use crate::checks::{self, Bounds, at_least_one};
+use crate::datasets::Dataset;
+use crate::error::Result;
+use crate::losses::{CrossEntropy, Loss as _};
+use crate::metrics::Answer;
+use crate::models::{Network, evaluation};
+use crate::progress::Progress;
+
+/// The robust accuracy of a network under AutoAttack, in the L∞ ball of radius `eps`.
+///
+/// ```text
+/// robust accuracy(ε) = (1/N) Σ_i [argmax f(x') = t_i for every x' that an attack found in the ball]
+/// ```
+///
+/// [`AutoAttack::evaluate`] with all defaults: pixels in \[0, 1\].
+///
+/// - **Shapes**: inputs (N, …), labels (N,) of u32, the true ones.
+/// - **Range**: `eps` ≥ 0, in pixel units.
+/// - **Source**: Croce & Hein 2020 (arXiv 2003.01690).
+///
+/// # Errors
+/// As [`AutoAttack::evaluate`].
+///
+/// # Examples
+/// ```
+/// use isopath::prelude::*;
+///
+/// let rings = datasets::entangled_rings(&RingsParams { points: 40, ..RingsParams::default() })?;
+/// let network = Model::new(0, |vb| Mlp::new(&[3, 20, 20, 2], Activation::Tanh, vb))?;
+/// let attack = AutoAttack { bounds: None, queries: 0, ..AutoAttack::default() };
+/// let found = attack.evaluate(&network, &rings.dataset()?, 0.1)?;
+/// assert!(found.robust_accuracy <= found.accuracy);
+/// println!("{found}");
+/// # Ok::<(), isopath::Error>(())
+/// ```
+pub fn autoattack(network: &dyn Network, data: &Dataset, eps: f64) -> Result<RobustEvaluation> {
+    AutoAttack::default().evaluate(network, data, eps)
+}
+
+/// AutoAttack: APGD on the cross-entropy, APGD on the targeted DLR loss, FAB towards the same classes,
+/// and Square; each attacks the images that kept their label so far.
+///
+/// With three classes the untargeted DLR loss takes the place of the targeted one, which needs four;
+/// with two it is left out. Images need the axes (C, H, W) for Square, or are taken as one row of
+/// pixels.
+///
+/// - **Shapes**: images (N, …), labels (N,) of u32.
+/// - **Range**: ε ≥ 0, in pixel units.
+/// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), section 5, the standard version.
+#[derive(Clone, Debug)]
+pub struct AutoAttack {
+    /// The norm of the ball. Default L∞.
+    pub norm: Norm,
+    /// The steps of APGD and of FAB, at least 1. Default 100.
+    pub steps: usize,
+    /// The wrong classes that the targeted attacks aim at, one after another, at least 1. Default 9.
+    pub targets: usize,
+    /// The queries of Square; 0 leaves it out. Default 5,000.
+    pub queries: usize,
+    /// The range that pixels are clipped to; `None` leaves them unclipped. Default \[0, 1\].
+    pub bounds: Option<Bounds>,
+    /// The number of images asked together, at least 1; it does not change the results. Default 200.
+    pub batch_size: usize,
+    /// The seed of all random numbers. Default 0.
+    pub seed: u64,
+    /// Whether progress bars show how far attacks of more than a second have come. Default shown.
+    pub progress: Progress,
+}
+
+impl Default for AutoAttack {
+    fn default() -> Self {
+        Self {
+            norm: Norm::default(),
+            steps: 100,
+            targets: 9,
+            queries: 5000,
+            bounds: Some(Bounds::default()),
+            batch_size: 200,
+            seed: 0,
+            progress: Progress::default(),
+        }
+    }
+}
+
+impl AutoAttack {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// `steps`, `targets` or `batch_size` 0, or bounds that are not finite with min < max.
+    pub fn validate(&self) -> Result<()> {
+        at_least_one("steps", self.steps)?;
+        at_least_one("targets", self.targets)?;
+        at_least_one("batch_size", self.batch_size)?;
+        self.bounds.map_or(Ok(()), |bounds| bounds.validate())
+    }
+
+    /// The robust accuracy in the ball of radius `eps`, attack by attack, with what makes it hard to
+    /// believe.
+    ///
+    /// - **Shapes**: inputs (N, …), labels (N,) of u32, the true ones.
+    /// - **Range**: `eps` ≥ 0, in pixel units.
+    /// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), section 5.
+    ///
+    /// # Errors
+    /// As [`Attack::attack`], a field out of its range, or logits that are not finite.
+    pub fn evaluate(
+        &self,
+        network: &dyn Network,
+        data: &Dataset,
+        eps: f64,
+    ) -> Result<RobustEvaluation> {
+        let mut all = self.evaluate_at(network, data, &[eps])?;
+        Ok(all.remove(0))
+    }
+
+    /// The robust accuracies at several radii, in the order of `eps`.
+    ///
+    /// An image that is misled in a smaller ball is in the larger ones too and is not attacked again,
+    /// so that no accuracy rises with ε.
+    ///
+    /// - **Shapes**: inputs (N, …), labels (N,) of u32; one result for each radius.
+    /// - **Range**: radii ≥ 0, in pixel units.
+    /// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), section 5.
+    ///
+    /// # Errors
+    /// As [`AutoAttack::evaluate`], or no radius.
+    pub fn evaluate_at(
+        &self,
+        network: &dyn Network,
+        data: &Dataset,
+        eps: &[f64],
+    ) -> Result<Vec<RobustEvaluation>> {
+        self.validate()?;
+        at_least_one("number of radii", eps.len())?;
+        eps.iter().try_for_each(|eps| validate_eps(*eps))?;
+        let network = evaluation(network)?;
+        let mut run = Run::begin(self, network.as_ref(), data)?;
+        let mut order: Vec<usize> = (0..eps.len()).collect();
+        order.sort_by(|a, b| eps[*a].total_cmp(&eps[*b]));
+        let mut found: Vec<(usize, RobustEvaluation)> = Vec::new();
+        for at in order {
+            found.push((at, run.to(eps[at])?));
+        }
+        found.sort_by_key(|(at, _)| *at);
+        Ok(found.into_iter().map(|(_, found)| found).collect())
+    }
+
+    /// The attacks, in their order.
+    fn attacks(&self, classes: usize) -> Vec<Box<dyn Attack>> {
+        let apgd = |loss| Apgd {
+            loss,
+            norm: self.norm,
+            steps: self.steps,
+            bounds: self.bounds,
+            batch_size: self.batch_size,
+            seed: self.seed,
+            progress: self.progress.clone(),
+            ..Apgd::default()
+        };
+        let mut attacks: Vec<Box<dyn Attack>> = vec![Box::new(apgd(ApgdLoss::CrossEntropy))];
+        match classes {
+            0..=2 => {}
+            3 => attacks.push(Box::new(apgd(ApgdLoss::Dlr))),
+            _ => attacks.push(Box::new(apgd(ApgdLoss::TargetedDlr {
+                targets: self.targets,
+            }))),
+        }
+        attacks
+    }
+}
+
+/// All images on their way through growing balls.
+struct Run<'a> {
+    attack: &'a AutoAttack,
+    /// In evaluation mode.
+    network: &'a dyn Network,
+    data: &'a Dataset,
+    labels: Vec<u32>,
+    before: Vec<Answer>,
+    /// What misled each image, and the answer to it.
+    misled: Vec<Option<(Tensor, Answer)>>,
+    classes: usize,
+}
+
+impl<'a> Run<'a> {
+    fn begin(attack: &'a AutoAttack, network: &'a dyn Network, data: &'a Dataset) -> Result<Self> {
+        let batched = Batched {
+            bounds: attack.bounds,
+            goal: &Goal::Untargeted,
+            batch_size: attack.batch_size,
+        };
+        let mut before = Vec::with_capacity(data.len());
+        let mut labels = Vec::with_capacity(data.len());
+        for batch in batches(network, data, batched)? {
+            before.extend(answers(network, &batch.data.inputs)?);
+            labels.extend(batch.true_labels);
+        }
+        let logits = network.forward(&data.inputs.narrow(0, 0, 1)?)?;
+        checks::finite("logits", "numbers", &logits)?;
+        let wrong = before.iter().zip(&labels).enumerate();
+        let misled = wrong.map(|(row, (answer, label))| match answer.class == *label {
+            true => Ok(None),
+            false => Ok(Some((data.inputs.narrow(0, row, 1)?.detach(), *answer))),
+        });
+        Ok(Self {
+            misled: misled.collect::<Result<_>>()?,
+            attack,
+            network,
+            data,
+            labels,
+            before,
+            classes: logits.dim(1)?,
+        })
+    }
+
+    fn open(&self) -> Vec<usize> {
+        (0..self.misled.len())
+            .filter(|row| self.misled[*row].is_none())
+            .collect()
+    }
+
+    fn to(&mut self, eps: f64) -> Result<RobustEvaluation> {
+        let begin = Instant::now();
+        let (mut stages, mut zero_gradients) = (Vec::new(), 0);
+        for attack in self.attack.attacks(self.classes) {
+            let open = self.open();
+            if open.is_empty() || eps == 0. {
+                break;
+            }
+            let begin = Instant::now();
+            let found = attack.attack(self.network, &self.data.select(&open)?, eps)?;
+            if stages.is_empty() {
+                zero_gradients = found.zero_gradients;
+            }
+            for (at, row) in open.iter().enumerate().filter(|(at, _)| found.success[*at]) {
+                let image = found.data.inputs.narrow(0, at, 1)?.copy()?;
+                self.misled[*row] = Some((image, found.after[at]));
+            }
+            stages.push(Stage {
+                attacked: open.len(),
+                misled: found.success.iter().filter(|success| **success).count(),
+                evaluations: found.gradient_evaluations,
+                seconds: begin.elapsed().as_secs_f64(),
+                attack: found.attack,
+            });
+        }
+        let suspect = Suspect {
+            attack: self.attack,
+            network: self.network,
+            data: self.data,
+            before: &self.before,
+            open: self.open(),
+            classes: self.classes,
+        };
+        let warnings = suspicion::warnings(&suspect, &stages, zero_gradients)?;
+        let images = self.data.len() as f64;
+        let right = self.before.iter().zip(&self.labels);
+        let right = right
+            .filter(|(answer, label)| answer.class == **label)
+            .count();
+        Ok(RobustEvaluation {
+            norm: self.attack.norm,
+            eps,
+            images: self.data.len(),
+            accuracy: right as f64 / images,
+            robust_accuracy: self.open().len() as f64 / images,
+            adversarial: self.adversarial(eps, &stages, zero_gradients)?,
+            stages,
+            warnings,
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn adversarial(
+        &self,
+        eps: f64,
+        stages: &[Stage],
+        zero_gradients: usize,
+    ) -> Result<Adversarial> {
+        let rows = self
+            .misled
+            .iter()
+            .enumerate()
+            .map(|(row, misled)| match misled {
+                Some((image, _)) => Ok(image.clone()),
+                None => Ok(self.data.inputs.narrow(0, row, 1)?),
+            });
+        let images = Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0)?;
+        let data = self.data.part(images, self.data.labels.clone());
+        let answers = self.misled.iter().zip(&self.before);
+        Ok(Adversarial {
+            attack: "AutoAttack".into(),
+            eps,
+            distance: distances(self.attack.norm, &data.inputs, &self.data.inputs)?,
+            loss_before: self.loss(self.data)?,
+            loss_after: self.loss(&data)?,
+            data,
+            original: self.data.clone(),
+            before: self.before.clone(),
+            after: answers
+                .map(|(misled, before)| misled.as_ref().map_or(*before, |(_, answer)| *answer))
+                .collect(),
+            success: self.misled.iter().map(Option::is_some).collect(),
+            zero_gradients,
+            gradient_evaluations: stages.iter().map(|stage| stage.evaluations).sum(),
+        })
+    }
+
+    /// The mean cross-entropy.
+    fn loss(&self, data: &Dataset) -> Result<f64> {
+        let mut sum = 0.;
+        for batch in data.batches(self.attack.batch_size)? {
+            let loss = CrossEntropy
+                .loss(self.network, &batch)?
+                .to_dtype(DType::F64)?;
+            sum += loss.to_scalar::<f64>()? * batch.len() as f64;
+        }
+        Ok(sum / data.len() as f64)
+    }
+}
