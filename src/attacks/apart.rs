@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use super::adversarial::Adversarial;
 use super::ball::distances;
 use super::batches::{Batch, Batched, answers, batches, in_parallel};
-use super::goal::{Goal, Norm, validate_eps};
+use super::goal::{Norm, validate_eps};
 use super::rows::{Form, Pixel, values};
 use crate::checks::Bounds;
 use crate::datasets::Dataset;
@@ -36,7 +36,18 @@ pub(super) struct Rows<'a, T> {
     pub first: usize,
 }
 
-impl<T: Pixel> Rows<'_, T> {
+impl<'a, T: Pixel> Rows<'a, T> {
+    /// Those of one batch of at most `batch_size`.
+    pub fn of(network: &'a dyn Network, batch: &Batch, batch_size: usize) -> Result<Self> {
+        Ok(Self {
+            network,
+            form: Form::of(&batch.data.inputs),
+            images: values(&batch.data.inputs)?,
+            labels: batch.true_labels.clone(),
+            first: batch.index * batch_size,
+        })
+    }
+
     pub fn image(&self, row: usize) -> &[T] {
         let pixels = self.form.pixels();
         &self.images[row * pixels..][..pixels]
@@ -91,21 +102,11 @@ impl Apart<'_> {
         validate_eps(self.eps)?;
         let network = evaluation(network)?;
         let network = network.as_ref();
-        let batched = Batched {
-            bounds: self.bounds,
-            goal: &Goal::Untargeted,
-            batch_size: self.batch_size,
-        };
+        let batched = Batched::untargeted(self.bounds, self.batch_size);
         let batches = batches(network, data, batched)?;
         let size = self.batch_size;
         let parts = in_parallel(&batches, self.progress, &self.name, |batch| {
-            let rows = Rows {
-                network,
-                form: Form::of(&batch.data.inputs),
-                images: values(&batch.data.inputs)?,
-                labels: batch.true_labels.clone(),
-                first: batch.index * size,
-            };
+            let rows = Rows::of(network, batch, size)?;
             self.part(batch, &rows, attack(&rows)?)
         })?;
         let mean =

@@ -6,6 +6,7 @@ use super::objective::{Objective, descending};
 use super::pull::{largest, logits, pulled};
 use super::row_ball::RowBall;
 use super::rows::{Pixel, stream, values};
+use super::trace::Way;
 use crate::error::Result;
 
 /// An attack with all that does not depend on the image.
@@ -70,7 +71,7 @@ impl<'a, T: Pixel> Ascent<'a, T> {
 /// The steps after which the step size of an image is looked at, counted from the last time.
 ///
 /// The constants of the public code of Croce & Hein 2020.
-pub(super) struct Checkpoints {
+struct Checkpoints {
     interval: usize,
     shorter_by: usize,
     least: usize,
@@ -102,7 +103,7 @@ impl Checkpoints {
 }
 
 /// One image on its way.
-pub(super) struct Climber<T> {
+struct Climber<T> {
     /// Its row among those asked together.
     row: usize,
     objective: Objective,
@@ -113,15 +114,17 @@ pub(super) struct Climber<T> {
     best_gradient: Vec<T>,
     best_loss: f64,
     /// The loss at the start and after each step.
-    pub losses: Vec<f64>,
+    losses: Vec<f64>,
     /// The step size of each step.
-    pub sizes: Vec<f64>,
+    sizes: Vec<f64>,
     size: f64,
     /// The best loss at the last checkpoint, and whether the step size was halved there.
     last: (f64, bool),
     /// The point of largest loss that misleads the network.
     misled: Option<(Vec<T>, f64)>,
     first_gradient_zero: bool,
+    /// The steps after which a point first misled the network.
+    misled_after: Option<usize>,
 }
 
 impl<T: Pixel> Climber<T> {
@@ -140,6 +143,7 @@ impl<T: Pixel> Climber<T> {
             last: (f64::NEG_INFINITY, true),
             misled: None,
             first_gradient_zero: false,
+            misled_after: None,
             x: start,
         }
     }
@@ -156,6 +160,9 @@ impl<T: Pixel> Climber<T> {
             self.best_loss = loss;
             self.best.clone_from(&self.x);
             self.best_gradient.clone_from(&self.gradient);
+        }
+        if misled && self.misled_after.is_none() {
+            self.misled_after = Some(self.losses.len() - 1);
         }
         if misled && self.misled.as_ref().is_none_or(|(_, best)| loss > *best) {
             self.misled = Some((self.x.clone(), loss));
@@ -237,11 +244,34 @@ pub(super) fn ascend<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec
     Ok(found)
 }
 
+/// The way of each row: the loss at the start and after each step, and the step sizes.
+///
+/// # Errors
+/// As [`ascend`].
+pub(super) fn ways<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec<Way>> {
+    let clean = logits(rows.network, &rows.form, &rows.images)?;
+    attack.apgd.check_classes(clean.classes())?;
+    let name = format!("{} target 0 start 0", attack.apgd.loss.name());
+    let climbers = (0..rows.labels.len()).map(|row| {
+        let objective = attack.objective(clean.row(row), rows.labels[row], 0);
+        let start = attack.start(rows, row, &name)?;
+        Ok(Climber::at(row, objective, start, attack.ball.eps))
+    });
+    let mut climbers = climb(attack, rows, climbers.collect::<Result<_>>()?)?;
+    climbers.sort_by_key(|climber| climber.row);
+    let ways = climbers.into_iter().map(|climber| Way {
+        loss: climber.losses,
+        step_size: climber.sizes,
+        misled_after: climber.misled_after,
+    });
+    Ok(ways.collect())
+}
+
 /// Takes all steps with all climbers.
 ///
 /// # Errors
 /// As [`pulled`].
-pub(super) fn climb<T: Pixel>(
+fn climb<T: Pixel>(
     attack: &Ascent<T>,
     rows: &Rows<T>,
     mut climbers: Vec<Climber<T>>,

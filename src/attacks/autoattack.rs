@@ -10,7 +10,7 @@ use super::attack::Attack;
 use super::ball::distances;
 use super::batches::{Batched, answers, batches};
 use super::evaluation::{RobustEvaluation, Stage};
-use super::goal::{Goal, Norm, validate_eps};
+use super::goal::{Norm, validate_eps};
 use super::suspicion::{self, Suspect};
 use crate::checks::{self, Bounds, at_least_one};
 use crate::datasets::Dataset;
@@ -198,11 +198,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn begin(attack: &'a AutoAttack, network: &'a dyn Network, data: &'a Dataset) -> Result<Self> {
-        let batched = Batched {
-            bounds: attack.bounds,
-            goal: &Goal::Untargeted,
-            batch_size: attack.batch_size,
-        };
+        let batched = Batched::untargeted(attack.bounds, attack.batch_size);
         let mut before = Vec::with_capacity(data.len());
         let mut labels = Vec::with_capacity(data.len());
         for batch in batches(network, data, batched)? {

@@ -31,6 +31,17 @@ pub(super) struct Batched<'a> {
     pub batch_size: usize,
 }
 
+impl Batched<'_> {
+    /// For an attack that any wrong answer will do for.
+    pub fn untargeted(bounds: Option<Bounds>, batch_size: usize) -> Self {
+        Self {
+            bounds,
+            goal: &Goal::Untargeted,
+            batch_size,
+        }
+    }
+}
+
 /// Splits into batches of `batch_size` rows, the last one smaller where they do not divide.
 ///
 /// # Errors

@@ -52,6 +52,7 @@ mod row_ball;
 mod rows;
 mod run;
 mod suspicion;
+mod trace;
 mod warning;
 
 pub use adversarial::Adversarial;
@@ -64,6 +65,7 @@ pub use fgsm::Fgsm;
 pub use goal::{Goal, Norm};
 pub use gradient::{GradientCosine, gradient, gradient_cosine};
 pub use pgd::Pgd;
+pub use trace::Way;
 pub use warning::Warning;
 
 pub use crate::checks::Bounds;
