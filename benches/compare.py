@@ -1,11 +1,11 @@
 """Is the crate faster than PyTorch?
 
-    python benches/compare.py --python torch-env/bin/python [--suite neb|regions] [--rounds 5] [--threads 2] [--fused] [part of a case's name]
+    python benches/compare.py --python torch-env/bin/python [--suite neb|regions|attacks] [--rounds 5] [--threads 2] [--fused] [part of a case's name]
 
 Runs `benches/peers/torch_ops.py` (or that of another suite) with the Python given, which needs torch, and
 `cargo bench --profile dev --bench ops`, in turn, and prints a table of the medians over the rounds: milliseconds of both and of
 the composite (not with `--fused`), and PyTorch's divided by ours, higher is better; of convolutions also against PyTorch's
-channels-last layout. On an idle machine; a ratio of one run holds though the machine drifts. ISOPATH_SIMD chooses our
+channels-last layout; of attacks the robust accuracies, PyTorch's first. On an idle machine; a ratio of one run holds though the machine drifts. ISOPATH_SIMD chooses our
 instruction set.
 """
 
@@ -42,7 +42,7 @@ def number(value, digits=3):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", nargs="?", default="", help="part of a case's name; all without it")
-    parser.add_argument("--suite", default="ops", choices=["ops", "neb", "regions"])
+    parser.add_argument("--suite", default="ops", choices=["ops", "neb", "regions", "attacks"])
     parser.add_argument("--python", required=True, help="a Python that has torch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--fused", action="store_true", help="without the composites, which take long")
@@ -56,12 +56,15 @@ def main():
     bench = [*build, "--", *(["--fused"] if options.fused else []), options.case]
     # Compiles, so that the first round finds an idle machine.
     subprocess.run([*build, "--no-run"], cwd=ROOT, env=environment, check=True)
+    if options.suite == "attacks":
+        # Both attack the same trained network.
+        subprocess.run([*build, "--", "--prepare"], cwd=ROOT, env=environment, check=True)
     ours, theirs = [], []
     for _ in range(options.rounds):
         theirs.append(lines(peer, environment))
         ours.append(lines(bench, environment))
 
-    header = ["PyTorch ms", "ours ms", "composite", "ratio", "last ms", "ratio", "peak MB"]
+    header = ["PyTorch ms", "ours ms", "composite", "ratio", "last ms", "ratio", "peak MB", "robust"]
     print(f"{'case':<55}" + "".join(f"{name:>11}" for name in header))
     ratios = []
     for case in ours[0]:
@@ -69,9 +72,10 @@ def main():
         ratio = first / own if first and own else None
         ratios += [ratio] if ratio else []
         composite, peak = median(ours, case, "composite_ms"), median(ours, case, "peak_mb")
+        robust = "/".join(number(median(side, case, "robust_accuracy"), 3) for side in [theirs, ours]).strip("/")
         of_last = last / own if last and own else None
         fields = [number(first), number(own), number(composite), number(ratio, 2), number(last), number(of_last, 2)]
-        print(f"{case:<55}" + "".join(f"{field:>11}" for field in [*fields, number(peak, 1)]))
+        print(f"{case:<55}" + "".join(f"{field:>11}" for field in [*fields, number(peak, 1), robust]))
     if ratios:
         print(f"geometric mean of the ratios: {statistics.geometric_mean(ratios):.2f}")
 

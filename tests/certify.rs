@@ -139,6 +139,10 @@ fn records_are_merged_and_belong_to_their_weights() -> Result<()> {
     let merged = folder.path().join("merged.json");
     ExactRecords::read(&settings.folder)?.write(&merged)?;
     let read = exact_records(&merged, &weights)?;
+    // A folder that is filled from the file has nothing left to do.
+    let other_folder = folder.path().join("taken_over");
+    read.write_to_folder(&other_folder)?;
+    assert_eq!(ExactRecords::read(&other_folder)?, read);
     assert_eq!(read, exact_records(&settings.folder, &weights)?);
     let spaces: Vec<Space> = read.records.iter().map(|record| record.space).collect();
     assert_eq!(spaces, [[Space::Input; 2], [Space::FirstStage; 2]].concat());

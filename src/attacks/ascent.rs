@@ -286,6 +286,9 @@ fn climb<T: Pixel>(
     let mut checkpoints = Checkpoints::of(steps);
     let mut asked: Vec<T> = Vec::new();
     for step in 0..=steps {
+        if climbers.is_empty() {
+            break;
+        }
         if step > 0 {
             // The first step has no momentum yet.
             let share = if step == 1 { 1. } else { 0.75 };
@@ -320,9 +323,6 @@ fn climb<T: Pixel>(
         }
         if until_misled {
             done.extend(climbers.extract_if(.., |climber| climber.misled.is_some()));
-        }
-        if climbers.is_empty() {
-            break;
         }
         if step > 0
             && let Some(interval) = checkpoints.reached()

@@ -30,7 +30,8 @@ pub struct Arguments {
     /// The folder of the records, one file for each path
     #[arg(long, default_value = "target/certify")]
     out: PathBuf,
-    /// A file for all records of the folder together, written again after each path
+    /// A file for all records of the folder together, written again after each path; those that are in
+    /// it already are taken over first
     #[arg(long, value_name = "FILE")]
     merge: Option<PathBuf>,
 }
@@ -62,6 +63,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Some(file) => records.write(file),
         None => Ok(()),
     };
+    if let Some(file) = arguments.merge.as_ref().filter(|file| file.exists()) {
+        ExactRecords::read(file)?.write_to_folder(&settings.folder)?;
+    }
     if count > 0 {
         data::bring(Set::Cifar10)?;
         let images = datasets::load(Set::Cifar10, &datasets::root())?.test;

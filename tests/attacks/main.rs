@@ -2,6 +2,7 @@
 //! bad input.
 
 mod apgd;
+mod autoattack;
 mod common;
 mod gradients;
 mod laws;

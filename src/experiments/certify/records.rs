@@ -71,6 +71,26 @@ impl ExactRecords {
         write(path.as_ref(), &self.records)
     }
 
+    /// Writes each record to a file of its own, as [`certify`](super::certify()) does; files that are
+    /// there already are kept.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write_to_folder(&self, folder: impl AsRef<Path>) -> Result<()> {
+        self.records.iter().try_for_each(|record| {
+            let index = record.test_index;
+            let (class, space) = (record.class, record.space);
+            let file = file(
+                folder.as_ref(),
+                (&record.settings, space, Pair { class, index }),
+            );
+            match file.exists() {
+                true => Ok(()),
+                false => write(&file, record),
+            }
+        })
+    }
+
     /// Those in one space.
     pub fn in_space(&self, space: Space) -> Self {
         let own = self.records.iter().filter(|record| record.space == space);
