@@ -12,8 +12,10 @@ mod network;
 pub mod parameters;
 mod preprocessing;
 pub mod pretrained;
+mod rescaled;
 pub mod resnet;
 mod running;
+mod spectral_mlp;
 mod weights;
 
 pub use decoder::{Decoder, DecoderParams};
@@ -32,4 +34,5 @@ pub use parameters::Parameters;
 pub(crate) use parameters::{Origin, fitting};
 pub use preprocessing::Normalised;
 pub use resnet::{ResNet, ResNetParams};
+pub use spectral_mlp::{SpectralMlp, spectrally_normalised};
 pub use weights::Weights;
