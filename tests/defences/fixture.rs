@@ -21,6 +21,11 @@ pub struct Fixture {
     pub adversarial: Vec<Adversarial>,
     pub trades: Vec<Divergence>,
     pub spectral: Vec<Spectral>,
+    pub orthogonal: Vec<Orthogonal>,
+    pub points: Vec<f64>,
+    pub representations: Vec<f64>,
+    pub point_labels: Vec<u32>,
+    pub isometric: Vec<Isometric>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +67,23 @@ pub struct Spectral {
     pub along: Vec<f64>,
     pub normalised: Vec<f64>,
     pub gradient: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+pub struct Orthogonal {
+    pub shape: Vec<usize>,
+    pub normal: Vec<f64>,
+    pub orthogonal: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+pub struct Isometric {
+    pub scale: f64,
+    pub normalised: bool,
+    pub squared: bool,
+    pub value: f64,
+    pub of_x: Vec<f64>,
+    pub of_z: Vec<f64>,
 }
 
 pub fn fixture() -> &'static Fixture {

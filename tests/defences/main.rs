@@ -7,6 +7,8 @@ mod attacked;
 #[path = "../common/mod.rs"]
 mod common;
 mod fixture;
+mod isometric;
 mod jacobian;
 mod learning;
+mod orthogonal;
 mod spectral;

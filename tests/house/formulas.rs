@@ -25,7 +25,7 @@ const PLAIN: [&str; 1] = ["metrics::members"];
 
 /// Mathematical items beside the functions: what is trained on, attacked with, descended, measured with; the
 /// networks; and the functions of other rooms.
-const OTHERS: [&str; 61] = [
+const OTHERS: [&str; 63] = [
     "attacks::Adversarial",
     "attacks::AdversarialLoss",
     "attacks::Attack",
@@ -45,6 +45,7 @@ const OTHERS: [&str; 61] = [
     "distances::Manhattan",
     "lipschitz::CrossEntropyGradient",
     "lipschitz::IsometricGradient",
+    "lipschitz::MarginGroup",
     "lipschitz::Ratio",
     "losses::CrossEntropy",
     "losses::IsometricLoss",
@@ -68,6 +69,7 @@ const OTHERS: [&str; 61] = [
     "models::SpectralMlp",
     "models::almost_orthogonal",
     "models::enlarge",
+    "models::orthogonal",
     "models::spectrally_normalised",
     "ops::AdamStep",
     "ops::BatchNorm",
