@@ -101,5 +101,8 @@ fn prepare() -> isopath::Result<()> {
         ("images".to_string(), data.test.inputs),
         ("labels".to_string(), data.test.labels),
     ]);
-    Ok(safetensors::save(&tensors, folder().join("images.safetensors"))?)
+    Ok(safetensors::save(
+        &tensors,
+        folder().join("images.safetensors"),
+    )?)
 }

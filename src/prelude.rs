@@ -15,7 +15,9 @@ pub use std::sync::Arc;
 pub use candle_core::{self as candle, DType, Device, Module, ModuleT, Tensor};
 pub use candle_nn::{self as nn, VarBuilder};
 
-pub use crate::attacks::{self, Apgd, Attack, AutoAttack, Fgsm, Goal, Norm, Pgd, autoattack};
+pub use crate::attacks::{
+    self, AdversarialLoss, Apgd, Attack, AutoAttack, Fgsm, Goal, Norm, Pgd, Trades, autoattack,
+};
 pub use crate::checks::Bounds;
 pub use crate::datasets::{self, Dataset, RingsParams, Split, TorusParams};
 pub use crate::device;
@@ -26,13 +28,13 @@ pub use crate::figures;
 pub use crate::io::results;
 pub use crate::lipschitz;
 pub use crate::losses::{
-    CrossEntropy, IsometricLoss, LabelSmoothing, LogitDifference, Loss, Partition,
+    CrossEntropy, IsometricLoss, JacobianPenalty, LabelSmoothing, LogitDifference, Loss, Partition,
     RescaledLogitDifference,
 };
 pub use crate::metrics::{accuracy, correctly_classified, predictions, probabilities};
 pub use crate::models::{
     Activation, Enlarged, LipschitzMlp, Mlp, Model, Network, Normalised, Representation, ResNet,
-    ResNetParams, Weights, pretrained,
+    ResNetParams, SpectralMlp, Weights, pretrained,
 };
 pub use crate::paths::{self, NebParams};
 pub use crate::progress::Progress;

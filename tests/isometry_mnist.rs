@@ -7,7 +7,7 @@ use isopath::experiments::isometry_mnist::{
     robustness, save_networks, stretch, train_networks,
 };
 use isopath::figures::{Figure, Table};
-use isopath::models::Network as _;
+use isopath::models::{Initialisation, Network as _};
 use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
@@ -68,6 +68,49 @@ fn json(results: &impl serde::Serialize) -> Result<Value> {
 fn keys(value: &Value) -> Vec<&str> {
     let fields = value.as_object().into_iter().flatten();
     fields.map(|(key, _)| key.as_str()).collect()
+}
+
+/// The settings of the paper's authors: five hidden layers, orthogonal weights, f64, K = 10.
+#[test]
+fn the_authors_settings_are_settings() -> Result<()> {
+    let images = images()?;
+    let settings = Settings {
+        scale: 10.,
+        initialisation: Initialisation::Orthogonal,
+        dtype: DType::F64,
+        ..briefly()
+    }
+    .with_hidden_layers(5);
+    assert_eq!(settings.sizes, [4, 8, 8, 8, 8, 8, 2]);
+    let loss = settings.loss(1.);
+    assert_eq!(
+        (loss.scale, loss.normalised, loss.squared),
+        (10., false, false)
+    );
+    let networks = train_networks(&images, &settings)?;
+    let network = &networks.runs[0].result.network;
+    assert!(
+        network
+            .parameters()
+            .vars()
+            .iter()
+            .all(|var| var.dtype() == DType::F64)
+    );
+    // Attacks take the images in the same numbers.
+    let test = settings.converted(&images)?.test;
+    assert_eq!(robustness(&networks, &test, &settings)?.fgsm.images, 30);
+    // All versions learn.
+    for (scale, normalised, squared) in [(1., false, false), (10., true, true), (1., true, false)] {
+        let settings = Settings {
+            scale,
+            normalised,
+            squared,
+            ..briefly()
+        };
+        let trained = &train_networks(&images, &settings)?.runs[2].result;
+        assert!(trained.isometric_loss.is_finite() && trained.test_accuracy > 0.5);
+    }
+    Ok(())
 }
 
 #[test]

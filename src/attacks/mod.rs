@@ -27,11 +27,15 @@
 //! another attack; with cross-entropy it is not. Batches run in parallel, and the numbers do not
 //! depend on the number of threads.
 //!
+//! **Training against an attack**: [`AdversarialLoss`] and [`Trades`] are losses that attack each batch
+//! before they look at it.
+//!
 //! On a CPU set `CANDLE_NUM_THREADS=1`: the batches already keep every core busy, and candle 0.11
 //! otherwise shares each elementwise operation on 65,536 numbers or more (84 MNIST images) with
 //! threads that wait in a spin lock, behind one mutex.
 
 mod adversarial;
+mod adversarial_loss;
 mod apart;
 mod apgd;
 mod ascent;
@@ -53,9 +57,12 @@ mod rows;
 mod run;
 mod suspicion;
 mod trace;
+mod trades;
+mod training_batch;
 mod warning;
 
 pub use adversarial::Adversarial;
+pub use adversarial_loss::AdversarialLoss;
 pub use apgd::{Apgd, ApgdLoss, Start};
 pub use attack::Attack;
 pub use autoattack::{AutoAttack, autoattack};
@@ -66,6 +73,7 @@ pub use goal::{Goal, Norm};
 pub use gradient::{GradientCosine, gradient, gradient_cosine};
 pub use pgd::Pgd;
 pub use trace::Way;
+pub use trades::Trades;
 pub use warning::Warning;
 
 pub use crate::checks::Bounds;

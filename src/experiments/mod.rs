@@ -8,6 +8,7 @@ pub mod connectivity_cifar10;
 pub mod connectivity_regions;
 mod curve;
 pub mod decoders;
+pub mod isometry_audit;
 pub mod isometry_mnist;
 pub mod isometry_rings;
 pub mod isometry_torus;

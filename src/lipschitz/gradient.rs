@@ -14,7 +14,7 @@ use crate::distances::Euclidean;
 use crate::distances::slices::{euclidean, norm};
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::losses::{IsometricLoss, cross_entropy};
+use crate::losses::{IsometricLoss, Loss as _, cross_entropy};
 use crate::models::{Network, Representation, evaluation};
 use crate::progress::Bar;
 
@@ -109,8 +109,8 @@ pub struct CrossEntropyGradient {
 ///
 /// # Errors
 /// Fewer than two points; numbers that are not finite; labels that are not (N,) of u32; α or β
-/// negative or not finite; a distance other than the Euclidean; or an error of [`jacobian`] or
-/// [`jacobian_norms`](super::jacobian_norms).
+/// negative or not finite; a distance other than the Euclidean, or one that the loss scales or
+/// normalises; or an error of [`jacobian`] or [`jacobian_norms`](super::jacobian_norms).
 ///
 /// # Examples
 /// ```
@@ -140,6 +140,10 @@ pub fn isometric_gradient(
             "Euclidean",
             format!("{:?}", loss.distance),
         ));
+    }
+    if !loss.is_plain() {
+        let expected = "the distances as they are: scale 1, neither normalised nor squared";
+        return Err(Error::argument("loss", expected, loss.describe()));
     }
     let inputs = host_rows("x", x, 2)?;
     let n = inputs.len();

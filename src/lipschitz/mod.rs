@@ -7,6 +7,7 @@
 //! | | what it says |
 //! |---|---|
 //! | [`ratio`] | the largest d(F(x), F(y)) / d(x, y) among given points: a lower bound |
+//! | [`ratios_by_margin`] | the same of neighbours, near the decision boundary and far from it |
 //! | [`jacobian_norms`] | ‖∂F/∂x‖₂ at given points: lower bounds, too, each exact in its place |
 //! | [`layer_norms`] | their product is an upper bound, in all of space |
 //! | [`margin_constant`] | an upper bound for the margins of a class, proved: rounding included |
@@ -15,6 +16,7 @@
 mod gradient;
 mod jacobian;
 mod layers;
+mod margin;
 mod power;
 mod ratio;
 
@@ -24,6 +26,8 @@ pub use gradient::{
 };
 pub use jacobian::{jacobian, jacobian_norms};
 pub use layers::{layer_norms, margin_constant, spectral_norm, spectral_norm_bound};
+pub(crate) use margin::neighbor_ratios;
+pub use margin::{MarginGroup, by_margin, ratios_by_margin};
 pub use ratio::{Pairs, Ratio, ratio};
 
 use candle_core::{DType, Device, Tensor};

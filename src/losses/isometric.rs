@@ -1,12 +1,14 @@
 //! The isometric loss, which trains a network to keep distances.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::checks;
 use crate::datasets::Dataset;
+use crate::distances::slices::euclidean;
 use crate::distances::{Distance, Euclidean};
 use crate::error::{Error, Result};
 use crate::losses::{Loss, LossTerms, cross_entropy};
@@ -53,8 +55,8 @@ impl fmt::Display for Partition {
 /// ```text
 /// L     = α·L_CE + β·L_ISO
 /// L_CE  = −(1/N) Σ_i log softmax(f(x_i))_{t_i}
-/// L_ISO = (1/N²) ‖G ⊙ (D_M − D_Φ)‖²_F
-///       = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(Φ(x_i), Φ(x_j)))²
+/// L_ISO = (1/N²) ‖G ⊙ (D_M − K·D_Φ)‖²_F
+///       = (1/N²) Σ_ij G_ij (d(x_i, x_j) − K·d(Φ(x_i), Φ(x_j)))²,  K = 1 by default
 /// ```
 ///
 /// D_M holds the distances d between the inputs of a batch, each flattened to a vector, D_Φ those
@@ -63,6 +65,19 @@ impl fmt::Display for Partition {
 /// the weights and in the inputs, in these through Φ and through D_M. With β = 0 [`Loss::loss`]
 /// computes the cross-entropy alone, and [`Loss::terms`] cuts the gradient of L_ISO.
 ///
+/// **What the paper's authors computed.** Their public code (KBeshkov/HIsometricNets) compares the
+/// distances in three ways, and nothing says which made figure 3. All have the mean over N² pairs
+/// and the cells of the labels; D_M is that of the images before an attack.
+///
+/// | version | L_ISO | here |
+/// |---|---|---|
+/// | 2022-09-16, β = 100 | ((1/N²) ‖G ⊙ (D_M / max(G ⊙ D_M) − D_Φ / (0.1 · max(G ⊙ D_Φ)))‖²_F)² | `scale: 10.`, `normalised: true`, `squared: true` |
+/// | 2022-11-08 | (1/N²) ‖G ⊙ (D_M − D_Φ)‖²_F | the default |
+/// | 2022-11-09, β = 0.1 | (1/N²) ‖G ⊙ (D_M − 10 · D_Φ)‖²_F | `scale: 10.` |
+///
+/// So K = 10 asks for a map a tenth as long. The first version cannot reach 0: the largest D_Φ counts
+/// as 10, the largest D_M as 1.
+///
 /// - **Shapes**: inputs (N, …), labels (N,) of u32; the loss is a scalar ().
 /// - **Range**: ≥ 0. L_CE is in nats, L_ISO in the square of the distance's unit; L_ISO is 0 where
 ///   Φ keeps every distance inside a cell.
@@ -70,8 +85,10 @@ impl fmt::Display for Partition {
 ///   The paper's L_CSE is our L_CE.
 ///
 /// # Errors
-/// [`Loss::loss`] refuses α or β negative or not finite, a representation that the network does not
-/// have or whose dtype is not the inputs', and what [`cross_entropy`] refuses.
+/// [`Loss::loss`] refuses α or β negative or not finite, K not positive and finite, a representation
+/// that the network does not have or whose dtype is not the inputs', with another scale or
+/// normalisation than the default a distance other than the Euclidean, and what [`cross_entropy`]
+/// refuses.
 ///
 /// # Examples
 /// ```
@@ -92,7 +109,7 @@ impl fmt::Display for Partition {
 /// assert!((l - l_ce)?.abs()?.to_scalar::<f32>()? < 1e-5);
 /// # Ok::<(), isopath::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct IsometricLoss {
     /// α, the weight of the cross-entropy; 1 by default.
     pub alpha: f64,
@@ -105,6 +122,37 @@ pub struct IsometricLoss {
     pub representation: Representation,
     /// d, the distance of inputs and of representations alike; [`Euclidean`] by default.
     pub distance: Arc<dyn Distance>,
+    /// K > 0, the factor of the distances of representations; 1 by default. An isometry up to the
+    /// factor 1/K has L_ISO = 0.
+    pub scale: f64,
+    /// Whether D_M and D_Φ are each divided by their largest entry inside the cells of the batch,
+    /// through which gradients flow; false by default. Then L_ISO does not change with the size of
+    /// either.
+    pub normalised: bool,
+    /// Whether L_ISO is squared once more, the mean as a whole; false by default.
+    pub squared: bool,
+}
+
+/// Says nothing of scale and normalisation where they are the default ones, so that checkpoints of
+/// earlier versions can go on.
+impl fmt::Debug for IsometricLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("IsometricLoss");
+        text.field("alpha", &self.alpha)
+            .field("beta", &self.beta)
+            .field("partition", &self.partition)
+            .field("representation", &self.representation)
+            .field("distance", &self.distance);
+        if self.scale != 1. {
+            text.field("scale", &self.scale);
+        }
+        for (name, value) in [("normalised", self.normalised), ("squared", self.squared)] {
+            if value {
+                text.field(name, &value);
+            }
+        }
+        text.finish()
+    }
 }
 
 impl Default for IsometricLoss {
@@ -115,6 +163,9 @@ impl Default for IsometricLoss {
             partition: Partition::default(),
             representation: Representation::default(),
             distance: Arc::new(Euclidean),
+            scale: 1.,
+            normalised: false,
+            squared: false,
         }
     }
 }
@@ -129,23 +180,41 @@ impl IsometricLoss {
         }
     }
 
-    /// Checks that the weights α and β are finite and not negative.
+    /// Checks the weights α and β, the scale K and whether the distance can be scaled.
     ///
     /// # Errors
-    /// α or β negative, NaN or infinite.
+    /// α or β negative, NaN or infinite; K not positive and finite; with K ≠ 1 or normalised, a
+    /// distance other than the Euclidean.
     pub fn validate(&self) -> Result<()> {
         checks::not_negative("alpha", self.alpha)?;
-        checks::not_negative("beta", self.beta)
+        checks::not_negative("beta", self.beta)?;
+        self.check_distance()
+    }
+
+    fn check_distance(&self) -> Result<()> {
+        checks::positive("scale", self.scale)?;
+        let is_plain = self.scale == 1. && !self.normalised;
+        if is_plain || (self.distance.as_ref() as &dyn Any).is::<Euclidean>() {
+            return Ok(());
+        }
+        let expected = "Euclidean with another scale than 1, and where it is normalised";
+        let got = format!("{:?}", self.distance);
+        Err(Error::argument("distance", expected, got))
+    }
+
+    /// Whether L_ISO is that of the paper: distances as they are, K = 1.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.scale == 1. && !self.normalised && !self.squared
     }
 
     /// The isometric term L_ISO of a batch, without its weight β; differentiable in `x` and `phi`.
     ///
     /// ```text
-    /// L_ISO = (1/N²) Σ_ij G_ij (d(x_i, x_j) − d(Φ_i, Φ_j))²
+    /// L_ISO = (1/N²) Σ_ij G_ij (d(x_i, x_j) − K·d(Φ_i, Φ_j))²
     /// ```
     ///
     /// The cells of G follow from `labels` by [`IsometricLoss::partition`]; then
-    /// [`ops::isometric`].
+    /// [`ops::isometric`], of points that are scaled where distances are.
     ///
     /// - **Shapes**: `x` (N, …) inputs, `phi` (N, …) their representations Φ, each flattened to a
     ///   vector, `labels` (N,) of u32; the result is a scalar ().
@@ -153,10 +222,18 @@ impl IsometricLoss {
     /// - **Source**: *isometry*, section 2, first displayed equation, second term.
     ///
     /// # Errors
-    /// Shapes or dtypes that do not fit, labels that are not u32, or an empty batch.
+    /// Shapes or dtypes that do not fit, labels that are not u32, an empty batch, or a scale that
+    /// [`IsometricLoss::validate`] refuses.
     pub fn isometric(&self, x: &Tensor, phi: &Tensor, labels: &Tensor) -> Result<Tensor> {
+        self.check_distance()?;
         let cells = self.cells(labels, x.dims().first().copied().unwrap_or(0))?;
-        ops::isometric(&rows(x)?, &rows(phi)?, &cells, self.distance.as_ref())
+        let (mut x, mut phi) = (rows(x)?, rows(phi)?);
+        if self.normalised {
+            (x, phi) = (by_largest(&x, &cells)?, by_largest(&phi, &cells)?);
+        }
+        let phi = times(&phi, self.scale)?;
+        let term = ops::isometric(&x, &phi, &cells, self.distance.as_ref())?;
+        Ok(if self.squared { term.sqr()? } else { term })
     }
 
     /// The cell of the partition that each of `n` points lies in: G_ij = 1 where two cells are
@@ -254,6 +331,30 @@ impl Loss for IsometricLoss {
     fn describe(&self) -> String {
         format!("{self:?}")
     }
+}
+
+/// Points divided by the largest of their Euclidean distances inside a cell, so that this is 1;
+/// differentiable, through the distance too. Points without such a distance stay.
+fn by_largest(points: &Tensor, cells: &[u32]) -> Result<Tensor> {
+    let numbers = points.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?;
+    let mut largest = (0., 0, 0);
+    for (i, (a, cell)) in numbers.iter().zip(cells).enumerate() {
+        for (j, (b, other)) in numbers.iter().zip(cells).enumerate().take(i) {
+            if cell != other {
+                continue;
+            }
+            let distance = euclidean(a, b);
+            if distance > largest.0 {
+                largest = (distance, i, j);
+            }
+        }
+    }
+    let (distance, i, j) = largest;
+    if distance == 0. {
+        return Ok(points.clone());
+    }
+    let point = |at: usize| points.narrow(0, at, 1);
+    Ok(points.broadcast_div(&Euclidean.distance(&point(i)?, &point(j)?)?)?)
 }
 
 /// `t` times `factor`, without an operation where the factor is 1.

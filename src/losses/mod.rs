@@ -4,17 +4,20 @@
 //! |---|---|
 //! | [`CrossEntropy`], [`LabelSmoothing`] | training; the usual loss of an attacker |
 //! | [`IsometricLoss`] | training that keeps distances, the *isometry* paper's L |
+//! | [`JacobianPenalty`] | training that keeps logits from changing with the input |
 //! | [`LogitDifference`], [`RescaledLogitDifference`] | attacks where the cross-entropy has no gradient left |
 //! | [`Reconstruction`] | training a decoder |
 
 mod cross_entropy;
 mod isometric;
+mod jacobian_penalty;
 mod label_smoothing;
 mod logit_difference;
 mod reconstruction;
 
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use isometric::{IsometricLoss, Partition};
+pub use jacobian_penalty::JacobianPenalty;
 pub use label_smoothing::LabelSmoothing;
 pub use logit_difference::{LogitDifference, RescaledLogitDifference};
 pub use reconstruction::Reconstruction;

@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
 use super::mlp::{Activation, Mlp};
+use super::rescaled::{Rescaled, Rescaling};
 use crate::error::{Error, Result};
 use crate::models::{Layer, Network};
 use crate::ops::widened;
@@ -78,10 +79,16 @@ pub fn almost_orthogonal(weight: &Tensor) -> Result<Tensor> {
 /// # Ok::<(), isopath::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct LipschitzMlp {
-    mlp: Mlp,
-    /// The rescaled weights, where no gradient will ask for their making.
-    fixed: Option<Vec<Tensor>>,
+pub struct LipschitzMlp(Rescaled<AlmostOrthogonal>);
+
+/// The rescaling of every weight.
+#[derive(Clone)]
+struct AlmostOrthogonal;
+
+impl Rescaling for AlmostOrthogonal {
+    fn rescale(&self, weight: &Tensor) -> Result<Tensor> {
+        almost_orthogonal(weight)
+    }
 }
 
 impl LipschitzMlp {
@@ -91,54 +98,35 @@ impl LipschitzMlp {
     /// As [`Mlp::new`].
     pub fn new(sizes: &[usize], activation: Activation, vb: VarBuilder) -> Result<Self> {
         let mlp = Mlp::new(sizes, activation, vb)?;
-        let weights = mlp.weights();
-        let fixed = match weights.iter().any(|weight| weight.track_op()) {
-            true => None,
-            false => Some(
-                weights
-                    .into_iter()
-                    .map(almost_orthogonal)
-                    .collect::<Result<_>>()?,
-            ),
-        };
-        Ok(Self { mlp, fixed })
+        Ok(Self(Rescaled::new(mlp, AlmostOrthogonal)?))
     }
 
     /// The sizes of the layers, the input's first.
     pub fn sizes(&self) -> &[usize] {
-        self.mlp.sizes()
-    }
-
-    /// W' of a layer; none where there is no such layer.
-    fn rescaled(&self, index: usize) -> Result<Option<Tensor>> {
-        if let Some(fixed) = &self.fixed {
-            return Ok(fixed.get(index).cloned());
-        }
-        let weight = self.mlp.weights().get(index).copied();
-        weight.map(almost_orthogonal).transpose()
+        self.0.mlp().sizes()
     }
 }
 
 impl Network for LipschitzMlp {
     fn stages(&self) -> usize {
-        self.mlp.stages()
+        self.0.stages()
     }
 
     fn stage(&self, index: usize, x: &Tensor) -> Result<Tensor> {
-        self.mlp.stage_with(index, x, self.rescaled(index)?)
+        self.0.stage(index, x)
     }
 
     fn weight(&self, index: usize) -> Result<Option<Tensor>> {
-        self.rescaled(index)
+        self.0.weight(index)
     }
 
     fn layers(&self, index: usize) -> Result<Option<Vec<Layer>>> {
-        Ok(self.mlp.layers_with(index, self.rescaled(index)?))
+        self.0.layers(index)
     }
 }
 
 impl fmt::Debug for LipschitzMlp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lipschitz{:?}", self.mlp)
+        write!(f, "Lipschitz{:?}", self.0.mlp())
     }
 }

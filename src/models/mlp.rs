@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use candle_core::{D, Tensor};
+use candle_core::{D, Tensor, Var};
 use candle_nn::{Init, Linear, VarBuilder};
 
+use super::orthogonal::orthogonal;
 use crate::error::{Error, Result};
 use crate::models::{Layer, Network};
 use crate::ops::{linear, linear_tanh};
@@ -36,6 +37,29 @@ impl Activation {
             Self::Relu => Layer::Relu { input },
         }
     }
+}
+
+/// What the weights of a fully connected network are before training.
+///
+/// ```text
+/// uniform:    U(−1/√n, 1/√n), n the layer's inputs
+/// orthogonal: WᵀW = 1 between two hidden layers of one size, else as uniform
+/// ```
+///
+/// Biases are uniform in either.
+///
+/// - **Shapes**: W (outputs, inputs).
+/// - **Range**: uniform in (−1/√n, 1/√n); orthogonal weights in \[−1, 1\].
+/// - **Source**: PyTorch's defaults of `nn.Linear`; `nn.init.orthogonal_` on the weights between
+///   hidden layers, neither the first nor the last, as in the public code of the *isometry* paper's
+///   authors from 2023-05-02 on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Initialisation {
+    /// Uniform weights, PyTorch's default.
+    #[default]
+    Uniform,
+    /// [Orthogonal](super::orthogonal()) weights between hidden layers.
+    Orthogonal,
 }
 
 /// A fully connected network (multilayer perceptron).
@@ -81,6 +105,20 @@ impl Mlp {
     ///
     /// Fewer than two sizes, a size of 0, or a weight of `vb` of another shape.
     pub fn new(sizes: &[usize], activation: Activation, vb: VarBuilder) -> Result<Self> {
+        Self::initialised(sizes, activation, Initialisation::Uniform, vb)
+    }
+
+    /// Builds a network as [`Mlp::new`] does, with other initial weights where the builder draws.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mlp::new`].
+    pub fn initialised(
+        sizes: &[usize],
+        activation: Activation,
+        initialisation: Initialisation,
+        vb: VarBuilder,
+    ) -> Result<Self> {
         if sizes.len() < 2 || sizes.contains(&0) {
             return Err(Error::argument(
                 "sizes",
@@ -91,7 +129,16 @@ impl Mlp {
         let layers = sizes
             .windows(2)
             .enumerate()
-            .map(|(index, pair)| layer(pair[0], pair[1], vb.pp(format!("layers.{index}"))))
+            .map(|(index, pair)| {
+                let vb = vb.pp(format!("layers.{index}"));
+                let is_inside = index > 0 && index + 2 < sizes.len();
+                match initialisation {
+                    Initialisation::Orthogonal if is_inside => {
+                        orthogonal_layer(pair[0], pair[1], vb)
+                    }
+                    _ => layer(pair[0], pair[1], vb),
+                }
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             layers,
@@ -163,6 +210,21 @@ fn layer(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
     let weight = vb.get_with_hints((outputs, inputs), "weight", init)?;
     let bias = vb.get_with_hints(outputs, "bias", init)?;
     Ok(Linear::new(weight, Some(bias)))
+}
+
+/// A layer whose weight is orthogonal where the builder has just drawn it.
+fn orthogonal_layer(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
+    let is_known = vb.contains_tensor("weight");
+    let normal = Init::Randn {
+        mean: 0.,
+        stdev: 1.,
+    };
+    let weight = vb.get_with_hints((outputs, inputs), "weight", normal)?;
+    if !is_known && weight.is_variable() {
+        // The variable that the builder keeps.
+        Var::from_tensor(&weight)?.set(&orthogonal(&weight)?)?;
+    }
+    layer(inputs, outputs, vb)
 }
 
 impl Network for Mlp {

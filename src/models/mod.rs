@@ -9,11 +9,14 @@ pub mod locally_isometric;
 pub mod mlp;
 mod model;
 mod network;
+mod orthogonal;
 pub mod parameters;
 mod preprocessing;
 pub mod pretrained;
+mod rescaled;
 pub mod resnet;
 mod running;
+mod spectral_mlp;
 mod weights;
 
 pub use decoder::{Decoder, DecoderParams};
@@ -24,12 +27,14 @@ pub use lipschitz_mlp::{LipschitzMlp, almost_orthogonal};
 pub use locally_isometric::{
     Head, LayerClassifier, LayerOutput, LocallyIsometric, LocallyIsometricParams,
 };
-pub use mlp::{Activation, Mlp};
+pub use mlp::{Activation, Initialisation, Mlp};
 pub use model::Model;
 pub(crate) use network::evaluation;
 pub use network::{Network, Representation, Shared};
+pub use orthogonal::orthogonal;
 pub use parameters::Parameters;
 pub(crate) use parameters::{Origin, fitting};
 pub use preprocessing::Normalised;
 pub use resnet::{ResNet, ResNetParams};
+pub use spectral_mlp::{SpectralMlp, spectrally_normalised};
 pub use weights::Weights;

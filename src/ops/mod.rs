@@ -89,7 +89,7 @@ mod simd;
 
 pub(crate) use dtype::widened;
 pub(crate) use laid::{LaidConvolution, Means, Pixels, Rows, Windows};
-pub(crate) use linear::product;
+pub(crate) use linear::{largest_eigenvector, product};
 pub(crate) use simd::arch;
 
 pub use activation::{leaky_relu, leaky_relu_composite};

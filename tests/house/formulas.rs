@@ -25,14 +25,16 @@ const PLAIN: [&str; 1] = ["metrics::members"];
 
 /// Mathematical items beside the functions: what is trained on, attacked with, descended, measured with; the
 /// networks; and the functions of other rooms.
-const OTHERS: [&str; 56] = [
+const OTHERS: [&str; 63] = [
     "attacks::Adversarial",
+    "attacks::AdversarialLoss",
     "attacks::Attack",
     "attacks::Fgsm",
     "attacks::GradientCosine",
     "attacks::Norm",
     "attacks::Pgd",
     "attacks::RobustAccuracy",
+    "attacks::Trades",
     "checks::Bounds",
     "datasets::Augmentation",
     "datasets::entangled_rings",
@@ -43,9 +45,11 @@ const OTHERS: [&str; 56] = [
     "distances::Manhattan",
     "lipschitz::CrossEntropyGradient",
     "lipschitz::IsometricGradient",
+    "lipschitz::MarginGroup",
     "lipschitz::Ratio",
     "losses::CrossEntropy",
     "losses::IsometricLoss",
+    "losses::JacobianPenalty",
     "losses::LabelSmoothing",
     "losses::LogitDifference",
     "losses::Loss",
@@ -62,8 +66,11 @@ const OTHERS: [&str; 56] = [
     "models::Network",
     "models::Normalised",
     "models::ResNet",
+    "models::SpectralMlp",
     "models::almost_orthogonal",
     "models::enlarge",
+    "models::orthogonal",
+    "models::spectrally_normalised",
     "ops::AdamStep",
     "ops::BatchNorm",
     "ops::ConvUnit",

@@ -1,6 +1,5 @@
 //! Are classes easier to join in networks that keep distances?
 
-use candle_core::Tensor;
 use ndarray::Array2;
 use serde::Serialize;
 
@@ -8,18 +7,17 @@ use super::graphs::right_ones;
 use super::random::random_pairs;
 use super::settings::{IsometricSettings, Regime};
 use crate::datasets::{Dataset, Split};
-use crate::distances::nearest::{distance, nearest};
 use crate::error::{Error, Result};
 use crate::experiments::isometry_mnist::{self, Trained, train_network};
 use crate::experiments::sweep::{Run, Sweep, cases};
 use crate::figures::{Figure, LineChart, Panels, Series, Table, drawn, plus_minus};
+use crate::lipschitz::{MarginGroup, by_margin, neighbor_ratios};
 use crate::metrics::predictions;
 use crate::models::{Network as _, Representation};
 use crate::paths::RegionsParams;
 use crate::paths::regions::{regions, segments};
-use crate::progress::{Bar, Progress};
+use crate::progress::Progress;
 use crate::rng::Rng;
-use crate::statistics::{median, quantiles};
 use crate::training::in_parallel;
 
 /// The networks of every regime and seed.
@@ -138,10 +136,10 @@ fn of_network(
             let random = segments(&network, representation, &points, &pairs, settings.samples)?;
             held += random.share().count;
             tested += random.share().of;
-            let own = stretches(&inputs, &points)?.into_iter();
+            let own = neighbor_ratios(&inputs, &points, NEIGHBORS)?.into_iter();
             ratios.extend(own.map(|(at, ratio)| (found.margins[at], ratio)));
         }
-        let [near, far] = distortions(&ratios);
+        let [near, far] = distortions(&ratios)?;
         layers.push(LayerRegions {
             layer,
             random: held as f64 / tested as f64,
@@ -158,38 +156,11 @@ fn of_network(
 /// Neighbours of each point in the pixels whose distances are compared.
 const NEIGHBORS: usize = 5;
 
-/// For each point and each of its nearest neighbours in the pixels, the ratio of their distance in
-/// the layer to that of their pixels. Equal images have none.
-fn stretches(inputs: &Tensor, points: &Tensor) -> Result<Vec<(usize, f64)>> {
-    let (inputs, points) = (inputs.flatten_from(1)?, points.flatten_from(1)?);
-    let rows: Vec<usize> = (0..inputs.dim(0)?).collect();
-    let near = nearest(&inputs, &rows, |_| NEIGHBORS, |i, j| i == j, &Bar::hidden())?;
-    let mut ratios = Vec::new();
-    for (at, neighbors) in near.iter().enumerate() {
-        for neighbor in neighbors.iter().filter(|neighbor| neighbor.distance > 0.) {
-            let after = distance(&points, at, neighbor.index)?;
-            ratios.push((at, after / neighbor.distance));
-        }
-    }
-    Ok(ratios)
-}
-
 /// The distortion of the quarter of the pairs with the smallest margins, and with the largest.
-fn distortions(ratios: &[(f64, f64)]) -> [f64; 2] {
-    let logs: Vec<f64> = ratios.iter().map(|(_, ratio)| ratio.ln()).collect();
-    let margins: Vec<f64> = ratios.iter().map(|(margin, _)| *margin).collect();
-    let (Some(middle), &[_, low, _, high, _]) = (median(&logs), &quantiles(&margins, 4)[..]) else {
-        return [f64::NAN; 2];
-    };
-    let of = |wanted: &dyn Fn(f64) -> bool| {
-        let own = margins
-            .iter()
-            .zip(&logs)
-            .filter(|(margin, _)| wanted(**margin));
-        let apart: Vec<f64> = own.map(|(_, log)| (log - middle).abs()).collect();
-        median(&apart).unwrap_or(f64::NAN)
-    };
-    [of(&|margin| margin <= low), of(&|margin| margin >= high)]
+fn distortions(ratios: &[(f64, f64)]) -> Result<[f64; 2]> {
+    let groups = by_margin(ratios, 4)?;
+    let of = |group: Option<&MarginGroup>| group.map_or(f64::NAN, |group| group.distortion);
+    Ok([of(groups.first()), of(groups.last())])
 }
 
 impl ByLayer {

@@ -37,7 +37,8 @@ pub struct Trained {
 /// The trained networks for every β and seed.
 pub type Networks = Sweep<f64, Trained>;
 
-/// Trains one network, on the device that holds the images; `observer` is called as a training's
+/// Trains one network, on the device that holds the images and in the numbers of
+/// [`Settings::dtype`]; `observer` is called as a training's
 /// [observer](TrainParams::observer) is.
 ///
 /// # Errors
@@ -50,9 +51,10 @@ pub fn train_network(
     observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
     let begin = Instant::now();
-    let sizes = settings.sizes.clone();
-    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
-    let network = Model::on(seed, DType::F32, data.train.inputs.device(), build)?;
+    let data = settings.converted(data)?;
+    let (sizes, initialisation) = (settings.sizes.clone(), settings.initialisation);
+    let build = move |vb| Mlp::initialised(&sizes, Activation::Tanh, initialisation, vb);
+    let network = Model::on(seed, settings.dtype, data.train.inputs.device(), build)?;
     let params = TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
@@ -105,6 +107,8 @@ fn isometric_loss(network: &Model<Mlp>, settings: &Settings, data: &Dataset) -> 
 /// No β, no seed, or an error of [`train_network`].
 pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
     let cases = cases(&settings.betas, &settings.seeds)?;
+    // Once for all networks.
+    let data = &settings.converted(data)?;
     let words = |beta: &f64, trained: &Trained| {
         format!("β = {beta}: test accuracy {:.4}", trained.test_accuracy)
     };

@@ -1,8 +1,12 @@
 //! The settings of the experiment.
 
+use candle_core::DType;
+
 use crate::checks::Bounds;
+use crate::datasets::{Dataset, Split};
+use crate::error::Result;
 use crate::losses::{IsometricLoss, Partition};
-use crate::models::Representation;
+use crate::models::{Initialisation, Representation};
 use crate::progress::Progress;
 use crate::scale::Scale;
 
@@ -27,6 +31,17 @@ pub struct Settings {
     pub partition: Partition,
     /// The representation that is kept isometric: the last hidden layer.
     pub representation: Representation,
+    /// K, [`IsometricLoss::scale`]: 1, as the paper's formula has it. The authors' code took 1 and
+    /// 10, which the fields below complete.
+    pub scale: f64,
+    /// [`IsometricLoss::normalised`]: no; so in one version of the authors' code.
+    pub normalised: bool,
+    /// [`IsometricLoss::squared`]: no; so in the same version.
+    pub squared: bool,
+    /// The initial weights: PyTorch's; the authors' code has orthogonal ones since 2023.
+    pub initialisation: Initialisation,
+    /// The type of the numbers of networks and images: f32; the authors' code has f64.
+    pub dtype: DType,
     /// The number of test images for accuracies and FGSM, from the first on.
     pub test_images: usize,
     /// The number of test images for PGD, from the first on.
@@ -60,6 +75,11 @@ impl Settings {
             learning_rate: 1e-3,
             partition: Partition::Local,
             representation: Representation::LastHidden,
+            scale: 1.,
+            normalised: false,
+            squared: false,
+            initialisation: Initialisation::Uniform,
+            dtype: DType::F32,
             test_images: scale.pick(1_000, 10_000, 10_000),
             pgd_images: scale.pick(1_000, 2_000, 10_000),
             step_sizes: (0..20)
@@ -77,8 +97,38 @@ impl Settings {
         IsometricLoss {
             partition: self.partition,
             representation: self.representation,
+            scale: self.scale,
+            normalised: self.normalised,
+            squared: self.squared,
             ..IsometricLoss::new(beta)
         }
+    }
+
+    /// The same with so many hidden layers, each of the size of the first: the paper names four, its
+    /// authors' code has five, an input layer and four.
+    pub fn with_hidden_layers(self, count: usize) -> Self {
+        let size = |place: Option<&usize>| place.copied().unwrap_or(0);
+        let hidden = vec![size(self.sizes.get(1)); count];
+        let (first, last) = (size(self.sizes.first()), size(self.sizes.last()));
+        Self {
+            sizes: [vec![first], hidden, vec![last]].concat(),
+            ..self
+        }
+    }
+
+    /// The images in the numbers of [`Settings::dtype`], in which its networks are trained and
+    /// attacked.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn converted(&self, data: &Split) -> Result<Split> {
+        let part = |part: &Dataset| -> Result<Dataset> {
+            Ok(part.part(part.inputs.to_dtype(self.dtype)?, part.labels.clone()))
+        };
+        Ok(Split {
+            train: part(&data.train)?,
+            test: part(&data.test)?,
+        })
     }
 }
 

@@ -1,0 +1,162 @@
+//! The table of the audit, and its figures.
+
+use ndarray::Array2;
+
+use super::audit::{Audited, Audits};
+use super::networks::Networks;
+use crate::attacks::{MinimalNorm, Norm, RobustEvaluation};
+use crate::error::Result;
+use crate::figures::{LineChart, Panels, Series, Table, drawn, plus_minus};
+
+drawn!(table: Audits, Networks);
+
+/// The points of a curve over ε.
+const POINTS: usize = 41;
+
+impl Audits {
+    /// Tabulates accuracy, robust accuracy at every radius, median smallest change, what the paper's
+    /// attacker reports, and warnings; mean ± standard deviation over the seeds.
+    pub fn table(&self) -> Table {
+        let Some(first) = self.runs.first().map(|run| &run.result) else {
+            return Table::new("No network", ["network"]);
+        };
+        let radii = |name: &str, all: &[RobustEvaluation]| -> Vec<String> {
+            all.iter().map(|at| format!("{name} {}", at.eps)).collect()
+        };
+        let paper = format!("the paper's attacker, L∞ {}", first.paper_eps);
+        let head = [
+            vec!["network".to_string(), "accuracy".into(), paper],
+            radii("L∞", &first.linf),
+            radii("L2", &first.l2),
+            ["median L∞", "median L2", "warnings", "training (s)"]
+                .map(String::from)
+                .to_vec(),
+        ];
+        let caption = format!(
+            "Accuracy under AutoAttack, {} test images; beside it what the paper's attacker reports",
+            first.linf_norm.distance.len()
+        );
+        let mut table = Table::new(caption, head.concat());
+        for method in self.parameters() {
+            let own = self.at(&method);
+            let words = |value: &dyn Fn(&Audited) -> f64, decimals| {
+                let runs: Vec<f64> = own.iter().map(|audited| value(audited)).collect();
+                plus_minus(&runs, decimals)
+            };
+            let mut row = vec![
+                method.to_string(),
+                words(&|audited| audited.accuracy, 3),
+                words(&|audited| audited.paper_attack, 3),
+            ];
+            row.extend(
+                (0..first.linf.len()).map(|at| words(&|one| one.linf[at].robust_accuracy, 3)),
+            );
+            row.extend((0..first.l2.len()).map(|at| words(&|one| one.l2[at].robust_accuracy, 3)));
+            let median = |of: fn(&Audited) -> &MinimalNorm| {
+                let known: Option<Vec<f64>> = own.iter().map(|one| of(one).median()).collect();
+                known.map_or("unknown".into(), |runs: Vec<f64>| plus_minus(&runs, 3))
+            };
+            row.extend([median(|one| &one.linf_norm), median(|one| &one.l2_norm)]);
+            let warnings: usize = own.iter().map(|one| one.warnings().len()).sum();
+            row.push(if warnings == 0 {
+                "none".into()
+            } else {
+                warnings.to_string()
+            });
+            row.push(words(&|audited| audited.seconds, 0));
+            table.push(row);
+        }
+        table
+    }
+
+    /// Lists every warning, with the networks that raised it.
+    pub fn warnings(&self) -> Table {
+        let mut table = Table::new("What AutoAttack warns of", ["network", "seed", "warning"]);
+        for run in &self.runs {
+            for warning in run.result.warnings() {
+                let row = [
+                    run.parameter.to_string(),
+                    run.seed.to_string(),
+                    warning.to_string(),
+                ];
+                table.push(row);
+            }
+        }
+        table
+    }
+
+    /// Charts the robust accuracy over ε by the smallest changes that were found, L∞ and L2.
+    ///
+    /// # Errors
+    /// No network.
+    pub fn curves(&self) -> Result<Panels> {
+        let charts = [
+            self.curve(Norm::LInf, "L∞", |one| &one.linf_norm)?,
+            self.curve(Norm::L2, "L2", |one| &one.l2_norm)?,
+        ];
+        Ok(Panels {
+            title: "Robust accuracy at every radius".into(),
+            columns: 2,
+            charts: charts.to_vec(),
+            note:
+                "Smallest changes found by FMN; where there are several seeds, mean and standard \
+                   deviation."
+                    .into(),
+        })
+    }
+
+    fn curve(&self, norm: Norm, name: &str, of: fn(&Audited) -> &MinimalNorm) -> Result<LineChart> {
+        let methods = self.parameters();
+        let distances = self
+            .runs
+            .iter()
+            .flat_map(|run| of(&run.result).distance.iter().flatten());
+        let farthest = distances.copied().fold(0., f64::max);
+        let end = match norm {
+            Norm::LInf => farthest.min(0.5),
+            Norm::L2 => farthest.min(6.),
+        };
+        let eps: Vec<f64> = (0..POINTS)
+            .map(|at| end * at as f64 / (POINTS - 1) as f64)
+            .collect();
+        let mut series = Vec::new();
+        for method in &methods {
+            let own = self.at(method);
+            let runs = Array2::from_shape_fn((own.len(), POINTS), |(run, at)| {
+                of(own[run]).robust_accuracy(eps[at])
+            });
+            series.push(Series::over_runs(method.to_string(), &eps, runs.view())?);
+        }
+        Ok(LineChart {
+            title: format!("{name} ball"),
+            x_label: "radius ε (pixel units)".into(),
+            y_label: "robust accuracy".into(),
+            y_range: Some((0., 1.)),
+            series,
+            ..LineChart::default()
+        })
+    }
+}
+
+impl Networks {
+    /// Tabulates what each method asks for, its epochs, accuracy and time; mean ± standard deviation
+    /// over the seeds.
+    pub fn table(&self) -> Table {
+        let head = ["method", "asks for", "epochs", "accuracy", "training (s)"];
+        let mut table = Table::new("The networks, before any attack", head);
+        for method in self.parameters() {
+            let own = self.at(&method);
+            let accuracies: Vec<f64> = own.iter().map(|one| one.test_accuracy).collect();
+            let seconds: Vec<f64> = own.iter().map(|one| one.seconds).collect();
+            let epochs = own.first().map_or(0, |one| one.history.epochs.len());
+            table.push([
+                method.to_string(),
+                method.describe(),
+                epochs.to_string(),
+                plus_minus(&accuracies, 4),
+                plus_minus(&seconds, 0),
+            ]);
+        }
+        table
+    }
+}

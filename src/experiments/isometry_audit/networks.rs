@@ -1,0 +1,162 @@
+//! A network for each method and seed.
+
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::DType;
+use candle_nn::VarBuilder;
+
+use super::method::Method;
+use super::settings::Settings;
+use crate::datasets::Split;
+use crate::error::{Error, Result};
+use crate::experiments::sweep::{Sweep, cases};
+use crate::metrics::accuracy;
+use crate::models::{Activation, LipschitzMlp, Mlp, Model, Network, SpectralMlp};
+use crate::training::{History, Optimizer, Status, TrainParams, train_observed};
+
+/// A trained network.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// How it was trained.
+    pub method: Method,
+    /// The seed of the initial weights and of the order of the images.
+    pub seed: u64,
+    /// The network with its weights. Layers that were rescaled in training have their rescaled
+    /// weights here: the answers are the same.
+    pub network: Model<Mlp>,
+    /// The history of its training; of a method that attacks each batch, accuracies at attacked
+    /// images.
+    pub history: History,
+    /// The accuracy on the first [`Settings::test_images`], in [0, 1].
+    pub test_accuracy: f64,
+    /// The wall time of its training in seconds; networks are trained side by side.
+    pub seconds: f64,
+}
+
+/// The trained networks for every method and seed.
+pub type Networks = Sweep<Method, Trained>;
+
+/// Trains one network, on the device that holds the images; `observer` is called as a training's
+/// [observer](TrainParams::observer) is.
+///
+/// # Errors
+/// A method that is not among those of the settings, a parameter of it out of its range, or images
+/// that do not fit [`Settings::sizes`].
+pub fn train_network(
+    data: &Split,
+    settings: &Settings,
+    method: &Method,
+    seed: u64,
+    observer: &mut dyn FnMut(&Status),
+) -> Result<Trained> {
+    let begin = Instant::now();
+    let training = Training {
+        data,
+        settings,
+        method,
+        epochs: settings.epochs(method)?,
+        seed,
+    };
+    let (sizes, tanh) = (settings.sizes.clone(), Activation::Tanh);
+    let (network, history) = match *method {
+        Method::Spectral { constant } => training.run(
+            move |vb| SpectralMlp::new(&sizes, tanh, constant, vb),
+            observer,
+        )?,
+        Method::AlmostOrthogonal => {
+            training.run(move |vb| LipschitzMlp::new(&sizes, tanh, vb), observer)?
+        }
+        _ => training.run(move |vb| Mlp::new(&sizes, tanh, vb), observer)?,
+    };
+    let seconds = begin.elapsed().as_secs_f64();
+    let test_accuracy = accuracy(&network, &data.test.first(settings.test_images)?)?;
+    Ok(Trained {
+        method: *method,
+        seed,
+        network,
+        history,
+        test_accuracy,
+        seconds,
+    })
+}
+
+struct Training<'a> {
+    data: &'a Split,
+    settings: &'a Settings,
+    method: &'a Method,
+    epochs: usize,
+    seed: u64,
+}
+
+impl Training<'_> {
+    /// Trains the network that `build` makes.
+    fn run<N: Network + 'static>(
+        &self,
+        build: impl Fn(VarBuilder<'static>) -> Result<N> + Send + Sync + 'static,
+        observer: &mut dyn FnMut(&Status),
+    ) -> Result<(Model<Mlp>, History)> {
+        let Self { data, settings, .. } = self;
+        let device = data.train.inputs.device();
+        let model = Model::on(self.seed, DType::F32, device, build)?;
+        let params = TrainParams {
+            epochs: self.epochs,
+            batch_size: settings.batch_size,
+            optimizer: Optimizer::adam(settings.learning_rate),
+            schedule: settings.schedule,
+            seed: self.seed,
+            ..TrainParams::default()
+        };
+        let loss = self.method.loss(settings.attack_steps);
+        let history = train_observed(&model, &data.train, loss.as_ref(), &params, observer)?;
+        Ok((self.plain(&model)?, history))
+    }
+
+    /// The network with the weights that its layers have, and none that they are made of.
+    fn plain<N: Network + 'static>(&self, model: &Model<N>) -> Result<Model<Mlp>> {
+        let sizes = self.settings.sizes.clone();
+        let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
+        let device = self.data.train.inputs.device();
+        let plain = Model::on(self.seed, DType::F32, device, build)?;
+        let (frozen, trained) = (model.freeze()?, model.parameters().named());
+        for (name, var) in plain.parameters().named() {
+            let layer = name
+                .strip_prefix("layers.")
+                .and_then(|name| name.strip_suffix(".weight"));
+            let own = match layer.and_then(|layer| layer.parse().ok()) {
+                Some(layer) => frozen.weight(layer)?,
+                None => trained.get(&name).map(|var| var.as_detached_tensor()),
+            };
+            let own = own.ok_or_else(|| Error::argument("weight", name, "none"))?;
+            var.set(&own)?;
+        }
+        Ok(plain)
+    }
+}
+
+/// Trains a network of every method and seed, side by side.
+///
+/// # Errors
+/// No method, no seed, or an error of [`train_network`].
+pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
+    let methods: Vec<Method> = settings.methods.iter().map(|(method, _)| *method).collect();
+    let cases = cases(&methods, &settings.seeds)?;
+    let words = |method: &Method, trained: &Trained| {
+        format!("{method}: test accuracy {:.4}", trained.test_accuracy)
+    };
+    Sweep::train(
+        &cases,
+        &settings.progress,
+        words,
+        |method, seed, observer| train_network(data, settings, method, seed, observer),
+    )
+}
+
+/// Writes each network's weights to `folder` as `isometric_beta_1_seed_0.safetensors`.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn save_networks(networks: &Networks, folder: impl AsRef<Path>) -> Result<()> {
+    let name = |method: &Method, seed| format!("{}_seed_{seed}", method.file_name());
+    networks.save(folder.as_ref(), |trained| &trained.network, name)
+}
