@@ -28,6 +28,7 @@ fn main() -> isopath::Result<()> {
     let network = network()?.load(folder().join("network.safetensors"))?;
     let tensors = safetensors::load(folder().join("images.safetensors"), &Device::Cpu)?;
     let data = Dataset::new(tensors["images"].clone(), tensors["labels"].clone())?;
+    let data = data.reshaped(&[1, 28, 28])?;
     for images in [1_000, 10_000] {
         let data = data.first(images)?;
         for (norm, eps) in [(Norm::LInf, 0.1), (Norm::L2, 1.)] {
@@ -74,6 +75,22 @@ fn attacks(norm: Norm) -> Vec<(&'static str, Box<dyn Attack>)> {
         ("APGD-CE", Box::new(apgd(ApgdLoss::CrossEntropy))),
         ("APGD-DLR", Box::new(apgd(ApgdLoss::Dlr))),
         ("APGD-T", Box::new(apgd(targeted))),
+        (
+            "FAB-T",
+            Box::new(Fab {
+                norm,
+                progress: progress.clone(),
+                ..Fab::default()
+            }),
+        ),
+        (
+            "Square",
+            Box::new(Square {
+                norm,
+                progress: progress.clone(),
+                ..Square::default()
+            }),
+        ),
         (
             "AutoAttack",
             Box::new(AutoAttack {

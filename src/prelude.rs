@@ -16,7 +16,8 @@ pub use candle_core::{self as candle, DType, Device, Module, ModuleT, Tensor};
 pub use candle_nn::{self as nn, VarBuilder};
 
 pub use crate::attacks::{
-    self, AdversarialLoss, Apgd, Attack, AutoAttack, Fgsm, Goal, Norm, Pgd, Trades, autoattack,
+    self, AdversarialLoss, Apgd, Attack, AutoAttack, Fab, Fgsm, Fmn, Goal, MinimalAttack, Norm,
+    Pgd, Square, Trades, autoattack,
 };
 pub use crate::checks::Bounds;
 pub use crate::datasets::{self, Dataset, RingsParams, Split, TorusParams};

@@ -10,7 +10,9 @@ use super::attack::Attack;
 use super::ball::distances;
 use super::batches::{Batched, answers, batches};
 use super::evaluation::{RobustEvaluation, Stage};
+use super::fab::Fab;
 use super::goal::{Norm, validate_eps};
+use super::square::Square;
 use super::suspicion::{self, Suspect};
 use crate::checks::{self, Bounds, at_least_one};
 use crate::datasets::Dataset;
@@ -55,8 +57,8 @@ pub fn autoattack(network: &dyn Network, data: &Dataset, eps: f64) -> Result<Rob
 /// and Square; each attacks the images that kept their label so far.
 ///
 /// With three classes the untargeted DLR loss takes the place of the targeted one, which needs four;
-/// with two it is left out. Images need the axes (C, H, W) for Square, or are taken as one row of
-/// pixels.
+/// with two it is left out. Give flattened images their shape, (C, H, W), by
+/// [`Dataset::reshaped`]: on a line of pixels Square's windows are single pixels, and it is weak.
 ///
 /// - **Shapes**: images (N, …), labels (N,) of u32.
 /// - **Range**: ε ≥ 0, in pixel units.
@@ -178,6 +180,27 @@ impl AutoAttack {
             _ => attacks.push(Box::new(apgd(ApgdLoss::TargetedDlr {
                 targets: self.targets,
             }))),
+        }
+        attacks.push(Box::new(Fab {
+            norm: self.norm,
+            targets: Some(self.targets),
+            steps: self.steps,
+            bounds: self.bounds,
+            batch_size: self.batch_size,
+            seed: self.seed,
+            progress: self.progress.clone(),
+            ..Fab::default()
+        }));
+        if self.queries > 0 {
+            attacks.push(Box::new(Square {
+                norm: self.norm,
+                queries: self.queries,
+                bounds: self.bounds,
+                batch_size: self.batch_size,
+                seed: self.seed,
+                progress: self.progress.clone(),
+                ..Square::default()
+            }));
         }
         attacks
     }

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use super::goal::Goal;
+use super::rows::asked;
 use crate::checks::{self, Bounds};
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
@@ -134,7 +135,7 @@ pub(super) fn answers(network: &dyn Network, images: &Tensor) -> Result<Vec<Answ
 }
 
 fn logits(network: &dyn Network, images: &Tensor) -> Result<Tensor> {
-    let logits = network.forward(images)?.detach();
+    let logits = asked(network, images)?.detach();
     let rows = images.dim(0)?;
     match logits.dims() {
         [n, classes] if *n == rows && *classes > 0 => Ok(logits),

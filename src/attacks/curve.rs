@@ -1,6 +1,11 @@
 //! Robust accuracy over many step sizes or radii in one call.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
+
+use super::adversarial::Adversarial;
+use crate::error::{Error, Result};
 
 /// The accuracy of a network under an attack, at each of several radii or step sizes.
 ///
@@ -33,4 +38,36 @@ pub struct RobustAccuracy {
     pub images: usize,
     /// The time that the whole curve took, seconds of wall time.
     pub seconds: f64,
+}
+
+impl RobustAccuracy {
+    /// The curve of an untargeted attack without a step size of its own, by one `attack` at each of
+    /// `eps`.
+    pub(super) fn one_by_one(
+        eps: &[f64],
+        mut attack: impl FnMut(f64) -> Result<Adversarial>,
+    ) -> Result<Self> {
+        let begin = Instant::now();
+        let mut all = Vec::new();
+        for eps in eps {
+            all.push(attack(*eps)?);
+        }
+        let Some(first) = all.first() else {
+            let expected = "at least one";
+            return Err(Error::argument("radii or step sizes", expected, "none"));
+        };
+        Ok(Self {
+            attack: first.attack.clone(),
+            eps: eps.to_vec(),
+            step_size: eps.to_vec(),
+            accuracy: all.iter().map(|found| 1. - found.success_rate()).collect(),
+            zero_gradients: all
+                .iter()
+                .map(|found| found.zero_gradients)
+                .max()
+                .unwrap_or(0),
+            images: first.success.len(),
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor, Var};
 
-use super::rows::{Form, Pixel, values};
+use super::rows::{Form, Pixel, asked, values};
 use crate::checks;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -64,6 +64,23 @@ pub(super) fn runner_up(logits: &[f64], label: u32) -> (usize, f64) {
     )
 }
 
+/// How far the logit of `label` is above all others: z_y − max_{c≠y} z_c.
+pub(super) fn margin(logits: &[f64], label: u32) -> f64 {
+    logits[label as usize] - runner_up(logits, label).1
+}
+
+/// # Errors
+/// Fewer than two classes, among which no answer can be wrong.
+pub(super) fn two_classes(classes: usize) -> Result<()> {
+    match classes {
+        0 | 1 => {
+            let expected = "at least 2, or no answer can be wrong";
+            Err(Error::argument("number of classes", expected, classes))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The logits of the images in `values`.
 ///
 /// # Errors
@@ -71,7 +88,7 @@ pub(super) fn runner_up(logits: &[f64], label: u32) -> (usize, f64) {
 pub(super) fn logits<T: Pixel>(network: &dyn Network, form: &Form, images: &[T]) -> Result<Logits> {
     interrupt::check()?;
     let images = form.tensor(images)?;
-    Logits::of(&network.forward(&images)?, images.dim(0)?)
+    Logits::of(&asked(network, &images)?, images.dim(0)?)
 }
 
 /// The logits z of the images, and for each image the gradient of Σ_c w_c z_c, where `weights` gives
@@ -94,18 +111,45 @@ pub(super) fn pulled<T: Pixel>(
     interrupt::check()?;
     let x = Var::from_tensor(&form.tensor(images)?)?;
     let rows = x.dim(0)?;
-    let z = network.forward(x.as_tensor())?;
+    let z = asked(network, x.as_tensor())?;
     let known = Logits::of(&z, rows)?;
     let mut all = vec![0.; rows * known.classes];
     for (row, weights_of_row) in all.chunks_mut(known.classes).enumerate() {
         weights(row, known.row(row), weights_of_row);
     }
     let all = Tensor::from_vec(all, (rows, known.classes), z.device())?.to_dtype(z.dtype())?;
-    let Some(gradient) = (z * all)?.sum_all()?.backward()?.remove(x.as_tensor()) else {
+    let gradient = gradient(&(z * all)?.sum_all()?, &x)?;
+    Ok((known, values(&gradient)?))
+}
+
+/// The logits z of the images, and the gradients ∇ₓ z_c of each of them: those of one class after
+/// those of another.
+///
+/// # Errors
+/// As [`pulled`].
+pub(super) fn jacobian<T: Pixel>(
+    network: &dyn Network,
+    form: &Form,
+    images: &[T],
+) -> Result<(Logits, Vec<Vec<T>>)> {
+    interrupt::check()?;
+    let x = Var::from_tensor(&form.tensor(images)?)?;
+    let z = asked(network, x.as_tensor())?;
+    let known = Logits::of(&z, x.dim(0)?)?;
+    let of_class = |class| {
+        let sum = z.narrow(1, class, 1)?.sum_all()?;
+        values(&gradient(&sum, &x)?)
+    };
+    let all: Result<_> = (0..known.classes).map(of_class).collect();
+    Ok((known, all?))
+}
+
+fn gradient(sum: &Tensor, x: &Var) -> Result<Tensor> {
+    let Some(gradient) = sum.backward()?.remove(x.as_tensor()) else {
         let expected = "a network whose logits follow from its input by differentiable operations";
         return Err(Error::argument("gradient", expected, "missing"));
     };
     // sign() would silently turn NaN and infinity into 0 and ±1.
     checks::finite("gradient", "numbers in every pixel", &gradient)?;
-    Ok((known, values(&gradient)?))
+    Ok(gradient)
 }

@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Tensor, WithDType};
 
+use super::goal::Norm;
 use crate::error::Result;
+use crate::models::Network;
 use crate::rng::Rng;
 
 /// What a pixel is computed in: f64 for images of f64, else f32.
@@ -54,6 +56,41 @@ impl Form {
         Ok(Tensor::from_slice(values, dims, &Device::Cpu)?
             .to_dtype(self.dtype)?
             .to_device(&self.device)?)
+    }
+
+    /// The same images, rounded as the network takes them.
+    pub fn rounded<T: Pixel>(&self, images: Vec<T>) -> Result<Vec<T>> {
+        match self.dtype == T::DTYPE {
+            true => Ok(images),
+            false => values(&self.tensor(&images)?),
+        }
+    }
+}
+
+/// Fewer images than this are asked several times at once: `gemm` sums products of few rows in another
+/// order, and a product may be halved by rows.
+const FEWEST: usize = 8;
+
+/// The logits of images (N, …), each independent of how many there are.
+pub(super) fn asked(network: &dyn Network, images: &Tensor) -> Result<Tensor> {
+    let rows = images.dim(0)?;
+    if rows == 0 || rows >= FEWEST {
+        return network.forward(images);
+    }
+    let copies = FEWEST.div_ceil(rows);
+    let logits = network.forward(&Tensor::cat(&vec![images; copies], 0)?)?;
+    match logits.dims().first() {
+        Some(all) if *all == copies * rows => Ok(logits.narrow(0, 0, rows)?.contiguous()?),
+        _ => Ok(logits),
+    }
+}
+
+/// ‖a − b‖, in f64.
+pub(super) fn distance<T: Pixel>(norm: Norm, a: &[T], b: &[T]) -> f64 {
+    let changes = a.iter().zip(b).map(|(a, b)| a.to_f64() - b.to_f64());
+    match norm {
+        Norm::LInf => changes.fold(0., |most: f64, change| most.max(change.abs())),
+        Norm::L2 => changes.map(|change| change * change).sum::<f64>().sqrt(),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::models::Network;
 
 /// The images that a network is asked about twice, and that are attacked without a limit.
 const TRIED: usize = 100;
+/// From so many pixels on, a line of them is taken for an image that has lost its shape.
+const FLAT: usize = 100;
 /// The share of images that Square may mislead beyond the others, as in AutoAttack's public code.
 const BY_CHANCE: f64 = 0.002;
 
@@ -73,6 +75,11 @@ pub(super) fn warnings(
         found.push(Warning::FewClasses {
             classes: suspect.classes,
         });
+    }
+    if let [_, pixels] = *suspect.data.inputs.dims()
+        && pixels >= FLAT
+    {
+        found.push(Warning::Flat { pixels });
     }
     let square = stages
         .iter()

@@ -36,6 +36,11 @@ pub enum Warning {
         /// The number of classes.
         classes: usize,
     },
+    /// The images are lines of pixels, on which Square's windows are single pixels.
+    Flat {
+        /// The length of a line.
+        pixels: usize,
+    },
     /// An attack without gradients misled images that those with gradients had not.
     GradientsHide {
         /// The number of images.
@@ -79,6 +84,11 @@ impl fmt::Display for Warning {
                     3 => "the untargeted one took its place",
                     _ => "it was left out",
                 }
+            ),
+            Self::Flat { pixels } => write!(
+                f,
+                "the images are lines of {pixels} pixels, on which Square tries single pixels: give them \
+                 their shape by Dataset::reshaped"
             ),
             Self::GradientsHide { images } => write!(
                 f,

@@ -25,15 +25,20 @@ const PLAIN: [&str; 1] = ["metrics::members"];
 
 /// Mathematical items beside the functions: what is trained on, attacked with, descended, measured with; the
 /// networks; and the functions of other rooms.
-const OTHERS: [&str; 63] = [
+const OTHERS: [&str; 68] = [
     "attacks::Adversarial",
     "attacks::AdversarialLoss",
     "attacks::Attack",
+    "attacks::Fab",
     "attacks::Fgsm",
+    "attacks::Fmn",
     "attacks::GradientCosine",
+    "attacks::MinimalAttack",
+    "attacks::MinimalNorm",
     "attacks::Norm",
     "attacks::Pgd",
     "attacks::RobustAccuracy",
+    "attacks::Square",
     "attacks::Trades",
     "checks::Bounds",
     "datasets::Augmentation",

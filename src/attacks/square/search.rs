@@ -1,0 +1,342 @@
+//! The random search of the Square attack, for many images at a time.
+
+use super::Square;
+use super::window::{Grid, Window, hills, share, side};
+use crate::attacks::apart::{Found, Rows};
+use crate::attacks::goal::Norm;
+use crate::attacks::pull::{largest, logits, margin, two_classes};
+use crate::attacks::rows::{Pixel, stream};
+use crate::error::Result;
+use crate::rng::Rng;
+
+/// The floor under a norm that is divided by, the reference implementation's.
+const FLOOR: f64 = 1e-12;
+
+/// One search in the ball of radius `eps` around each image of `rows`.
+pub(super) struct Search<'a, T> {
+    pub square: &'a Square,
+    pub rows: &'a Rows<'a, T>,
+    pub grid: Grid,
+    pub eps: f64,
+    /// The smallest and largest value of a pixel.
+    limits: [T; 2],
+    /// What an L2 attack writes into a window, by its side.
+    hills: Vec<Option<Vec<f64>>>,
+}
+
+/// The search around one image.
+struct Walk<T> {
+    row: usize,
+    rng: Rng,
+    /// The best image so far, and its loss.
+    best: Vec<T>,
+    loss: f64,
+    /// Where the image now asked differs from the best.
+    window: Window,
+    queries: usize,
+    misled: bool,
+}
+
+impl<'a, T: Pixel> Search<'a, T> {
+    pub fn new(square: &'a Square, rows: &'a Rows<'a, T>, grid: Grid, eps: f64) -> Self {
+        let bounds = square.bounds.map(|bounds| [bounds.min, bounds.max]);
+        Self {
+            square,
+            rows,
+            grid,
+            eps,
+            limits: bounds
+                .unwrap_or([f64::NEG_INFINITY, f64::INFINITY])
+                .map(T::from_f64),
+            hills: vec![None; grid.shorter() + 1],
+        }
+    }
+
+    /// What the search finds around each image.
+    ///
+    /// # Errors
+    /// The network refuses an image, or the user stops the run.
+    pub fn run(mut self) -> Result<Vec<Found<T>>> {
+        let Rows { labels, .. } = self.rows;
+        let before = logits(self.rows.network, &self.rows.form, &self.rows.images)?;
+        two_classes(before.classes())?;
+        let mut found: Vec<Found<T>> = labels
+            .iter()
+            .enumerate()
+            .map(|(row, label)| Found::unchanged(-margin(before.row(row), *label)))
+            .collect();
+        if self.eps == 0. {
+            return Ok(found);
+        }
+        let right = (0..labels.len()).filter(|row| largest(before.row(*row)) == labels[*row]);
+        let mut walks: Vec<Walk<T>> = right.map(|row| self.start(row)).collect();
+        let mut asked: Vec<T> = walks.iter().flat_map(|walk| &walk.best).copied().collect();
+        self.ask(&mut walks, &mut asked, &mut found)?;
+        while !walks.is_empty() {
+            for (walk, image) in walks.iter_mut().zip(asked.chunks_mut(self.pixels())) {
+                self.propose(walk, image)?;
+            }
+            self.ask(&mut walks, &mut asked, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn pixels(&self) -> usize {
+        self.rows.form.pixels()
+    }
+
+    /// Asks the network about each image, keeps what is better, and ends the searches that are over.
+    fn ask(
+        &self,
+        walks: &mut Vec<Walk<T>>,
+        asked: &mut Vec<T>,
+        found: &mut [Found<T>],
+    ) -> Result<()> {
+        if walks.is_empty() {
+            return Ok(());
+        }
+        let answers = logits(self.rows.network, &self.rows.form, asked)?;
+        let pixels = self.pixels();
+        // From the last to the first, so that the last takes the place of one that is over.
+        for place in (0..walks.len()).rev() {
+            let walk = &mut walks[place];
+            let image = &mut asked[place * pixels..][..pixels];
+            self.settle(walk, image, answers.row(place));
+            walk.queries += 1;
+            if walk.misled || walk.queries > self.square.queries {
+                let walk = walks.swap_remove(place);
+                asked.copy_within(walks.len() * pixels.., place * pixels);
+                asked.truncate(walks.len() * pixels);
+                found[walk.row].loss_after = walk.loss;
+                found[walk.row].evaluations = walk.queries;
+                found[walk.row].image = Some(walk.best);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the image if it is better than the best, else makes it the best again.
+    fn settle(&self, walk: &mut Walk<T>, image: &mut [T], logits: &[f64]) {
+        let label = self.rows.labels[walk.row];
+        let loss = -margin(logits, label);
+        walk.misled = largest(logits) != label;
+        let first = walk.queries == 0;
+        let better = first || walk.misled || loss > walk.loss;
+        if better {
+            walk.loss = loss;
+        }
+        let copy = |from: &[T], to: &mut [T]| match self.square.norm {
+            _ if first => {}
+            Norm::L2 => to.copy_from_slice(from),
+            Norm::LInf => {
+                for channel in 0..self.grid.channels {
+                    for line in self.grid.lines(walk.window) {
+                        let line = line.start + channel * self.grid.plane()
+                            ..line.end + channel * self.grid.plane();
+                        to[line.clone()].copy_from_slice(&from[line]);
+                    }
+                }
+            }
+        };
+        match (better, self.square.norm) {
+            (true, _) => copy(image, &mut walk.best),
+            // In L2 the next image is written as a whole.
+            (false, Norm::L2) => {}
+            (false, Norm::LInf) => copy(&walk.best, image),
+        }
+    }
+
+    /// The first image of a search: stripes in L∞, tiles in L2.
+    fn start(&mut self, row: usize) -> Walk<T> {
+        let mut rng = stream(self.square.seed, "square", self.rows.image(row));
+        let best = match self.square.norm {
+            Norm::LInf => self.stripes(row, &mut rng),
+            Norm::L2 => self.tiles(row, &mut rng),
+        };
+        Walk {
+            row,
+            rng,
+            best,
+            loss: f64::NEG_INFINITY,
+            window: Window::default(),
+            queries: 0,
+            misled: false,
+        }
+    }
+
+    /// Each column of each channel moved by ±ε.
+    fn stripes(&self, row: usize, rng: &mut Rng) -> Vec<T> {
+        let (x, width) = (self.rows.image(row), self.grid.width);
+        let mut image = x.to_vec();
+        let planes = image.chunks_mut(self.grid.plane());
+        for (plane, x) in planes.zip(x.chunks(self.grid.plane())) {
+            let up: Vec<bool> = (0..width).map(|_| heads(rng)).collect();
+            for (line, x) in plane.chunks_mut(width).zip(x.chunks(width)) {
+                for ((pixel, x), up) in line.iter_mut().zip(x).zip(&up) {
+                    *pixel = self.moved(*x, *up);
+                }
+            }
+        }
+        image
+    }
+
+    /// x ± ε inside the limits.
+    fn moved(&self, x: T, up: bool) -> T {
+        let (eps, [lowest, highest]) = (T::from_f64(self.eps), self.limits);
+        match up {
+            true if x + eps > highest => highest,
+            true => x + eps,
+            false if x - eps < lowest => lowest,
+            false => x - eps,
+        }
+    }
+
+    /// Hills of either sign side by side over the whole image.
+    fn tiles(&mut self, row: usize, rng: &mut Rng) -> Vec<T> {
+        let Grid { height, width, .. } = self.grid;
+        let side = (self.grid.shorter() / 5).max(1);
+        let (down, across) = (height / side, width / side);
+        let (top, left) = ((height - down * side) / 2, (width - across * side) / 2);
+        let mut delta = vec![0.; self.pixels()];
+        for tile in 0..down * across {
+            let window = Window {
+                top: top + tile / across * side,
+                left: left + tile % across * side,
+                side,
+            };
+            let hills = self.turned(side, rng);
+            for plane in delta.chunks_mut(self.grid.plane()) {
+                let sign = if heads(rng) { 1. } else { -1. };
+                for (line, hills) in self.grid.lines(window).zip(hills.chunks(side)) {
+                    for (delta, hill) in plane[line].iter_mut().zip(hills) {
+                        *delta = sign * hill;
+                    }
+                }
+            }
+        }
+        let mut image = self.rows.image(row).to_vec();
+        self.write(row, &delta, &mut image);
+        image
+    }
+
+    /// [`hills`], or what they are on their side, each equally likely.
+    fn turned(&mut self, side: usize, rng: &mut Rng) -> Vec<f64> {
+        let upright = self.hills[side].get_or_insert_with(|| hills(side));
+        match heads(rng) {
+            true => upright.clone(),
+            false => (0..side * side)
+                .map(|at| upright[at % side * side + at / side])
+                .collect(),
+        }
+    }
+
+    /// x + δ, with δ as long as the radius, inside the limits.
+    fn write(&self, row: usize, delta: &[f64], image: &mut [T]) {
+        let length = delta.iter().map(|delta| delta * delta).sum::<f64>().sqrt();
+        let scale = self.eps / (length + FLOOR);
+        let [lowest, highest] = self.limits;
+        let x = self.rows.image(row);
+        for ((pixel, x), delta) in image.iter_mut().zip(x).zip(delta) {
+            let moved = T::from_f64(x.to_f64() + delta * scale);
+            *pixel = match moved {
+                low if low < lowest => lowest,
+                high if high > highest => highest,
+                inside => inside,
+            };
+        }
+    }
+
+    /// Writes the next image to ask about: the best with one window changed.
+    fn propose(&mut self, walk: &mut Walk<T>, image: &mut [T]) -> Result<()> {
+        let Square {
+            p_init,
+            queries,
+            norm,
+            ..
+        } = *self.square;
+        let share = share(p_init, walk.queries - 1, queries);
+        let side = side(self.grid, share, norm == Norm::L2);
+        walk.window = self.anywhere(side, &mut walk.rng)?;
+        match norm {
+            Norm::LInf => self.raise(walk, image),
+            Norm::L2 => self.gather(walk, image)?,
+        }
+        Ok(())
+    }
+
+    fn anywhere(&self, side: usize, rng: &mut Rng) -> Result<Window> {
+        Ok(Window {
+            top: rng.below(self.grid.height - side + 1)?,
+            left: rng.below(self.grid.width - side + 1)?,
+            side,
+        })
+    }
+
+    /// Each channel of the window moved to x + ε or to x − ε.
+    fn raise(&self, walk: &mut Walk<T>, image: &mut [T]) {
+        let plane = self.grid.plane();
+        let x = self.rows.image(walk.row);
+        for (image, x) in image.chunks_mut(plane).zip(x.chunks(plane)) {
+            let up = heads(&mut walk.rng);
+            for line in self.grid.lines(walk.window) {
+                for (pixel, x) in image[line.clone()].iter_mut().zip(&x[line]) {
+                    *pixel = self.moved(*x, up);
+                }
+            }
+        }
+    }
+
+    /// Takes the change of a second window away and spends its length, and what is left of ε, on
+    /// hills in the first.
+    fn gather(&mut self, walk: &mut Walk<T>, image: &mut [T]) -> Result<()> {
+        let side = walk.window.side;
+        let other = self.anywhere(side, &mut walk.rng)?;
+        let hills = self.turned(side, &mut walk.rng);
+        let x = self.rows.image(walk.row);
+        let mut delta: Vec<f64> = (walk.best.iter().zip(x))
+            .map(|(best, x)| best.to_f64() - x.to_f64())
+            .collect();
+        let spent: f64 = delta.iter().map(|delta| delta * delta).sum();
+        let unspent = (self.eps * self.eps - spent).max(0.) / self.grid.channels as f64;
+        for delta in delta.chunks_mut(self.grid.plane()) {
+            let squares = |delta: &[f64], window| -> f64 {
+                let lines = self.grid.lines(window);
+                lines
+                    .flat_map(|line| &delta[line])
+                    .map(|delta| delta * delta)
+                    .sum()
+            };
+            let own = squares(delta, walk.window);
+            let old: Vec<f64> = (self.grid.lines(walk.window))
+                .flat_map(|line| &delta[line])
+                .copied()
+                .collect();
+            let empty = |delta: &mut [f64], window| {
+                for line in self.grid.lines(window) {
+                    delta[line].fill(0.);
+                }
+            };
+            empty(delta, walk.window);
+            let apart = squares(delta, other);
+            empty(delta, other);
+            let sign = if heads(&mut walk.rng) { 1. } else { -1. };
+            let floor = own.sqrt() + FLOOR;
+            let new: Vec<f64> = (hills.iter().zip(&old))
+                .map(|(hill, old)| sign * hill + old / floor)
+                .collect();
+            let length = new.iter().map(|new| new * new).sum::<f64>().sqrt();
+            let scale = (own + apart + unspent).sqrt() / (length + FLOOR);
+            for (line, new) in self.grid.lines(walk.window).zip(new.chunks(side)) {
+                for (delta, new) in delta[line].iter_mut().zip(new) {
+                    *delta = new * scale;
+                }
+            }
+        }
+        self.write(walk.row, &delta, image);
+        Ok(())
+    }
+}
+
+fn heads(rng: &mut Rng) -> bool {
+    rng.bits() & 1 == 1
+}
