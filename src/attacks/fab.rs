@@ -1,24 +1,15 @@
 //! The fast adaptive boundary attack.
 
 mod chase;
+mod run;
 mod stride;
 
 use std::fmt;
 
-use super::adversarial::Adversarial;
-use super::apart::{Apart, Found, Rows, in_f64};
-use super::attack::Attack;
-use super::curve::RobustAccuracy;
 use super::goal::{Goal, Norm};
-use super::minimal::{ANY_DISTANCE, MinimalAttack, MinimalNorm};
-use super::rows::Pixel;
 use crate::checks::{Bounds, at_least_one};
-use crate::datasets::Dataset;
 use crate::error::{Error, Result};
-use crate::models::Network;
 use crate::progress::Progress;
-
-use chase::Chase;
 
 /// The fast adaptive boundary attack (FAB): from plane to plane towards the nearest image that
 /// misleads.
@@ -37,7 +28,7 @@ use chase::Chase;
 /// [projection](super::onto_plane) is exact. No step size and no radius is chosen: one run serves
 /// every ε.
 ///
-/// As an [`Attack`] an image is misled if the nearest image found lies within ε; an image farther
+/// As an [`Attack`](super::Attack) an image is misled if the nearest image found lies within ε; an image farther
 /// away does not count, and the image comes back unchanged. There a run ends as soon as it is within
 /// ε. Several restarts begin on a random direction at half the distance found so far, or at half of
 /// 0.3 (L∞) or 1 (L2) times the range of the pixels.
@@ -48,7 +39,8 @@ use chase::Chase;
 ///   AutoAttack (arXiv 2003.01690), whose code leaves the final search out (`search_steps: 0`).
 ///
 /// # Errors
-/// [`Attack::attack`] and [`MinimalAttack::minimal`] refuse what [`Fab::validate`] and what every
+/// [`Attack::attack`](super::Attack::attack) and
+/// [`MinimalAttack::minimal`](super::MinimalAttack::minimal) refuse what [`Fab::validate`] and what every
 /// attack refuses, and a network of one class.
 ///
 /// # Examples
@@ -150,55 +142,6 @@ impl Fab {
             }
         }
         self.bounds.map_or(Ok(()), |bounds| bounds.validate())
-    }
-
-    /// Attacks all of `data`; each image until it is misled within `enough`, and only images within
-    /// `eps` are kept.
-    fn run(
-        &self,
-        network: &dyn Network,
-        data: &Dataset,
-        (eps, enough): (f64, f64),
-    ) -> Result<Adversarial> {
-        self.validate()?;
-        let apart = Apart {
-            name: self.to_string(),
-            norm: self.norm,
-            eps,
-            bounds: self.bounds,
-            batch_size: self.batch_size,
-            progress: &self.progress,
-        };
-        match in_f64(data) {
-            true => apart.attack(network, data, |rows| self.found::<f64>(rows, eps, enough)),
-            false => apart.attack(network, data, |rows| self.found::<f32>(rows, eps, enough)),
-        }
-    }
-
-    fn found<T: Pixel>(&self, rows: &Rows<T>, eps: f64, enough: f64) -> Result<Vec<Found<T>>> {
-        let nearest = Chase::new(self, rows, enough)?.run(eps > 0.)?;
-        Ok(nearest
-            .into_iter()
-            .map(|nearest| nearest.within(eps))
-            .collect())
-    }
-}
-
-impl MinimalAttack for Fab {
-    fn minimal(&self, network: &dyn Network, data: &Dataset) -> Result<MinimalNorm> {
-        MinimalNorm::timed(self.norm, || self.run(network, data, (ANY_DISTANCE, 0.)))
-    }
-}
-
-impl Attack for Fab {
-    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
-        self.run(network, data, (eps, eps))
-    }
-
-    /// Takes one run, since it serves all radii.
-    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
-        super::minimal::checked_radii(eps)?;
-        self.minimal(network, data)?.curve(eps)
     }
 }
 

@@ -1,21 +1,14 @@
 //! The fast minimum-norm attack.
 
+mod run;
 mod shrink;
 
 use std::fmt;
 
-use super::adversarial::Adversarial;
-use super::apart::{Apart, Found, Rows, in_f64};
 use super::goal::{Goal, Norm};
-use super::minimal::{ANY_DISTANCE, MinimalAttack, MinimalNorm};
-use super::rows::Pixel;
 use crate::checks::{Bounds, at_least_one, positive};
-use crate::datasets::Dataset;
 use crate::error::{Error, Result};
-use crate::models::Network;
 use crate::progress::Progress;
-
-use shrink::shrink;
 
 /// The fast minimum-norm attack (FMN): gradient steps inside a ball that shrinks where the network is
 /// misled and grows where it is not.
@@ -41,7 +34,7 @@ use shrink::shrink;
 ///   code.
 ///
 /// # Errors
-/// [`MinimalAttack::minimal`] refuses what [`Fmn::validate`] and what every attack refuses, and a
+/// [`MinimalAttack::minimal`](super::MinimalAttack::minimal) refuses what [`Fmn::validate`] and what every attack refuses, and a
 /// network of one class.
 ///
 /// # Examples
@@ -102,35 +95,6 @@ impl Fmn {
             return Err(Error::argument("gamma", "a number in (0, 1)", self.gamma));
         }
         self.bounds.map_or(Ok(()), |bounds| bounds.validate())
-    }
-
-    fn run(&self, network: &dyn Network, data: &Dataset) -> Result<Adversarial> {
-        self.validate()?;
-        let apart = Apart {
-            name: self.to_string(),
-            norm: self.norm,
-            eps: ANY_DISTANCE,
-            bounds: self.bounds,
-            batch_size: self.batch_size,
-            progress: &self.progress,
-        };
-        match in_f64(data) {
-            true => apart.attack(network, data, |rows| self.found::<f64>(rows)),
-            false => apart.attack(network, data, |rows| self.found::<f32>(rows)),
-        }
-    }
-
-    fn found<T: Pixel>(&self, rows: &Rows<T>) -> Result<Vec<Found<T>>> {
-        let nearest = shrink(self, rows)?.into_iter();
-        Ok(nearest
-            .map(|nearest| nearest.within(ANY_DISTANCE))
-            .collect())
-    }
-}
-
-impl MinimalAttack for Fmn {
-    fn minimal(&self, network: &dyn Network, data: &Dataset) -> Result<MinimalNorm> {
-        MinimalNorm::timed(self.norm, || self.run(network, data))
     }
 }
 

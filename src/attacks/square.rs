@@ -1,24 +1,15 @@
 //! The Square attack.
 
+mod run;
 mod search;
 mod window;
 
 use std::fmt;
 
-use super::adversarial::Adversarial;
-use super::apart::{Apart, Found, Rows, in_f64};
-use super::attack::Attack;
-use super::curve::RobustAccuracy;
 use super::goal::{Goal, Norm};
-use super::rows::Pixel;
 use crate::checks::{Bounds, at_least_one};
-use crate::datasets::Dataset;
 use crate::error::{Error, Result};
-use crate::models::Network;
 use crate::progress::Progress;
-
-use search::Search;
-use window::Grid;
 
 /// The Square attack: a random search that asks for logits alone, and for no gradient.
 ///
@@ -41,13 +32,13 @@ use window::Grid;
 ///
 /// - **Shapes**: images (N, C, H, W), or (N, H, W) of one channel; labels (N,) of u32. Points (N, d)
 ///   are one line, on which a window is a single number: give flattened images their shape by
-///   [`Dataset::reshaped`] first, or the search is a weak one.
+///   [`reshaped`](crate::datasets::Dataset::reshaped) first, or the search is a weak one.
 /// - **Range**: ε ≥ 0, in pixel units; every image inside the bounds and within ε of x.
 /// - **Source**: Andriushchenko et al. 2020 (arXiv 1912.00049), algorithms 1 to 3; Croce & Hein 2020
 ///   (arXiv 2003.01690) for the number of queries.
 ///
 /// # Errors
-/// [`Attack::attack`] refuses what [`Square::validate`] and what every attack refuses, images that
+/// [`Attack::attack`](super::Attack::attack) refuses what [`Square::validate`] and what every attack refuses, images that
 /// have more axes, and a network of one class.
 ///
 /// # Examples
@@ -110,57 +101,6 @@ impl Square {
             return Err(Error::argument("p_init", "a number in (0, 1]", self.p_init));
         }
         self.bounds.map_or(Ok(()), |bounds| bounds.validate())
-    }
-
-    fn found<T: Pixel>(&self, rows: &Rows<T>, eps: f64) -> Result<Vec<Found<T>>> {
-        Search::new(self, rows, grid(&rows.form.dims)?, eps).run()
-    }
-}
-
-/// The channels, lines and columns of an image.
-fn grid(dims: &[usize]) -> Result<Grid> {
-    match *dims {
-        [height, width] => Ok(Grid {
-            channels: 1,
-            height,
-            width,
-        }),
-        [width] => Ok(Grid {
-            channels: 1,
-            height: 1,
-            width,
-        }),
-        [channels, height, width] => Ok(Grid {
-            channels,
-            height,
-            width,
-        }),
-        _ => {
-            let expected = "(C, H, W), (H, W) or (d,) for each image";
-            Err(Error::shape("Square", "inputs", expected, dims))
-        }
-    }
-}
-
-impl Attack for Square {
-    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
-        self.validate()?;
-        let apart = Apart {
-            name: self.to_string(),
-            norm: self.norm,
-            eps,
-            bounds: self.bounds,
-            batch_size: self.batch_size,
-            progress: &self.progress,
-        };
-        match in_f64(data) {
-            true => apart.attack(network, data, |rows| self.found::<f64>(rows, eps)),
-            false => apart.attack(network, data, |rows| self.found::<f32>(rows, eps)),
-        }
-    }
-
-    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
-        RobustAccuracy::one_by_one(eps, |eps| self.attack(network, data, eps))
     }
 }
 

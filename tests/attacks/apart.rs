@@ -156,10 +156,10 @@ fn only_the_misled_count<A: Attack>(make: Make<A>) -> Result<()> {
     let data = images(&network, 30, &SHAPE, DType::F32)?;
     let found = make(8, UNIT).attack(&network, &data, 0.08)?;
     let labels = data.labels.to_vec1::<u32>()?;
-    for row in 0..30 {
-        assert_eq!(found.success[row], found.after[row].class != labels[row]);
+    for (row, label) in labels.iter().enumerate() {
+        assert_eq!(found.success[row], found.after[row].class != *label);
         // Wrong before: left as it is.
-        if found.before[row].class != labels[row] {
+        if found.before[row].class != *label {
             assert_eq!(found.distance[row], 0.);
         }
     }
