@@ -40,7 +40,8 @@ pub struct Adversarial {
     pub distance: Vec<f64>,
     /// The loss that the attack follows, before the attack: the mean over batches, weighted by
     /// their size; at the labels to reach if targeted. The cross-entropy of AutoAttack, which follows
-    /// several.
+    /// several; of [`Square`](super::Square) and [`Fab`](super::Fab) the largest wrong logit minus the
+    /// true one.
     pub loss_before: f64,
     /// The loss that the attack follows, at the attacked images; the mean as before the attack.
     pub loss_after: f64,

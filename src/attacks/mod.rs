@@ -1,6 +1,6 @@
 //! Adversarial attacks: small changes of an input that mislead a network.
 //!
-//! Every attack is one loop: from a start in the ball of radius ε around the input, take `steps`
+//! Most attacks are one loop: from a start in the ball of radius ε around the input, take `steps`
 //! steps of length α along the input gradient of a loss, normalised for the norm of the ball, and
 //! after each step return to the ball and to the bounds of the pixels:
 //!
@@ -26,6 +26,10 @@
 //! rows. With a loss that couples the samples of a batch, another `batch_size` or another order is
 //! another attack; with cross-entropy it is not. Batches run in parallel, and the numbers do not
 //! depend on the number of threads.
+//!
+//! **Other attacks** do not take these steps: [`Square`] asks for logits alone, [`Fab`] and [`Fmn`] look
+//! for the smallest change that misleads ([`MinimalAttack`]), whatever ε; one run of them is the whole
+//! curve of robust accuracy ([`MinimalNorm`]).
 //!
 //! **Training against an attack**: [`AdversarialLoss`] and [`Trades`] are losses that attack each batch
 //! before they look at it.

@@ -1,5 +1,6 @@
 //! The Square attack.
 
+mod first;
 mod run;
 mod search;
 mod window;

@@ -5,7 +5,7 @@ use super::window::{Grid, Window, hills, share, side};
 use crate::attacks::apart::{Found, Rows};
 use crate::attacks::goal::Norm;
 use crate::attacks::pull::{largest, logits, margin, two_classes};
-use crate::attacks::rows::{Pixel, stream};
+use crate::attacks::rows::Pixel;
 use crate::error::Result;
 use crate::rng::Rng;
 
@@ -25,16 +25,16 @@ pub(super) struct Search<'a, T> {
 }
 
 /// The search around one image.
-struct Walk<T> {
-    row: usize,
-    rng: Rng,
+pub(super) struct Walk<T> {
+    pub row: usize,
+    pub rng: Rng,
     /// The best image so far, and its loss.
-    best: Vec<T>,
-    loss: f64,
+    pub best: Vec<T>,
+    pub loss: f64,
     /// Where the image now asked differs from the best.
-    window: Window,
-    queries: usize,
-    misled: bool,
+    pub window: Window,
+    pub queries: usize,
+    pub misled: bool,
 }
 
 impl<'a, T: Pixel> Search<'a, T> {
@@ -81,7 +81,7 @@ impl<'a, T: Pixel> Search<'a, T> {
         Ok(found)
     }
 
-    fn pixels(&self) -> usize {
+    pub(super) fn pixels(&self) -> usize {
         self.rows.form.pixels()
     }
 
@@ -146,42 +146,8 @@ impl<'a, T: Pixel> Search<'a, T> {
         }
     }
 
-    /// The first image of a search: stripes in L∞, tiles in L2.
-    fn start(&mut self, row: usize) -> Walk<T> {
-        let mut rng = stream(self.square.seed, "square", self.rows.image(row));
-        let best = match self.square.norm {
-            Norm::LInf => self.stripes(row, &mut rng),
-            Norm::L2 => self.tiles(row, &mut rng),
-        };
-        Walk {
-            row,
-            rng,
-            best,
-            loss: f64::NEG_INFINITY,
-            window: Window::default(),
-            queries: 0,
-            misled: false,
-        }
-    }
-
-    /// Each column of each channel moved by ±ε.
-    fn stripes(&self, row: usize, rng: &mut Rng) -> Vec<T> {
-        let (x, width) = (self.rows.image(row), self.grid.width);
-        let mut image = x.to_vec();
-        let planes = image.chunks_mut(self.grid.plane());
-        for (plane, x) in planes.zip(x.chunks(self.grid.plane())) {
-            let up: Vec<bool> = (0..width).map(|_| heads(rng)).collect();
-            for (line, x) in plane.chunks_mut(width).zip(x.chunks(width)) {
-                for ((pixel, x), up) in line.iter_mut().zip(x).zip(&up) {
-                    *pixel = self.moved(*x, *up);
-                }
-            }
-        }
-        image
-    }
-
     /// x ± ε inside the limits.
-    fn moved(&self, x: T, up: bool) -> T {
+    pub(super) fn moved(&self, x: T, up: bool) -> T {
         let (eps, [lowest, highest]) = (T::from_f64(self.eps), self.limits);
         match up {
             true if x + eps > highest => highest,
@@ -191,36 +157,8 @@ impl<'a, T: Pixel> Search<'a, T> {
         }
     }
 
-    /// Hills of either sign side by side over the whole image.
-    fn tiles(&mut self, row: usize, rng: &mut Rng) -> Vec<T> {
-        let Grid { height, width, .. } = self.grid;
-        let side = (self.grid.shorter() / 5).max(1);
-        let (down, across) = (height / side, width / side);
-        let (top, left) = ((height - down * side) / 2, (width - across * side) / 2);
-        let mut delta = vec![0.; self.pixels()];
-        for tile in 0..down * across {
-            let window = Window {
-                top: top + tile / across * side,
-                left: left + tile % across * side,
-                side,
-            };
-            let hills = self.turned(side, rng);
-            for plane in delta.chunks_mut(self.grid.plane()) {
-                let sign = if heads(rng) { 1. } else { -1. };
-                for (line, hills) in self.grid.lines(window).zip(hills.chunks(side)) {
-                    for (delta, hill) in plane[line].iter_mut().zip(hills) {
-                        *delta = sign * hill;
-                    }
-                }
-            }
-        }
-        let mut image = self.rows.image(row).to_vec();
-        self.write(row, &delta, &mut image);
-        image
-    }
-
     /// [`hills`], or what they are on their side, each equally likely.
-    fn turned(&mut self, side: usize, rng: &mut Rng) -> Vec<f64> {
+    pub(super) fn turned(&mut self, side: usize, rng: &mut Rng) -> Vec<f64> {
         let upright = self.hills[side].get_or_insert_with(|| hills(side));
         match heads(rng) {
             true => upright.clone(),
@@ -231,7 +169,7 @@ impl<'a, T: Pixel> Search<'a, T> {
     }
 
     /// x + δ, with δ as long as the radius, inside the limits.
-    fn write(&self, row: usize, delta: &[f64], image: &mut [T]) {
+    pub(super) fn write(&self, row: usize, delta: &[f64], image: &mut [T]) {
         let length = delta.iter().map(|delta| delta * delta).sum::<f64>().sqrt();
         let scale = self.eps / (length + FLOOR);
         let [lowest, highest] = self.limits;
@@ -337,6 +275,7 @@ impl<'a, T: Pixel> Search<'a, T> {
     }
 }
 
-fn heads(rng: &mut Rng) -> bool {
+/// A coin's throw.
+pub(super) fn heads(rng: &mut Rng) -> bool {
     rng.bits() & 1 == 1
 }
