@@ -1,19 +1,20 @@
 //! Auto-PGD: projected gradient ascent that chooses its step sizes.
 
+mod ascent;
+mod run;
+mod trace;
+
 use std::fmt;
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::apart::{Apart, in_f64};
-use super::ascent::{Ascent, ascend};
-use super::goal::{Norm, validate_eps};
-use super::objective::Objective;
+use super::goal::Norm;
 use crate::checks::{Bounds, at_least_one};
-use crate::datasets::Dataset;
 use crate::error::{Error, Result};
-use crate::models::Network;
 use crate::progress::Progress;
+
+pub use trace::Way;
 
 /// The loss that [`Apgd`] ascends, of the logits z of one image with label y.
 ///
@@ -188,65 +189,6 @@ impl Apgd {
             return Err(Error::argument("restarts", expected, self.restarts));
         }
         self.bounds.map_or(Ok(()), |bounds| bounds.validate())
-    }
-
-    /// # Errors
-    /// Too few classes for the loss.
-    pub(super) fn check_classes(&self, classes: usize) -> Result<()> {
-        let least = match self.loss {
-            ApgdLoss::CrossEntropy => Objective::CrossEntropy,
-            ApgdLoss::Dlr => Objective::Dlr,
-            ApgdLoss::TargetedDlr { .. } => Objective::DlrTowards(0),
-        }
-        .least_classes();
-        match classes >= least {
-            true => Ok(()),
-            false => {
-                let expected = format!("at least {least} for {self}; take another ApgdLoss");
-                Err(Error::argument("number of classes", expected, classes))
-            }
-        }
-    }
-
-    /// # Errors
-    /// Images to start at that do not fit those to attack.
-    fn check_start(&self, data: &Dataset) -> Result<()> {
-        match &self.start {
-            Start::At(images) if images.dims() != data.inputs.dims() => {
-                let expected = format!("{:?}, the images' shape", data.inputs.dims());
-                Err(Error::shape("apgd", "start", expected, images.dims()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn run(
-        &self,
-        network: &dyn Network,
-        data: &Dataset,
-        eps: f64,
-    ) -> Result<super::Adversarial> {
-        self.validate()?;
-        validate_eps(eps)?;
-        self.check_start(data)?;
-        let apart = Apart {
-            name: self.to_string(),
-            norm: self.norm,
-            eps,
-            bounds: self.bounds,
-            batch_size: self.batch_size,
-            progress: &self.progress,
-        };
-        match in_f64(data) {
-            true => {
-                let attack = Ascent::<f64>::of(self, eps)?;
-                apart.attack(network, data, |rows| ascend(&attack, rows))
-            }
-            false => {
-                let attack = Ascent::<f32>::of(self, eps)?;
-                apart.attack(network, data, |rows| ascend(&attack, rows))
-            }
-        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! The trait of all attacks.
 
 use super::adversarial::Adversarial;
-use super::apgd::Apgd;
-use super::autoattack::AutoAttack;
 use super::curve::RobustAccuracy;
 use super::fgsm::Fgsm;
 use super::pgd::Pgd;
@@ -112,40 +110,6 @@ impl Attack for Pgd {
         self.validate()?;
         let pairs: Vec<(f64, f64)> = eps.iter().map(|eps| (*eps, self.alpha)).collect();
         run::curve(self, self.to_string(), network, data, &pairs)
-    }
-}
-
-impl Attack for Apgd {
-    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
-        self.run(network, data, eps)
-    }
-
-    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
-        run::curve_of(self, network, data, eps)
-    }
-}
-
-impl Attack for AutoAttack {
-    fn attack(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Adversarial> {
-        Ok(self.evaluate(network, data, eps)?.adversarial)
-    }
-
-    /// What is misled in a smaller ball is not attacked again in a larger one.
-    fn curve(&self, network: &dyn Network, data: &Dataset, eps: &[f64]) -> Result<RobustAccuracy> {
-        let found = self.evaluate_at(network, data, eps)?;
-        Ok(RobustAccuracy {
-            attack: "AutoAttack".into(),
-            eps: eps.to_vec(),
-            step_size: eps.to_vec(),
-            accuracy: found.iter().map(|found| found.robust_accuracy).collect(),
-            zero_gradients: found
-                .iter()
-                .map(|found| found.adversarial.zero_gradients)
-                .max()
-                .unwrap_or(0),
-            images: data.len(),
-            seconds: found.iter().map(|found| found.seconds).sum(),
-        })
     }
 }
 

@@ -5,14 +5,12 @@ use std::time::Instant;
 use candle_core::Tensor;
 
 use super::adversarial::Adversarial;
-use super::attack::Attack;
 use super::ball::distances;
 use super::batches::{Batch, answers, batches, in_parallel, predictions};
 use super::curve::RobustAccuracy;
 use super::descent::Descent;
 use super::goal::validate_eps;
 use super::pgd::Pgd;
-use crate::checks;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::Answer;
@@ -171,32 +169,4 @@ pub(super) fn curve(
         images: data.len(),
         seconds: begin.elapsed().as_secs_f64(),
     })
-}
-
-/// The curve of an attack that has no way to share work between radii.
-pub(super) fn curve_of(
-    attack: &dyn Attack,
-    network: &dyn Network,
-    data: &Dataset,
-    eps: &[f64],
-) -> Result<RobustAccuracy> {
-    let begin = Instant::now();
-    let mut curve = RobustAccuracy {
-        attack: String::new(),
-        eps: eps.to_vec(),
-        step_size: eps.to_vec(),
-        accuracy: Vec::new(),
-        zero_gradients: 0,
-        images: data.len(),
-        seconds: 0.,
-    };
-    for eps in eps {
-        let found = attack.attack(network, data, *eps)?;
-        curve.accuracy.push(1. - found.success_rate());
-        curve.zero_gradients = curve.zero_gradients.max(found.zero_gradients);
-        curve.attack = found.attack;
-    }
-    checks::at_least_one("number of radii", eps.len())?;
-    curve.seconds = begin.elapsed().as_secs_f64();
-    Ok(curve)
 }

@@ -2,12 +2,12 @@
 
 use candle_core::{DType, Tensor};
 
-use super::apgd::{Apgd, ApgdLoss};
-use super::attack::Attack as _;
-use super::autoattack::AutoAttack;
-use super::evaluation::Stage;
-use super::goal::Norm;
-use super::warning::Warning;
+use super::AutoAttack;
+use crate::attacks::apgd::{Apgd, ApgdLoss};
+use crate::attacks::attack::Attack as _;
+use crate::attacks::evaluation::Stage;
+use crate::attacks::goal::Norm;
+use crate::attacks::warning::Warning;
 use crate::datasets::Dataset;
 use crate::error::Result;
 use crate::metrics::Answer;

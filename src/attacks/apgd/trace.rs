@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::apart::{Rows, in_f64};
-use super::apgd::{Apgd, Start};
-use super::ascent::{Ascent, ways};
-use super::batches::{Batched, batches, in_parallel};
-use super::goal::validate_eps;
-use super::rows::Pixel;
+use super::ascent::{Ascent, climbed};
+use super::{Apgd, Start};
+use crate::attacks::apart::{Rows, in_f64};
+use crate::attacks::batches::{Batched, batches, in_parallel};
+use crate::attacks::goal::validate_eps;
+use crate::attacks::rows::Pixel;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::models::{Network, evaluation};
@@ -58,7 +58,7 @@ impl Apgd {
     /// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), figure 2.
     ///
     /// # Errors
-    /// As [`Attack::attack`](super::Attack::attack), or given starts: they belong to no batch.
+    /// As [`Attack::attack`](crate::attacks::Attack::attack), or given starts: they belong to no batch.
     pub fn ways(&self, network: &dyn Network, data: &Dataset, eps: f64) -> Result<Vec<Way>> {
         self.validate()?;
         validate_eps(eps)?;
@@ -88,10 +88,14 @@ impl Apgd {
         let batched = Batched::untargeted(self.bounds, self.batch_size);
         let batches = batches(network.as_ref(), data, batched)?;
         let parts = in_parallel(&batches, &self.progress, &self.to_string(), |batch| {
-            ways(
-                &attack,
-                &Rows::of(network.as_ref(), batch, self.batch_size)?,
-            )
+            let rows = Rows::of(network.as_ref(), batch, self.batch_size)?;
+            let climbers = climbed(&attack, &rows)?.into_iter();
+            let ways = climbers.map(|climber| Way {
+                loss: climber.losses,
+                step_size: climber.sizes,
+                misled_after: climber.misled_after,
+            });
+            Ok(ways.collect::<Vec<_>>())
         })?;
         Ok(parts.into_iter().flatten().collect())
     }

@@ -1,13 +1,12 @@
 //! The ascent of APGD, image by image.
 
-use super::apart::{Found, Rows};
-use super::apgd::{Apgd, ApgdLoss, Start};
-use super::objective::{Objective, descending};
-use super::pull::{largest, logits, pulled};
-use super::row_ball::RowBall;
-use super::rows::{Pixel, stream, values};
-use super::trace::Way;
-use crate::error::Result;
+use super::{Apgd, ApgdLoss, Start};
+use crate::attacks::apart::{Found, Rows};
+use crate::attacks::objective::{Objective, descending};
+use crate::attacks::pull::{largest, logits, pulled};
+use crate::attacks::row_ball::RowBall;
+use crate::attacks::rows::{Pixel, stream, values};
+use crate::error::{Error, Result};
 
 /// An attack with all that does not depend on the image.
 pub(super) struct Ascent<'a, T> {
@@ -103,7 +102,7 @@ impl Checkpoints {
 }
 
 /// One image on its way.
-struct Climber<T> {
+pub(super) struct Climber<T> {
     /// Its row among those asked together.
     row: usize,
     objective: Objective,
@@ -114,9 +113,9 @@ struct Climber<T> {
     best_gradient: Vec<T>,
     best_loss: f64,
     /// The loss at the start and after each step.
-    losses: Vec<f64>,
+    pub losses: Vec<f64>,
     /// The step size of each step.
-    sizes: Vec<f64>,
+    pub sizes: Vec<f64>,
     size: f64,
     /// The best loss at the last checkpoint, and whether the step size was halved there.
     last: (f64, bool),
@@ -124,7 +123,7 @@ struct Climber<T> {
     misled: Option<(Vec<T>, f64)>,
     first_gradient_zero: bool,
     /// The steps after which a point first misled the network.
-    misled_after: Option<usize>,
+    pub misled_after: Option<usize>,
 }
 
 impl<T: Pixel> Climber<T> {
@@ -201,13 +200,31 @@ impl<T: Pixel> Climber<T> {
     }
 }
 
+/// # Errors
+/// Too few classes for the loss.
+fn check_classes(apgd: &Apgd, classes: usize) -> Result<()> {
+    let least = match apgd.loss {
+        ApgdLoss::CrossEntropy => Objective::CrossEntropy,
+        ApgdLoss::Dlr => Objective::Dlr,
+        ApgdLoss::TargetedDlr { .. } => Objective::DlrTowards(0),
+    }
+    .least_classes();
+    match classes >= least {
+        true => Ok(()),
+        false => {
+            let expected = format!("at least {least} for {apgd}; take another ApgdLoss");
+            Err(Error::argument("number of classes", expected, classes))
+        }
+    }
+}
+
 /// The attack on all rows.
 ///
 /// # Errors
 /// As [`pulled`]; too few classes.
 pub(super) fn ascend<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec<Found<T>>> {
     let clean = logits(rows.network, &rows.form, &rows.images)?;
-    attack.apgd.check_classes(clean.classes())?;
+    check_classes(attack.apgd, clean.classes())?;
     let mut found: Vec<Found<T>> = (0..rows.labels.len())
         .map(|row| {
             let (label, logits) = (rows.labels[row], clean.row(row));
@@ -244,13 +261,13 @@ pub(super) fn ascend<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec
     Ok(found)
 }
 
-/// The way of each row: the loss at the start and after each step, and the step sizes.
+/// Each row with its climber, at the end of one attempt towards the likeliest wrong class.
 ///
 /// # Errors
 /// As [`ascend`].
-pub(super) fn ways<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec<Way>> {
+pub(super) fn climbed<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec<Climber<T>>> {
     let clean = logits(rows.network, &rows.form, &rows.images)?;
-    attack.apgd.check_classes(clean.classes())?;
+    check_classes(attack.apgd, clean.classes())?;
     let name = format!("{} target 0 start 0", attack.apgd.loss.name());
     let climbers = (0..rows.labels.len()).map(|row| {
         let objective = attack.objective(clean.row(row), rows.labels[row], 0);
@@ -259,12 +276,7 @@ pub(super) fn ways<T: Pixel>(attack: &Ascent<T>, rows: &Rows<T>) -> Result<Vec<W
     });
     let mut climbers = climb(attack, rows, climbers.collect::<Result<_>>()?)?;
     climbers.sort_by_key(|climber| climber.row);
-    let ways = climbers.into_iter().map(|climber| Way {
-        loss: climber.losses,
-        step_size: climber.sizes,
-        misled_after: climber.misled_after,
-    });
-    Ok(ways.collect())
+    Ok(climbers)
 }
 
 /// Takes all steps with all climbers.
