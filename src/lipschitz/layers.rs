@@ -14,8 +14,8 @@ use crate::models::{Network, Representation};
 /// ‖W‖₂ = max_v ‖W v‖₂ / ‖v‖₂
 /// ```
 ///
-/// By power iteration in f64, from below, on (WᵀW)⁶⁴; it ends when a step changes the largest
-/// eigenvalue of that by less than 1e-14 of itself.
+/// By power iteration in f64, from below, on WᵀW and then on its powers, up to the 1024th; it ends
+/// when a step changes their largest eigenvalue by less than 1e-14 of itself.
 ///
 /// - **Shapes**: `matrix` (rows, columns); a number comes back. More axes are flattened into the
 ///   columns.

@@ -13,7 +13,7 @@ use crate::models::{Layer, Network};
 use crate::ops::{largest_eigenvector, widened};
 
 /// The most steps of a power iteration.
-const STEPS: usize = 500;
+const STEPS: usize = 100;
 
 /// A matrix divided by its largest singular value, times a constant: spectral normalisation.
 ///
@@ -23,10 +23,10 @@ const STEPS: usize = 500;
 ///
 /// u and v are the singular vectors of the largest singular value. Differentiable in W; u and v
 /// count as constants, so that ∂σ/∂W = u vᵀ, which is the exact derivative where σ is larger than
-/// all other singular values. They come from a power iteration with a fixed start, on (W Wᵀ)⁶⁴ or
-/// (WᵀW)⁶⁴, whichever is smaller: at most 500 steps, or until one changes its largest eigenvalue
-/// σ¹²⁸ by less than 1e-14 of itself. PyTorch's `spectral_norm` takes one step for each forward pass
-/// and keeps the vectors; this is what it converges to.
+/// all other singular values. They come from a power iteration with a fixed start, on W Wᵀ or WᵀW,
+/// whichever is smaller, and then on its powers, up to the 1024th: at most 100 steps, or until one
+/// changes their largest eigenvalue by less than 1e-14 of itself. PyTorch's `spectral_norm` takes
+/// one step for each forward pass and keeps the vectors; this is what it converges to.
 ///
 /// - **Shapes**: `weight` W (outputs, inputs); the result, too.
 /// - **Range**: any finite numbers, c > 0; a matrix of zeros stays. σ is found from below, so
