@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 use isopath::datasets::{Dataset, Split};
 use isopath::experiments::isometry_mnist::{
-    Evidence, Results, Settings, attack_strength, fgsm_curves, gradient_angles, pgd_curves,
-    robustness, save_networks, stretch, train_networks,
+    Evidence, Results, Settings, attack_strength, compare_versions, fgsm_curves, gradient_angles,
+    pgd_curves, robustness, save_networks, stretch, train_networks,
 };
 use isopath::figures::{Figure, Table};
 use isopath::models::{Initialisation, Network as _};
@@ -216,6 +216,7 @@ fn results_and_evidence_keep_their_form_in_json() -> Result<()> {
         strength: attack_strength(&networks, &test, &settings, 0.5)?,
         logits: robust.fgsm.clone(),
         unclipped: [robust.fgsm, robust.pgd],
+        versions: compare_versions(&images, &settings, 0.05)?,
     })?;
     assert_eq!(
         keys(&numbers["angles"][1]),
@@ -225,6 +226,12 @@ fn results_and_evidence_keep_their_form_in_json() -> Result<()> {
     let curves = ["step_size", "accuracy", "seconds"];
     assert_eq!(keys(&numbers["unclipped"][1]), curves);
     assert_eq!(keys(&numbers["logits"]), curves);
+    // The first version is the paper's text: that of the networks above, of the first seed.
+    let versions = &numbers["versions"]["versions"];
+    assert_eq!(versions.as_array().map(Vec::len), Some(7));
+    let plain = networks.get(&0., 3)?.test_accuracy;
+    assert_eq!(versions[0]["accuracy"][0], plain);
+    assert_eq!(numbers["versions"]["step_size"], 0.1);
     Ok(())
 }
 

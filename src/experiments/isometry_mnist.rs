@@ -15,6 +15,7 @@ mod robustness;
 mod settings;
 mod strength;
 mod stretch;
+mod versions;
 
 pub use gradients::{Angle, Angles, gradient_angles};
 pub use networks::{Networks, Trained, save_networks, train_network, train_networks};
@@ -25,3 +26,4 @@ pub use robustness::{
 pub use settings::Settings;
 pub use strength::{AttackStrength, Strength, attack_strength};
 pub use stretch::{Stretch, Stretches, stretch};
+pub use versions::{Version, Versions, authors_versions, compare_versions};

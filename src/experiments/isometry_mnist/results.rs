@@ -8,6 +8,7 @@ use super::robustness::{Accuracies, Curves, Robustness};
 use super::settings::Settings;
 use super::strength::AttackStrength;
 use super::stretch::{Stretch, Stretches};
+use super::versions::Versions;
 use crate::scale::Scale;
 
 /// The numbers of table 1 and figure 3 of the *isometry* paper: the notebook's JSON.
@@ -123,4 +124,6 @@ pub struct Evidence {
     pub unclipped: [Curves; 2],
     /// The curves of FGSM for networks whose logits were kept isometric.
     pub logits: Curves,
+    /// The versions of the experiment that the authors' code has.
+    pub versions: Versions,
 }
