@@ -27,6 +27,7 @@
 //! | build a network, load weights | [`Model`](models::Model), [`models`] |
 //! | train | [`train`](training::train()), [`losses`] |
 //! | attack | [`Fgsm`](attacks::Fgsm), [`Pgd`](attacks::Pgd) |
+//! | ask whether a network is robust | [`autoattack`](attacks::autoattack()), [`Fmn`](attacks::Fmn) |
 //! | connect two inputs | [`connect`](experiments::connectivity::connect()), [`neb`](paths::neb()) |
 //! | ask whether a class is one piece | [`regions`](paths::regions()) |
 //! | look at every point of a line, not at samples | [`exact`](paths::exact()) |

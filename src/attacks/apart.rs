@@ -14,6 +14,10 @@ use crate::metrics::Answer;
 use crate::models::{Network, evaluation};
 use crate::progress::Progress;
 
+/// The batches that a data set is split into at least, where they have `LEAST` images each.
+const PARTS: usize = 8;
+const LEAST: usize = 32;
+
 /// What all such attacks have.
 pub(super) struct Apart<'a> {
     pub name: String,
@@ -102,9 +106,14 @@ impl Apart<'_> {
         validate_eps(self.eps)?;
         let network = evaluation(network)?;
         let network = network.as_ref();
-        let batched = Batched::untargeted(self.bounds, self.batch_size);
+        // The last few images of an attack, which take longest, keep several processors busy.
+        let size = data
+            .len()
+            .div_ceil(PARTS)
+            .clamp(LEAST, self.batch_size.max(LEAST));
+        let size = size.min(self.batch_size);
+        let batched = Batched::untargeted(self.bounds, size);
         let batches = batches(network, data, batched)?;
-        let size = self.batch_size;
         let parts = in_parallel(&batches, self.progress, &self.name, |batch| {
             let rows = Rows::of(network, batch, size)?;
             self.part(batch, &rows, attack(&rows)?)

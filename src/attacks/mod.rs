@@ -31,6 +31,11 @@
 //! for the smallest change that misleads ([`MinimalAttack`]), whatever ε; one run of them is the whole
 //! curve of robust accuracy ([`MinimalNorm`]).
 //!
+//! **Is it robust?** [`autoattack`] runs four attacks without a parameter to choose, one on what the
+//! others left, and says what makes the result hard to believe: [`Apgd`] on two losses, [`Fab`],
+//! [`Square`]. [`Fmn`] and [`Fab`] find the smallest change that misleads. These decide for each image
+//! alone, so that neither batch nor order nor threads change a result.
+//!
 //! **Training against an attack**: [`AdversarialLoss`] and [`Trades`] are losses that attack each batch
 //! before they look at it.
 //!

@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
                 zero_gradients = found.zero_gradients;
             }
             for (at, row) in open.iter().enumerate().filter(|(at, _)| found.success[*at]) {
-                let image = found.data.inputs.narrow(0, at, 1)?.copy()?;
+                let image = found.data.inputs.narrow(0, at, 1)?;
                 self.misled[*row] = Some((image, found.after[at]));
             }
             stages.push(Stage {

@@ -17,6 +17,8 @@ use crate::paths::{ExactParams, PiecewiseLinear, exact};
 pub struct WeakEdge {
     /// The class that the edge must not leave.
     pub class: u32,
+    /// The name of that class.
+    pub class_name: String,
     /// The space that the edge runs through.
     pub space: Space,
     /// Both images: rows of the data.
@@ -95,6 +97,7 @@ impl Graphs {
             let info = exact(&tail, graph.class, &at(part.0)?, &at(part.1)?, &params)?;
             edges.push(WeakEdge {
                 class: graph.class,
+                class_name: self.data.class_name(graph.class),
                 space: self.space,
                 test_index,
                 samples: found.samples,
@@ -135,7 +138,7 @@ impl WeakEdges {
             let [i, j] = edge.test_index;
             let verdict = if edge.inside { "inside" } else { "outside" };
             table.push([
-                edge.class.to_string(),
+                edge.class_name.clone(),
                 format!("{i}, {j}"),
                 format!("{:.5}", edge.sampled.0),
                 format!("{:.5}", edge.sampled.1),
