@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 
 use common::{CPU, message, values, weights};
 use isopath::Result;
+use isopath::attacks::Warning;
 use isopath::candle::{DType, Tensor};
 use isopath::datasets::{Dataset, Split};
 use isopath::experiments::isometry_audit::{
-    Method, Settings, save_networks, train_network, train_networks,
+    AuditParams, Audited, Method, NearAndFar, Results, Settings, audit, rays, save_networks,
+    smallest_images, train_network, train_networks,
 };
 use isopath::lipschitz::layer_norms;
 use isopath::losses::Partition;
@@ -167,5 +169,95 @@ fn bad_input_is_named() -> Result<()> {
         ..settings()
     };
     assert!(message(train_networks(&images, &none)).contains("at least one of each"));
+    Ok(())
+}
+
+#[test]
+fn the_audit_says_what_withstands_in_a_table_curves_and_json() -> Result<()> {
+    let images = images()?;
+    let shown = [Method::Plain, Method::isometric(1.)];
+    let settings = Settings {
+        methods: shown.map(|method| (method, 8)).to_vec(),
+        ..settings()
+    };
+    let networks = train_networks(&images, &settings)?;
+    let params = AuditParams {
+        images: 12,
+        linf: vec![0.4, 0.05],
+        l2: vec![0.3],
+        steps: 10,
+        queries: 20,
+        progress: Progress::Hidden,
+        ..AuditParams::of(Scale::Quick)
+    };
+    let audits = audit(&networks, &images.test, &params)?;
+    assert_eq!(audits.table().rows.len(), 2);
+    for run in &audits.runs {
+        let Audited {
+            linf,
+            linf_norm,
+            l2,
+            ..
+        } = &run.result;
+        // The wider ball leaves no more than the narrower one, and that no more than the network gets right.
+        assert!(linf[0].robust_accuracy <= linf[1].robust_accuracy);
+        assert!(linf[1].robust_accuracy <= linf_norm.robust_accuracy(0.));
+        assert!(l2[0].robust_accuracy < 1.);
+        assert_eq!(linf[0].images, 12);
+        let few = Warning::FewClasses { classes: 2 };
+        assert!(run.result.warnings().contains(&few));
+    }
+    assert!(audits.warnings().rows.len() >= 2);
+    assert!(audits.curves()?.figure()?.svg.contains("radius"));
+    let grid = smallest_images(&networks, &audits, &shown, 3)?;
+    assert_eq!((grid.rows.len(), grid.rows[0].len()), (3, 3));
+
+    let numbers = Results::new(Scale::Quick, &params, &audits);
+    let numbers = serde_json::to_value(numbers).unwrap();
+    assert_eq!(
+        (&numbers["scale"], &numbers["test_images"]),
+        (&"quick".into(), &12.into())
+    );
+    let network = &numbers["networks"][1];
+    assert_eq!(network["name"], "isometric, β = 1");
+    assert_eq!(
+        network["weights"],
+        "isometry_audit/isometric_beta_1_seed_3.safetensors"
+    );
+    assert_eq!(
+        network["autoattack"]["linf"]["0.4"],
+        audits.runs[1].result.linf[0].robust_accuracy
+    );
+    for name in [
+        "seed",
+        "accuracy",
+        "median_norm",
+        "paper_attack",
+        "warnings",
+    ] {
+        assert!(!network[name].is_null(), "{name}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    save_networks(&networks, folder.path())?;
+    assert!(folder.path().join(audits.runs[1].result.file()).exists());
+    Ok(())
+}
+
+#[test]
+fn along_its_own_gradient_the_cross_entropy_rises_most() -> Result<()> {
+    let images = images()?;
+    let settings = settings();
+    let network = train_network(&images, &settings, &Method::Plain, 3, &mut |_| ())?.network;
+    let loss = Method::isometric(1.).attackers_loss();
+    let found = rays("plain", &network, &loss, &images.test, &[0., 0.05, 0.1])?;
+    let [own, other, random] = [0, 1, 2].map(|at| found.loss[at][2]);
+    assert!(own > random && own >= other, "{own} {other} {random}");
+    assert!(found.loss.iter().all(|loss| loss[0] == found.loss[0][0]));
+    assert!(found.figure()?.svg.contains("random signs"));
+    assert!(message(rays("plain", &network, &loss, &images.test, &[-1.])).contains("distances"));
+
+    let mut near = NearAndFar::default();
+    near.push("plain", &network, &images.test)?;
+    assert_eq!((near.table().rows.len(), near.networks[0].1.len()), (1, 4));
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::figures::{AxisScale, LineChart, Panels, Series};
 ///
 /// # Errors
 /// No way, or ways and names that are not as many.
-pub fn way_panels(names: &[String], ways: &[Way]) -> Result<Panels> {
+pub fn way_panels(names: &[&str], ways: &[Way]) -> Result<Panels> {
     if ways.is_empty() || names.len() != ways.len() {
         let got = format!("{} names, {} ways", names.len(), ways.len());
         return Err(Error::argument(
@@ -23,7 +23,7 @@ pub fn way_panels(names: &[String], ways: &[Way]) -> Result<Panels> {
             let steps: Vec<f64> = (0..values.len())
                 .map(|step| (step + first) as f64)
                 .collect();
-            Series::line(name, &steps, values)
+            Series::line(*name, &steps, values)
         });
         LineChart {
             title: title.into(),
