@@ -184,7 +184,7 @@ fn the_audit_says_what_withstands_in_a_table_curves_and_json() -> Result<()> {
     let params = AuditParams {
         images: 12,
         linf: vec![0.4, 0.05],
-        l2: vec![0.3],
+        l2: vec![0.9],
         steps: 10,
         queries: 20,
         progress: Progress::Hidden,
