@@ -28,7 +28,7 @@ impl Audits {
             vec!["network".to_string(), "accuracy".into(), paper],
             radii("L∞", &first.linf),
             radii("L2", &first.l2),
-            ["median L∞", "median L2", "warnings", "training (s)"]
+            ["median L∞", "median L2", "warnings"]
                 .map(String::from)
                 .to_vec(),
         ];
@@ -63,13 +63,12 @@ impl Audits {
             } else {
                 warnings.to_string()
             });
-            row.push(words(&|audited| audited.seconds, 0));
             table.push(row);
         }
         table
     }
 
-    /// Lists every warning, with the networks that raised it.
+    /// Lists every warning, with the networks that raised it; `none` where there is none.
     pub fn warnings(&self) -> Table {
         let mut table = Table::new("What AutoAttack warns of", ["network", "seed", "warning"]);
         for run in &self.runs {
@@ -81,6 +80,9 @@ impl Audits {
                 ];
                 table.push(row);
             }
+        }
+        if table.rows.is_empty() {
+            table.push(["all", "all", "none"]);
         }
         table
     }
