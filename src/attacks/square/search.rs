@@ -12,6 +12,12 @@ use crate::rng::Rng;
 /// The floor under a norm that is divided by, the reference implementation's.
 const FLOOR: f64 = 1e-12;
 
+/// Images that are asked about together at most, where few searches are left: a product of few rows
+/// takes as long as one of many.
+const TOGETHER: usize = 128;
+/// Windows that are tried at once around one image, as long as none of them is better.
+const AHEAD: usize = 16;
+
 /// One search in the ball of radius `eps` around each image of `rows`.
 pub(super) struct Search<'a, T> {
     pub square: &'a Square,
@@ -71,12 +77,23 @@ impl<'a, T: Pixel> Search<'a, T> {
         let right = (0..labels.len()).filter(|row| largest(before.row(*row)) == labels[*row]);
         let mut walks: Vec<Walk<T>> = right.map(|row| self.start(row)).collect();
         let mut asked: Vec<T> = walks.iter().flat_map(|walk| &walk.best).copied().collect();
-        self.ask(&mut walks, &mut asked, &mut found)?;
+        self.ask(&mut walks, &asked, &[], &mut found)?;
         while !walks.is_empty() {
-            for (walk, image) in walks.iter_mut().zip(asked.chunks_mut(self.pixels())) {
-                self.propose(walk, image)?;
+            let ahead = (TOGETHER / walks.len()).clamp(1, AHEAD);
+            let mut after = Vec::with_capacity(walks.len() * ahead);
+            asked.clear();
+            for walk in &mut walks {
+                let queries = walk.queries;
+                for _ in 0..ahead {
+                    let begin = asked.len();
+                    asked.extend_from_slice(&walk.best);
+                    self.propose(walk, &mut asked[begin..])?;
+                    after.push(walk.rng.clone());
+                    walk.queries += 1;
+                }
+                walk.queries = queries;
             }
-            self.ask(&mut walks, &mut asked, &mut found)?;
+            self.ask(&mut walks, &asked, &after, &mut found)?;
         }
         Ok(found)
     }
@@ -85,11 +102,14 @@ impl<'a, T: Pixel> Search<'a, T> {
         self.rows.form.pixels()
     }
 
-    /// Asks the network about each image, keeps what is better, and ends the searches that are over.
+    /// Asks the network about the next images of each search, one after another until one is better
+    /// than the best: those behind it were made of what is the best no longer. Ends the searches that
+    /// are over. `after` has the generator after each image; none for the first images of all.
     fn ask(
         &self,
         walks: &mut Vec<Walk<T>>,
-        asked: &mut Vec<T>,
+        asked: &[T],
+        after: &[Rng],
         found: &mut [Found<T>],
     ) -> Result<()> {
         if walks.is_empty() {
@@ -97,53 +117,40 @@ impl<'a, T: Pixel> Search<'a, T> {
         }
         let answers = logits(self.rows.network, &self.rows.form, asked)?;
         let pixels = self.pixels();
+        let ahead = asked.len() / pixels / walks.len();
         // From the last to the first, so that the last takes the place of one that is over.
         for place in (0..walks.len()).rev() {
             let walk = &mut walks[place];
-            let image = &mut asked[place * pixels..][..pixels];
-            self.settle(walk, image, answers.row(place));
-            walk.queries += 1;
-            if walk.misled || walk.queries > self.square.queries {
-                let walk = walks.swap_remove(place);
-                asked.copy_within(walks.len() * pixels.., place * pixels);
-                asked.truncate(walks.len() * pixels);
-                found[walk.row].loss_after = walk.loss;
-                found[walk.row].evaluations = walk.queries;
-                found[walk.row].image = Some(walk.best);
+            for at in place * ahead..(place + 1) * ahead {
+                let is_better = self.settle(walk, &asked[at * pixels..][..pixels], answers.row(at));
+                walk.queries += 1;
+                if walk.misled || walk.queries > self.square.queries {
+                    let walk = walks.swap_remove(place);
+                    found[walk.row].loss_after = walk.loss;
+                    found[walk.row].evaluations = walk.queries;
+                    found[walk.row].image = Some(walk.best);
+                    break;
+                }
+                if let Some(rng) = after.get(at).filter(|_| is_better) {
+                    walk.rng = rng.clone();
+                    break;
+                }
             }
         }
         Ok(())
     }
 
-    /// Keeps the image if it is better than the best, else makes it the best again.
-    fn settle(&self, walk: &mut Walk<T>, image: &mut [T], logits: &[f64]) {
+    /// Whether the image is better than the best: then it is kept.
+    fn settle(&self, walk: &mut Walk<T>, image: &[T], logits: &[f64]) -> bool {
         let label = self.rows.labels[walk.row];
         let loss = -margin(logits, label);
         walk.misled = largest(logits) != label;
-        let first = walk.queries == 0;
-        let better = first || walk.misled || loss > walk.loss;
-        if better {
+        let is_better = walk.queries == 0 || walk.misled || loss > walk.loss;
+        if is_better {
             walk.loss = loss;
+            walk.best.copy_from_slice(image);
         }
-        let copy = |from: &[T], to: &mut [T]| match self.square.norm {
-            _ if first => {}
-            Norm::L2 => to.copy_from_slice(from),
-            Norm::LInf => {
-                for channel in 0..self.grid.channels {
-                    for line in self.grid.lines(walk.window) {
-                        let line = line.start + channel * self.grid.plane()
-                            ..line.end + channel * self.grid.plane();
-                        to[line.clone()].copy_from_slice(&from[line]);
-                    }
-                }
-            }
-        };
-        match (better, self.square.norm) {
-            (true, _) => copy(image, &mut walk.best),
-            // In L2 the next image is written as a whole.
-            (false, Norm::L2) => {}
-            (false, Norm::LInf) => copy(&walk.best, image),
-        }
+        is_better
     }
 
     /// x ± ε inside the limits.
