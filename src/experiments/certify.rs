@@ -12,8 +12,10 @@ mod procedure;
 mod record;
 mod records;
 mod settings;
+mod tasks;
 
 pub use procedure::certify;
 pub use record::{Asked, ExactRecord, ExactVerdict, PathKind, Place, Sampled};
 pub use records::{ExactRecords, exact_records};
 pub use settings::{Paths, Settings};
+pub use tasks::Certify;

@@ -1,9 +1,10 @@
 //! A residual network for CIFAR-10, trained here: the network of the *connectivity* experiment at
 //! sizes that a laptop can train, and at the paper's.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::at_least_one;
@@ -296,6 +297,20 @@ pub fn load(settings: &Settings, weights: &Path) -> Result<Model<ResNet>> {
 /// The repository has none for these settings.
 pub fn load_pretrained(settings: &Settings) -> Result<Model<ResNet>> {
     load(settings, &pretrained::checkpoint(&settings.name()))
+}
+
+/// Builds the network of `settings` with some weights.
+///
+/// # Errors
+/// A setting out of its range, or weights that do not fit.
+pub(crate) fn with_weights(
+    settings: &Settings,
+    weights: BTreeMap<String, Tensor>,
+) -> Result<Model<ResNet>> {
+    let network = fresh(settings, &device::best())?;
+    let path = Path::new("the weights of a task");
+    network.parameters().set(weights, path)?;
+    Ok(network)
 }
 
 fn fresh(settings: &Settings, device: &Device) -> Result<Model<ResNet>> {

@@ -10,10 +10,12 @@ mod figures;
 mod results;
 mod settings;
 mod space;
+mod tasks;
 mod verdicts;
 
 pub use attacked::{AttackedPairs, attack_pairs};
 pub use results::{Evidence, Normalisation, PairResult, Results, Summaries};
 pub use settings::Settings;
 pub use space::Space;
+pub use tasks::{ConnectivityCifar10, Found, collected};
 pub use verdicts::{Agreements, Verdicts, connect_in_spaces};

@@ -208,6 +208,21 @@ impl SpaceDecoder {
         })
     }
 
+    /// Builds the decoder of `settings` with some weights.
+    ///
+    /// # Errors
+    /// A setting out of its range, or weights that do not fit.
+    pub(crate) fn with_weights(
+        network: &Model<ResNet>,
+        settings: &Settings,
+        weights: BTreeMap<String, Tensor>,
+    ) -> Result<Self> {
+        let fresh = Self::fresh(network, settings)?;
+        let path = Path::new("the weights of a task");
+        fresh.decoder.parameters().set(weights, path)?;
+        Ok(fresh)
+    }
+
     /// Builds the decoder of `settings` with the trained weights that the repository holds for it.
     ///
     /// # Errors

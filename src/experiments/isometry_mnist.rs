@@ -15,6 +15,7 @@ mod robustness;
 mod settings;
 mod strength;
 mod stretch;
+mod tasks;
 mod versions;
 
 pub use gradients::{Angle, Angles, gradient_angles};
@@ -26,4 +27,5 @@ pub use robustness::{
 pub use settings::Settings;
 pub use strength::{AttackStrength, Strength, attack_strength};
 pub use stretch::{Stretch, Stretches, stretch};
+pub use tasks::{Found, Further, IsometryMnist, collected};
 pub use versions::{Version, Versions, authors_versions, compare_versions};

@@ -13,6 +13,7 @@ pub mod isometry_mnist;
 pub mod isometry_rings;
 pub mod isometry_torus;
 mod sweep;
+pub mod tasks;
 
 pub use curve::Curve;
 pub use sweep::{Run, Sweep, cases};

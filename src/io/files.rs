@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all.
 
 use std::fs::Permissions;
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -19,6 +19,17 @@ pub const UNFINISHED: &str = ".writing-";
 /// # Errors
 /// The folder cannot be made or written to.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole_by(path, &mut |file| file.write_all(bytes))
+}
+
+/// [`write_whole`] of what `write` writes, for files that do not fit into the memory.
+///
+/// # Errors
+/// The folder cannot be made or written to, or an error of `write`.
+pub fn write_whole_by(
+    path: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -31,7 +42,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(Error::io(folder))?;
-    file.write_all(bytes).map_err(Error::io(path))?;
+    let mut buffer = BufWriter::with_capacity(1 << 16, &mut file);
+    write(&mut buffer)
+        .and_then(|()| buffer.flush())
+        .map_err(Error::io(path))?;
+    drop(buffer);
     file.as_file().sync_all().map_err(Error::io(path))?;
     file.persist(path)
         .map_err(|error| Error::io(path)(error.error))?;

@@ -29,7 +29,11 @@ pub fn write(notebook: &str, value: &impl Serialize) -> Result<PathBuf> {
     write_in(&folder(), notebook, value)
 }
 
-fn write_in(folder: &Path, notebook: &str, value: &impl Serialize) -> Result<PathBuf> {
+/// [`write`] to a folder.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_in(folder: &Path, notebook: &str, value: &impl Serialize) -> Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if notebook.is_empty() || !notebook.chars().all(plain) {
         return Err(Error::argument(

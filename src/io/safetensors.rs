@@ -19,9 +19,20 @@ pub fn write(
     tensors: &BTreeMap<String, Tensor>,
     metadata: Option<HashMap<String, String>>,
 ) -> Result<()> {
-    let bytes = safetensors::serialize(tensors, metadata)
-        .map_err(|error| Error::file(path, "tensors that safetensors can hold", error))?;
-    files::write_whole(path, &bytes)
+    files::write_whole(path, &to_bytes(path, tensors, metadata)?)
+}
+
+/// The bytes of the safetensors file `path` with `tensors` and `metadata`.
+///
+/// # Errors
+/// Tensors that it cannot hold.
+pub fn to_bytes(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>> {
+    safetensors::serialize(tensors, metadata)
+        .map_err(|error| Error::file(path, "tensors that safetensors can hold", error))
 }
 
 /// Reads the tensors and the metadata of a safetensors file.
@@ -32,13 +43,24 @@ pub fn read(
     path: &Path,
     device: &Device,
 ) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    from_bytes(path, &std::fs::read(path).map_err(Error::io(path))?, device)
+}
+
+/// The tensors and the metadata of the bytes of a safetensors file `path`.
+///
+/// # Errors
+/// They are not whole.
+pub fn from_bytes(
+    path: &Path,
+    bytes: &[u8],
+    device: &Device,
+) -> Result<(BTreeMap<String, Tensor>, HashMap<String, String>)> {
     let refuse =
         |error: safetensors::SafeTensorError| Error::file(path, "a whole safetensors file", error);
-    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).map_err(refuse)?;
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes).map_err(refuse)?;
     // Again from the start: the tensors, whose lengths are now known to fit the file's.
-    safetensors::SafeTensors::deserialize(&bytes).map_err(refuse)?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, device)?
+    safetensors::SafeTensors::deserialize(bytes).map_err(refuse)?;
+    let tensors = candle_core::safetensors::load_buffer(bytes, device)?
         .into_iter()
         .collect();
     Ok((tensors, metadata.metadata().clone().unwrap_or_default()))

@@ -5,7 +5,7 @@ use std::any::Any;
 
 use candle_core::{DType, Device, Tensor, Var};
 use ndarray::{Array1, Array2};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::power::spectral_norms;
 use super::{host_rows, jacobian, represent};
@@ -27,7 +27,7 @@ use crate::progress::Bar;
 /// - **Shapes**: two numbers.
 /// - **Range**: both ≥ 0, loss per unit of the input; the inequality holds up to rounding.
 /// - **Source**: *isometry*, section 3.2.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GradientBound {
     /// The length ‖∇ₓ L‖₂ of the gradient.
     pub gradient: f64,

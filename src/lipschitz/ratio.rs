@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::host_rows;
 use crate::checks;
@@ -40,7 +40,7 @@ pub enum Pairs {
 /// - **Shapes**: numbers.
 /// - **Range**: ratios are ≥ 0; all are 1 for an isometry.
 /// - **Source**: *isometry*, definition 3.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
     /// The largest ratio: a lower bound of F's Lipschitz constant.
     pub largest: f64,

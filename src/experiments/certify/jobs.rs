@@ -136,6 +136,16 @@ fn tree(
 }
 
 impl Job {
+    /// The line or band of a pair.
+    pub fn of_pair(space: Space, number: usize, pair: Pair) -> Self {
+        Self {
+            space,
+            number,
+            pair,
+            edge: None,
+        }
+    }
+
     /// The path that the samples accept.
     ///
     /// # Errors

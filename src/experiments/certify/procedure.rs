@@ -141,7 +141,7 @@ fn finished(job: &Job, settings: &Settings) -> Result<Option<ExactRecord>> {
 }
 
 /// Searches one path; `told` hears which share of it is done, and of the pieces of the leg.
-fn search(
+pub(super) fn search(
     network: &dyn Network,
     data: &Dataset,
     settings: &Settings,

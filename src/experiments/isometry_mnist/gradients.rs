@@ -1,7 +1,7 @@
 //! The angle between the gradients of both losses: does one mislead the attacker?
 
 use candle_core::{DType, Tensor};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::networks::{Networks, Trained};
 use super::settings::Settings;
@@ -13,7 +13,7 @@ use crate::losses::CrossEntropy;
 use crate::statistics::median;
 
 /// A comparison of the gradients of both losses for one network.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Angle {
     /// The weight β of the isometric loss.
     pub beta: f64,
@@ -47,7 +47,7 @@ pub fn gradient_angles(networks: &Networks, data: &Dataset, settings: &Settings)
     })
 }
 
-fn angle(trained: &Trained, data: &Dataset, settings: &Settings) -> Result<Angle> {
+pub(super) fn angle(trained: &Trained, data: &Dataset, settings: &Settings) -> Result<Angle> {
     let loss = settings.loss(trained.beta);
     let network = trained.network.freeze()?;
     let (mut cosines, mut cross_entropy, mut isometric) = (Vec::new(), Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use candle_core::DType;
+use candle_core::{DType, Device};
 
 use super::settings::Settings;
 use crate::datasets::{Dataset, Split};
@@ -50,23 +50,56 @@ pub fn train_network(
     seed: u64,
     observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
-    let begin = Instant::now();
-    let data = settings.converted(data)?;
+    train_with(data, settings, beta, &params(settings, seed), observer)
+}
+
+/// The network before its training.
+pub(super) fn untrained(settings: &Settings, seed: u64, device: &Device) -> Result<Model<Mlp>> {
     let (sizes, initialisation) = (settings.sizes.clone(), settings.initialisation);
     let build = move |vb| Mlp::initialised(&sizes, Activation::Tanh, initialisation, vb);
-    let network = Model::on(seed, settings.dtype, data.train.inputs.device(), build)?;
+    Model::on(seed, settings.dtype, device, build)
+}
+
+/// [`train_network`] from a checkpoint, if there is one there.
+pub(super) fn train_resumably(
+    data: &Split,
+    settings: &Settings,
+    beta: f64,
+    seed: u64,
+    checkpoint: &Path,
+) -> Result<Trained> {
     let params = TrainParams {
+        checkpoint: Some(checkpoint.to_path_buf()),
+        ..params(settings, seed)
+    };
+    train_with(data, settings, beta, &params, &mut |_| ())
+}
+
+fn params(settings: &Settings, seed: u64) -> TrainParams {
+    TrainParams {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
         optimizer: Optimizer::adam(settings.learning_rate),
         seed,
         ..TrainParams::default()
-    };
+    }
+}
+
+fn train_with(
+    data: &Split,
+    settings: &Settings,
+    beta: f64,
+    params: &TrainParams,
+    observer: &mut dyn FnMut(&Status),
+) -> Result<Trained> {
+    let (begin, seed) = (Instant::now(), params.seed);
+    let data = settings.converted(data)?;
+    let network = untrained(settings, seed, data.train.inputs.device())?;
     let history = train_observed(
         &network,
         &data.train,
         &settings.loss(beta),
-        &params,
+        params,
         observer,
     )?;
     let test = data.test.first(settings.test_images)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::networks::{Networks, Trained};
 use super::settings::Settings;
@@ -30,7 +30,7 @@ pub struct AttackStrength {
 }
 
 /// The accuracy that is left under one attack, for the first network of every β.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Strength {
     /// The loss that the attacker follows, and for how many steps.
     pub attack: String,
@@ -55,8 +55,18 @@ pub fn attack_strength(
 ) -> Result<AttackStrength> {
     let source = networks.runs.iter().rfind(|run| run.parameter == 0.);
     let source = source.ok_or_else(|| Error::argument("networks", "one with β = 0", "none"))?;
+    strength_from(&networks.first_seed(), &source.result, data, settings, eps)
+}
+
+/// [`attack_strength`] on the networks `first`, with images made on `source`.
+pub(super) fn strength_from(
+    first: &Networks,
+    source: &Trained,
+    data: &Dataset,
+    settings: &Settings,
+    eps: f64,
+) -> Result<AttackStrength> {
     let plans = plans(settings.batch_size, eps);
-    let first = networks.first_seed();
     let bar = settings
         .progress
         .bar("attacking")
@@ -86,7 +96,7 @@ pub fn attack_strength(
         })?);
     }
     let [_, (_, forty), _] = &plans;
-    let foreign = forty.attack(&source.result.network, data, eps)?.data;
+    let foreign = forty.attack(&source.network, data, eps)?.data;
     attacks.push(strength("transferred from β = 0".into(), &|trained| {
         accuracy(&trained.network, &foreign)
     })?);

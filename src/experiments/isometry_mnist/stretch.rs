@@ -1,6 +1,6 @@
 //! The Lipschitz constants of the networks: the paper's explanation in numbers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::networks::{Networks, Trained};
 use super::settings::Settings;
@@ -15,7 +15,7 @@ use crate::training::in_parallel;
 
 /// Estimates of the Lipschitz constant of one network's representation Φ, and of what follows for
 /// the gradients (*isometry*, section 3.2).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stretch {
     /// The weight β of the isometric loss.
     pub beta: f64,
@@ -73,7 +73,7 @@ pub fn stretch(
     Ok(Sweep { runs: measured })
 }
 
-fn one(
+pub(super) fn one(
     trained: &Trained,
     data: &Dataset,
     settings: &Settings,

@@ -1,7 +1,7 @@
 //! What the paper's authors ran, version by version: does figure 3 depend on it?
 
 use candle_core::DType;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::networks::train_networks;
 use super::robustness::{StepAccuracy, pgd_curves};
@@ -13,7 +13,7 @@ use crate::models::Initialisation;
 use crate::progress::Progress;
 
 /// The networks of one version of the experiment, without the isometric term and with it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     /// What is other than in the paper's text.
     pub name: String,
@@ -90,39 +90,45 @@ pub fn compare_versions(data: &Split, settings: &Settings, alpha: f64) -> Result
     };
     for (name, beta, own) in all {
         let part = bar.part();
-        let own = Settings {
-            betas: vec![0., beta],
-            seeds: own.seeds.iter().take(1).copied().collect(),
-            step_sizes: own
-                .step_sizes
-                .iter()
-                .copied()
-                .find(|step| *step >= alpha)
-                .into_iter()
-                .collect(),
-            progress: Progress::Hidden,
-            ..own
-        };
-        let networks = train_networks(data, &own)?;
-        let test = own.converted(data)?.test;
-        let StepAccuracy {
-            step_size,
-            cross_entropy,
-            training_loss,
-            ..
-        } = pgd_curves(&networks, &test, &own)?.at(alpha)?;
-        let accuracies = networks.values(|trained| trained.test_accuracy);
+        let (step_size, version) = compare_version(data, (name.clone(), beta, own), alpha)?;
         found.step_size = step_size;
-        found.versions.push(Version {
-            accuracy: [accuracies[0][0], accuracies[1][0]],
-            along_cross_entropy: [cross_entropy[0][0], cross_entropy[1][0]],
-            along_training_loss: training_loss[1][0],
-            name: name.clone(),
-            beta,
-        });
+        found.versions.push(version);
         part.finish(name);
     }
     Ok(found)
+}
+
+/// One version of [`authors_versions`], with the step size.
+pub(super) fn compare_version(
+    data: &Split,
+    (name, beta, own): (String, f64, Settings),
+    alpha: f64,
+) -> Result<(f64, Version)> {
+    let step = own.step_sizes.iter().copied().find(|step| *step >= alpha);
+    let own = Settings {
+        betas: vec![0., beta],
+        seeds: own.seeds.iter().take(1).copied().collect(),
+        step_sizes: step.into_iter().collect(),
+        progress: Progress::Hidden,
+        ..own
+    };
+    let networks = train_networks(data, &own)?;
+    let test = own.converted(data)?.test;
+    let StepAccuracy {
+        step_size,
+        cross_entropy,
+        training_loss,
+        ..
+    } = pgd_curves(&networks, &test, &own)?.at(alpha)?;
+    let accuracies = networks.values(|trained| trained.test_accuracy);
+    let version = Version {
+        accuracy: [accuracies[0][0], accuracies[1][0]],
+        along_cross_entropy: [cross_entropy[0][0], cross_entropy[1][0]],
+        along_training_loss: training_loss[1][0],
+        name,
+        beta,
+    };
+    Ok((step_size, version))
 }
 
 impl Versions {

@@ -1,0 +1,38 @@
+//! The experiments that have tasks, by name.
+
+use super::experiment::Experiment;
+use super::trial::Trial;
+use crate::error::{Error, Result};
+use crate::experiments::certify::Certify;
+use crate::experiments::connectivity_cifar10::{self, ConnectivityCifar10};
+use crate::experiments::isometry_mnist::{self, IsometryMnist};
+use crate::scale::Scale;
+
+/// The names of the experiments that have tasks.
+pub const NAMES: [&str; 4] = ["certify", "connectivity_cifar10", "isometry_mnist", "trial"];
+
+/// The experiment of that name, with its settings at a scale.
+///
+/// # Errors
+/// There is none.
+pub fn experiment(name: &str, scale: Scale) -> Result<Box<dyn Experiment>> {
+    Ok(match name {
+        "certify" => Box::new(Certify::new(scale)?),
+        "connectivity_cifar10" => Box::new(ConnectivityCifar10::new(
+            connectivity_cifar10::Settings::of(scale),
+        )),
+        "isometry_mnist" => Box::new(IsometryMnist::new(
+            scale,
+            isometry_mnist::Settings::of(scale),
+        )),
+        "trial" => Box::new(Trial { scale }),
+        other => {
+            let expected = format!("one of {}", NAMES.join(", "));
+            return Err(Error::argument(
+                "experiment",
+                expected,
+                format!("{other:?}"),
+            ));
+        }
+    })
+}
