@@ -16,7 +16,7 @@ use isopath::experiments::isometry_mnist;
 use isopath::losses::Partition;
 use isopath::metrics::predictions;
 use isopath::models::{Model, Network, ResNet, ResNetParams};
-use isopath::paths::ExactParams;
+use isopath::paths::{ExactParams, NebParams};
 use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
@@ -73,6 +73,7 @@ fn graphs_have_the_images_that_are_right() -> Result<()> {
     assert_eq!(count(&answered(&data, &answers)?), 60);
 
     let mut results = Results::new(&settings, "a file");
+    let mut seen = 0;
     for space in Space::ALL {
         let mut found = graphs(&network, &data, &right, space, &settings)?;
         assert_eq!(found.classes.len(), right.len());
@@ -101,11 +102,35 @@ fn graphs_have_the_images_that_are_right() -> Result<()> {
             }
             assert_eq!((weak.edges.len(), weak.table().rows.len()), (2, 2));
         }
+        let neb = NebParams {
+            max_iterations: 2,
+            ..NebParams::default()
+        };
+        let bands = found.bands(&network, &neb)?;
+        let pieces = found.components() - bands.connected;
+        let apart = found.classes.len() - bands.connected;
+        assert_eq!(
+            bands.bands.len(),
+            pieces - apart,
+            "one for each but the largest"
+        );
+        for band in &bands.bands {
+            assert_eq!(band.holds, band.smallest_margin > 0., "{band:?}");
+            assert!(band.stretch > 0.999 && !band.is_straight, "{band:?}");
+            assert!(
+                band.test_index
+                    .iter()
+                    .all(|image| right[&band.class].contains(image))
+            );
+        }
+        assert_eq!(bands.table().rows.len(), bands.bands.len());
+        seen += bands.bands.len();
         assert_eq!(found.table().rows.len(), right.len());
         assert_eq!(found.check_table().rows.len(), right.len());
         assert!(found.components() >= right.len() && found.tests_per_edge() >= 1.);
         results.push("random", &found);
     }
+    assert!(seen > 0, "no class has more than one component");
     let json = serde_json::to_value(&results).unwrap();
     let first = &json["graphs"][0];
     let keys: Vec<&String> = first.as_object().unwrap().keys().collect();

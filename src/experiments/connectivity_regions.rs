@@ -6,6 +6,7 @@
 //! [`random_segments`] and [`class_crossings`] say how usual such segments are; [`Further`] and
 //! [`Compared`] are controls. [`by_layer`] asks the same of isometric networks on MNIST.
 
+mod bands;
 mod compared;
 mod cost;
 mod figures;
@@ -20,6 +21,7 @@ mod settings;
 mod strips;
 mod weakest;
 
+pub use bands::{ClassBand, ClassBands};
 pub use compared::{Compared, ComparedRow};
 pub use cost::{Cost, CostRow, cost};
 pub use further::{Further, FurtherClass, further};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::bands::ClassBands;
 use super::compared::Compared;
 use super::cost::Cost;
 use super::further::Further;
@@ -25,6 +26,8 @@ pub struct Results {
     pub samples_per_segment: usize,
     /// The graphs, of all spaces and networks.
     pub graphs: Vec<GraphResult>,
+    /// Bands where segments have left a class in more than one component, space by space.
+    pub bands: Vec<ClassBands>,
     /// The graphs of other networks in short.
     pub compared: Compared,
     /// Other images beside the vertices.
@@ -101,6 +104,7 @@ impl Results {
             checkpoint: checkpoint.into(),
             samples_per_segment: settings.samples,
             graphs: Vec::new(),
+            bands: Vec::new(),
             compared: Compared::default(),
             further: Further::default(),
             exact: WeakEdges::default(),

@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::models::{Network, Representation};
 
 impl Regions {
-    /// Goes on with further points of the class: do they lie in a component that is known?
+    /// Goes on with further points of the class: do they lie in a component that is known? Or with other
+    /// parameters, bands for example, and no further points.
     ///
     /// What was found counts, and its points are not asked again. The new ones are joined as
     /// [`regions`](super::regions()) joins points, to those before and among each other, so a new
@@ -19,10 +20,10 @@ impl Regions {
     ///
     /// - **Shapes**: `points` (N + M, …): those of the result first, in the same representation, then
     ///   M others.
-    /// - **Range**: M at least 1.
+    /// - **Range**: M at least 0.
     ///
     /// # Errors
-    /// No further points, edges or margins that are not those of N points, another number of samples
+    /// Fewer points than before, edges or margins that are not those of N points, another number of samples
     /// than before, or what [`regions`](super::regions()) refuses.
     pub fn extend(
         &self,
@@ -37,9 +38,9 @@ impl Regions {
             return Err(Error::argument("samples", expected, params.samples));
         }
         let sampler = Sampler::new(network, representation, points, params.samples)?;
-        if sampler.count() <= self.points {
+        if sampler.count() < self.points {
             let expected = format!(
-                "(more than {}, …), the points of the result first",
+                "({} or more, …), the points of the result first",
                 self.points
             );
             return Err(Error::shape("extend", "points", expected, points.dims()));

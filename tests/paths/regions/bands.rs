@@ -40,6 +40,9 @@ fn a_band_goes_around_a_hill_that_no_segment_passes() -> Result<()> {
     };
     let joined = regions(&network, Representation::Input, &points, 0, &with(500))?;
     assert!(joined.is_connected());
+    // Or later, where segments have ended.
+    let later = apart.extend(&network, Representation::Input, &points, &with(500))?;
+    assert_eq!(later, joined);
     let band = joined.edges[3];
     // At the nearest pair of the two.
     assert_eq!((band.ends, band.kind), ([0, 3], EdgeKind::Band));

@@ -42,8 +42,8 @@ fn what_is_not_a_continuation_is_refused() -> Result<()> {
         message(known.extend(&network, Representation::Input, &points, params))
     };
     assert_eq!(
-        extend(&params, 15),
-        "extend: points has shape [15, 2]; expected (more than 15, …), the points of the result first"
+        extend(&params, 14),
+        "extend: points has shape [14, 2]; expected (15 or more, …), the points of the result first"
     );
     let finer = RegionsParams {
         samples: 32,
