@@ -9,8 +9,10 @@ mod networks;
 mod results;
 mod settings;
 mod shape;
+mod tasks;
 
 pub use networks::{Networks, Trained, save_networks, train_network, train_networks};
 pub use results::{NetworkResults, Results};
 pub use settings::Settings;
 pub use shape::{RingShape, representation, ring_shapes};
+pub use tasks::{Rings, collected, tasks};

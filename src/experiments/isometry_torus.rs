@@ -10,9 +10,11 @@ mod results;
 mod settings;
 mod shape;
 mod stacks;
+mod tasks;
 
 pub use gradient::{GradientNorms, gradient_norms};
 pub use results::{Results, StackResults};
 pub use settings::{Gradient, Settings};
 pub use shape::{LayerShape, layer_shapes};
 pub use stacks::{Stacks, Trained, save_stacks, train_one, train_stacks};
+pub use tasks::{TorusStacks, collected, tasks};

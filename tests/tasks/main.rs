@@ -7,3 +7,4 @@ mod isometry;
 mod laws;
 mod made_up;
 mod refusals;
+mod sweeps;

@@ -66,9 +66,7 @@ pub fn train_network(
     }
     let begin = Instant::now();
     let rings = settings.data(seed)?;
-    let sizes = settings.sizes.clone();
-    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
-    let network = Model::on(seed, DType::F32, rings.inputs.device(), build)?;
+    let network = untrained(settings, seed, &rings)?;
     let history = train_observed(
         &network,
         &rings,
@@ -89,6 +87,13 @@ pub fn train_network(
         shape,
         seconds,
     })
+}
+
+/// The network of a seed before its training.
+pub(super) fn untrained(settings: &Settings, seed: u64, rings: &Dataset) -> Result<Model<Mlp>> {
+    let sizes = settings.sizes.clone();
+    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
+    Model::on(seed, DType::F32, rings.inputs.device(), build)
 }
 
 /// Trains a network for every kind of mapping and seed, side by side.

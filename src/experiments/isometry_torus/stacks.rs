@@ -68,13 +68,7 @@ pub fn train_one(
 /// # Errors
 /// No seed, or an error of [`train_one`].
 pub fn train_stacks(settings: &Settings) -> Result<Stacks> {
-    let mut all = cases(&[Gradient::Stopped], &settings.seeds)?;
-    all.extend(
-        settings
-            .through_seeds
-            .iter()
-            .map(|seed| (Gradient::Through, *seed)),
-    );
+    let all = all_cases(settings)?;
     let words = |gradient: &Gradient, trained: &Trained| {
         let accuracies = trained
             .levels
@@ -89,6 +83,14 @@ pub fn train_stacks(settings: &Settings) -> Result<Stacks> {
         words,
         |gradient, seed, observer| train_one(settings, *gradient, seed, observer),
     )
+}
+
+/// The gradient and the seed of every stack.
+pub(super) fn all_cases(settings: &Settings) -> Result<Vec<(Gradient, u64)>> {
+    let mut all = cases(&[Gradient::Stopped], &settings.seeds)?;
+    let through = settings.through_seeds.iter();
+    all.extend(through.map(|seed| (Gradient::Through, *seed)));
+    Ok(all)
 }
 
 /// Writes each stack's weights to `folder` as `stopped_seed_0.safetensors`.

@@ -6,10 +6,18 @@ use crate::error::{Error, Result};
 use crate::experiments::certify::Certify;
 use crate::experiments::connectivity_cifar10::{self, ConnectivityCifar10};
 use crate::experiments::isometry_mnist::{self, IsometryMnist};
+use crate::experiments::{isometry_rings, isometry_torus};
 use crate::scale::Scale;
 
 /// The names of the experiments that have tasks.
-pub const NAMES: [&str; 4] = ["certify", "connectivity_cifar10", "isometry_mnist", "trial"];
+pub const NAMES: [&str; 6] = [
+    "certify",
+    "connectivity_cifar10",
+    "isometry_mnist",
+    "isometry_rings",
+    "isometry_torus",
+    "trial",
+];
 
 /// The experiment of that name, with its settings at a scale.
 ///
@@ -24,6 +32,14 @@ pub fn experiment(name: &str, scale: Scale) -> Result<Box<dyn Experiment>> {
         "isometry_mnist" => Box::new(IsometryMnist::new(
             scale,
             isometry_mnist::Settings::of(scale),
+        )),
+        "isometry_rings" => Box::new(isometry_rings::tasks(
+            scale,
+            isometry_rings::Settings::of(scale),
+        )),
+        "isometry_torus" => Box::new(isometry_torus::tasks(
+            scale,
+            isometry_torus::Settings::of(scale),
         )),
         "trial" => Box::new(Trial { scale }),
         other => {

@@ -1,7 +1,5 @@
 //! What a task gives, and what several give together.
 
-use std::path::Path;
-
 use ndarray::{Array3, aview1, s};
 
 use crate::device;
@@ -11,7 +9,7 @@ use crate::experiments::isometry_mnist::robustness::{Accuracies, Curves};
 use crate::experiments::isometry_mnist::settings::Settings;
 use crate::experiments::isometry_mnist::strength::{AttackStrength, Strength};
 use crate::experiments::sweep::{Run, Sweep};
-use crate::experiments::tasks::Output;
+use crate::experiments::tasks::{Output, set_weights, with_weights};
 
 /// The network of a task alone.
 pub(super) fn alone(trained: Trained) -> Networks {
@@ -25,7 +23,7 @@ pub(super) fn alone(trained: Trained) -> Networks {
 }
 
 pub(super) fn output_of(trained: &Trained) -> Result<Output> {
-    let mut output = Output::of(&trained.history)?.with_numbers(
+    let output = Output::of(&trained.history)?.with_numbers(
         "scores",
         &[
             trained.test_accuracy,
@@ -33,14 +31,8 @@ pub(super) fn output_of(trained: &Trained) -> Result<Output> {
             trained.seconds,
         ],
     )?;
-    for (name, weights) in trained.network.parameters().copies()? {
-        output = output.with(format!("{WEIGHTS}{name}"), weights);
-    }
-    Ok(output)
+    with_weights(output, trained.network.parameters())
 }
-
-/// Stands before the names of weights.
-const WEIGHTS: &str = "network.";
 
 pub(super) fn trained(
     output: &Output,
@@ -53,12 +45,7 @@ pub(super) fn trained(
         return Err(Error::argument("scores", "three numbers", scores.len()));
     };
     let network = untrained(settings, seed, &device::best())?;
-    let weights = output.tensors.iter().filter_map(|(name, tensor)| {
-        Some((name.strip_prefix(WEIGHTS)?.to_owned(), tensor.clone()))
-    });
-    network
-        .parameters()
-        .set(weights.collect(), Path::new("a task's result"))?;
+    set_weights(network.parameters(), output)?;
     Ok(Trained {
         beta,
         seed,
