@@ -34,8 +34,8 @@ pub use crate::losses::{
 };
 pub use crate::metrics::{accuracy, correctly_classified, predictions, probabilities};
 pub use crate::models::{
-    Activation, Enlarged, LipschitzMlp, Mlp, Model, Network, Normalised, Representation, ResNet,
-    ResNetParams, SpectralMlp, Weights, pretrained,
+    Activation, ConvMlp, Enlarged, LipschitzMlp, Mlp, Model, Network, Normalised, Representation,
+    ResNet, ResNetParams, SpectralMlp, Weights, pretrained,
 };
 pub use crate::paths::{self, NebParams};
 pub use crate::progress::Progress;

@@ -1,5 +1,6 @@
 //! Networks as sequences of stages. Every representation can be computed, and computation can continue from it.
 
+mod conv_mlp;
 pub mod decoder;
 mod enlarged;
 mod history;
@@ -19,6 +20,7 @@ mod running;
 mod spectral_mlp;
 mod weights;
 
+pub use conv_mlp::ConvMlp;
 pub use decoder::{Decoder, DecoderParams};
 pub use enlarged::{Enlarged, enlarge};
 pub use history::{Epoch, History};
