@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 use isopath::datasets::{Dataset, Split};
 use isopath::experiments::isometry_mnist::{
-    Evidence, Results, Settings, attack_strength, compare_versions, fgsm_curves, gradient_angles,
-    pgd_curves, robustness, save_networks, stretch, train_networks,
+    Elsewhere, Evidence, Results, Settings, attack_strength, compare_versions, fgsm_curves,
+    gradient_angles, pgd_curves, robustness, save_networks, stretch, train_networks,
 };
 use isopath::figures::{Figure, Table};
 use isopath::models::{Initialisation, Network as _};
@@ -215,9 +215,15 @@ fn results_and_evidence_keep_their_form_in_json() -> Result<()> {
         angles: gradient_angles(&networks, &test, &settings)?,
         strength: attack_strength(&networks, &test, &settings, 0.5)?,
         logits: robust.fgsm.clone(),
-        unclipped: [robust.fgsm, robust.pgd],
+        unclipped: [robust.fgsm.clone(), robust.pgd.clone()],
         versions: compare_versions(&images, &settings, 0.05)?,
+        elsewhere: Some(Elsewhere::new("made-up", &settings, &networks, robust)),
     })?;
+    let elsewhere = &numbers["elsewhere"];
+    assert_eq!(elsewhere["set"], "made-up");
+    assert_eq!(elsewhere["pgd"]["step_size"][2], 1.);
+    let plain = networks.get(&1., 5)?.test_accuracy;
+    assert_eq!(elsewhere["test_accuracy"][1][1], plain);
     assert_eq!(
         keys(&numbers["angles"][1]),
         ["beta", "cosine", "cross_entropy", "isometric"]

@@ -71,6 +71,7 @@ fn one_machine(data: &Split, settings: &Settings) -> Result<[Value; 2]> {
         unclipped: [unclipped.fgsm, unclipped.pgd],
         logits: fgsm_curves(&on_logits, &data.test, &further.logits)?,
         versions: compare_versions(data, &further.versions, further.versions_alpha)?,
+        elsewhere: None,
     };
     Ok([json!(results), json!(evidence)])
 }

@@ -12,7 +12,7 @@ use crate::experiments::sweep::{Sweep, cases};
 use crate::interrupt;
 use crate::losses::Loss as _;
 use crate::metrics::accuracy;
-use crate::models::{Activation, Mlp, Model};
+use crate::models::{Activation, ConvMlp, Model};
 use crate::training::{History, Optimizer, Status, TrainParams, train_observed};
 
 /// A trained network with its numbers on the test images.
@@ -23,7 +23,7 @@ pub struct Trained {
     /// The seed of the initial weights and of the order of the images.
     pub seed: u64,
     /// The network with its weights.
-    pub network: Model<Mlp>,
+    pub network: Model<ConvMlp>,
     /// The history of its training.
     pub history: History,
     /// The accuracy on the first [`Settings::test_images`], in [0, 1].
@@ -42,7 +42,8 @@ pub type Networks = Sweep<f64, Trained>;
 /// [observer](TrainParams::observer) is.
 ///
 /// # Errors
-/// β negative or not finite, or images that do not fit [`Settings::sizes`].
+/// β negative or not finite, or images that do not fit [`Settings::channels`] and
+/// [`Settings::sizes`].
 pub fn train_network(
     data: &Split,
     settings: &Settings,
@@ -54,9 +55,15 @@ pub fn train_network(
 }
 
 /// The network before its training.
-pub(super) fn untrained(settings: &Settings, seed: u64, device: &Device) -> Result<Model<Mlp>> {
-    let (sizes, initialisation) = (settings.sizes.clone(), settings.initialisation);
-    let build = move |vb| Mlp::initialised(&sizes, Activation::Tanh, initialisation, vb);
+pub(super) fn untrained(settings: &Settings, seed: u64, device: &Device) -> Result<Model<ConvMlp>> {
+    let Settings {
+        channels,
+        sizes,
+        initialisation,
+        ..
+    } = settings.clone();
+    let build =
+        move |vb| ConvMlp::initialised(&channels, &sizes, Activation::Tanh, initialisation, vb);
     Model::on(seed, settings.dtype, device, build)
 }
 
@@ -118,7 +125,7 @@ fn train_with(
 }
 
 /// The mean of L_ISO over full batches.
-fn isometric_loss(network: &Model<Mlp>, settings: &Settings, data: &Dataset) -> Result<f64> {
+fn isometric_loss(network: &Model<ConvMlp>, settings: &Settings, data: &Dataset) -> Result<f64> {
     let size = settings.batch_size.min(data.len()).max(1);
     let batches = data.len() / size;
     let network = network.freeze()?;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::elsewhere::Elsewhere;
 use super::gradients::Angles;
 use super::networks::Networks;
 use super::robustness::{Accuracies, Curves, Robustness};
@@ -126,4 +127,7 @@ pub struct Evidence {
     pub logits: Curves,
     /// The versions of the experiment that the authors' code has.
     pub versions: Versions,
+    /// The experiment on another data set; none among the results of a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Elsewhere>,
 }

@@ -324,6 +324,7 @@ impl Experiment for IsometryMnist {
             unclipped: [found.unclipped.fgsm, found.unclipped.pgd],
             logits: found.logits,
             versions: found.versions,
+            elsewhere: None,
         };
         Ok(vec![
             (self.name().into(), json!(results)),

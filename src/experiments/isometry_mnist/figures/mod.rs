@@ -1,5 +1,6 @@
 //! Tables and figures of the results.
 
+mod elsewhere;
 mod gradients;
 mod networks;
 mod robustness;
