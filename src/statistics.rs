@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The mean and the standard deviation of some numbers.
 ///
@@ -97,7 +97,8 @@ pub fn quantiles(values: &[f64], count: usize) -> Vec<f64> {
 /// assert_eq!(connected.to_string(), "0.760 (0.566–0.885)");
 /// assert_eq!(Proportion::new(25, 25).high, 1.);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Counts")]
 pub struct Proportion {
     /// The number of cases that have the property.
     pub count: usize,
@@ -109,6 +110,19 @@ pub struct Proportion {
     pub low: f64,
     /// The upper end of the interval; 1 of no cases.
     pub high: f64,
+}
+
+/// What of a proportion is read again; the rest follows.
+#[derive(Deserialize)]
+struct Counts {
+    count: usize,
+    of: usize,
+}
+
+impl From<Counts> for Proportion {
+    fn from(Counts { count, of }: Counts) -> Self {
+        Self::new(count, of)
+    }
 }
 
 impl Proportion {

@@ -32,4 +32,5 @@ pub use settings::Settings;
 pub use strength::{AttackStrength, Strength, attack_strength};
 pub use stretch::{Stretch, Stretches, stretch};
 pub use tasks::{Found, Further, IsometryMnist, collected};
+pub(crate) use tasks::{restored, trained_output};
 pub use versions::{Version, Versions, authors_versions, compare_versions};

@@ -29,7 +29,7 @@ mod trial;
 
 pub use archive::{Collected, FromPlan};
 pub use collect::{Missing, Provenance, collect, missing};
-pub use experiment::{Experiment, Finished, Given, Need, Outputs, Part};
+pub use experiment::{Experiment, Finished, Given, Need, Outputs, Part, listed};
 pub use local::{run_here, workers};
 pub use machine::Machine;
 pub use networks::{NetworkSweep, NetworkTasks, set_weights, with_weights};

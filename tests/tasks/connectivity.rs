@@ -21,7 +21,7 @@ use crate::made_up::run_and_collect;
 
 /// 240 images of noise around one colour each, and two narrow random networks. Every fifth image has
 /// another label than the first network's answer.
-fn setting() -> Result<(Dataset, [Model<ResNet>; 2])> {
+pub fn setting() -> Result<(Dataset, [Model<ResNet>; 2])> {
     let params = ResNetParams {
         classes: 4,
         zero_init_residual: false,

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::made_up::{run_and_collect, without_times};
 
 /// Two classes of 2×2 images: bright on the left, bright on the right, with noise.
-fn images() -> Result<Split> {
+pub fn images() -> Result<Split> {
     let part = |n: usize, seed: u64| -> Result<Dataset> {
         let labels: Vec<u32> = (0..n as u32).map(|i| i % 2).collect();
         let pixels = labels.iter().flat_map(|label| match label {

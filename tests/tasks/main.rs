@@ -7,4 +7,5 @@ mod isometry;
 mod laws;
 mod made_up;
 mod refusals;
+mod regions;
 mod sweeps;

@@ -4,7 +4,6 @@ mod found;
 mod outputs;
 mod part;
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -22,7 +21,7 @@ use crate::experiments::cifar10;
 use crate::experiments::connectivity::{ConnectParams, connect_pairs};
 use crate::experiments::decoders::{self, Decoders, SpaceDecoder};
 use crate::experiments::tasks::{
-    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part,
+    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part, listed,
 };
 use crate::metrics::{accuracy_of, predictions};
 use crate::models::{Model, ResNet};
@@ -246,28 +245,15 @@ impl Experiment for ConnectivityCifar10 {
     }
 
     fn parts(&self) -> Result<Vec<Part>> {
-        let all = self.all();
-        let places: HashMap<ConnectivityPart, usize> = all
-            .iter()
-            .enumerate()
-            .map(|(at, (_, part))| (*part, at))
-            .collect();
-        let part = |(stage, part): &(usize, ConnectivityPart)| {
+        listed(&self.all(), |part| {
             let needs = part.needs(&self.settings, self.trains());
-            let needs = needs.iter().filter_map(|need| places.get(need).copied());
             let (seconds, memory_mb) = part.cost(&self.settings);
             let seed = match part {
-                ConnectivityPart::Network { network } => *network,
+                ConnectivityPart::Network { network } => network,
                 _ => self.settings.seed,
             };
-            Ok(Part {
-                stage: *stage,
-                seed,
-                needs: needs.collect(),
-                ..Part::new(part, seconds, memory_mb)?
-            })
-        };
-        all.iter().map(part).collect()
+            (needs, seed, seconds, memory_mb)
+        })
     }
 
     fn prepare(&self, part: &Value) -> Result<()> {

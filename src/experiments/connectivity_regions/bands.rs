@@ -1,6 +1,6 @@
 //! Bands where segments have left a class in more than one component.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graphs::Graphs;
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::paths::regions::{EdgeKind, RegionsParams};
 use crate::progress::Progress;
 
 /// A band between a component and the largest one of its class.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassBand {
     /// The class that the band must not leave.
     pub class: u32,
@@ -33,7 +33,7 @@ pub struct ClassBand {
 }
 
 /// The bands of all classes in more than one component, from [`Graphs::bands`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassBands {
     /// The space that the bands run through.
     pub space: Space,

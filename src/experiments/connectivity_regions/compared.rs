@@ -1,6 +1,6 @@
 //! The same graph of several networks.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graphs::Graphs;
 use super::random::RandomSegments;
@@ -8,7 +8,7 @@ use crate::figures::{BarChart, BarSeries, BarStyle, Table, drawn};
 use crate::statistics::Proportion;
 
 /// What one network makes of the experiment, in short.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComparedRow {
     /// The network.
     pub name: String,

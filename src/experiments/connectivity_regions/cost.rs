@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graphs::right_ones;
 use super::settings::IsometricSettings;
@@ -14,7 +14,7 @@ use crate::models::{Network, Representation};
 use crate::paths::regions::regions;
 
 /// What the graphs of all classes cost for one number of images.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CostRow {
     /// The number of images, right or wrong.
     pub images: usize,
@@ -31,7 +31,7 @@ pub struct CostRow {
 }
 
 /// The cost of graphs against the number of images.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// A row for each number of images.
     pub rows: Vec<CostRow>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::Tensor;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graphs::{Graphs, answered};
 use super::settings::Settings;
@@ -16,7 +16,7 @@ use crate::paths::RegionsParams;
 use crate::statistics::Proportion;
 
 /// Other images beside those of a class's graph.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FurtherClass {
     /// The number of images that the network gives the class.
     pub images: usize,

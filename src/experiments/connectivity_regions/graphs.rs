@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
 use crate::checks;
@@ -17,7 +18,7 @@ use crate::paths::regions::{Regions, RegionsCheck, RegionsParams, regions};
 pub type Vertices = BTreeMap<u32, Vec<usize>>;
 
 /// The graph of those images of a data set that a network gives one class.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClassGraph {
     /// The class that no segment may leave.
     pub class: u32,
@@ -168,13 +169,17 @@ impl Graphs {
         self.space.representation().of(network, &images)
     }
 
-    /// Checks the edges of every graph with [`Settings::denser`] times as many samples.
+    /// Checks the edges of every graph that was not checked before, with [`Settings::denser`] times as
+    /// many samples.
     ///
     /// # Errors
     /// What [`Regions::check`] refuses: another network or data set.
     pub fn check(&mut self, network: &dyn Network, settings: &Settings) -> Result<()> {
         let representation = self.space.representation();
         for at in 0..self.classes.len() {
+            if self.classes[at].check.is_some() {
+                continue;
+            }
             let points = self.points(network, &self.classes[at])?;
             let graph = &mut self.classes[at];
             let name = self.data.class_name(graph.class);

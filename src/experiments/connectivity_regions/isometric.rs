@@ -18,7 +18,7 @@ use crate::paths::RegionsParams;
 use crate::paths::regions::{regions, segments};
 use crate::progress::Progress;
 use crate::rng::Rng;
-use crate::training::in_parallel;
+use crate::training::{Status, in_parallel};
 
 /// The networks of every regime and seed.
 pub type RegimeNetworks = Sweep<Regime, Trained>;
@@ -37,14 +37,23 @@ pub fn train_regimes(data: &Split, settings: &IsometricSettings) -> Result<Regim
         &cases,
         &training.progress,
         words,
-        |regime, seed, observer| {
-            let of_regime = isometry_mnist::Settings {
-                partition: regime.partition,
-                ..training.clone()
-            };
-            train_network(data, &of_regime, regime.beta, seed, observer)
-        },
+        |regime, seed, observer| train_regime(data, settings, *regime, seed, observer),
     )
+}
+
+/// Trains the network of one regime and seed.
+pub(super) fn train_regime(
+    data: &Split,
+    settings: &IsometricSettings,
+    regime: Regime,
+    seed: u64,
+    observer: &mut dyn FnMut(&Status),
+) -> Result<Trained> {
+    let of_regime = isometry_mnist::Settings {
+        partition: regime.partition,
+        ..settings.training.clone()
+    };
+    train_network(data, &of_regime, regime.beta, seed, observer)
 }
 
 /// The regions of one network's classes in one of its layers.
@@ -103,7 +112,7 @@ pub fn by_layer(
     })
 }
 
-fn of_network(
+pub(super) fn of_network(
     trained: &Trained,
     test: &Dataset,
     settings: &IsometricSettings,

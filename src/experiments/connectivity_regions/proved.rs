@@ -1,6 +1,6 @@
 //! Segments of MLPs that are proved, beside what samples say.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graphs::right_ones;
 use super::random::random_pairs;
@@ -20,7 +20,7 @@ use crate::rng::Rng;
 use crate::statistics::Proportion;
 
 /// The verdicts on segments between random images of a class, of one network.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProvedRow {
     /// The network.
     pub name: String,
@@ -48,7 +48,7 @@ pub struct ProvedRow {
 }
 
 /// The verdicts on several networks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Proved {
     /// A row for each network.

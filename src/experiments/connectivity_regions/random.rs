@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graphs::Vertices;
 use super::settings::Settings;
@@ -162,7 +162,7 @@ pub(super) fn random_pairs(
 }
 
 /// How the answer changes along segments between the vertices of two classes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassCrossings {
     /// The classes, in order.
     pub classes: Vec<u32>,

@@ -6,10 +6,10 @@ use candle_core::Tensor;
 
 use crate::datasets::{Dataset, Split};
 use crate::error::Result;
-use crate::experiments::connectivity_cifar10::Space;
+use crate::experiments::connectivity_cifar10::{self, Space};
 use crate::experiments::isometry_mnist;
 use crate::losses::Partition;
-use crate::paths::RegionsParams;
+use crate::paths::{NebParams, RegionsParams};
 use crate::progress::Progress;
 use crate::scale::Scale;
 
@@ -38,6 +38,10 @@ pub struct Settings {
     pub control_images: usize,
     /// The number of images in a control with other networks, the first ones.
     pub network_images: usize,
+    /// The number of weakest edges that are looked at exactly.
+    pub weakest_edges: usize,
+    /// The share of such an edge that is looked at to either side of its smallest sample, above 0.
+    pub reach: f64,
     /// The largest change of a pixel that misleads the network: 8/255.
     pub eps: f64,
     /// The standard deviation of the Gaussian that blurs images, in pixels.
@@ -68,6 +72,8 @@ impl Settings {
             crossing_pairs: scale.pick(2, 20, 200),
             control_images: scale.pick(10, 200, 1_000),
             network_images: scale.pick(100, 2_000, 10_000),
+            weakest_edges: scale.pick(1, 6, 50),
+            reach: scale.pick(0.0005, 1. / 64., 1.),
             eps: 8. / 255.,
             blur: 2.,
             seed: 0,
@@ -91,6 +97,17 @@ impl Settings {
             Tensor::cat(&[&test.inputs, &more.inputs], 0)?,
             Tensor::cat(&[&test.labels, &more.labels], 0)?,
         ))
+    }
+
+    /// The parameters of a band where no segment joins: those of
+    /// [`connectivity_cifar10`](connectivity_cifar10::Settings), with steps a tenth as long.
+    pub fn band(&self, space: Space) -> NebParams {
+        let usual = connectivity_cifar10::Settings::of(self.scale);
+        let small = connectivity_cifar10::Settings {
+            step_sizes: usual.step_sizes.map(|step| step / 10.),
+            ..usual
+        };
+        small.params(space).neb
     }
 
     /// The parameters of one graph; `what` is the name of its progress bar.
@@ -141,6 +158,10 @@ pub struct IsometricSettings {
     pub proved_pairs: usize,
     /// The number of those that a Lipschitz constant is asked for, too.
     pub lipschitz_pairs: usize,
+    /// The numbers of training images by which the cost of a graph is shown to grow, ascending.
+    pub growth_sizes: Vec<usize>,
+    /// The number of training images of the 1-Lipschitz network, the first ones.
+    pub lipschitz_images: usize,
     /// The number of nearest neighbours of each image to which segments are tested first.
     pub neighbors: usize,
     /// The number of tests after which an image is given up.
@@ -172,6 +193,11 @@ impl IsometricSettings {
             random_pairs: scale.pick(10, 200, 2_000),
             proved_pairs: scale.pick(10, 1_000, usize::MAX),
             lipschitz_pairs: scale.pick(1, 20, 100),
+            growth_sizes: match scale {
+                Scale::Quick => vec![100, 300],
+                _ => vec![1_000, 5_000, 20_000, 60_000],
+            },
+            lipschitz_images: scale.pick(5_000, 60_000, 60_000),
             neighbors: 10,
             max_tests_per_point: scale.pick(10, 60, 200),
             seed: 0,

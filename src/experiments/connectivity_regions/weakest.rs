@@ -1,7 +1,7 @@
 //! The edges with the smallest margins, exactly.
 
 use candle_core::Tensor;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graphs::{ClassGraph, Graphs};
 use crate::checks::{at_least_one, positive};
@@ -13,7 +13,7 @@ use crate::paths::regions::{Edge, EdgeKind, Regions};
 use crate::paths::{ExactParams, PiecewiseLinear, exact};
 
 /// What lies between the samples of an edge, around the smallest of them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeakEdge {
     /// The class that the edge must not leave.
     pub class: u32,
@@ -42,7 +42,7 @@ pub struct WeakEdge {
 }
 
 /// The weakest edges of graphs, from [`Graphs::weakest`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WeakEdges {
     /// The edges, the smallest margin of a sample first.

@@ -32,6 +32,7 @@ use crate::scale::Scale;
 
 pub use self::found::Found;
 pub use self::further::Further;
+pub(crate) use self::outputs::{output_of as trained_output, trained as restored};
 
 /// The experiment of the notebook `isometry_mnist` as tasks.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,30 @@ impl Part {
             memory_mb,
         })
     }
+}
+
+/// Lists parts that need each other: `parts` are the stage and what is to be done, stage by stage;
+/// `told` says what a part needs, its seed, and its estimates of seconds and megabytes.
+///
+/// # Errors
+/// A part without a JSON form.
+pub fn listed<P: Copy + Eq + Hash + Serialize>(
+    parts: &[(usize, P)],
+    told: impl Fn(P) -> (Vec<P>, u64, f64, u64),
+) -> Result<Vec<Part>> {
+    let places = parts.iter().enumerate().map(|(at, (_, part))| (*part, at));
+    let places: HashMap<P, usize> = places.collect();
+    let one = |(stage, part): &(usize, P)| {
+        let (needs, seed, seconds, memory_mb) = told(*part);
+        let needs = needs.iter().filter_map(|need| places.get(need).copied());
+        Ok(Part {
+            stage: *stage,
+            seed,
+            needs: needs.collect(),
+            ..Part::new(part, seconds, memory_mb)?
+        })
+    };
+    parts.iter().map(one).collect()
 }
 
 /// A file that an experiment reads.

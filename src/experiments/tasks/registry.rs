@@ -5,14 +5,16 @@ use super::trial::Trial;
 use crate::error::{Error, Result};
 use crate::experiments::certify::Certify;
 use crate::experiments::connectivity_cifar10::{self, ConnectivityCifar10};
+use crate::experiments::connectivity_regions::{self, ConnectivityRegions};
 use crate::experiments::isometry_mnist::{self, IsometryMnist};
 use crate::experiments::{isometry_rings, isometry_torus};
 use crate::scale::Scale;
 
 /// The names of the experiments that have tasks.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     "certify",
     "connectivity_cifar10",
+    "connectivity_regions",
     "isometry_mnist",
     "isometry_rings",
     "isometry_torus",
@@ -28,6 +30,9 @@ pub fn experiment(name: &str, scale: Scale) -> Result<Box<dyn Experiment>> {
         "certify" => Box::new(Certify::new(scale)?),
         "connectivity_cifar10" => Box::new(ConnectivityCifar10::new(
             connectivity_cifar10::Settings::of(scale),
+        )),
+        "connectivity_regions" => Box::new(ConnectivityRegions::new(
+            connectivity_regions::Settings::of(scale),
         )),
         "isometry_mnist" => Box::new(IsometryMnist::new(
             scale,

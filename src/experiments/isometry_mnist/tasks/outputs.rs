@@ -22,7 +22,8 @@ pub(super) fn alone(trained: Trained) -> Networks {
     }
 }
 
-pub(super) fn output_of(trained: &Trained) -> Result<Output> {
+/// A network as the output of a task.
+pub(crate) fn output_of(trained: &Trained) -> Result<Output> {
     let output = Output::of(&trained.history)?.with_numbers(
         "scores",
         &[
@@ -34,7 +35,8 @@ pub(super) fn output_of(trained: &Trained) -> Result<Output> {
     with_weights(output, trained.network.parameters())
 }
 
-pub(super) fn trained(
+/// The network of an output.
+pub(crate) fn trained(
     output: &Output,
     settings: &Settings,
     beta: f64,
