@@ -35,5 +35,5 @@ pub use proved::{Proved, ProvedRow};
 pub use random::{ClassCrossings, Estimate, RandomSegments, class_crossings, random_segments};
 pub use results::{Evidence, GraphResult, Results};
 pub use settings::{IsometricSettings, Regime, Settings};
-pub use tasks::{ConnectivityRegions, Control, MadeUp, collected};
+pub use tasks::{ConnectivityRegions, Control, Found, MadeUp, collected};
 pub use weakest::{WeakEdge, WeakEdges};

@@ -11,7 +11,7 @@ use candle_core::Tensor;
 use serde_json::{Value, json};
 
 use self::control::PERMUTED;
-use self::found::{Found, found};
+use self::found::found;
 use self::outputs::{answers, graphs_of, layers_output, lipschitz_of, lipschitz_output, regime_of};
 use self::part::{Kind, Parts, RegionsPart};
 use super::compared::Compared;
@@ -40,6 +40,7 @@ use crate::progress::Progress;
 use crate::scale::Scale;
 
 pub use self::control::Control;
+pub use self::found::Found;
 
 /// The experiment of the notebook `connectivity_regions` as tasks.
 #[derive(Debug)]
