@@ -12,7 +12,7 @@ use isopath::progress::Progress;
 use isopath::rng::Rng;
 
 use crate::common::{CPU, assert_close, message, values, with_threads};
-use crate::fixture::{assert_loss, batch, fixture, network};
+use crate::fixture::{assert_gradient, assert_loss, batch, fixture, network};
 
 #[test]
 fn adversarial_losses_and_their_gradients_are_those_of_pytorch() -> Result<()> {
@@ -115,6 +115,36 @@ fn without_a_radius_they_are_the_loss_itself() -> Result<()> {
     assert_eq!(values(&adversarial.loss(&model, &data)?), known);
     assert_eq!(values(&Trades::new(6., 0.).loss(&model, &data)?), known);
     assert_eq!(values(&Trades::new(0., 0.3).loss(&model, &data)?), known);
+    Ok(())
+}
+
+/// The attacked images count as constants: the gradient is that of the loss at these images, although
+/// weights that move would be attacked at others.
+#[test]
+fn gradients_are_central_differences_at_fixed_attacked_images() -> Result<()> {
+    let (model, data) = problem(DType::F64)?;
+    for loss in [
+        Arc::new(CrossEntropy) as Arc<dyn Loss>,
+        Arc::new(IsometricLoss::new(0.5)),
+    ] {
+        let adversarial = AdversarialLoss {
+            loss: loss.clone(),
+            ..AdversarialLoss::new(0.1)
+        };
+        let attacked = adversarial.attacked(&model, &data)?;
+        let attacked = Dataset::new(attacked, data.labels.clone())?;
+        let found = adversarial.loss(&model, &data)?;
+        assert_gradient(&found, &|| loss.loss(&model, &attacked), &model, 1e-8)?;
+    }
+    for norm in [Norm::LInf, Norm::L2] {
+        let trades = Trades {
+            norm,
+            ..Trades::new(6., 0.3)
+        };
+        let attacked = trades.attacked(&model, &data)?;
+        let at_them = || Ok(trades.terms_at(&model, &data, &attacked)?.loss);
+        assert_gradient(&trades.loss(&model, &data)?, &at_them, &model, 1e-8)?;
+    }
     Ok(())
 }
 

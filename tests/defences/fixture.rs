@@ -132,24 +132,34 @@ pub fn assert_loss(loss: &Tensor, model: &Model<Mlp>, value: f64, gradients: &[V
     }
 }
 
-/// The gradient of the loss in every weight is a central difference, whose error is h²/6 of a third
-/// derivative and 1e-16/h.
+/// The gradient of the loss in every weight is a central difference.
 pub fn assert_differences<N: Network + 'static>(
     loss: &dyn Loss,
     model: &Model<N>,
     data: &Dataset,
     tolerance: f64,
 ) -> Result<()> {
+    let found = loss.loss(model, data)?;
+    assert_gradient(&found, &|| loss.loss(model, data), model, tolerance)
+}
+
+/// The gradient of `found` in every weight is a central difference of `value`, whose error is h²/6 of a
+/// third derivative and 1e-16/h.
+pub fn assert_gradient<N: Network + 'static>(
+    found: &Tensor,
+    value: &dyn Fn() -> Result<Tensor>,
+    model: &Model<N>,
+    tolerance: f64,
+) -> Result<()> {
     let h = 1e-5;
-    let found = loss.loss(model, data)?.backward()?;
-    let value = || -> Result<f64> { Ok(loss.loss(model, data)?.to_scalar()?) };
+    let found = found.backward()?;
     for (name, var) in model.parameters().named() {
         let numbers = values(&var);
         let gradient = found.get(&var).map_or(vec![0.; numbers.len()], values);
         for (at, gradient) in gradient.iter().enumerate() {
             let moved = |step: f64| -> Result<f64> {
                 set(&var, &numbers, at, step)?;
-                value()
+                Ok(value()?.to_scalar()?)
             };
             let difference = (moved(h)? - moved(-h)?) / (2. * h);
             set(&var, &numbers, at, 0.)?;
