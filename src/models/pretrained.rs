@@ -31,8 +31,7 @@ pub fn cifar10() -> Result<Model<ResNet>> {
 pub fn checkpoint(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("notebooks/checkpoints")
-        .join(name)
-        .with_extension("safetensors")
+        .join(format!("{name}.safetensors"))
 }
 
 /// Downloads torchvision's weights of ResNet-`depth`, trained on ImageNet-1k, from the Hugging Face
