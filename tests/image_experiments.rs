@@ -497,10 +497,10 @@ fn records() -> Vec<(PathBuf, serde_json::Value)> {
     let files = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    // Exact verdicts lie beside them.
+    // Exact verdicts lie beside them, and the networks of the audit.
     let records = files.filter(|path| {
         let name = path.file_name().unwrap().to_string_lossy();
-        name.ends_with(".json") && !name.ends_with("_exact.json")
+        name.starts_with("cifar10_") && name.ends_with(".json") && !name.ends_with("_exact.json")
     });
     records
         .map(|path| {

@@ -4,21 +4,22 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{CPU, message, values, weights};
+use common::{CPU, assert_close, message, values, weights};
 use isopath::Result;
 use isopath::attacks::Warning;
 use isopath::candle::{DType, Tensor};
 use isopath::datasets::{Dataset, Split};
 use isopath::experiments::isometry_audit::{
-    AuditParams, Audited, Method, NearAndFar, Results, Settings, audit, rays, save_networks,
-    smallest_images, train_network, train_networks,
+    AuditParams, Audited, Method, NearAndFar, Results, Settings, audit, load_pretrained_from, rays,
+    save_networks, save_pretrained, smallest_images, train_network, train_networks,
 };
 use isopath::lipschitz::layer_norms;
 use isopath::losses::Partition;
-use isopath::models::{Activation, Mlp, Model, Network as _, Representation};
+use isopath::models::{Activation, History, Mlp, Model, Network as _, Representation, pretrained};
 use isopath::progress::Progress;
 use isopath::rng::Rng;
 use isopath::scale::Scale;
+use isopath::training::Status;
 
 /// Two classes of 2×2 images: bright on the left, bright on the right, with noise.
 fn images() -> Result<Split> {
@@ -114,6 +115,141 @@ fn the_same_seed_gives_the_same_weights() -> Result<()> {
         };
         assert_eq!(train(1)?, train(1)?);
         assert_ne!(train(1)?, train(2)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_interrupted_training_continues_to_the_same_network() -> Result<()> {
+    let (images, settings) = (images()?, settings());
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Some(folder.path().to_path_buf());
+    let settings = Settings { runs, ..settings };
+    for method in [
+        Method::Trades { beta: 6., eps: 0.1 },
+        Method::AlmostOrthogonal,
+        Method::Jacobian { lambda: 0.1 },
+    ] {
+        let stop = |status: &Status| {
+            if status.epoch == 4 {
+                panic!("stopped");
+            }
+        };
+        let train = |observer: &mut dyn FnMut(&Status)| {
+            train_network(&images, &settings, &method, 3, observer)
+        };
+        let begin = || train(&mut |status| stop(status)).map(drop);
+        let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(begin));
+        assert!(stopped.is_err(), "{method}");
+        let continued = train(&mut |_| ())?;
+        let whole = Settings {
+            runs: None,
+            ..settings.clone()
+        };
+        let whole = train_network(&images, &whole, &method, 3, &mut |_| ())?;
+        assert_eq!(
+            weights(continued.network.parameters()),
+            weights(whole.network.parameters())
+        );
+        assert_eq!(continued.history.epochs.len(), 8);
+        assert!(continued.seconds > 0.);
+    }
+    Ok(())
+}
+
+#[test]
+fn networks_are_loaded_as_they_were_saved_but_for_rounding() -> Result<()> {
+    let images = images()?;
+    let shown = [Method::Plain, Method::AlmostOrthogonal];
+    let settings = Settings {
+        methods: shown.map(|method| (method, 2)).to_vec(),
+        seeds: vec![0, 5],
+        ..settings()
+    };
+    let networks = train_networks(&images, &settings)?;
+    let curves = networks.learning_curves()?;
+    assert_eq!((curves.series.len(), curves.series[0].x.len()), (2, 2));
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let files = save_pretrained(&networks, &images, &settings, "a test", folder)?;
+    assert_eq!(files.len(), 2);
+    let loaded = load_pretrained_from(folder, &images, &settings)?;
+    for (run, own) in networks.runs.iter().zip(&loaded.runs) {
+        assert_eq!((run.parameter, run.seed), (own.parameter, own.seed));
+        let losses = |history: &History| -> Vec<f64> {
+            history.epochs.iter().map(|epoch| epoch.loss).collect()
+        };
+        let (expected, found) = (losses(&run.result.history), losses(&own.result.history));
+        assert_close(&found, &expected, 1e-12);
+        let found = run.result.compared(&own.result, &images.test)?;
+        assert_eq!((found.weights, found.equal), (130, 130));
+        assert!(found.largest > 0. && found.largest < 2e-3, "{found}");
+        assert_eq!((found.images, found.other_answers), (30, 0));
+        assert!(found.to_string().starts_with("130 of 130 weights"));
+        let itself = run.result.compared(&run.result, &images.test)?;
+        assert_eq!(itself.largest, 0.);
+    }
+    let other = networks.runs[0]
+        .result
+        .compared(&networks.runs[1].result, &images.test)?;
+    assert!(other.equal < 30 && other.largest > 0.1, "{other}");
+
+    // What is not that of the record is refused.
+    let refused = |images: &Split, settings: &Settings| {
+        message(load_pretrained_from(folder, images, settings))
+    };
+    let longer = Settings {
+        methods: vec![(Method::Plain, 3)],
+        ..settings.clone()
+    };
+    assert!(refused(&images, &longer).contains("epochs: 2"));
+    let more = Settings {
+        seeds: vec![1],
+        ..settings.clone()
+    };
+    assert!(refused(&images, &more).contains("expected seed 1"));
+    let fewer = Split {
+        train: images.train.first(199)?,
+        ..images.clone()
+    };
+    assert!(refused(&fewer, &settings).contains("train_images: 200"));
+    let (first, second) = (&files[0], &files[1]);
+    std::fs::copy(second, first).unwrap();
+    assert!(refused(&images, &settings).contains("the SHA-256 of its record"));
+    Ok(())
+}
+
+/// Without the images, which a test does not download: the records are those of the scale.
+#[test]
+fn the_networks_of_the_repository_are_those_of_their_records() -> Result<()> {
+    let settings = Settings::of(Scale::Default);
+    for (method, epochs) in &settings.methods {
+        let name = format!("isometry_audit_{}", method.file_name());
+        let path = pretrained::checkpoint(&name);
+        assert!(
+            std::fs::metadata(&path).unwrap().len() < 1_000_000,
+            "{name}"
+        );
+        let text = std::fs::read(path.with_extension("json")).unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(record["sha256"], isopath::io::digest::of_file(&path)?);
+        let of = &record["settings"];
+        assert_eq!(
+            (&of["method"], &of["epochs"]),
+            (&method.to_string().into(), &(*epochs).into())
+        );
+        assert_eq!(of["sizes"], serde_json::json!(settings.sizes));
+        let networks = record["networks"].as_array().unwrap();
+        let seeds: Vec<u64> = networks
+            .iter()
+            .map(|one| one["seed"].as_u64().unwrap())
+            .collect();
+        assert_eq!(seeds, settings.seeds);
+        for network in networks {
+            let own = network["history"]["epochs"].as_array().unwrap();
+            assert_eq!(own.len(), *epochs);
+            assert!(network["test_accuracy"].as_f64().unwrap() > 0.85, "{name}");
+        }
     }
     Ok(())
 }

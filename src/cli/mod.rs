@@ -81,7 +81,7 @@ enum Verb {
     /// fails if it does not compile, panics, returns an error or takes too long. Its notebook then
     /// gets no page, the other notebooks still run, and the exit status is 1.
     Render(render::verb::Arguments),
-    /// Train the networks of the connectivity notebook
+    /// Train the networks that the notebooks load
     ///
     /// Writes the weights, in half precision, and a record of the training to a folder. A run that
     /// was stopped continues where it stopped.

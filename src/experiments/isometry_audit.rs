@@ -5,11 +5,13 @@
 //! one attack fits all, and anyone can load the weights.
 
 mod audit;
+mod comparison;
 mod figures;
 mod method;
 mod near_and_far;
 mod networks;
 mod params;
+mod pretrained;
 mod ray;
 mod results;
 mod settings;
@@ -17,10 +19,12 @@ mod smallest;
 mod ways;
 
 pub use audit::{Audited, Audits, audit, audit_network};
+pub use comparison::Comparison;
 pub use method::Method;
 pub use near_and_far::NearAndFar;
 pub use networks::{Networks, Trained, save_networks, train_network, train_networks};
 pub use params::AuditParams;
+pub use pretrained::{load_pretrained, load_pretrained_from, save_pretrained};
 pub use ray::{Rays, rays};
 pub use results::{ByNorm, NetworkResults, Results};
 pub use settings::Settings;

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::experiments::sweep::{Run, Sweep};
 use crate::metrics::accuracy;
 use crate::progress::Progress;
+use crate::training::in_parallel;
 
 /// What attacks leave of one network.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ pub type Audits = Sweep<Method, Audited>;
 impl Audited {
     /// The name of the file of its weights, as [`save_networks`](super::save_networks) writes it.
     pub fn file(&self) -> String {
-        format!("{}_seed_{}.safetensors", self.method.file_name(), self.seed)
+        format!("{}.safetensors", self.method.run_name(self.seed))
     }
 
     /// Every warning that AutoAttack raised, at whatever radius, each kind once: that of the largest
@@ -105,7 +106,7 @@ pub fn audit_network(trained: &Trained, data: &Dataset, params: &AuditParams) ->
     })
 }
 
-/// Attacks all networks, one after another; the batches of an attack keep all processors busy.
+/// Attacks all networks, as many at once as there are processors, each on one.
 ///
 /// # Errors
 /// As [`audit_network`].
@@ -114,16 +115,19 @@ pub fn audit(networks: &Networks, data: &Dataset, params: &AuditParams) -> Resul
         .progress
         .bar("attacking")
         .of(networks.runs.len(), "networks");
-    let mut audits = Audits { runs: Vec::new() };
-    for run in &networks.runs {
+    // The last networks of the list are the robust ones, whose attacks take longest: they begin.
+    let order: Vec<&Run<Method, Trained>> = networks.runs.iter().rev().collect();
+    let audited = in_parallel(&order, |run| {
         let part = bar.part();
         let result = audit_network(&run.result, data, params)?;
         part.finish(format!("seed {}, {}", run.seed, run.parameter));
-        audits.runs.push(Run {
+        Ok(Run {
             parameter: run.parameter,
             seed: run.seed,
             result,
-        });
-    }
-    Ok(audits)
+        })
+    })?;
+    Ok(Audits {
+        runs: audited.into_iter().rev().collect(),
+    })
 }

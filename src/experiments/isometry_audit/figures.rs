@@ -5,8 +5,8 @@ use ndarray::Array2;
 use super::audit::{Audited, Audits};
 use super::networks::Networks;
 use crate::attacks::{MinimalNorm, Norm, RobustEvaluation};
-use crate::error::Result;
-use crate::figures::{LineChart, Panels, Series, Table, drawn, plus_minus};
+use crate::error::{Error, Result};
+use crate::figures::{AxisScale, LineChart, Panels, Series, Table, drawn, plus_minus};
 
 drawn!(table: Audits, Networks);
 
@@ -141,24 +141,57 @@ impl Audits {
 }
 
 impl Networks {
-    /// Tabulates what each method asks for, its epochs, accuracy and time; mean ± standard deviation
-    /// over the seeds.
+    /// Tabulates what each method asks for, its epochs and accuracy; mean ± standard deviation over the
+    /// seeds.
     pub fn table(&self) -> Table {
-        let head = ["method", "asks for", "epochs", "accuracy", "training (s)"];
+        let head = ["method", "asks for", "epochs", "accuracy"];
         let mut table = Table::new("The networks, before any attack", head);
         for method in self.parameters() {
             let own = self.at(&method);
             let accuracies: Vec<f64> = own.iter().map(|one| one.test_accuracy).collect();
-            let seconds: Vec<f64> = own.iter().map(|one| one.seconds).collect();
             let epochs = own.first().map_or(0, |one| one.history.epochs.len());
             table.push([
                 method.to_string(),
                 method.describe(),
                 epochs.to_string(),
                 plus_minus(&accuracies, 4),
-                plus_minus(&seconds, 0),
             ]);
         }
         table
+    }
+
+    /// Charts the cross-entropy in training over the epochs; mean and standard deviation over the
+    /// seeds. Of a method that attacks each batch to learn from it, at attacked images.
+    ///
+    /// # Errors
+    /// No network, or networks of a method whose trainings had different numbers of epochs.
+    pub fn learning_curves(&self) -> Result<LineChart> {
+        let mut series = Vec::new();
+        for method in self.parameters() {
+            let own = self.at(&method);
+            let epochs = own.first().map_or(0, |one| one.history.epochs.len());
+            if own.iter().any(|one| one.history.epochs.len() != epochs) {
+                let expected = "as many for every seed";
+                return Err(Error::argument("epochs", expected, method));
+            }
+            let runs = Array2::from_shape_fn((own.len(), epochs), |(run, at)| {
+                let epoch = &own[run].history.epochs[at];
+                epoch.cross_entropy.unwrap_or(epoch.loss)
+            });
+            let numbers: Vec<f64> = (1..=epochs).map(|epoch| epoch as f64).collect();
+            let name = method.to_string();
+            series.push(Series::over_runs(name, &numbers, runs.view())?);
+        }
+        Ok(LineChart {
+            title: "How the methods learn".into(),
+            x_label: "epoch".into(),
+            y_label: "cross-entropy in training (nats)".into(),
+            y_scale: AxisScale::Log,
+            series,
+            note: "Where each batch is attacked, at attacked images; but TRADES at the images as \
+                   they are."
+                .into(),
+            ..LineChart::default()
+        })
     }
 }

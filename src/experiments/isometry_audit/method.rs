@@ -131,6 +131,11 @@ impl Method {
         words.join("_")
     }
 
+    /// The name of a file for its network of a seed: `isometric_beta_1_seed_0`.
+    pub fn run_name(&self, seed: u64) -> String {
+        format!("{}_seed_{seed}", self.file_name())
+    }
+
     /// The loss that the *isometry* paper's attacker ascends: what the network was trained on, at images
     /// as they are.
     pub fn attackers_loss(&self) -> Arc<dyn Loss> {

@@ -1,7 +1,6 @@
 //! A network for each method and seed.
 
 use std::path::Path;
-use std::time::Instant;
 
 use candle_core::DType;
 use candle_nn::VarBuilder;
@@ -11,6 +10,7 @@ use super::settings::Settings;
 use crate::datasets::Split;
 use crate::error::{Error, Result};
 use crate::experiments::sweep::{Sweep, cases};
+use crate::io::results::run_file;
 use crate::metrics::accuracy;
 use crate::models::{Activation, LipschitzMlp, Mlp, Model, Network, SpectralMlp};
 use crate::training::{History, Optimizer, Status, TrainParams, train_observed};
@@ -30,7 +30,7 @@ pub struct Trained {
     pub history: History,
     /// The accuracy on the first [`Settings::test_images`], in [0, 1].
     pub test_accuracy: f64,
-    /// The wall time of its training in seconds; networks are trained side by side.
+    /// The wall time of its epochs in seconds, however busy the processors were.
     pub seconds: f64,
 }
 
@@ -38,11 +38,12 @@ pub struct Trained {
 pub type Networks = Sweep<Method, Trained>;
 
 /// Trains one network, on the device that holds the images; `observer` is called as a training's
-/// [observer](TrainParams::observer) is.
+/// [observer](TrainParams::observer) is. With [`Settings::runs`] an interrupted training continues
+/// from there to the same network.
 ///
 /// # Errors
-/// A method that is not among those of the settings, a parameter of it out of its range, or images
-/// that do not fit [`Settings::sizes`].
+/// A method that is not among those of the settings, a parameter of it out of its range, images that
+/// do not fit [`Settings::sizes`], or a run of other settings in [`Settings::runs`].
 pub fn train_network(
     data: &Split,
     settings: &Settings,
@@ -50,7 +51,6 @@ pub fn train_network(
     seed: u64,
     observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
-    let begin = Instant::now();
     let training = Training {
         data,
         settings,
@@ -69,7 +69,7 @@ pub fn train_network(
         }
         _ => training.run(move |vb| Mlp::new(&sizes, tanh, vb), observer)?,
     };
-    let seconds = begin.elapsed().as_secs_f64();
+    let seconds = history.epochs.iter().map(|epoch| epoch.seconds).sum();
     let test_accuracy = accuracy(&network, &data.test.first(settings.test_images)?)?;
     Ok(Trained {
         method: *method,
@@ -105,6 +105,11 @@ impl Training<'_> {
             optimizer: Optimizer::adam(settings.learning_rate),
             schedule: settings.schedule,
             seed: self.seed,
+            context: self.method.to_string(),
+            checkpoint: settings
+                .runs
+                .as_ref()
+                .map(|folder| run_file(folder, &self.method.run_name(self.seed))),
             ..TrainParams::default()
         };
         let loss = self.method.loss(settings.attack_steps);
@@ -157,6 +162,9 @@ pub fn train_networks(data: &Split, settings: &Settings) -> Result<Networks> {
 /// # Errors
 /// The folder cannot be written.
 pub fn save_networks(networks: &Networks, folder: impl AsRef<Path>) -> Result<()> {
-    let name = |method: &Method, seed| format!("{}_seed_{seed}", method.file_name());
-    networks.save(folder.as_ref(), |trained| &trained.network, name)
+    networks.save(
+        folder.as_ref(),
+        |trained| &trained.network,
+        Method::run_name,
+    )
 }

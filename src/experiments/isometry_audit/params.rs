@@ -26,10 +26,10 @@ pub struct AuditParams {
 impl AuditParams {
     /// The parameters at a scale.
     ///
-    /// `quick`: 100 images, 20 steps, 200 queries. `default`: 500 images. `paper`: all 10,000.
+    /// `quick`: 100 images, 20 steps, 200 queries. `default`: 200 images. `paper`: all 10,000.
     pub fn of(scale: Scale) -> Self {
         Self {
-            images: scale.pick(100, 500, 10_000),
+            images: scale.pick(100, 200, 10_000),
             linf: vec![0.05, 0.1, 0.2, 0.3],
             l2: vec![1., 2.],
             paper_eps: 0.1,

@@ -1,5 +1,7 @@
 //! The settings of the audit's trainings.
 
+use std::path::PathBuf;
+
 use super::method::Method;
 use crate::error::{Error, Result};
 use crate::losses::Partition;
@@ -27,6 +29,9 @@ pub struct Settings {
     pub attack_steps: usize,
     /// The number of test images for the accuracy, from the first on.
     pub test_images: usize,
+    /// The folder where each training keeps its run after every epoch, to continue from; none by
+    /// default.
+    pub runs: Option<PathBuf>,
     /// Whether a progress bar shows how far the trainings have come.
     pub progress: Progress,
 }
@@ -34,12 +39,13 @@ pub struct Settings {
 impl Settings {
     /// The settings at a scale.
     ///
-    /// `quick`: plain, isometric and adversarial, one epoch, 1,000 test images. `default`: every
-    /// method once, one seed. `paper`: more weights of each method, three seeds.
+    /// `quick`: plain, isometric and adversarial, one epoch, one seed, 1,000 test images. `default`:
+    /// every method once, three seeds, the networks that the repository
+    /// [holds](super::load_pretrained). `paper`: more weights of each method, three seeds.
     pub fn of(scale: Scale) -> Self {
         Self {
             methods: scale.pick(quick(), default(), paper()),
-            seeds: (0..scale.pick(1, 1, 3)).collect(),
+            seeds: (0..scale.pick(1, 3, 3)).collect(),
             sizes: vec![784, 100, 100, 100, 100, 10],
             batch_size: 100,
             learning_rate: 1e-3,
@@ -50,6 +56,7 @@ impl Settings {
             },
             attack_steps: scale.pick(5, 10, 10),
             test_images: scale.pick(1_000, 10_000, 10_000),
+            runs: None,
             progress: Progress::default(),
         }
     }
@@ -80,17 +87,18 @@ fn quick() -> Vec<(Method, usize)> {
     methods.map(|method| (method, 1)).to_vec()
 }
 
+/// The slowest learners, whose layers stretch nothing, get most epochs.
 fn default() -> Vec<(Method, usize)> {
     vec![
-        (Method::Plain, 10),
-        (Method::isometric(1.), 10),
+        (Method::Plain, 20),
+        (Method::isometric(1.), 20),
         (
             Method::Isometric {
                 beta: 1.,
                 scale: 10.,
                 partition: Partition::Local,
             },
-            10,
+            20,
         ),
         (
             Method::Isometric {
@@ -98,14 +106,14 @@ fn default() -> Vec<(Method, usize)> {
                 scale: 1.,
                 partition: Partition::Global,
             },
-            10,
+            20,
         ),
-        (Method::Jacobian { lambda: 0.1 }, 10),
-        (Method::Spectral { constant: 1. }, 10),
-        (Method::AlmostOrthogonal, 10),
-        (Method::Adversarial { eps: EPS }, 10),
-        (Method::Trades { beta: 6., eps: EPS }, 10),
-        (Method::AdversarialIsometric { eps: EPS, beta: 1. }, 10),
+        (Method::Jacobian { lambda: 0.1 }, 20),
+        (Method::Spectral { constant: 1. }, 40),
+        (Method::AlmostOrthogonal, 40),
+        (Method::Adversarial { eps: EPS }, 15),
+        (Method::Trades { beta: 6., eps: EPS }, 15),
+        (Method::AdversarialIsometric { eps: EPS, beta: 1. }, 15),
     ]
 }
 
@@ -125,9 +133,9 @@ fn paper() -> Vec<(Method, usize)> {
         methods.push((Method::Jacobian { lambda }, 20));
     }
     for constant in [1., 2.] {
-        methods.push((Method::Spectral { constant }, 20));
+        methods.push((Method::Spectral { constant }, 40));
     }
-    methods.push((Method::AlmostOrthogonal, 20));
+    methods.push((Method::AlmostOrthogonal, 40));
     for eps in [0.1, 0.2] {
         methods.push((Method::Adversarial { eps }, 40));
         methods.push((Method::Trades { beta: 6., eps }, 40));
