@@ -29,10 +29,10 @@ pub fn write(notebook: &str, value: &impl Serialize) -> Result<PathBuf> {
     write_in(&folder(), notebook, value)
 }
 
-/// [`write`] to a folder.
+/// [`write()`] to a folder.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_in(folder: &Path, notebook: &str, value: &impl Serialize) -> Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if notebook.is_empty() || !notebook.chars().all(plain) {
