@@ -14,8 +14,8 @@ drawn!(table: Audits, Networks);
 const POINTS: usize = 41;
 
 impl Audits {
-    /// Tabulates accuracy, robust accuracy at every radius, median smallest change, what the paper's
-    /// attacker reports, and warnings; mean ± standard deviation over the seeds.
+    /// Tabulates accuracy, robust accuracy at every radius, what the paper's attacker reports, all in
+    /// percent, median smallest change, and warnings; mean ± standard deviation over the seeds.
     pub fn table(&self) -> Table {
         let Some(first) = self.runs.first().map(|run| &run.result) else {
             return Table::new("No network", ["network"]);
@@ -33,7 +33,7 @@ impl Audits {
                 .to_vec(),
         ];
         let caption = format!(
-            "Accuracy under AutoAttack, {} test images; beside it what the paper's attacker reports",
+            "Accuracy in % under AutoAttack, {} test images; beside it what the paper's attacker reports",
             first.linf_norm.distance.len()
         );
         let mut table = Table::new(caption, head.concat());
@@ -41,20 +41,24 @@ impl Audits {
             let own = self.at(&method);
             let words = |value: &dyn Fn(&Audited) -> f64, decimals| {
                 let runs: Vec<f64> = own.iter().map(|audited| value(audited)).collect();
-                plus_minus(&runs, decimals)
+                in_two_lines(plus_minus(&runs, decimals))
             };
+            let percent =
+                |value: &dyn Fn(&Audited) -> f64| words(&|audited| 100. * value(audited), 1);
             let mut row = vec![
                 method.to_string(),
-                words(&|audited| audited.accuracy, 3),
-                words(&|audited| audited.paper_attack, 3),
+                percent(&|audited| audited.accuracy),
+                percent(&|audited| audited.paper_attack),
             ];
             row.extend(
-                (0..first.linf.len()).map(|at| words(&|one| one.linf[at].robust_accuracy, 3)),
+                (0..first.linf.len()).map(|at| percent(&|one| one.linf[at].robust_accuracy)),
             );
-            row.extend((0..first.l2.len()).map(|at| words(&|one| one.l2[at].robust_accuracy, 3)));
+            row.extend((0..first.l2.len()).map(|at| percent(&|one| one.l2[at].robust_accuracy)));
             let median = |of: fn(&Audited) -> &MinimalNorm| {
                 let known: Option<Vec<f64>> = own.iter().map(|one| of(one).median()).collect();
-                known.map_or("unknown".into(), |runs: Vec<f64>| plus_minus(&runs, 3))
+                known.map_or("unknown".into(), |runs: Vec<f64>| {
+                    in_two_lines(plus_minus(&runs, 3))
+                })
             };
             row.extend([median(|one| &one.linf_norm), median(|one| &one.l2_norm)]);
             let warnings: usize = own.iter().map(|one| one.warnings().len()).sum();
@@ -138,6 +142,11 @@ impl Audits {
             ..LineChart::default()
         })
     }
+}
+
+/// A mean ± a deviation that a narrow column breaks before the sign alone.
+fn in_two_lines(words: String) -> String {
+    words.replace("± ", "±\u{a0}")
 }
 
 impl Networks {
