@@ -6,8 +6,9 @@ use isopath::Result;
 use isopath::candle::{DType, Device, Tensor};
 use isopath::datasets::{Dataset, Split};
 use isopath::experiments::isometry_mnist::{
-    Evidence, IsometryMnist, Results, Settings, Trained, attack_strength, compare_versions,
-    fgsm_curves, gradient_angles, robustness, stretch, train_networks,
+    Elsewhere, Evidence, Further, IsometryMnist, Results, Robustness, Settings, Trained,
+    attack_strength, compare_versions, fgsm_curves, gradient_angles, pgd_curves, robustness,
+    stretch, train_networks,
 };
 use isopath::experiments::tasks::{Collected, Experiment as _};
 use isopath::progress::Progress;
@@ -54,9 +55,27 @@ fn settings() -> Settings {
     }
 }
 
+/// With the same images in the place of CIFAR-10's.
+fn further(settings: &Settings) -> Further {
+    Further {
+        elsewhere: Settings {
+            epochs: 2,
+            seeds: vec![3],
+            ..settings.clone()
+        },
+        ..Further::of(Scale::Quick, settings)
+    }
+}
+
 /// As the notebook has it.
 fn one_machine(data: &Split, settings: &Settings) -> Result<[Value; 2]> {
-    let further = IsometryMnist::new(Scale::Quick, settings.clone()).further;
+    let further = further(settings);
+    let photos = train_networks(data, &further.elsewhere)?;
+    let on_photos = Robustness {
+        fgsm: fgsm_curves(&photos, &data.test, &further.elsewhere)?,
+        pgd: pgd_curves(&photos, &data.test, &further.elsewhere_pgd())?,
+    };
+    let elsewhere = Elsewhere::new("CIFAR-10", &further.elsewhere, &photos, on_photos);
     let networks = train_networks(data, settings)?;
     let robust = robustness(&networks, &data.test, settings)?;
     let some = data.test.first(further.images)?;
@@ -71,7 +90,7 @@ fn one_machine(data: &Split, settings: &Settings) -> Result<[Value; 2]> {
         unclipped: [unclipped.fgsm, unclipped.pgd],
         logits: fgsm_curves(&on_logits, &data.test, &further.logits)?,
         versions: compare_versions(data, &further.versions, further.versions_alpha)?,
-        elsewhere: None,
+        elsewhere: Some(elsewhere),
     };
     Ok([json!(results), json!(evidence)])
 }
@@ -79,7 +98,8 @@ fn one_machine(data: &Split, settings: &Settings) -> Result<[Value; 2]> {
 #[test]
 fn results_are_those_of_one_machine() -> Result<()> {
     let (data, settings) = (images()?, settings());
-    let experiment = IsometryMnist::new(Scale::Quick, settings.clone()).with_data(data.clone());
+    let mut experiment = IsometryMnist::new(Scale::Quick, settings.clone()).with_data(data.clone());
+    experiment.further = further(&settings);
     let folder = tempfile::tempdir().unwrap();
     let texts = run_and_collect(&experiment, folder.path(), 2)?;
     let expected = one_machine(&data, &settings)?;

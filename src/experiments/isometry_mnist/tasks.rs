@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use self::found::{first, found};
 use self::outputs::{alone, curves_output, output_of, strength_output, trained};
-use self::part::{ATTACK_MB, Cost, IsometryPart, TRAIN_MB, VERSION_MB};
+use self::part::{ATTACK_MB, Cost, IsometryPart, PHOTOS_MB, TRAIN_MB, VERSION_MB};
+use super::elsewhere::Elsewhere;
 use super::gradients::angle;
 use super::networks::train_resumably;
 use super::results::{Evidence, Results};
@@ -46,6 +47,7 @@ pub struct IsometryMnist {
     is_made_up: bool,
     data: OnceLock<Split>,
     test: OnceLock<Dataset>,
+    photos: OnceLock<Split>,
 }
 
 /// Finds the collected results of a plan with these settings; [`FromPlan::or`] computes what was not
@@ -74,13 +76,15 @@ impl IsometryMnist {
             is_made_up: false,
             data: OnceLock::new(),
             test: OnceLock::new(),
+            photos: OnceLock::new(),
         }
     }
 
-    /// The same experiment on other images.
+    /// The same experiment on other images, also in the place of CIFAR-10's.
     pub fn with_data(self, data: Split) -> Self {
         Self {
             test: data.test.clone().into(),
+            photos: data.clone().into(),
             data: data.into(),
             is_made_up: true,
             ..self
@@ -104,6 +108,15 @@ impl IsometryMnist {
         self.data.get().ok_or_else(none_loaded)
     }
 
+    fn photos(&self) -> Result<&Split> {
+        if self.photos.get().is_none() {
+            let _ = self
+                .photos
+                .set(datasets::load(Set::Cifar10, &datasets::root())?);
+        }
+        self.photos.get().ok_or_else(none_loaded)
+    }
+
     fn test(&self) -> Result<&Dataset> {
         if self.test.get().is_none() {
             let _ = self
@@ -111,6 +124,25 @@ impl IsometryMnist {
                 .set(datasets::load_test(Set::Mnist, &datasets::root())?);
         }
         self.test.get().ok_or_else(none_loaded)
+    }
+}
+
+/// What a part reads.
+enum Images {
+    Digits,
+    TestDigits,
+    Photos,
+}
+
+fn images_of(part: &IsometryPart) -> Images {
+    match part {
+        IsometryPart::TrainElsewhere { .. }
+        | IsometryPart::FgsmElsewhere { .. }
+        | IsometryPart::PgdElsewhere { .. } => Images::Photos,
+        IsometryPart::Train { .. }
+        | IsometryPart::TrainLogits { .. }
+        | IsometryPart::Version { .. } => Images::Digits,
+        _ => Images::TestDigits,
     }
 }
 
@@ -134,7 +166,10 @@ impl Experiment for IsometryMnist {
     fn needs(&self) -> Result<Vec<Need>> {
         match self.is_made_up {
             true => Ok(Vec::new()),
-            false => Ok(Need::set(Set::Mnist).collect()),
+            false => Ok([Set::Mnist, Set::Cifar10]
+                .into_iter()
+                .flat_map(Need::set)
+                .collect()),
         }
     }
 
@@ -162,6 +197,18 @@ impl Experiment for IsometryMnist {
             parts.push(Part {
                 seed: *seed,
                 ..Part::new(&part, cost.train(*beta), TRAIN_MB)?
+            });
+        }
+        let on_photos = cases(&further.elsewhere.betas, &further.elsewhere.seeds)?;
+        let photos = Cost(&further.elsewhere);
+        for (beta, seed) in &on_photos {
+            let part = IsometryPart::TrainElsewhere {
+                beta: Exact(*beta),
+                seed: *seed,
+            };
+            parts.push(Part {
+                seed: *seed,
+                ..Part::new(&part, photos.train_convolutions(), PHOTOS_MB)?
             });
         }
         for number in 0..authors_versions(&further.versions).len() {
@@ -223,15 +270,41 @@ impl Experiment for IsometryMnist {
             let seconds = Cost::fgsm(&further.logits, beta.0);
             add(IsometryPart::LogitsFgsm { beta, seed }, &needs, seconds)?;
         }
+        let before = all.len() + on_logits.len();
+        for (at, (beta, seed)) in on_photos.iter().copied().enumerate() {
+            let beta = Exact(beta);
+            let Settings {
+                test_images,
+                pgd_images,
+                steps,
+                ..
+            } = further.elsewhere;
+            let sizes = further.elsewhere.step_sizes.len();
+            let attacks = [
+                (
+                    IsometryPart::FgsmElsewhere { beta, seed },
+                    test_images,
+                    sizes,
+                ),
+                (IsometryPart::PgdElsewhere { beta, seed }, pgd_images, steps),
+            ];
+            for (part, images, steps) in attacks {
+                let seconds = photos.attack_convolutions(images, steps, beta.0);
+                parts.push(Part {
+                    stage: 1,
+                    needs: vec![before + at],
+                    ..Part::new(&part, seconds, PHOTOS_MB)?
+                });
+            }
+        }
         Ok(parts)
     }
 
     fn prepare(&self, settings: &Value) -> Result<()> {
-        match Output::of(settings)?.read()? {
-            IsometryPart::Train { .. }
-            | IsometryPart::TrainLogits { .. }
-            | IsometryPart::Version { .. } => self.data().map(drop),
-            _ => self.test().map(drop),
+        match images_of(&Output::of(settings)?.read()?) {
+            Images::Digits => self.data().map(drop),
+            Images::TestDigits => self.test().map(drop),
+            Images::Photos => self.photos().map(drop),
         }
     }
 
@@ -295,6 +368,21 @@ impl Experiment for IsometryMnist {
                 let networks = alone(restored(0, &further.logits, beta, seed)?);
                 curves_output(&fgsm_curves(&networks, self.test()?, &further.logits)?)
             }
+            IsometryPart::TrainElsewhere { beta, seed } => {
+                let (data, checkpoint) = (self.photos()?, given.checkpoint());
+                let trained = train_resumably(data, &further.elsewhere, beta.0, seed, checkpoint)?;
+                output_of(&trained)
+            }
+            IsometryPart::FgsmElsewhere { beta, seed } => {
+                let networks = alone(restored(0, &further.elsewhere, beta, seed)?);
+                let test = &self.photos()?.test;
+                curves_output(&fgsm_curves(&networks, test, &further.elsewhere)?)
+            }
+            IsometryPart::PgdElsewhere { beta, seed } => {
+                let networks = alone(restored(0, &further.elsewhere, beta, seed)?);
+                let test = &self.photos()?.test;
+                curves_output(&pgd_curves(&networks, test, &further.elsewhere_pgd())?)
+            }
             IsometryPart::Version { number } => {
                 let versions = authors_versions(&further.versions);
                 let version = versions
@@ -319,13 +407,16 @@ impl Experiment for IsometryMnist {
             ..
         } = &found;
         let results = Results::new(self.scale, &self.settings, networks, robustness, lipschitz);
+        let (set, photos) = ("CIFAR-10", &found.photos);
+        let settings = &self.further.elsewhere;
+        let elsewhere = Elsewhere::new(set, settings, photos, found.on_photos.clone());
         let evidence = Evidence {
             angles: found.angles,
             strength: found.strength,
             unclipped: [found.unclipped.fgsm, found.unclipped.pgd],
             logits: found.logits,
             versions: found.versions,
-            elsewhere: None,
+            elsewhere: Some(elsewhere),
         };
         Ok(vec![
             (self.name().into(), json!(results)),

@@ -34,6 +34,10 @@ pub struct Found {
     pub logits: Curves,
     /// What the authors ran.
     pub versions: Versions,
+    /// The networks on CIFAR-10.
+    pub photos: Networks,
+    /// The attacks on them.
+    pub on_photos: Robustness,
 }
 
 /// The seed of the first network of every β, and the last β = 0 network, on which images are made
@@ -116,6 +120,21 @@ pub(super) fn found(
         versions.step_size = step_size;
         versions.versions.push(version);
     }
+    let elsewhere = &further.elsewhere;
+    let on_photos = cases(&elsewhere.betas, &elsewhere.seeds)?;
+    let photos = sweep(&on_photos, |beta, seed| {
+        let part = IsometryPart::TrainElsewhere {
+            beta: Exact(beta),
+            seed,
+        };
+        trained(&finished.output(&part)?, elsewhere, beta, seed)
+    })?;
+    let fgsm = curves("FGSM", elsewhere, &on_photos, |beta, seed| {
+        IsometryPart::FgsmElsewhere { beta, seed }
+    })?;
+    let pgd = curves("PGD", &further.elsewhere_pgd(), &on_photos, |beta, seed| {
+        IsometryPart::PgdElsewhere { beta, seed }
+    })?;
     Ok(Found {
         networks,
         robustness,
@@ -127,6 +146,8 @@ pub(super) fn found(
         unclipped,
         logits,
         versions,
+        photos,
+        on_photos: Robustness { fgsm, pgd },
     })
 }
 

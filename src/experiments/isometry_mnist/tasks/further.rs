@@ -19,6 +19,10 @@ pub struct Further {
     pub unclipped: Settings,
     /// The settings of the networks whose logits are kept isometric.
     pub logits: Settings,
+    /// The settings of the networks on CIFAR-10.
+    pub elsewhere: Settings,
+    /// The step size of PGD on them, pixel units.
+    pub elsewhere_alpha: f64,
     /// The settings whose [versions](crate::experiments::isometry_mnist::authors_versions) are
     /// compared.
     pub versions: Settings,
@@ -27,6 +31,14 @@ pub struct Further {
 }
 
 impl Further {
+    /// The settings of PGD on CIFAR-10.
+    pub fn elsewhere_pgd(&self) -> Settings {
+        Settings {
+            step_sizes: vec![self.elsewhere_alpha],
+            ..self.elsewhere.clone()
+        }
+    }
+
     /// The settings at a scale.
     pub fn of(scale: Scale, settings: &Settings) -> Self {
         let mut logits = Settings {
@@ -48,6 +60,11 @@ impl Further {
                 ..settings.clone()
             },
             logits,
+            elsewhere: Settings {
+                progress: settings.progress.clone(),
+                ..Settings::cifar10(scale)
+            },
+            elsewhere_alpha: 0.01,
             versions: Settings {
                 pgd_images: 1_000,
                 ..settings.clone()
