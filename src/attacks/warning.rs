@@ -92,8 +92,9 @@ impl fmt::Display for Warning {
             ),
             Self::GradientsHide { images } => write!(
                 f,
-                "Square, which takes no gradients, misled {images} images that the attacks with \
-                 gradients had not: the gradients are masked"
+                "Square, which takes no gradients, misled {images} {} that the attacks with \
+                 gradients had not, a sign of masked gradients",
+                if *images == 1 { "image" } else { "images" }
             ),
             Self::AccuracyRemains { eps, accuracy } => write!(
                 f,
