@@ -8,7 +8,7 @@ use crate::experiments::connectivity_cifar10::Space;
 use crate::figures::{Table, drawn};
 use crate::models::Network;
 use crate::paths::NebParams;
-use crate::paths::regions::{EdgeKind, RegionsParams};
+use crate::paths::regions::RegionsParams;
 use crate::progress::Progress;
 
 /// A band between a component and the largest one of its class.
@@ -20,8 +20,6 @@ pub struct ClassBand {
     pub class_name: String,
     /// Both images, the nearest pair of the two components: rows of the data.
     pub test_index: [usize; 2],
-    /// Whether the straight segment between them keeps the class.
-    pub is_straight: bool,
     /// Whether the band keeps it.
     pub holds: bool,
     /// The smallest margin on the band, at most 0 where it leaves the class.
@@ -68,7 +66,8 @@ impl Graphs {
             let points = self.points(network, graph)?;
             let own = RegionsParams {
                 samples: graph.regions.samples,
-                // The segments have been tried.
+                // Segments have been tried, that to the nearest neighbour always.
+                neighbors: 1,
                 max_tests_per_point: 0,
                 bands: Some(*params),
                 progress: Progress::Hidden,
@@ -92,7 +91,6 @@ impl Graphs {
                     class: graph.class,
                     class_name: self.data.class_name(graph.class),
                     test_index,
-                    is_straight: edge.kind == EdgeKind::Segment,
                     holds,
                     smallest_margin: edge.margin,
                     at: edge.at,
@@ -124,10 +122,10 @@ impl ClassBands {
         let mut table = Table::new(caption, columns);
         for band in &self.bands {
             let [i, j] = band.test_index;
-            let verdict = match (band.holds, band.is_straight) {
-                (true, true) => "the straight segment holds",
-                (true, false) => "joined by a band",
-                (false, _) => "none found",
+            let verdict = if band.holds {
+                "joined by a band"
+            } else {
+                "none found"
             };
             table.push([
                 band.class_name.clone(),
