@@ -29,6 +29,7 @@ mod trial;
 
 pub use archive::{Collected, FromPlan};
 pub use collect::{Missing, Provenance, collect, missing};
+pub(crate) use experiment::loaded;
 pub use experiment::{Experiment, Finished, Given, Need, Outputs, Part, listed};
 pub use local::{run_here, workers};
 pub use machine::Machine;

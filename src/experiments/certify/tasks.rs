@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::experiments::cifar10;
 use crate::experiments::connectivity::choose_pairs;
 use crate::experiments::connectivity_cifar10::Space;
-use crate::experiments::tasks::{Experiment, Finished, Given, Need, Output, Part};
+use crate::experiments::tasks::{Experiment, Finished, Given, Need, Output, Part, loaded};
 use crate::metrics::predictions;
 use crate::models::{Enlarged, Network, evaluation};
 use crate::progress::Progress;
@@ -91,23 +91,17 @@ impl Certify {
     }
 
     fn test(&self) -> Result<&Dataset> {
-        if self.test.get().is_none() {
-            let _ = self
-                .test
-                .set(datasets::load_test(Set::Cifar10, &datasets::root())?);
-        }
-        self.test
-            .get()
-            .ok_or_else(|| Error::argument("images", "loaded ones", "none"))
+        let load = || datasets::load_test(Set::Cifar10, &datasets::root());
+        loaded(&self.test, load)
     }
 
     fn network(&self) -> Result<&Arc<dyn Network>> {
-        if self.network.get().is_none() {
-            let network = cifar10::load_pretrained(&self.training)?;
-            let _ = self.network.set(Loaded(evaluation(&network)?));
-        }
-        let network = self.network.get().map(|loaded| &loaded.0);
-        network.ok_or_else(|| Error::argument("network", "a loaded one", "none"))
+        let load = || {
+            Ok(Loaded(evaluation(&cifar10::load_pretrained(
+                &self.training,
+            )?)?))
+        };
+        Ok(&loaded(&self.network, load)?.0)
     }
 
     fn lines(&self) -> impl Iterator<Item = (usize, Space)> {

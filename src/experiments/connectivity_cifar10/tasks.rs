@@ -16,12 +16,12 @@ use super::results::{Evidence, Results};
 use super::settings::Settings;
 use super::space::Space;
 use crate::datasets::{self, Dataset, Set};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiments::cifar10;
 use crate::experiments::connectivity::{ConnectParams, connect_pairs};
 use crate::experiments::decoders::{self, Decoders, SpaceDecoder};
 use crate::experiments::tasks::{
-    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part, listed,
+    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part, listed, loaded,
 };
 use crate::metrics::{accuracy_of, predictions};
 use crate::models::{Model, ResNet};
@@ -115,14 +115,8 @@ impl ConnectivityCifar10 {
     }
 
     fn test(&self) -> Result<&Dataset> {
-        if self.test.get().is_none() {
-            let _ = self
-                .test
-                .set(datasets::load_test(Set::Cifar10, &datasets::root())?);
-        }
-        self.test
-            .get()
-            .ok_or_else(|| Error::argument("images", "loaded ones", "none"))
+        let load = || datasets::load_test(Set::Cifar10, &datasets::root());
+        loaded(&self.test, load)
     }
 
     /// A network: the repository's, or the one that a task has trained.
@@ -132,11 +126,8 @@ impl ConnectivityCifar10 {
             let output = from(ConnectivityPart::Network { network: number })?;
             return cifar10::with_weights(&self.training[at], output.tensors);
         }
-        if self.networks[at].get().is_none() {
-            let _ = self.networks[at].set(cifar10::load_pretrained(&self.training[at])?);
-        }
-        let network = self.networks[at].get().cloned();
-        network.ok_or_else(|| Error::argument("network", "a loaded one", "none"))
+        let load = || cifar10::load_pretrained(&self.training[at]);
+        loaded(&self.networks[at], load).cloned()
     }
 
     fn decoder(

@@ -31,7 +31,7 @@ use crate::experiments::cifar10;
 use crate::experiments::connectivity_cifar10::Space;
 use crate::experiments::isometry_mnist::trained_output;
 use crate::experiments::tasks::{
-    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part, listed,
+    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part, listed, loaded,
 };
 use crate::metrics::predictions;
 use crate::models::{Model, ResNet};
@@ -198,13 +198,6 @@ impl ConnectivityRegions {
             Kind::UniformNoise => noise(&images, settings),
         }
     }
-}
-
-fn loaded<T>(place: &OnceLock<T>, load: impl FnOnce() -> Result<T>) -> Result<&T> {
-    if place.get().is_none() {
-        let _ = place.set(load()?);
-    }
-    place.get().ok_or_else(no_network)
 }
 
 fn no_network() -> Error {

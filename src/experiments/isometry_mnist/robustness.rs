@@ -167,6 +167,21 @@ pub fn pgd_curves(networks: &Networks, test: &Dataset, settings: &Settings) -> R
     })
 }
 
+impl Curves {
+    /// Accuracies that are to be filled in, (β, seed, step size).
+    pub(super) fn zeros(attack: &str, settings: &Settings, shape: (usize, usize, usize)) -> Self {
+        Self {
+            attack: attack.into(),
+            step_size: settings.step_sizes.clone(),
+            accuracy: Accuracies {
+                cross_entropy: Array3::zeros(shape),
+                training_loss: Array3::zeros(shape),
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// The curves of every network, along both losses.
 fn curves(
     attack: &str,
@@ -178,15 +193,7 @@ fn curves(
     let betas = networks.parameters();
     let seeds = networks.seeds();
     let shape = (betas.len(), seeds.len(), settings.step_sizes.len());
-    let mut curves = Curves {
-        attack: attack.into(),
-        step_size: settings.step_sizes.clone(),
-        accuracy: Accuracies {
-            cross_entropy: Array3::zeros(shape),
-            training_loss: Array3::zeros(shape),
-        },
-        ..Curves::default()
-    };
+    let mut curves = Curves::zeros(attack, settings, shape);
     let bar = settings.progress.bar(attack);
     let bar = bar.of(networks.runs.len(), "networks");
     for (index, beta) in betas.iter().enumerate() {

@@ -25,7 +25,7 @@ use crate::datasets::{self, Dataset, Set, Split};
 use crate::error::{Error, Result};
 use crate::experiments::sweep::cases;
 use crate::experiments::tasks::{
-    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part,
+    Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part, loaded,
 };
 use crate::io::exact::Exact;
 use crate::progress::Progress;
@@ -100,30 +100,19 @@ impl IsometryMnist {
     }
 
     fn data(&self) -> Result<&Split> {
-        if self.data.get().is_none() {
-            let _ = self
-                .data
-                .set(datasets::load(Set::Mnist, &datasets::root())?);
-        }
-        self.data.get().ok_or_else(none_loaded)
+        loaded(&self.data, || datasets::load(Set::Mnist, &datasets::root()))
     }
 
     fn photos(&self) -> Result<&Split> {
-        if self.photos.get().is_none() {
-            let _ = self
-                .photos
-                .set(datasets::load(Set::Cifar10, &datasets::root())?);
-        }
-        self.photos.get().ok_or_else(none_loaded)
+        loaded(&self.photos, || {
+            datasets::load(Set::Cifar10, &datasets::root())
+        })
     }
 
     fn test(&self) -> Result<&Dataset> {
-        if self.test.get().is_none() {
-            let _ = self
-                .test
-                .set(datasets::load_test(Set::Mnist, &datasets::root())?);
-        }
-        self.test.get().ok_or_else(none_loaded)
+        loaded(&self.test, || {
+            datasets::load_test(Set::Mnist, &datasets::root())
+        })
     }
 }
 
@@ -144,10 +133,6 @@ fn images_of(part: &IsometryPart) -> Images {
         | IsometryPart::Version { .. } => Images::Digits,
         _ => Images::TestDigits,
     }
-}
-
-fn none_loaded() -> Error {
-    Error::argument("images", "loaded ones", "none")
 }
 
 impl Experiment for IsometryMnist {

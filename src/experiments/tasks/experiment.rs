@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -120,6 +121,18 @@ pub fn listed<P: Copy + Eq + Hash + Serialize>(
         })
     };
     parts.iter().map(one).collect()
+}
+
+/// What lies in `place`, loaded if it is not there yet.
+///
+/// # Errors
+/// An error of `load`.
+pub(crate) fn loaded<T>(place: &OnceLock<T>, load: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(there) = place.get() {
+        return Ok(there);
+    }
+    let value = load()?;
+    Ok(place.get_or_init(|| value))
 }
 
 /// A file that an experiment reads.

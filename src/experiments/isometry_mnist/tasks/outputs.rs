@@ -79,15 +79,7 @@ pub(super) fn joined(
     let seeds: Vec<u64> = runs.iter().map(|(_, seed)| *seed).collect();
     let seeds = seeds[..runs.len() / betas.len().max(1)].to_vec();
     let shape = (betas.len(), seeds.len(), settings.step_sizes.len());
-    let mut curves = Curves {
-        attack: attack.into(),
-        step_size: settings.step_sizes.clone(),
-        accuracy: Accuracies {
-            cross_entropy: Array3::zeros(shape),
-            training_loss: Array3::zeros(shape),
-        },
-        ..Curves::default()
-    };
+    let mut curves = Curves::zeros(attack, settings, shape);
     for (at, (beta, seed)) in runs.iter().enumerate() {
         let output = output(*beta, *seed)?;
         let (images, seconds) = output.read::<(usize, f64)>()?;
