@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::Panels;
 use crate::ops::convolution::steps::Direction;
+use crate::ops::convolution::winograd::Winograd;
 use crate::ops::memory::memory;
 use crate::ops::operation::Operation;
 use crate::ops::simd::Float;
@@ -91,10 +92,12 @@ impl FrozenUnits {
         shape: &Geometry,
         direction: Direction,
     ) -> CandleResult<Arc<Panels<T>>> {
-        let cell = match direction {
+        let cells = match direction {
             Direction::Forward => &self.packed[index].forward,
             Direction::Backward => &self.packed[index].backward,
         };
+        // The order depends on the size of the images, too.
+        let cell = &cells[usize::from(Winograd::serves(shape))];
         if let Some(panels) = cell.get().and_then(|panels| panels.downcast_ref()) {
             return Ok(Arc::clone(panels));
         }
@@ -117,9 +120,9 @@ impl fmt::Debug for FrozenUnits {
     }
 }
 
-/// A weight's `Arc<Panels<T>>` in each direction.
+/// A weight's `Arc<Panels<T>>` in each direction, plain and for Winograd's transforms.
 #[derive(Default)]
 struct Packed {
-    forward: OnceLock<Box<dyn Any + Send + Sync>>,
-    backward: OnceLock<Box<dyn Any + Send + Sync>>,
+    forward: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
+    backward: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
 }

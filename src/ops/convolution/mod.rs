@@ -1,8 +1,9 @@
 //! Two-dimensional convolution and its transpose.
 //!
 //! `conv2d` and `conv_transpose2d` hold the public functions; `layer` both as one operation of
-//! candle; `gather` and `weight_gradient` the loops over images; `grid` the layout of an image for
-//! these loops; `products` the innermost loops on vectors.
+//! candle; `gather` and `weight_gradient` the loops over images; `pixels` the layout of an image for
+//! these loops; `pass` one direction of a convolution, by the sum of its taps (`product`) or by
+//! Winograd's transforms (`winograd`).
 
 mod checks;
 mod conv2d;
@@ -18,6 +19,7 @@ pub(super) mod pixels;
 pub(super) mod product;
 pub(super) mod steps;
 pub(super) mod weight_gradient;
+pub(super) mod winograd;
 
 pub use conv_transpose2d::{ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite};
 pub(super) use conv2d::geometry;

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::geometry::Geometry;
 use super::narrow::Narrow;
 use super::steps::Direction;
+use super::winograd::{self, Winograd};
 use crate::ops::simd::{Float, arch};
 
 /// Vectors of a panel.
@@ -72,6 +73,26 @@ impl<T: Float> Panels<T> {
         if let Some(narrow) = Narrow::of(shape) {
             return Self::new(&narrow.wide(), direction, &narrow.widened(weight));
         }
+        let source = match direction {
+            Direction::Forward => shape.inputs,
+            Direction::Backward => shape.outputs,
+        };
+        if Winograd::serves(shape) {
+            let weight = winograd::transformed(weight, direction)?;
+            return Self::packed(shape, direction, (winograd::POINTS, source), &weight);
+        }
+        let taps = shape.taps();
+        let parts = (source * taps).div_ceil(TERMS).min(source);
+        Self::packed(shape, direction, (taps, source.div_ceil(parts)), weight)
+    }
+
+    /// Of a weight (outputs, inputs, taps), some channels of the source a part.
+    fn packed(
+        shape: &Geometry,
+        direction: Direction,
+        (taps, part): (usize, usize),
+        weight: &[T],
+    ) -> Result<Self> {
         let lanes = arch()?.dispatch(Lanes::<T>::new());
         let Geometry {
             groups,
@@ -79,19 +100,17 @@ impl<T: Float> Panels<T> {
             outputs,
             ..
         } = *shape;
-        let taps = shape.taps();
         let (source, result) = match direction {
             Direction::Forward => (inputs, outputs),
             Direction::Backward => (outputs, inputs),
         };
-        let parts = (source * taps).div_ceil(TERMS).min(source);
         let mut panels = Self {
             lanes,
             groups,
             source,
             result,
             taps,
-            part: source.div_ceil(parts),
+            part,
             numbers: Vec::new(),
         };
         let width = result.next_multiple_of(lanes);

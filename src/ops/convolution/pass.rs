@@ -12,6 +12,7 @@ use super::panels::Panels;
 use super::pixels::Pixels;
 use super::product::{After, Height, Product};
 use super::steps::{Direction, Steps};
+use super::winograd::Winograd;
 use crate::ops::simd::{Float, arch};
 
 /// Pixels of a result below which images are taken together.
@@ -31,6 +32,8 @@ pub(in crate::ops) struct Pass<T> {
     arch: Arch,
     /// The convolution that is computed instead of one of few channels, which it is.
     narrow: Option<Narrow>,
+    /// What computes it where that is fewer multiplications.
+    winograd: Option<Winograd>,
     shape: Geometry,
     direction: Direction,
     pub source: Pixels,
@@ -60,6 +63,7 @@ impl<T: Float> Pass<T> {
             Direction::Backward => (output, input),
         };
         let shape = narrow.map_or(*shape, |narrow| narrow.wide());
+        let winograd = Winograd::serves(&shape).then(|| Winograd::new(&shape, direction));
         for pixels in Pixels::of(&shape) {
             if u32::try_from(TOGETHER * pixels.image()).is_err() {
                 bail!(
@@ -77,6 +81,7 @@ impl<T: Float> Pass<T> {
         Ok(Self {
             arch: arch()?,
             narrow,
+            winograd,
             shape,
             direction,
             source,
@@ -117,6 +122,9 @@ impl<T: Float> Pass<T> {
     pub fn run(&self, images: usize, source: &[T], result: &mut [T], after: After<T>) {
         if let Some(narrow) = &self.narrow {
             return self.run_narrow(narrow, source, result, after);
+        }
+        if let Some(winograd) = &self.winograd {
+            return winograd.run((self.arch, &self.panels), images, source, result, after);
         }
         let at = images / self.together * self.together;
         let (first, rest) = result.split_at_mut(at * self.result.image());
@@ -189,6 +197,9 @@ impl<T: Float> Pass<T> {
 
     /// The result of so many images, whose tiles threads share out if they are few.
     pub fn run_in_parallel(&self, images: usize, source: &[T], result: &mut [T], after: After<T>) {
+        if let Some(winograd) = &self.winograd {
+            return winograd.run_in_parallel((self.arch, &self.panels), source, result, after);
+        }
         // Whether tiles write pixels that follow one another.
         let in_order = self.direction == Direction::Forward || self.shape.stride == [1; 2];
         if !in_order || self.narrow.is_some() {

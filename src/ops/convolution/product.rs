@@ -227,7 +227,7 @@ fn add<T: Float, S: Simd, const M: usize, const V: usize>(
 
 /// Adds the products of the `channels` numbers at each start with a tap's weights.
 #[inline(always)]
-fn multiply<T: Float, S: Simd, const M: usize, const V: usize>(
+pub(super) fn multiply<T: Float, S: Simd, const M: usize, const V: usize>(
     simd: S,
     (source, starts): (&[T], [usize; M]),
     channels: usize,

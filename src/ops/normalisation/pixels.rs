@@ -45,6 +45,10 @@ pub(in crate::ops) fn padded<T: Float>(numbers: impl Iterator<Item = T>, pitch: 
     numbers
 }
 
+/// Sums that are taken side by side and added up at the end of a block: one alone would wait for each
+/// addition.
+const WAYS: usize = 4;
+
 /// Blocks of pixels of whole images, and in each the vectors of channels.
 #[derive(Clone, Copy)]
 struct Blocks {
@@ -68,6 +72,31 @@ impl Block {
     fn starts(self) -> impl Iterator<Item = usize> {
         (self.start..).step_by(self.pitch).take(self.count)
     }
+
+    /// The vectors' starts, as many at a time as there are sums; those left over at the end.
+    #[inline(always)]
+    fn ways(
+        self,
+    ) -> (
+        impl Iterator<Item = [usize; WAYS]>,
+        impl Iterator<Item = usize>,
+    ) {
+        let (Self { start, pitch, .. }, whole) = (self, self.count / WAYS * WAYS);
+        let ways = (0..whole)
+            .step_by(WAYS)
+            .map(move |first| std::array::from_fn(|way| start + (first + way) * pitch));
+        (ways, (whole..self.count).map(move |at| start + at * pitch))
+    }
+}
+
+/// The sum of all.
+#[inline(always)]
+fn total<T: Float, S: Simd>(simd: S, sums: [T::Vector<S>; WAYS]) -> T::Vector<S> {
+    let pairs = [
+        T::plus(simd, sums[0], sums[1]),
+        T::plus(simd, sums[2], sums[3]),
+    ];
+    T::plus(simd, pairs[0], pairs[1])
 }
 
 impl Blocks {
@@ -191,19 +220,36 @@ impl<T: Float> WithSimd for PartsOf<'_, T> {
             lanes,
             #[inline(always)]
             |block| {
-                let zero = T::splat(simd, T::zero());
-                let mut sum = zero;
-                for start in block.starts() {
-                    sum = T::plus(simd, sum, at::<T, S>(z, start));
+                let zeros = [T::splat(simd, T::zero()); WAYS];
+                let mut sums = zeros;
+                let (ways, left) = block.ways();
+                for starts in ways {
+                    for way in 0..WAYS {
+                        sums[way] = T::plus(simd, sums[way], at::<T, S>(z, starts[way]));
+                    }
+                }
+                for start in left {
+                    sums[0] = T::plus(simd, sums[0], at::<T, S>(z, start));
                 }
                 let count = block.count as f64;
-                let rounded = T::over(simd, sum, T::splat(simd, T::from_f64(count)));
-                let (mut rest, mut squares) = (zero, zero);
-                for start in block.starts() {
-                    let apart = T::minus(simd, at::<T, S>(z, start), rounded);
-                    rest = T::plus(simd, rest, apart);
-                    squares = T::mul_add(simd, apart, apart, squares);
+                let count_in_all = T::splat(simd, T::from_f64(count));
+                let rounded = T::over(simd, total::<T, S>(simd, sums), count_in_all);
+                let (mut rests, mut squares) = (zeros, zeros);
+                let (ways, left) = block.ways();
+                for starts in ways {
+                    for way in 0..WAYS {
+                        let apart = T::minus(simd, at::<T, S>(z, starts[way]), rounded);
+                        rests[way] = T::plus(simd, rests[way], apart);
+                        squares[way] = T::mul_add(simd, apart, apart, squares[way]);
+                    }
                 }
+                for start in left {
+                    let apart = T::minus(simd, at::<T, S>(z, start), rounded);
+                    rests[0] = T::plus(simd, rests[0], apart);
+                    squares[0] = T::mul_add(simd, apart, apart, squares[0]);
+                }
+                let rest = total::<T, S>(simd, rests);
+                let squares = total::<T, S>(simd, squares);
                 let weight = parts.weight(count);
                 let [rounded, rest, squares] = [rounded, rest, squares].map(wide::<T, S>);
                 for lane in 0..lanes {
@@ -287,24 +333,43 @@ impl<T: Float> WithSimd for Gather<'_, T> {
             lanes,
             #[inline(always)]
             |block| {
-                let zero = T::splat(simd, T::zero());
-                let (mut sum, mut product) = (zero, zero);
                 if let Some(y) = self.result {
                     for start in block.starts() {
                         let g = at_mut::<T, S>(g, start);
                         *g = T::where_positive(simd, at::<T, S>(y, start), *g);
                     }
                 }
-                for start in block.starts() {
-                    sum = T::plus(simd, sum, at::<T, S>(g, start));
-                }
+                let zeros = [T::splat(simd, T::zero()); WAYS];
+                let (mut sums, mut products) = (zeros, zeros);
+                let (ways, left) = block.ways();
                 if let Some((z, mean)) = self.centred {
                     let mean = at::<T, S>(mean, block.channel);
-                    for start in block.starts() {
+                    for starts in ways {
+                        for way in 0..WAYS {
+                            let g = at::<T, S>(g, starts[way]);
+                            let centred = T::minus(simd, at::<T, S>(z, starts[way]), mean);
+                            sums[way] = T::plus(simd, sums[way], g);
+                            products[way] = T::mul_add(simd, g, centred, products[way]);
+                        }
+                    }
+                    for start in left {
+                        let g = at::<T, S>(g, start);
                         let centred = T::minus(simd, at::<T, S>(z, start), mean);
-                        product = T::mul_add(simd, at::<T, S>(g, start), centred, product);
+                        sums[0] = T::plus(simd, sums[0], g);
+                        products[0] = T::mul_add(simd, g, centred, products[0]);
+                    }
+                } else {
+                    for starts in ways {
+                        for way in 0..WAYS {
+                            sums[way] = T::plus(simd, sums[way], at::<T, S>(g, starts[way]));
+                        }
+                    }
+                    for start in left {
+                        sums[0] = T::plus(simd, sums[0], at::<T, S>(g, start));
                     }
                 }
+                let sum = total::<T, S>(simd, sums);
+                let product = total::<T, S>(simd, products);
                 let [sum, product] = [sum, product].map(wide::<T, S>);
                 for lane in 0..lanes {
                     let all = &mut all[block.channel + lane];

@@ -1,0 +1,96 @@
+//! Winograd's transforms in one direction, on vectors of channels.
+
+use pulp::Simd;
+
+use super::{READ, SIDE};
+use crate::ops::simd::Float;
+
+/// The points ±A and ±B; 0 and ∞ are the other two.
+pub(super) const A: f64 = 0.75;
+pub(super) const B: f64 = 1.5;
+
+/// Numbers that the transforms multiply by.
+pub(super) struct Factors<T: Float, S: Simd> {
+    simd: S,
+    a: T::Vector<S>,
+    b: T::Vector<S>,
+    minus_a: T::Vector<S>,
+    minus_b: T::Vector<S>,
+    minus_a2: T::Vector<S>,
+    minus_b2: T::Vector<S>,
+    /// −(A² + B²) and A² B².
+    minus_sum: T::Vector<S>,
+    product: T::Vector<S>,
+    a2: T::Vector<S>,
+    b2: T::Vector<S>,
+    a3: T::Vector<S>,
+    b3: T::Vector<S>,
+}
+
+impl<T: Float, S: Simd> Factors<T, S> {
+    #[inline(always)]
+    pub fn new(simd: S) -> Self {
+        let of = |number: f64| T::splat(simd, T::from_f64(number));
+        Self {
+            simd,
+            a: of(A),
+            b: of(B),
+            minus_a: of(-A),
+            minus_b: of(-B),
+            minus_a2: of(-A * A),
+            minus_b2: of(-B * B),
+            minus_sum: of(-A * A - B * B),
+            product: of(A * A * B * B),
+            a2: of(A * A),
+            b2: of(B * B),
+            a3: of(A * A * A),
+            b3: of(B * B * B),
+        }
+    }
+
+    #[inline(always)]
+    pub fn zero(&self) -> T::Vector<S> {
+        T::splat(self.simd, T::zero())
+    }
+
+    /// Bᵀ x: row i has the coefficients of ∏_(j ≠ i) (t − t_j) over the finite points t_j, and that
+    /// of ∞ those of the product of all.
+    #[inline(always)]
+    pub fn read(&self, x: [T::Vector<S>; READ]) -> [T::Vector<S>; READ] {
+        let [even_a, odd_a] = [
+            self.add(self.minus_b2, x[2], x[4]),
+            self.add(self.minus_b2, x[1], x[3]),
+        ];
+        let [even_b, odd_b] = [
+            self.add(self.minus_a2, x[2], x[4]),
+            self.add(self.minus_a2, x[1], x[3]),
+        ];
+        [
+            self.add(self.product, x[0], self.add(self.minus_sum, x[2], x[4])),
+            self.add(self.a, odd_a, even_a),
+            self.add(self.minus_a, odd_a, even_a),
+            self.add(self.b, odd_b, even_b),
+            self.add(self.minus_b, odd_b, even_b),
+            self.add(self.product, x[1], self.add(self.minus_sum, x[3], x[5])),
+        ]
+    }
+
+    /// Aᵀ m: row i has the powers t_jⁱ, and that of ∞ is 1 in the last.
+    #[inline(always)]
+    pub fn write(&self, m: [T::Vector<S>; READ]) -> [T::Vector<S>; SIDE] {
+        let simd = self.simd;
+        let (sum_a, difference_a) = (T::plus(simd, m[1], m[2]), T::minus(simd, m[1], m[2]));
+        let (sum_b, difference_b) = (T::plus(simd, m[3], m[4]), T::minus(simd, m[3], m[4]));
+        [
+            T::plus(simd, m[0], T::plus(simd, sum_a, sum_b)),
+            self.add(self.b, difference_b, T::times(simd, self.a, difference_a)),
+            self.add(self.b2, sum_b, T::times(simd, self.a2, sum_a)),
+            self.add(self.b3, difference_b, self.add(self.a3, difference_a, m[5])),
+        ]
+    }
+
+    #[inline(always)]
+    fn add(&self, factor: T::Vector<S>, x: T::Vector<S>, sum: T::Vector<S>) -> T::Vector<S> {
+        T::mul_add(self.simd, factor, x, sum)
+    }
+}
