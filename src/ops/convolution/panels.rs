@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::geometry::Geometry;
 use super::narrow::Narrow;
 use super::steps::Direction;
-use super::winograd::{self, Winograd};
+use super::winograd;
 use crate::ops::simd::{Float, arch};
 
 /// Vectors of a panel.
@@ -77,7 +77,7 @@ impl<T: Float> Panels<T> {
             Direction::Forward => shape.inputs,
             Direction::Backward => shape.outputs,
         };
-        if Winograd::serves(shape) {
+        if winograd::serves(shape) {
             let weight = winograd::transformed(weight, direction)?;
             return Self::packed(shape, direction, (winograd::POINTS, source), &weight);
         }

@@ -12,7 +12,7 @@ use super::panels::Panels;
 use super::pixels::Pixels;
 use super::product::{After, Height, Product};
 use super::steps::{Direction, Steps};
-use super::winograd::Winograd;
+use super::winograd::{self, Winograd};
 use crate::ops::simd::{Float, arch};
 
 /// Pixels of a result below which images are taken together.
@@ -33,7 +33,7 @@ pub(in crate::ops) struct Pass<T> {
     /// The convolution that is computed instead of one of few channels, which it is.
     narrow: Option<Narrow>,
     /// What computes it where that is fewer multiplications.
-    winograd: Option<Winograd>,
+    winograd: Option<Winograd<T>>,
     shape: Geometry,
     direction: Direction,
     pub source: Pixels,
@@ -63,7 +63,7 @@ impl<T: Float> Pass<T> {
             Direction::Backward => (output, input),
         };
         let shape = narrow.map_or(*shape, |narrow| narrow.wide());
-        let winograd = Winograd::serves(&shape).then(|| Winograd::new(&shape, direction));
+        let winograd = winograd::serves(&shape).then(|| Winograd::new(&shape, direction));
         for pixels in Pixels::of(&shape) {
             if u32::try_from(TOGETHER * pixels.image()).is_err() {
                 bail!(

@@ -19,11 +19,13 @@ mod tiles;
 mod transforms;
 mod weights;
 
+use std::sync::Mutex;
+
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::panels::Panels;
+use super::panels::{Panels, VECTORS};
 use super::pixels::{LANES, Pixels};
 use super::product::After;
 use super::steps::Direction;
@@ -45,8 +47,39 @@ const MOST_WEIGHTS: usize = 1 << 16;
 /// Channels below which the transforms cost more than is gained.
 const FEWEST_CHANNELS: usize = 16;
 
+/// Whether a convolution and its gradient are computed so: by its shape alone, so that neither the
+/// number of images nor that of threads changes a bit.
+pub(in crate::ops) fn serves(shape: &Geometry) -> bool {
+    let Geometry {
+        groups,
+        inputs,
+        outputs,
+        input,
+        output,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        ..
+    } = *shape;
+    // A tile at the edge computes what nobody needs.
+    let fills = |[height, width]: [usize; 2]| {
+        let computed = height.next_multiple_of(SIDE) * width.next_multiple_of(SIDE);
+        2 * computed <= 3 * height * width
+    };
+    kernel == [3, 3]
+        && stride == [1, 1]
+        && dilation == 1
+        && groups == 1
+        && padding.iter().all(|padding| *padding < 3)
+        && inputs.min(outputs) >= FEWEST_CHANNELS
+        && inputs * outputs <= MOST_WEIGHTS
+        && fills(input)
+        && fills(output)
+}
+
 /// One direction of a convolution, tile by tile.
-pub(in crate::ops) struct Winograd {
+pub(super) struct Winograd<T> {
     source: Pixels,
     result: Pixels,
     /// Height and width of the result.
@@ -57,41 +90,18 @@ pub(in crate::ops) struct Winograd {
     block: usize,
     /// Where each tile reads in its image.
     reads: Vec<[u32; POINTS]>,
+    /// Memory of blocks that are done: new memory would be filled with zeros first.
+    pool: Mutex<Vec<Scratch<T>>>,
 }
 
-impl Winograd {
-    /// Whether a convolution and its gradient are computed so: by its shape alone, so that neither
-    /// the number of images nor that of threads changes a bit.
-    pub fn serves(shape: &Geometry) -> bool {
-        let Geometry {
-            groups,
-            inputs,
-            outputs,
-            input,
-            output,
-            kernel,
-            stride,
-            padding,
-            dilation,
-            ..
-        } = *shape;
-        // A tile at the edge computes what nobody needs.
-        let fills = |[height, width]: [usize; 2]| {
-            let computed = height.next_multiple_of(SIDE) * width.next_multiple_of(SIDE);
-            2 * computed <= 3 * height * width
-        };
-        kernel == [3, 3]
-            && stride == [1, 1]
-            && dilation == 1
-            && groups == 1
-            && padding.iter().all(|padding| *padding < 3)
-            && inputs.min(outputs) >= FEWEST_CHANNELS
-            && inputs * outputs <= MOST_WEIGHTS
-            && fills(input)
-            && fills(output)
-    }
+/// Transformed pixels and products of a block of tiles.
+struct Scratch<T> {
+    read: Vec<T>,
+    products: Vec<T>,
+}
 
-    /// Of a convolution that [`Winograd::serves`].
+impl<T: Float> Winograd<T> {
+    /// Of a convolution that [`serves`].
     pub fn new(shape: &Geometry, direction: Direction) -> Self {
         let [input, output] = Pixels::of(shape);
         // The gradient is a convolution with the taps turned round.
@@ -130,6 +140,7 @@ impl Winograd {
             tiles,
             block,
             reads,
+            pool: Mutex::default(),
         }
     }
 
@@ -139,8 +150,23 @@ impl Winograd {
         POINTS * self.source.pitch() + LANES
     }
 
+    /// Room for a block, with vectors of so many numbers.
+    fn scratch(&self, lanes: usize) -> Scratch<T> {
+        let used = self.pool.lock().ok().and_then(|mut pool| pool.pop());
+        used.unwrap_or_else(|| Scratch {
+            read: vec![T::zero(); self.block * self.stride()],
+            products: vec![T::zero(); self.block * POINTS * VECTORS * lanes],
+        })
+    }
+
+    fn give_back(&self, scratch: Scratch<T>) {
+        if let Ok(mut pool) = self.pool.lock() {
+            pool.push(scratch);
+        }
+    }
+
     /// The result of so many images, on one thread.
-    pub fn run<T: Float>(
+    pub fn run(
         &self,
         (arch, panels): (Arch, &Panels<T>),
         images: usize,
@@ -160,7 +186,7 @@ impl Winograd {
     }
 
     /// The result of images whose rows of tiles threads share out.
-    pub fn run_in_parallel<T: Float>(
+    pub fn run_in_parallel(
         &self,
         (arch, panels): (Arch, &Panels<T>),
         source: &[T],

@@ -5,14 +5,14 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::transforms::Factors;
-use super::{HEIGHT, POINTS, READ, SIDE, Winograd};
+use super::{POINTS, READ, SIDE, Winograd};
 use crate::ops::convolution::panels::{Panel, Panels, VECTORS};
 use crate::ops::convolution::product::{After, multiply};
 use crate::ops::simd::Float;
 
 /// Some tiles, of all images one after another.
 pub(super) struct Tiles<'a, T> {
-    pub of: &'a Winograd,
+    pub of: &'a Winograd<T>,
     pub tiles: Range<usize>,
     pub source: &'a [T],
     pub panels: &'a Panels<T>,
@@ -40,25 +40,25 @@ impl<T: Float> Tiles<'_, T> {
     #[inline(always)]
     fn run<S: Simd, const M: usize, const FEW: usize>(mut self, simd: S) {
         let factors = Factors::new(simd);
-        let block = self.of.block.min(self.tiles.len().next_multiple_of(HEIGHT));
-        let mut read = vec![T::zero(); block * self.of.stride()];
-        let mut products = vec![T::zero(); block * POINTS * VECTORS * T::lanes::<S>()];
+        let mut scratch = self.of.scratch(T::lanes::<S>());
+        let (read, products) = (&mut scratch.read[..], &mut scratch.products[..]);
         let tiles = self.tiles.clone();
-        for first in tiles.clone().step_by(block) {
-            let tiles = first..tiles.end.min(first + block);
+        for first in tiles.clone().step_by(self.of.block) {
+            let tiles = first..tiles.end.min(first + self.of.block);
             for (tile, read) in tiles.clone().zip(read.chunks_mut(self.of.stride())) {
                 self.read(&factors, tile, read);
             }
             for panel in self.panels.iter() {
                 if panel.vectors == VECTORS {
-                    self.multiply::<S, M, FEW, VECTORS>(simd, &panel, &read, &mut products, &tiles);
-                    self.write::<S, VECTORS>(simd, &factors, panel.result, &products, &tiles);
+                    self.multiply::<S, M, FEW, VECTORS>(simd, &panel, read, products, &tiles);
+                    self.write::<S, VECTORS>(simd, &factors, panel.result, products, &tiles);
                 } else {
-                    self.multiply::<S, M, FEW, 1>(simd, &panel, &read, &mut products, &tiles);
-                    self.write::<S, 1>(simd, &factors, panel.result, &products, &tiles);
+                    self.multiply::<S, M, FEW, 1>(simd, &panel, read, products, &tiles);
+                    self.write::<S, 1>(simd, &factors, panel.result, products, &tiles);
                 }
             }
         }
+        self.of.give_back(scratch);
     }
 
     /// Bᵀ d B of every channel of a tile, as (point, channel).
