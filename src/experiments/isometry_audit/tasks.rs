@@ -1,6 +1,7 @@
 //! The experiment as tasks: networks, and on each of them attacks.
 
 mod cost;
+mod found;
 mod outputs;
 mod part;
 
@@ -10,12 +11,12 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use self::cost::Cost;
-use self::outputs::{measured, measured_output, network, network_output, others, others_output};
+use self::outputs::{measured_output, network, network_output, others_output};
 use self::part::AuditPart;
-use super::audit::{self, Audited, Audits, autoattack};
+use super::audit::{autoattack, others};
 use super::method::Method;
-use super::near_and_far::{NearAndFar, NearAndFarParams, SMALL, of_method, of_small};
-use super::networks::{Networks, Trained, train_resumably};
+use super::near_and_far::{NearAndFarParams, SMALL, of_method, of_small};
+use super::networks::{Trained, train_resumably};
 use super::params::AuditParams;
 use super::pretrained::{carried_in, carried_name, load_pretrained_from};
 use super::results::Results;
@@ -23,12 +24,14 @@ use super::settings::Settings;
 use crate::attacks::Norm;
 use crate::datasets::{self, Dataset, Set, Split};
 use crate::error::{Error, Result};
-use crate::experiments::sweep::{Run, cases};
+use crate::experiments::sweep::cases;
 use crate::experiments::tasks::{
     Collected, Experiment, Finished, FromPlan, Given, Need, Output, Part, listed, loaded,
 };
 use crate::progress::Progress;
 use crate::scale::Scale;
+
+pub use self::found::Found;
 
 /// The experiment of the notebook `isometry_audit` as tasks.
 #[derive(Debug)]
@@ -42,17 +45,6 @@ pub struct IsometryAudit {
     is_made_up: bool,
     data: OnceLock<Split>,
     images: OnceLock<Dataset>,
-}
-
-/// All that the tasks of the experiment find.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The networks.
-    pub networks: Networks,
-    /// What attacks leave of them.
-    pub audits: Audits,
-    /// How much they stretch near their decision boundary and far from it.
-    pub near_and_far: NearAndFar,
 }
 
 /// Finds the collected results of a plan with these settings; [`FromPlan::or`] computes what was not
@@ -156,21 +148,16 @@ impl IsometryAudit {
         }
         let others = |(method, seed)| (stage, AuditPart::Others { method, seed });
         parts.extend(names.map(others));
-        let near = self
-            .near
-            .methods
-            .iter()
-            .map(|method| self.near_part(method));
-        parts.extend(near.map(|part| (stage, part)));
-        parts.extend((0..SMALL.len()).map(|number| (stage, AuditPart::Small { number })));
+        parts.extend(self.near_parts().map(|part| (stage, part)));
         Ok(parts)
     }
 
-    fn near_part(&self, method: &Method) -> AuditPart {
-        AuditPart::NearAndFar {
-            method: method.file_name(),
-            seed: self.settings.seeds.first().copied().unwrap_or(0),
-        }
+    /// The parts of [`NearAndFar`](super::NearAndFar), in its order.
+    fn near_parts(&self) -> impl Iterator<Item = AuditPart> {
+        let seed = self.settings.seeds.first().copied().unwrap_or(0);
+        let names = self.near.methods.iter().map(Method::file_name);
+        let on_images = names.map(move |method| AuditPart::NearAndFar { method, seed });
+        on_images.chain((0..SMALL.len()).map(|number| AuditPart::Small { number }))
     }
 
     /// The network that a part attacks.
@@ -186,64 +173,6 @@ impl IsometryAudit {
         };
         let networks = load_pretrained_from(folder, self.data()?, &own)?;
         Ok(networks.get(&method, seed)?.clone())
-    }
-
-    fn networks(&self, finished: &Finished<'_>) -> Result<Networks> {
-        if let Some(folder) = &self.carried {
-            return load_pretrained_from(folder, self.data()?, &self.settings);
-        }
-        let one = |(method, seed): (Method, u64)| {
-            let name = method.file_name();
-            let output = finished.output(&AuditPart::Train { method: name, seed })?;
-            Ok(Run {
-                parameter: method,
-                seed,
-                result: network(&output, &self.settings, method, seed)?,
-            })
-        };
-        let runs = self.cases()?.into_iter().map(one);
-        Ok(Networks {
-            runs: runs.collect::<Result<_>>()?,
-        })
-    }
-
-    /// All that the tasks have found.
-    ///
-    /// # Errors
-    /// An output is not there, or is none of this experiment.
-    pub fn found(&self, finished: &Finished<'_>) -> Result<Found> {
-        let networks = self.networks(finished)?;
-        let audited = |run: &Run<Method, Trained>| {
-            let (method, seed) = (run.parameter.file_name(), run.seed);
-            let at = |norm| {
-                let method = method.clone();
-                let part = AuditPart::Autoattack { method, seed, norm };
-                finished.output(&part)?.read()
-            };
-            let radii = [at(Norm::LInf)?, at(Norm::L2)?];
-            let others = others(&finished.output(&AuditPart::Others { method, seed })?)?;
-            Ok(Run {
-                parameter: run.parameter,
-                seed,
-                result: Audited::new(&run.result, &self.params, radii, others),
-            })
-        };
-        let audits = networks.runs.iter().map(audited).collect::<Result<_>>()?;
-        let on_images = self
-            .near
-            .methods
-            .iter()
-            .map(|method| self.near_part(method));
-        let small = (0..SMALL.len()).map(|number| AuditPart::Small { number });
-        let near = on_images.chain(small);
-        let near = near.map(|part| measured(&finished.output(&part)?));
-        Ok(Found {
-            audits: Audits { runs: audits },
-            near_and_far: NearAndFar {
-                networks: near.collect::<Result<_>>()?,
-            },
-            networks,
-        })
     }
 }
 
@@ -289,12 +218,14 @@ impl Experiment for IsometryAudit {
             params: &self.params,
             near: &self.near,
         };
-        let method = |name: &str| self.method(name).ok();
-        listed(&self.listing()?, |part| {
-            let (seconds, memory_mb) = cost.of(&part, method);
-            let needs = part.network().into_iter().collect();
-            (needs, part.seed(), seconds, memory_mb)
-        })
+        let listing = self.listing()?;
+        let mut parts = listed(&listing, |part| {
+            (part.network().into_iter().collect(), part.seed(), 0., 0)
+        })?;
+        for (part, (_, own)) in parts.iter_mut().zip(&listing) {
+            (part.seconds, part.memory_mb) = cost.of(own, |name| self.method(name))?;
+        }
+        Ok(parts)
     }
 
     fn prepare(&self, part: &Value) -> Result<()> {
@@ -324,7 +255,7 @@ impl Experiment for IsometryAudit {
             }
             AuditPart::Others { method, seed } => {
                 let trained = self.network(&method, seed, given)?;
-                others_output(audit::others(&trained, self.images()?, params)?)
+                others_output(others(&trained, self.images()?, params)?)
             }
             AuditPart::NearAndFar { method, seed } => {
                 let Trained {
