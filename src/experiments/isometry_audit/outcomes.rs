@@ -1,6 +1,6 @@
 //! What attacks leave of a network, in numbers and a few images.
 //!
-//! All attacked images of a network are gigabytes at `paper` scale.
+//! All attacked images of a network are a quarter of a gigabyte at `paper` scale.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
