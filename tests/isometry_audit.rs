@@ -323,6 +323,7 @@ fn the_audit_says_what_withstands_in_a_table_curves_and_json() -> Result<()> {
         l2: vec![0.9],
         steps: 10,
         queries: 20,
+        kept_images: 3,
         progress: Progress::Hidden,
         ..AuditParams::of(Scale::Quick)
     };
@@ -345,7 +346,7 @@ fn the_audit_says_what_withstands_in_a_table_curves_and_json() -> Result<()> {
     }
     assert!(audits.warnings().rows.len() >= 2);
     assert!(audits.curves()?.figure()?.svg.contains("radius"));
-    let grid = smallest_images(&networks, &audits, &shown, 3)?;
+    let grid = smallest_images(&networks, &audits, &images.test, &shown)?;
     assert_eq!((grid.rows.len(), grid.rows[0].len()), (3, 3));
 
     let numbers = Results::new(Scale::Quick, &params, &audits);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::adversarial::Adversarial;
 use super::goal::Norm;
@@ -46,7 +46,7 @@ pub struct RobustEvaluation {
 /// - **Shapes**: numbers.
 /// - **Range**: counts, and seconds of wall time.
 /// - **Source**: Croce & Hein 2020 (arXiv 2003.01690), section 5.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// The name of the attack.
     pub attack: String,

@@ -15,7 +15,7 @@ use crate::error::Result;
 /// - **Shapes**: δ, a perturbation of one image (…), gives a number.
 /// - **Range**: ≥ 0, in pixel units.
 /// - **Source**: the definition; the *isometry* paper attacks in L∞ (section 2.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
     /// The largest change of a pixel, ‖δ‖∞ = max_k |δ_k|.

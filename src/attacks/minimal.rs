@@ -104,8 +104,7 @@ impl MinimalNorm {
     /// - **Range**: \[0, 1\], falling in `eps`; at 0 the accuracy of the network.
     /// - **Source**: the definition.
     pub fn robust_accuracy(&self, eps: f64) -> f64 {
-        let right = |distance: &&Option<f64>| distance.is_none_or(|distance| distance > eps);
-        self.distance.iter().filter(right).count() as f64 / self.distance.len() as f64
+        share_beyond(&self.distance, eps)
     }
 
     /// The robust accuracy at each radius of `eps`.
@@ -144,9 +143,20 @@ impl MinimalNorm {
     /// - **Range**: ≥ 0, in pixel units.
     /// - **Source**: the definition.
     pub fn median(&self) -> Option<f64> {
-        let far = self.distance.iter().map(|d| d.unwrap_or(f64::INFINITY));
-        statistics::median(&far.collect::<Vec<_>>()).filter(|median| median.is_finite())
+        median_distance(&self.distance)
     }
+}
+
+/// The share of images that are not misled within `eps`.
+pub(crate) fn share_beyond(distance: &[Option<f64>], eps: f64) -> f64 {
+    let right = |distance: &&Option<f64>| distance.is_none_or(|distance| distance > eps);
+    distance.iter().filter(right).count() as f64 / distance.len() as f64
+}
+
+/// The median distance; `None` where it is infinite.
+pub(crate) fn median_distance(distance: &[Option<f64>]) -> Option<f64> {
+    let far = distance.iter().map(|d| d.unwrap_or(f64::INFINITY));
+    statistics::median(&far.collect::<Vec<_>>()).filter(|median| median.is_finite())
 }
 
 /// # Errors

@@ -86,6 +86,7 @@ pub use fmn::Fmn;
 pub use goal::{Goal, Norm};
 pub use gradient::{GradientCosine, gradient, gradient_cosine};
 pub use minimal::{MinimalAttack, MinimalNorm};
+pub(crate) use minimal::{median_distance, share_beyond};
 pub use pgd::Pgd;
 pub use plane::onto_plane;
 pub use square::Square;

@@ -2,11 +2,9 @@
 
 use super::method::Method;
 use super::networks::{Networks, Trained};
+use super::outcomes::{AtRadius, SmallestChanges};
 use super::params::AuditParams;
-use crate::attacks::{
-    Attack as _, AutoAttack, Fmn, MinimalAttack as _, MinimalNorm, Norm, Pgd, RobustEvaluation,
-    Warning,
-};
+use crate::attacks::{Attack as _, AutoAttack, Fmn, MinimalAttack as _, Norm, Pgd, Warning};
 use crate::datasets::Dataset;
 use crate::error::Result;
 use crate::experiments::sweep::{Run, Sweep};
@@ -24,13 +22,13 @@ pub struct Audited {
     /// The accuracy on all test images, before any attack.
     pub accuracy: f64,
     /// AutoAttack at each radius in L∞.
-    pub linf: Vec<RobustEvaluation>,
+    pub linf: Vec<AtRadius>,
     /// AutoAttack at each radius in L2.
-    pub l2: Vec<RobustEvaluation>,
+    pub l2: Vec<AtRadius>,
     /// The smallest changes in L∞ that FMN found.
-    pub linf_norm: MinimalNorm,
+    pub linf_norm: SmallestChanges,
     /// The smallest changes in L2 that FMN found.
-    pub l2_norm: MinimalNorm,
+    pub l2_norm: SmallestChanges,
     /// The accuracy under the *isometry* paper's attacker: ten steps of PGD along the loss that the
     /// network was trained on, in L∞ of radius [`AuditParams::paper_eps`].
     pub paper_attack: f64,
@@ -44,6 +42,28 @@ pub struct Audited {
 pub type Audits = Sweep<Method, Audited>;
 
 impl Audited {
+    /// Puts together what was found, AutoAttack's in L∞ and in L2.
+    pub(super) fn new(
+        trained: &Trained,
+        params: &AuditParams,
+        [linf, l2]: [Vec<AtRadius>; 2],
+        others: Others,
+    ) -> Self {
+        let [linf_norm, l2_norm] = others.smallest;
+        Self {
+            method: trained.method,
+            seed: trained.seed,
+            accuracy: others.accuracy,
+            linf,
+            l2,
+            linf_norm,
+            l2_norm,
+            paper_attack: others.paper_attack,
+            paper_eps: params.paper_eps,
+            seconds: trained.seconds,
+        }
+    }
+
     /// The name of the file of its weights, as [`save_networks`](super::save_networks) writes it.
     pub fn file(&self) -> String {
         format!("{}.safetensors", self.method.run_name(self.seed))
@@ -68,41 +88,63 @@ impl Audited {
 /// # Errors
 /// As [`AutoAttack::evaluate`].
 pub fn audit_network(trained: &Trained, data: &Dataset, params: &AuditParams) -> Result<Audited> {
-    let few = data.first(params.images.min(data.len()))?;
-    let auto = |norm| AutoAttack {
+    let at = |norm| autoattack(trained, data, params, norm);
+    let (linf, l2) = (at(Norm::LInf)?, at(Norm::L2)?);
+    let others = others(trained, data, params)?;
+    Ok(Audited::new(trained, params, [linf, l2], others))
+}
+
+/// What AutoAttack leaves at every radius of a norm.
+pub(super) fn autoattack(
+    trained: &Trained,
+    data: &Dataset,
+    params: &AuditParams,
+    norm: Norm,
+) -> Result<Vec<AtRadius>> {
+    let attack = AutoAttack {
         norm,
         steps: params.steps,
         queries: params.queries,
         progress: Progress::Hidden,
         ..AutoAttack::default()
     };
-    let fmn = |norm| Fmn {
-        norm,
-        steps: params.steps,
-        progress: Progress::Hidden,
-        ..Fmn::default()
+    let few = data.first(params.images)?;
+    let found = attack.evaluate_at(&trained.network, &few, params.radii(norm))?;
+    Ok(found.into_iter().map(AtRadius::from).collect())
+}
+
+/// All that the audit finds beside AutoAttack.
+pub(super) struct Others {
+    pub accuracy: f64,
+    pub paper_attack: f64,
+    /// In L∞ and in L2.
+    pub smallest: [SmallestChanges; 2],
+}
+
+pub(super) fn others(trained: &Trained, data: &Dataset, params: &AuditParams) -> Result<Others> {
+    let (network, few) = (&trained.network, data.first(params.images)?);
+    let smallest = |norm| {
+        let attack = Fmn {
+            norm,
+            steps: params.steps,
+            progress: Progress::Hidden,
+            ..Fmn::default()
+        };
+        SmallestChanges::of(attack.minimal(network, &few)?, params.kept_images)
     };
-    let network = &trained.network;
     let paper = Pgd {
         loss: trained.method.attackers_loss(),
         alpha: params.paper_eps / 4.,
         progress: Progress::Hidden,
         ..Pgd::default()
     };
-    Ok(Audited {
-        method: trained.method,
-        seed: trained.seed,
+    let misled = paper
+        .attack(network, &few, params.paper_eps)?
+        .success_rate();
+    Ok(Others {
         accuracy: accuracy(network, data)?,
-        linf: auto(Norm::LInf).evaluate_at(network, &few, &params.linf)?,
-        l2: auto(Norm::L2).evaluate_at(network, &few, &params.l2)?,
-        linf_norm: fmn(Norm::LInf).minimal(network, &few)?,
-        l2_norm: fmn(Norm::L2).minimal(network, &few)?,
-        paper_attack: 1.
-            - paper
-                .attack(network, &few, params.paper_eps)?
-                .success_rate(),
-        paper_eps: params.paper_eps,
-        seconds: trained.seconds,
+        paper_attack: 1. - misled,
+        smallest: [smallest(Norm::LInf)?, smallest(Norm::L2)?],
     })
 }
 

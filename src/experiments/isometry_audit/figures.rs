@@ -4,7 +4,8 @@ use ndarray::Array2;
 
 use super::audit::{Audited, Audits};
 use super::networks::Networks;
-use crate::attacks::{MinimalNorm, Norm, RobustEvaluation};
+use super::outcomes::{AtRadius, SmallestChanges};
+use crate::attacks::Norm;
 use crate::error::{Error, Result};
 use crate::figures::{AxisScale, LineChart, Panels, Series, Table, drawn, plus_minus};
 
@@ -20,7 +21,7 @@ impl Audits {
         let Some(first) = self.runs.first().map(|run| &run.result) else {
             return Table::new("No network", ["network"]);
         };
-        let radii = |name: &str, all: &[RobustEvaluation]| -> Vec<String> {
+        let radii = |name: &str, all: &[AtRadius]| -> Vec<String> {
             all.iter().map(|at| format!("{name} {}", at.eps)).collect()
         };
         let paper = format!("the paper's attacker, L∞ {}", first.paper_eps);
@@ -54,7 +55,7 @@ impl Audits {
                 (0..first.linf.len()).map(|at| percent(&|one| one.linf[at].robust_accuracy)),
             );
             row.extend((0..first.l2.len()).map(|at| percent(&|one| one.l2[at].robust_accuracy)));
-            let median = |of: fn(&Audited) -> &MinimalNorm| {
+            let median = |of: fn(&Audited) -> &SmallestChanges| {
                 let known: Option<Vec<f64>> = own.iter().map(|one| of(one).median()).collect();
                 known.map_or("unknown".into(), |runs: Vec<f64>| {
                     in_two_lines(plus_minus(&runs, 3))
@@ -111,7 +112,12 @@ impl Audits {
         })
     }
 
-    fn curve(&self, norm: Norm, name: &str, of: fn(&Audited) -> &MinimalNorm) -> Result<LineChart> {
+    fn curve(
+        &self,
+        norm: Norm,
+        name: &str,
+        of: fn(&Audited) -> &SmallestChanges,
+    ) -> Result<LineChart> {
         let methods = self.parameters();
         let distances = self
             .runs

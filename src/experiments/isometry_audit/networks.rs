@@ -1,8 +1,8 @@
 //! A network for each method and seed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use candle_core::DType;
+use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
 use super::method::Method;
@@ -51,12 +51,37 @@ pub fn train_network(
     seed: u64,
     observer: &mut dyn FnMut(&Status),
 ) -> Result<Trained> {
+    let of_run = |folder| run_file(folder, &method.run_name(seed));
+    let checkpoint = settings.runs.as_deref().map(of_run);
+    train_from(data, settings, (method, seed), checkpoint, observer)
+}
+
+/// [`train_network`] from a checkpoint, if there is one there.
+pub(super) fn train_resumably(
+    data: &Split,
+    settings: &Settings,
+    method: &Method,
+    seed: u64,
+    checkpoint: &Path,
+) -> Result<Trained> {
+    let checkpoint = Some(checkpoint.to_path_buf());
+    train_from(data, settings, (method, seed), checkpoint, &mut |_| ())
+}
+
+fn train_from(
+    data: &Split,
+    settings: &Settings,
+    (method, seed): (&Method, u64),
+    checkpoint: Option<PathBuf>,
+    observer: &mut dyn FnMut(&Status),
+) -> Result<Trained> {
     let training = Training {
         data,
         settings,
         method,
         epochs: settings.epochs(method)?,
         seed,
+        checkpoint,
     };
     let (sizes, tanh) = (settings.sizes.clone(), Activation::Tanh);
     let (network, history) = match *method {
@@ -81,12 +106,20 @@ pub fn train_network(
     })
 }
 
+/// The network of the weights that its layers have, before its training.
+pub(super) fn untrained(settings: &Settings, seed: u64, device: &Device) -> Result<Model<Mlp>> {
+    let sizes = settings.sizes.clone();
+    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
+    Model::on(seed, DType::F32, device, build)
+}
+
 struct Training<'a> {
     data: &'a Split,
     settings: &'a Settings,
     method: &'a Method,
     epochs: usize,
     seed: u64,
+    checkpoint: Option<PathBuf>,
 }
 
 impl Training<'_> {
@@ -106,10 +139,7 @@ impl Training<'_> {
             schedule: settings.schedule,
             seed: self.seed,
             context: self.method.to_string(),
-            checkpoint: settings
-                .runs
-                .as_ref()
-                .map(|folder| run_file(folder, &self.method.run_name(self.seed))),
+            checkpoint: self.checkpoint.clone(),
             ..TrainParams::default()
         };
         let loss = self.method.loss(settings.attack_steps);
@@ -119,10 +149,8 @@ impl Training<'_> {
 
     /// The network with the weights that its layers have, and none that they are made of.
     fn plain<N: Network + 'static>(&self, model: &Model<N>) -> Result<Model<Mlp>> {
-        let sizes = self.settings.sizes.clone();
-        let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
         let device = self.data.train.inputs.device();
-        let plain = Model::on(self.seed, DType::F32, device, build)?;
+        let plain = untrained(self.settings, self.seed, device)?;
         let (frozen, trained) = (model.freeze()?, model.parameters().named());
         for (name, var) in plain.parameters().named() {
             let layer = name

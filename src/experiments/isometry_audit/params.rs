@@ -1,5 +1,6 @@
 //! How the networks of the audit are attacked.
 
+use crate::attacks::Norm;
 use crate::progress::Progress;
 use crate::scale::Scale;
 
@@ -19,11 +20,22 @@ pub struct AuditParams {
     pub steps: usize,
     /// The queries of Square: 5,000, AutoAttack's.
     pub queries: usize,
+    /// The number of attacked images, from the first on, whose smallest changes are kept as images: 8.
+    /// Of all the others only the distance is kept.
+    pub kept_images: usize,
     /// Whether a progress bar shows how far the audit has come.
     pub progress: Progress,
 }
 
 impl AuditParams {
+    /// The radii of a norm.
+    pub(super) fn radii(&self, norm: Norm) -> &[f64] {
+        match norm {
+            Norm::LInf => &self.linf,
+            Norm::L2 => &self.l2,
+        }
+    }
+
     /// The parameters at a scale.
     ///
     /// `quick`: 100 images, 20 steps, 200 queries. `default`: 200 images. `paper`: all 10,000.
@@ -35,6 +47,7 @@ impl AuditParams {
             paper_eps: 0.1,
             steps: scale.pick(20, 100, 100),
             queries: scale.pick(200, 5_000, 5_000),
+            kept_images: 8,
             progress: Progress::default(),
         }
     }

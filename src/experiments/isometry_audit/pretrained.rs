@@ -7,7 +7,7 @@ use candle_core::DType;
 use serde::{Deserialize, Serialize};
 
 use super::method::Method;
-use super::networks::{Networks, Trained};
+use super::networks::{Networks, Trained, untrained};
 use super::settings::Settings;
 use crate::datasets::{Dataset, Split};
 use crate::error::{Error, Result};
@@ -15,7 +15,10 @@ use crate::experiments::sweep::{Run, cases};
 use crate::io::digest::{numbers, of_file, of_numbers};
 use crate::io::{files, safetensors};
 use crate::metrics::accuracy;
-use crate::models::{Activation, History, Mlp, Model, Weights, pretrained};
+use crate::models::{History, Mlp, Model, Weights, pretrained};
+
+/// What the names of the files begin with.
+const PREFIX: &str = "isometry_audit";
 
 /// What stands beside the weights of a method.
 #[derive(Debug, Serialize, Deserialize)]
@@ -127,8 +130,19 @@ pub fn save_pretrained(
 ///
 /// [`train_networks`]: super::train_networks
 pub fn load_pretrained(data: &Split, settings: &Settings) -> Result<Networks> {
-    let folder = pretrained::checkpoint("isometry_audit");
-    load_pretrained_from(folder.parent().unwrap_or(&folder), data, settings)
+    load_pretrained_from(carried_in(), data, settings)
+}
+
+/// The repository's folder.
+pub(super) fn carried_in() -> PathBuf {
+    let mut folder = pretrained::checkpoint(PREFIX);
+    folder.pop();
+    folder
+}
+
+/// The name of the file of a method's weights, without its ending.
+pub(super) fn carried_name(method: &Method) -> String {
+    format!("{PREFIX}_{}", method.file_name())
 }
 
 /// Loads the networks that [`save_pretrained`] wrote to a folder.
@@ -200,14 +214,12 @@ fn network(weights: &Weights, data: &Split, settings: &Settings, seed: u64) -> R
     let prefix = prefix(seed);
     let mut own = weights.clone();
     own.tensors.retain(|name, _| name.starts_with(&prefix));
-    let sizes = settings.sizes.clone();
-    let build = move |vb| Mlp::new(&sizes, Activation::Tanh, vb);
     let device = data.train.inputs.device();
-    Model::on(seed, DType::F32, device, build)?.with_weights(&own.without_prefix(&prefix))
+    untrained(settings, seed, device)?.with_weights(&own.without_prefix(&prefix))
 }
 
 fn file_in(folder: &Path, method: &Method) -> PathBuf {
-    folder.join(format!("isometry_audit_{}.safetensors", method.file_name()))
+    folder.join(format!("{}.safetensors", carried_name(method)))
 }
 
 fn prefix(seed: u64) -> String {

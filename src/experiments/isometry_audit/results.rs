@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::audit::{Audited, Audits};
+use super::outcomes::AtRadius;
 use super::params::AuditParams;
-use crate::attacks::{MinimalNorm, RobustEvaluation, Warning};
+use crate::attacks::Warning;
 use crate::scale::Scale;
 
 /// What attacks leave of every network: the notebook's JSON.
@@ -72,7 +73,7 @@ impl Results {
 
 impl NetworkResults {
     fn of(audited: &Audited) -> Self {
-        let radii = |all: &[RobustEvaluation]| -> BTreeMap<String, f64> {
+        let radii = |all: &[AtRadius]| -> BTreeMap<String, f64> {
             all.iter()
                 .map(|at| (at.eps.to_string(), at.robust_accuracy))
                 .collect()
@@ -87,8 +88,8 @@ impl NetworkResults {
                 l2: radii(&audited.l2),
             },
             median_norm: ByNorm {
-                linf: MinimalNorm::median(&audited.linf_norm),
-                l2: MinimalNorm::median(&audited.l2_norm),
+                linf: audited.linf_norm.median(),
+                l2: audited.l2_norm.median(),
             },
             paper_attack: audited.paper_attack,
             paper_eps: audited.paper_eps,

@@ -104,14 +104,14 @@ impl Part {
 ///
 /// # Errors
 /// A part without a JSON form.
-pub fn listed<P: Copy + Eq + Hash + Serialize>(
+pub fn listed<P: Clone + Eq + Hash + Serialize>(
     parts: &[(usize, P)],
     told: impl Fn(P) -> (Vec<P>, u64, f64, u64),
 ) -> Result<Vec<Part>> {
-    let places = parts.iter().enumerate().map(|(at, (_, part))| (*part, at));
-    let places: HashMap<P, usize> = places.collect();
+    let places = parts.iter().enumerate().map(|(at, (_, part))| (part, at));
+    let places: HashMap<&P, usize> = places.collect();
     let one = |(stage, part): &(usize, P)| {
-        let (needs, seed, seconds, memory_mb) = told(*part);
+        let (needs, seed, seconds, memory_mb) = told(part.clone());
         let needs = needs.iter().filter_map(|need| places.get(need).copied());
         Ok(Part {
             stage: *stage,

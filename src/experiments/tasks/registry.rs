@@ -6,15 +6,17 @@ use crate::error::{Error, Result};
 use crate::experiments::certify::Certify;
 use crate::experiments::connectivity_cifar10::{self, ConnectivityCifar10};
 use crate::experiments::connectivity_regions::{self, ConnectivityRegions};
+use crate::experiments::isometry_audit::{self, AuditParams, IsometryAudit, NearAndFarParams};
 use crate::experiments::isometry_mnist::{self, IsometryMnist};
 use crate::experiments::{isometry_rings, isometry_torus};
 use crate::scale::Scale;
 
 /// The names of the experiments that have tasks.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     "certify",
     "connectivity_cifar10",
     "connectivity_regions",
+    "isometry_audit",
     "isometry_mnist",
     "isometry_rings",
     "isometry_torus",
@@ -33,6 +35,12 @@ pub fn experiment(name: &str, scale: Scale) -> Result<Box<dyn Experiment>> {
         )),
         "connectivity_regions" => Box::new(ConnectivityRegions::new(
             connectivity_regions::Settings::of(scale),
+        )),
+        "isometry_audit" => Box::new(IsometryAudit::new(
+            scale,
+            isometry_audit::Settings::of(scale),
+            AuditParams::of(scale),
+            NearAndFarParams::of(scale),
         )),
         "isometry_mnist" => Box::new(IsometryMnist::new(
             scale,
