@@ -3,7 +3,6 @@
 //! Some images at a time go through the units, their channels side by side: what lies between the
 //! units stays in the cache.
 
-use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{Result, Shape, Tensor, bail};
@@ -22,7 +21,7 @@ use crate::ops::convolution::steps::Direction;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::memory::memory;
 use crate::ops::operation::Operation;
-use crate::ops::planes::{add, relu_gradient};
+use crate::ops::planes::add;
 use crate::ops::simd::{Float, arch};
 
 const OPERATION: Operation = Operation::ConvUnits;
@@ -49,15 +48,15 @@ struct Evaluation {
     shapes: Vec<Geometry>,
     plan: Plan,
     keep: bool,
-    /// What the gradient needs, as `Vec<Kept<T>>` with an entry for each task.
-    kept: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+    /// What the gradient needs, with an entry for each task.
+    kept: Arc<OnceLock<Vec<Kept>>>,
 }
 
-/// What the gradient needs of a task's images: the results of units with a ReLU.
-struct Kept<T> {
-    /// For each segment the last unit's result, and for each of its groups those of the others.
-    segments: Vec<(Vec<T>, Vec<Results<T>>)>,
-}
+/// What the gradient needs of a task's images: for each segment that of its groups.
+type Kept = Vec<Vec<Signs>>;
+
+/// Where the results of a segment's units are above 0, for those with a ReLU.
+type Signs = Vec<Option<Vec<bool>>>;
 
 /// The results of a segment's units, by their numbers from its beginning on, where they are needed.
 type Results<T> = Vec<Option<Vec<T>>>;
@@ -96,7 +95,7 @@ impl Kernel<1> for Evaluation {
             .collect();
         if self.keep {
             // Set once: an operation runs forward once.
-            let _ = self.kept.set(Box::new(kept));
+            let _ = self.kept.set(kept);
         }
         Ok((y, Shape::from((images, last.channels, height, width))))
     }
@@ -122,8 +121,7 @@ impl Kernel<1> for Gradient<'_> {
     }
 
     fn forward<T: Float>(&self, [g]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let kept = self.of.kept.get();
-        let Some(kept) = kept.and_then(|kept| kept.downcast_ref::<Vec<Kept<T>>>()) else {
+        let Some(kept) = self.of.kept.get() else {
             bail!("conv_units: gradients are asked for before the results")
         };
         let passes = Passes::<T>::new(self.of, Direction::Backward)?;
@@ -181,34 +179,25 @@ impl<'a, T: Float> Passes<'a, T> {
     }
 
     /// The images `x` of a task through all segments.
-    fn forward(&self, x: &[T], y: &mut [T], pool: &mut Vec<Vec<T>>) -> Kept<T> {
+    fn forward(&self, x: &[T], y: &mut [T], pool: &mut Vec<Vec<T>>) -> Kept {
         let first = self.of.pixels(0);
         let images = x.len() / first.count();
-        let mut kept = Kept {
-            segments: Vec::new(),
-        };
-        let mut source = lay(first, x, pool);
+        let mut kept = Vec::new();
+        let mut source = lay(self.arch, first, x, pool);
         for segment in &self.of.plan.segments {
             let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
             let mut result = take(pool, pixels[1], images);
             let groups = source
                 .chunks(segment.group * pixels[0].image())
                 .zip(result.chunks_mut(segment.group * pixels[1].image()));
-            let results = groups
+            let signs = groups
                 .map(|(source, result)| self.forward_group(segment, source, result, pool))
                 .collect();
-            let source = std::mem::replace(&mut source, result);
-            match kept.segments.last_mut() {
-                Some((before, _)) if self.of.keep => *before = source,
-                _ => pool.push(source),
-            }
-            kept.segments.push((Vec::new(), results));
+            kept.push(signs);
+            pool.push(std::mem::replace(&mut source, result));
         }
-        put(self.of.last(), &source, y);
-        match kept.segments.last_mut() {
-            Some((last, _)) if self.of.keep => *last = source,
-            _ => pool.push(source),
-        }
+        put(self.arch, self.of.last(), &source, y);
+        pool.push(source);
         kept
     }
 
@@ -219,11 +208,12 @@ impl<'a, T: Float> Passes<'a, T> {
         source: &[T],
         result: &mut [T],
         pool: &mut Vec<Vec<T>>,
-    ) -> Results<T> {
+    ) -> Signs {
         let start = segment.units.start;
         let images = source.len() / self.of.pixels(start).image();
         // The first is `source`.
         let mut results: Results<T> = vec![None];
+        let mut signs = Signs::new();
         for index in segment.units.clone() {
             let unit = &self.of.units.units()[index];
             let read = |number: usize| match number - start {
@@ -237,51 +227,53 @@ impl<'a, T: Float> Passes<'a, T> {
                 relu: unit.relu,
             };
             let input = read(unit.input).unwrap_or_default();
+            let is_needed = self.of.keep && unit.relu;
             if index + 1 == segment.units.end {
                 self.convolve(index, (images, input), result, after);
+                signs.push(is_needed.then(|| positive(self.arch, result)));
             } else {
                 let mut own = take(pool, self.of.pixels(index + 1), images);
                 self.convolve(index, (images, input), &mut own, after);
+                signs.push(is_needed.then(|| positive(self.arch, &own)));
                 results.push(Some(own));
             }
             self.forget(&mut results, start, index, pool);
         }
-        results
+        signs
     }
 
-    /// Frees the results that no unit after `index` reads, unless the gradient needs them.
+    /// Frees the results that no unit after `index` reads.
     fn forget(&self, results: &mut Results<T>, start: usize, index: usize, pool: &mut Vec<Vec<T>>) {
         let units = self.of.units.units();
         for (number, result) in (start..=index).zip(results) {
             let read = units[index + 1..]
                 .iter()
                 .any(|unit| unit.input == number || unit.residual == Some(number));
-            let kept = self.of.keep && number > start && units[number - 1].relu;
-            if !read && !kept {
+            if !read {
                 pool.extend(result.take());
             }
         }
     }
 
     /// The gradient `g` of a task through all segments.
-    fn backward(&self, g: &[T], kept: &Kept<T>, of_x: &mut [T], pool: &mut Vec<Vec<T>>) {
+    fn backward(&self, g: &[T], kept: &Kept, of_x: &mut [T], pool: &mut Vec<Vec<T>>) {
         let last = self.of.last();
         let images = g.len() / last.count();
-        let mut gradient = lay(last, g, pool);
-        for (segment, (last, groups)) in self.of.plan.segments.iter().zip(&kept.segments).rev() {
+        let mut gradient = lay(self.arch, last, g, pool);
+        for (segment, signs) in self.of.plan.segments.iter().zip(kept).rev() {
             let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
             let mut of_source = take(pool, pixels[0], images);
             let size = segment.group * pixels[1].image();
             gradient
                 .chunks(size)
                 .zip(of_source.chunks_mut(segment.group * pixels[0].image()))
-                .zip(last.chunks(size).zip(groups))
-                .for_each(|((g, of_source), (last, results))| {
-                    self.backward_group(segment, g, (last, results), of_source, pool)
+                .zip(signs)
+                .for_each(|((g, of_source), signs)| {
+                    self.backward_group(segment, g, signs, of_source, pool)
                 });
             pool.push(std::mem::replace(&mut gradient, of_source));
         }
-        put(self.of.pixels(0), &gradient, of_x);
+        put(self.arch, self.of.pixels(0), &gradient, of_x);
         pool.push(gradient);
     }
 
@@ -290,7 +282,7 @@ impl<'a, T: Float> Passes<'a, T> {
         &self,
         segment: &Segment,
         g: &[T],
-        (last, results): (&[T], &Results<T>),
+        signs: &Signs,
         of_source: &mut [T],
         pool: &mut Vec<Vec<T>>,
     ) {
@@ -307,17 +299,8 @@ impl<'a, T: Float> Passes<'a, T> {
             let Some(mut g) = gradients[index + 1 - start].take() else {
                 continue;
             };
-            let is_last = index + 1 == segment.units.end;
-            let y = if is_last {
-                Some(last)
-            } else {
-                results[index + 1 - start].as_deref()
-            };
-            if let Some(y) = y.filter(|_| unit.relu) {
-                self.arch.dispatch(
-                    #[inline(always)]
-                    || relu_gradient(&mut g, y),
-                );
+            if let Some(signs) = &signs[index - start] {
+                rectify(self.arch, &mut g, signs);
             }
             let input = unit.input - start;
             let before = gradients[input].take();
@@ -359,4 +342,28 @@ impl<'a, T: Float> Passes<'a, T> {
             pass.run(images, source, result, after);
         }
     }
+}
+
+/// Where numbers are above 0.
+fn positive<T: Float>(arch: Arch, numbers: &[T]) -> Vec<bool> {
+    let mut signs = vec![false; numbers.len()];
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            let pairs = signs.iter_mut().zip(numbers);
+            pairs.for_each(|(sign, number)| *sign = *number > T::zero());
+        },
+    );
+    signs
+}
+
+/// The gradient of ReLUs, 0 where their results are not above 0.
+fn rectify<T: Float>(arch: Arch, g: &mut [T], signs: &[bool]) {
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            let pairs = g.iter_mut().zip(signs);
+            pairs.for_each(|(g, sign)| *g = if *sign { *g } else { T::zero() });
+        },
+    );
 }

@@ -1,12 +1,21 @@
 //! Images with their channels side by side, in memory that is used again.
 
+use pulp::Arch;
+
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::simd::Float;
 
 /// Memory for so many images, of any numbers but for the zeros at each one's beginning.
 pub(super) fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usize) -> Vec<T> {
-    let mut numbers = pool.pop().unwrap_or_default();
-    numbers.resize(images * pixels.image(), T::zero());
+    let count = images * pixels.image();
+    // One of another length would be moved, or filled with zeros, as it grows.
+    let equal = pool.iter().position(|numbers| numbers.len() == count);
+    let used = match equal {
+        Some(at) => Some(pool.swap_remove(at)),
+        None => pool.pop(),
+    };
+    let mut numbers = used.unwrap_or_default();
+    numbers.resize(count, T::zero());
     for image in numbers.chunks_mut(pixels.image()) {
         image[..pixels.pitch()].fill(T::zero());
     }
@@ -14,24 +23,39 @@ pub(super) fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usi
 }
 
 /// Images channel by channel as images with their channels side by side.
-pub(super) fn lay<T: Float>(pixels: Pixels, planes: &[T], pool: &mut Vec<Vec<T>>) -> Vec<T> {
+pub(super) fn lay<T: Float>(
+    arch: Arch,
+    pixels: Pixels,
+    planes: &[T],
+    pool: &mut Vec<Vec<T>>,
+) -> Vec<T> {
     let mut laid = take(pool, pixels, planes.len() / pixels.count());
-    lay_images(pixels, planes, &mut laid);
+    lay_images(arch, pixels, planes, &mut laid);
     laid
 }
 
 /// As [`lay`], into memory with zeros at each image's beginning.
-pub(super) fn lay_images<T: Float>(pixels: Pixels, planes: &[T], laid: &mut [T]) {
-    let images = laid.chunks_mut(pixels.image());
-    for (planes, image) in planes.chunks(pixels.count()).zip(images) {
-        pixels.lay(planes, image);
-    }
+pub(super) fn lay_images<T: Float>(arch: Arch, pixels: Pixels, planes: &[T], laid: &mut [T]) {
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            let images = laid.chunks_mut(pixels.image());
+            for (planes, image) in planes.chunks(pixels.count()).zip(images) {
+                pixels.lay(planes, image);
+            }
+        },
+    );
 }
 
 /// The opposite of [`lay`].
-pub(super) fn put<T: Float>(pixels: Pixels, laid: &[T], planes: &mut [T]) {
-    let images = laid.chunks(pixels.image());
-    for (planes, image) in planes.chunks_mut(pixels.count()).zip(images) {
-        pixels.put(image, planes);
-    }
+pub(super) fn put<T: Float>(arch: Arch, pixels: Pixels, laid: &[T], planes: &mut [T]) {
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            let images = laid.chunks(pixels.image());
+            for (planes, image) in planes.chunks_mut(pixels.count()).zip(images) {
+                pixels.put(image, planes);
+            }
+        },
+    );
 }

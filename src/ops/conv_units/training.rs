@@ -81,7 +81,7 @@ impl Training<'_> {
             relu: false,
             convolved: None,
             moments: Vec::new(),
-            result: Some(laid(pixels, x, self.group(0))),
+            result: Some(laid(arch, pixels, x, self.group(0))),
         }];
         for index in 0..self.units.len() {
             let layer = self.layer(arch, index, &layers)?;
@@ -103,7 +103,7 @@ impl Training<'_> {
             .for_each_init(Vec::new, |scratch, (number, y)| {
                 let first = number * group;
                 let images = first..first + y.len() / last.pixels.count();
-                put(last.pixels, last.read(arch, &images, scratch), y);
+                put(arch, last.pixels, last.read(arch, &images, scratch), y);
             });
         Ok((y, Layers { all: layers }))
     }
@@ -196,7 +196,7 @@ impl Training<'_> {
         let last = self.units.len();
         let mut gradients: Vec<Option<Gradient<T>>> = (0..last).map(|_| None).collect();
         let mut of_last = Gradient {
-            numbers: laid(layers[last].pixels, g, self.group(last - 1)),
+            numbers: laid(arch, layers[last].pixels, g, self.group(last - 1)),
             sums: Vec::new(),
         };
         self.finish(arch, last, &layers[last], &mut of_last);
@@ -249,7 +249,7 @@ impl Training<'_> {
             let mut of_x = vec![T::zero(); self.images() * pixels.count()];
             of_x.par_chunks_mut(group * pixels.count())
                 .zip(gradient.numbers.par_chunks(group * pixels.image()))
-                .for_each(|(planes, laid)| put(pixels, laid, planes));
+                .for_each(|(planes, laid)| put(arch, pixels, laid, planes));
             of_x
         });
         let of_parameters = of_parameters.into_iter().rev().flatten().collect();
@@ -490,13 +490,13 @@ fn sum(parts: Vec<Vec<[f64; 2]>>) -> Vec<[f64; 2]> {
 }
 
 /// All images, their channels side by side.
-fn laid<T: Float>(pixels: Pixels, planes: &[T], group: usize) -> Vec<T> {
+fn laid<T: Float>(arch: Arch, pixels: Pixels, planes: &[T], group: usize) -> Vec<T> {
     let mut numbers = vec![T::zero(); planes.len() / pixels.count() * pixels.image()];
     numbers
         .par_chunks_mut(group * pixels.image())
         .zip(planes.par_chunks(group * pixels.count()))
         .for_each(|(laid, planes)| {
-            lay_images(pixels, planes, laid);
+            lay_images(arch, pixels, planes, laid);
         });
     numbers
 }
