@@ -2,8 +2,8 @@
 //! CIFAR-10.
 //!
 //! # How it is computed
-//! Channels lie side by side. A tile of the result is 12 pixels and two vectors of channels (6 pixels
-//! where there are 16 registers, as with AVX2): for each channel of the source its weights are two
+//! Channels lie side by side. But for Winograd's, a tile of the result is 12 pixels and two vectors of
+//! channels (6 pixels where there are 16 registers, as with AVX2): for each channel of the source its weights are two
 //! vectors, and each pixel's number is spread over one. Where a pixel reads is in a table, so that
 //! stride, padding, dilation and the width of an image do not matter to the loop; a tap that lies
 //! outside for a whole tile is left out.
@@ -27,22 +27,40 @@
 //! tape adds each gradient to zeros, on one thread: 5 ms of 20 for 64→64.
 //!
 //! # Against PyTorch
-//! PyTorch's time divided by ours, of one run of `compare.py` on these two cores with AVX-512, version
-//! 2.15: in its usual layout (N, C, H, W), which is ours, / with channels last.
+//! PyTorch's time divided by ours, medians of two rounds of `compare.py` on two Zen 4 cores with AVX-512,
+//! version 2.15: in its usual layout (N, C, H, W), which is ours, / with channels last.
 //!
 //! | case | fwd | + input gradient | + both |
 //! |---|---|---|---|
-//! | 64→64 3×3, 32×32, batch 32 | 1.55 / 0.77 | 0.81 / 0.60 | 1.01 / 0.60 |
-//! | 128→128 3×3, 16×16, batch 32 | 0.77 / 0.75 | 0.70 / 0.66 | 0.79 / 0.71 |
-//! | 16→16 3×3, 32×32, batch 32 | 0.61 / 0.42 | 0.52 / 0.37 | 0.59 / 0.41 |
-//! | 64→16 1×1, 32×32, batch 32 | 0.62 / 0.31 | 0.35 / 0.17 | 1.65 / 0.21 |
-//! | 64→64 3×3, 56×56, batch 8 | 0.86 / 0.79 | 0.71 / 0.63 | 0.69 / 0.58 |
-//! | 256→64 1×1, 56×56, batch 8 | 0.49 / 0.32 | 0.72 / 0.18 | 0.82 / 0.19 |
-//! | 3→64 7×7 stride 2, 224×224, batch 8 | 1.11 / 0.33 | 1.26 / 0.89 | 0.83 / 0.56 |
-//! | 512→512 3×3, 7×7, batch 8 | 0.65 / 0.77 | 0.63 / 0.76 | 0.44 / 0.52 |
+//! | 64→64 3×3, 32×32, batch 32 | 2.05 / 1.93 | 2.02 / 1.61 | 1.37 / 1.26 |
+//! | 128→128 3×3, 16×16, batch 32 | 1.98 / 1.92 | 1.86 / 1.81 | 1.37 / 1.33 |
+//! | 16→16 3×3, 32×32, batch 32 | 1.19 / 0.83 | 0.93 / 0.74 | 0.90 / 0.69 |
+//! | 64→16 1×1, 32×32, batch 32 | 0.40 / 0.24 | 0.36 / 0.19 | 1.11 / 0.20 |
+//! | 64→64 3×3, 56×56, batch 8 | 1.94 / 1.87 | 1.64 / 1.55 | 1.30 / 1.24 |
+//! | 256→64 1×1, 56×56, batch 8 | 0.75 / 0.55 | 1.31 / 0.40 | 1.25 / 0.46 |
+//! | 3→64 7×7 stride 2, 224×224, batch 8 | 1.53 / 0.53 | 1.49 / 1.22 | 1.19 / 1.01 |
+//! | 512→512 3×3, 7×7, batch 8 | 0.77 / 0.89 | 0.81 / 0.90 | 0.73 / 0.76 |
+//! | 3→16 3×3, 32×32, batch 128 | 0.51 / 0.39 | 0.73 / 0.60 | 0.62 / 0.49 |
+//! | 16→16 3×3, 32×32, batch 128 | 1.33 / 0.90 | 0.94 / 0.70 | 0.94 / 0.68 |
+//! | 16→64 1×1, 32×32, batch 128 | 4.41 / 2.05 | 2.20 / 0.84 | 2.29 / 0.73 |
+//! | 64→16 1×1, 32×32, batch 128 | 0.63 / 0.41 | 1.40 / 0.58 | 2.08 / 0.50 |
+//! | 32→32 3×3 stride 2, 32×32, batch 128 | 0.76 / 0.69 | 0.89 / 0.62 | 0.89 / 0.65 |
+//! | 64→128 1×1 stride 2, 32×32, batch 128 | 1.30 / 0.44 | 2.29 / 0.87 | 1.83 / 0.60 |
+//! | 32→32 3×3, 16×16, batch 128 | 1.54 / 1.50 | 1.19 / 1.17 | 1.14 / 1.06 |
+//! | 32→128 1×1, 16×16, batch 128 | 0.69 / 0.39 | 0.51 / 0.37 | 0.55 / 0.37 |
+//! | 128→32 1×1, 16×16, batch 128 | 0.75 / 0.37 | 0.63 / 0.36 | 0.67 / 0.33 |
+//! | 64→64 3×3 stride 2, 16×16, batch 128 | 0.85 / 0.71 | 0.84 / 0.65 | 0.85 / 0.70 |
+//! | 128→256 1×1 stride 2, 16×16, batch 128 | 0.79 / 0.56 | 1.27 / 0.51 | 1.14 / 0.52 |
+//! | 64→64 3×3, 8×8, batch 128 | 1.78 / 1.58 | 1.59 / 1.43 | 1.40 / 1.23 |
+//! | 64→256 1×1, 8×8, batch 128 | 0.77 / 0.62 | 0.65 / 0.46 | 0.69 / 0.48 |
+//! | 256→64 1×1, 8×8, batch 128 | 0.81 / 0.63 | 0.62 / 0.45 | 0.66 / 0.47 |
+//! | 128→128 3×3, 4×4, batch 128 | 1.12 / 1.10 | 1.18 / 1.14 | 1.04 / 0.99 |
+//! | 128→512 1×1, 4×4, batch 128 | 0.74 / 0.74 | 0.71 / 0.69 | 0.74 / 0.69 |
+//! | 512→128 1×1, 4×4, batch 128 | 0.80 / 0.75 | 0.74 / 0.72 | 0.75 / 0.74 |
 //!
-//! 3→64 has what a row of its kernel reads side by side, 21 channels in place of three: before, it took
-//! two to three times as long.
+//! Those of 3×3 with stride 1 and 16 to 256 channels are Winograd's (`ops/convolution/winograd`). The
+//! others' own loops are near the processor's limit; they lose in laying out images and in filling
+//! memory with zeros, which channels last does not need.
 //!
 //! # What was tried
 //! - Vectors along the rows of an image, as a tensor lies in memory: 85 to 91 % of AVX-512's limit for
@@ -52,7 +70,13 @@
 //! - Four pixels and three vectors on AVX2: 68 to 96 %; eight and three on AVX-512: as twelve and two,
 //!   but channels come in powers of two.
 //! - Groups of images of 400,000 numbers in place of 100,000 in `conv_units`: 2 to 8 % slower.
-//! - Not tried: Winograd's transforms, which round more.
+//! - Winograd's F(4×4, 3×3), milliseconds of one thread of a Zen 4 core, before → after: 64→64 32×32 batch
+//!   32: 25 → 11; 128→128 16×16 batch 32: 23 → 9.8; 16→16 32×32 batch 128: 7.8 → 6.0; 512→512 7×7 gains
+//!   nothing, since its transformed weights are 38 MB, so it stays with nine taps. Blocks of 12, 24, 48
+//!   and 96 tiles: 12 are as fast as any up to 64 channels, and by a fifth faster with AVX2. New memory
+//!   for each block: 4 % of a network's answers for filling it with zeros.
+//! - Units of a frozen network that keep a byte for the sign of each number in place of the number: 112 →
+//!   100 ms for answers and input gradients of 64 images.
 //!
 //! # Memory
 //! With glibc's defaults a result above 32 MB is given back to the system each time, and zeroing

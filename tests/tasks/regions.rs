@@ -32,7 +32,7 @@ fn settings() -> Settings {
         crossing_pairs: 2,
         control_images: 12,
         network_images: 40,
-        weakest_edges: 1,
+        weakest_edges: 2,
         reach: 0.25,
         eps: 0.5,
         progress: Progress::Hidden,
@@ -110,7 +110,7 @@ fn one_machine(
     for (name, images) in &kinds {
         others.push(*name, further(network, &in_pixels, images, &settings)?);
     }
-    let exact = in_pixels.weakest(network, 1, 0.25, &ExactParams::default())?;
+    let exact = in_pixels.weakest(network, 2, 0.25, &ExactParams::default())?;
     let regimes = train_regimes(mnist, &isometric)?;
     let plain = &regimes.runs[0].result.network;
     let growth = cost(plain, &mnist.train, &isometric.growth_sizes, &isometric)?;

@@ -312,14 +312,14 @@ impl Experiment for ConnectivityRegions {
                 let found = graphs_in(space)?;
                 Output::of(&found.bands(self.network()?, &settings.band(space))?)
             }
-            RegionsPart::Weakest => {
-                let (count, reach) = (settings.weakest_edges, settings.reach);
+            RegionsPart::Weakest { number } => {
                 let params = ExactParams {
                     progress: Progress::Hidden,
                     ..ExactParams::default()
                 };
                 let found = graphs_in(Space::Input)?;
-                Output::of(&found.weakest(self.network()?, count, reach, &params)?)
+                let network = self.network()?;
+                Output::of(&found.weak_edge(network, number, settings.reach, &params)?)
             }
             RegionsPart::Regime { regime, seed } => {
                 let regime = isometric.regimes.get(regime).ok_or_else(no_network)?;

@@ -70,7 +70,31 @@ impl Graphs {
         positive("reach", reach)?;
         let representation = self.space.representation();
         let tail = PiecewiseLinear::new(network, representation)?;
-        let mut weakest: Vec<(&ClassGraph, &Regions, Edge)> = Vec::new();
+        let edges = self.weak(count).into_iter();
+        let edges = edges.map(|weak| weak.look(self, (network, &tail), reach, params));
+        Ok(WeakEdges {
+            edges: edges.collect::<Result<_>>()?,
+        })
+    }
+
+    /// The edge number `number` of [`Graphs::weakest`], if there are so many.
+    pub(super) fn weak_edge(
+        &self,
+        network: &dyn Network,
+        number: usize,
+        reach: f64,
+        params: &ExactParams,
+    ) -> Result<Option<WeakEdge>> {
+        let representation = self.space.representation();
+        let tail = PiecewiseLinear::new(network, representation)?;
+        let edge = self.weak(number + 1).into_iter().nth(number);
+        edge.map(|weak| weak.look(self, (network, &tail), reach, params))
+            .transpose()
+    }
+
+    /// The `count` edges of all classes with the smallest margins.
+    fn weak(&self, count: usize) -> Vec<Weak<'_>> {
+        let mut weakest = Vec::new();
         for graph in &self.classes {
             let found = graph
                 .check
@@ -80,37 +104,55 @@ impl Graphs {
                 .edges
                 .iter()
                 .filter(|edge| edge.kind == EdgeKind::Segment && edge.length > 0.);
-            weakest.extend(segments.map(|edge| (graph, found, *edge)));
+            weakest.extend(segments.map(|&edge| Weak { graph, found, edge }));
         }
-        weakest.sort_by(|(.., a), (.., b)| a.margin.total_cmp(&b.margin));
-        let mut edges = Vec::new();
-        for (graph, found, edge) in weakest.into_iter().take(count) {
-            let test_index = edge.ends.map(|end| graph.images[end]);
-            let points = representation.of(network, &self.data.select(&test_index)?.inputs)?;
-            let (start, end) = (points.narrow(0, 0, 1)?, points.narrow(0, 1, 1)?);
-            let at = |t: f64| -> Result<Tensor> { Ok(((&start * (1. - t))? + (&end * t)?)?) };
-            let part = ((edge.at - reach).max(0.), (edge.at + reach).min(1.));
-            let params = ExactParams {
-                stop_at_witness: false,
-                ..params.clone()
-            };
-            let info = exact(&tail, graph.class, &at(part.0)?, &at(part.1)?, &params)?;
-            edges.push(WeakEdge {
-                class: graph.class,
-                class_name: self.data.class_name(graph.class),
-                space: self.space,
-                test_index,
-                samples: found.samples,
-                sampled: (edge.margin, edge.at),
-                part,
-                inside: info.inside,
-                smallest_margin: info.smallest_margin,
-                at: part.0 + (part.1 - part.0) * info.at,
-                pieces: info.pieces,
-                residual: info.residual,
-            });
-        }
-        Ok(WeakEdges { edges })
+        weakest.sort_by(|a, b| a.edge.margin.total_cmp(&b.edge.margin));
+        weakest.truncate(count);
+        weakest
+    }
+}
+
+/// An edge with a small margin, before it is looked at.
+struct Weak<'a> {
+    graph: &'a ClassGraph,
+    found: &'a Regions,
+    edge: Edge,
+}
+
+impl Weak<'_> {
+    fn look(
+        &self,
+        graphs: &Graphs,
+        (network, tail): (&dyn Network, &PiecewiseLinear),
+        reach: f64,
+        params: &ExactParams,
+    ) -> Result<WeakEdge> {
+        let Self { graph, found, edge } = self;
+        let test_index = edge.ends.map(|end| graph.images[end]);
+        let representation = graphs.space.representation();
+        let points = representation.of(network, &graphs.data.select(&test_index)?.inputs)?;
+        let (start, end) = (points.narrow(0, 0, 1)?, points.narrow(0, 1, 1)?);
+        let at = |t: f64| -> Result<Tensor> { Ok(((&start * (1. - t))? + (&end * t)?)?) };
+        let part = ((edge.at - reach).max(0.), (edge.at + reach).min(1.));
+        let params = ExactParams {
+            stop_at_witness: false,
+            ..params.clone()
+        };
+        let info = exact(tail, graph.class, &at(part.0)?, &at(part.1)?, &params)?;
+        Ok(WeakEdge {
+            class: graph.class,
+            class_name: graphs.data.class_name(graph.class),
+            space: graphs.space,
+            test_index,
+            samples: found.samples,
+            sampled: (edge.margin, edge.at),
+            part,
+            inside: info.inside,
+            smallest_margin: info.smallest_margin,
+            at: part.0 + (part.1 - part.0) * info.at,
+            pieces: info.pieces,
+            residual: info.residual,
+        })
     }
 }
 

@@ -156,19 +156,27 @@ fn in_two_lines(words: String) -> String {
 }
 
 impl Networks {
-    /// Tabulates what each method asks for, its epochs and accuracy; mean ± standard deviation over the
-    /// seeds.
+    /// Tabulates what each method asks for, its epochs, the seconds of its training, and its accuracy;
+    /// mean ± standard deviation over the seeds.
     pub fn table(&self) -> Table {
-        let head = ["method", "asks for", "epochs", "accuracy"];
+        let head = [
+            "method",
+            "asks for",
+            "epochs",
+            "seconds of training",
+            "accuracy",
+        ];
         let mut table = Table::new("The networks, before any attack", head);
         for method in self.parameters() {
             let own = self.at(&method);
             let accuracies: Vec<f64> = own.iter().map(|one| one.test_accuracy).collect();
+            let seconds: Vec<f64> = own.iter().map(|one| one.seconds).collect();
             let epochs = own.first().map_or(0, |one| one.history.epochs.len());
             table.push([
                 method.to_string(),
                 method.describe(),
                 epochs.to_string(),
+                plus_minus(&seconds, 0),
                 plus_minus(&accuracies, 4),
             ]);
         }

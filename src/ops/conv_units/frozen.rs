@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::Panels;
 use crate::ops::convolution::steps::Direction;
-use crate::ops::convolution::winograd;
+use crate::ops::convolution::winograd::shape::serves;
 use crate::ops::memory::memory;
 use crate::ops::operation::Operation;
 use crate::ops::simd::Float;
@@ -97,7 +97,7 @@ impl FrozenUnits {
             Direction::Backward => &self.packed[index].backward,
         };
         // The order depends on the size of the images, too.
-        let cell = &cells[usize::from(winograd::serves(shape))];
+        let cell = &cells[usize::from(serves(shape))];
         if let Some(panels) = cell.get().and_then(|panels| panels.downcast_ref()) {
             return Ok(Arc::clone(panels));
         }

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::geometry::Geometry;
 use super::narrow::Narrow;
 use super::steps::Direction;
-use super::winograd;
+use super::winograd::shape::{POINTS, serves};
+use super::winograd::weights::transformed;
 use crate::ops::simd::{Float, arch};
 
 /// Vectors of a panel.
@@ -77,9 +78,9 @@ impl<T: Float> Panels<T> {
             Direction::Forward => shape.inputs,
             Direction::Backward => shape.outputs,
         };
-        if winograd::serves(shape) {
-            let weight = winograd::transformed(weight, direction)?;
-            return Self::packed(shape, direction, (winograd::POINTS, source), &weight);
+        if serves(shape) {
+            let weight = transformed(weight, direction)?;
+            return Self::packed(shape, direction, (POINTS, source), &weight);
         }
         let taps = shape.taps();
         let parts = (source * taps).div_ceil(TERMS).min(source);

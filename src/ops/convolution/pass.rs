@@ -12,7 +12,8 @@ use super::panels::Panels;
 use super::pixels::Pixels;
 use super::product::{After, Height, Product};
 use super::steps::{Direction, Steps};
-use super::winograd::{self, Winograd};
+use super::winograd::plan::Winograd;
+use super::winograd::shape::serves;
 use crate::ops::simd::{Float, arch};
 
 /// Pixels of a result below which images are taken together.
@@ -63,7 +64,7 @@ impl<T: Float> Pass<T> {
             Direction::Backward => (output, input),
         };
         let shape = narrow.map_or(*shape, |narrow| narrow.wide());
-        let winograd = winograd::serves(&shape).then(|| Winograd::new(&shape, direction));
+        let winograd = serves(&shape).then(|| Winograd::new(&shape, direction));
         for pixels in Pixels::of(&shape) {
             if u32::try_from(TOGETHER * pixels.image()).is_err() {
                 bail!(

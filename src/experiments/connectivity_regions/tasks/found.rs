@@ -16,7 +16,7 @@ use crate::experiments::connectivity_regions::graphs::Graphs;
 use crate::experiments::connectivity_regions::isometric::{ByLayer, RegimeNetworks};
 use crate::experiments::connectivity_regions::proved::Proved;
 use crate::experiments::connectivity_regions::random::{ClassCrossings, RandomSegments};
-use crate::experiments::connectivity_regions::weakest::WeakEdges;
+use crate::experiments::connectivity_regions::weakest::{WeakEdge, WeakEdges};
 use crate::experiments::sweep::{Run, Sweep};
 use crate::experiments::tasks::Finished;
 use crate::models::{LipschitzMlp, Model};
@@ -103,6 +103,9 @@ pub(super) fn found(parts: &Parts<'_>, images: &Dataset, finished: &Finished<'_>
         let own: Proved = from(RegionsPart::Proved { network })?.read()?;
         proved.rows.extend(own.rows);
     }
+    let edges = parts.weakest();
+    let edges = edges.map(|part| from(part)?.read::<Option<WeakEdge>>());
+    let edges = edges.filter_map(Result::transpose).collect::<Result<_>>()?;
     Ok(Found {
         answers: answers(&from, images)?,
         graphs: [
@@ -115,7 +118,7 @@ pub(super) fn found(parts: &Parts<'_>, images: &Dataset, finished: &Finished<'_>
         compared,
         further,
         bands: [bands(pixels)?, bands(first_stage)?],
-        weakest: from(RegionsPart::Weakest)?.read()?,
+        weakest: WeakEdges { edges },
         networks: Sweep { runs: networks },
         layers: ByLayer {
             networks: Sweep { runs: layers },

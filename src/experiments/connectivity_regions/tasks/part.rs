@@ -24,8 +24,8 @@ pub(super) enum RegionsPart {
     Kind { kind: Kind },
     /// Bands where segments have left a class in pieces.
     Bands { space: Space },
-    /// The weakest edges in the pixels, exactly.
-    Weakest,
+    /// One of the weakest edges in the pixels, exactly.
+    Weakest { number: usize },
     /// A network on MNIST.
     Regime { regime: usize, seed: u64 },
     /// The regions of its layers.
@@ -80,6 +80,11 @@ impl Parts<'_> {
         (0..self.classes).map(move |class| RegionsPart::Graph { space, class })
     }
 
+    /// The weakest edges.
+    pub fn weakest(&self) -> impl Iterator<Item = RegionsPart> + use<> {
+        (0..self.settings.weakest_edges).map(|number| RegionsPart::Weakest { number })
+    }
+
     /// The regimes and seeds of the networks on MNIST.
     fn networks(&self) -> impl Iterator<Item = (usize, u64)> {
         let seeds = &self.isometric.training.seeds;
@@ -106,7 +111,7 @@ impl Parts<'_> {
         second.extend(self.networks().map(layers));
         let networks = 0..=self.isometric.regimes.len();
         second.extend(networks.map(|network| RegionsPart::Proved { network }));
-        let mut third = vec![RegionsPart::Weakest];
+        let mut third: Vec<_> = self.weakest().collect();
         third.extend(Kind::EVERY.map(|kind| RegionsPart::Kind { kind }));
         third.extend(RANDOM.map(|space| RegionsPart::Bands { space }));
         let stages = [first, second, third].into_iter().enumerate();
@@ -130,7 +135,7 @@ impl Parts<'_> {
                 let answers = std::iter::once(RegionsPart::Answers);
                 answers.chain(self.graphs(Space::Input)).collect()
             }
-            RegionsPart::Weakest => self.graphs(Space::Input).collect(),
+            RegionsPart::Weakest { .. } => self.graphs(Space::Input).collect(),
             RegionsPart::Bands { space } => self.graphs(space).collect(),
             RegionsPart::Layers { regime, seed } => vec![RegionsPart::Regime { regime, seed }],
             RegionsPart::Growth => vec![self.first_of(0)],
@@ -179,11 +184,8 @@ impl Parts<'_> {
             }
             RegionsPart::Kind { .. } => (5. + 20. * settings.control_images as f64 * test, 900),
             RegionsPart::Bands { .. } => (10., 900),
-            RegionsPart::Weakest => {
-                // A whole line is 400 s.
-                let whole = 400. * (2. * settings.reach).min(1.);
-                (5. + whole * settings.weakest_edges as f64, 1_000)
-            }
+            // A whole line is 400 s.
+            RegionsPart::Weakest { .. } => (5. + 400. * (2. * settings.reach).min(1.), 1_000),
             RegionsPart::Regime { .. } | RegionsPart::Lipschitz => (1. + 1.5 * epochs, 500),
             RegionsPart::Layers { .. } => (1. + 5. * 2e-3 * mnist, 400),
             RegionsPart::Growth => {

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use super::plan::Winograd;
+use super::shape::{POINTS, READ, SIDE};
 use super::transforms::Factors;
-use super::{POINTS, READ, SIDE, Winograd};
 use crate::ops::convolution::panels::{Panel, Panels, VECTORS};
 use crate::ops::convolution::product::{After, multiply};
 use crate::ops::simd::Float;
@@ -169,28 +170,28 @@ impl<T: Float> Tiles<'_, T> {
         let products = T::vectors::<S>(products).as_chunks::<V>().0;
         for (tile, products) in tiles.clone().zip(products.as_chunks::<POINTS>().0) {
             let (image, tile) = (tile / self.of.reads.len(), tile % self.of.reads.len());
-            let [top, left] = [tile / tiles_of_a_row, tile % tiles_of_a_row].map(|at| SIDE * at);
+            let top = SIDE * (tile / tiles_of_a_row);
+            let left = SIDE * (tile % tiles_of_a_row);
             for v in 0..V {
-                let mut columns = [[factors.zero(); SIDE]; READ];
+                let mut rows = [[factors.zero(); READ]; SIDE];
                 for x in 0..READ {
                     let mut column = [factors.zero(); READ];
                     for y in 0..READ {
                         column[y] = products[y * READ + x][v];
                     }
-                    columns[x] = factors.write(column);
-                }
-                for y in 0..SIDE.min(height - top) {
-                    let mut row = [factors.zero(); READ];
-                    for x in 0..READ {
-                        row[x] = columns[x][y];
+                    let column = factors.write(column);
+                    for y in 0..SIDE {
+                        rows[y][x] = column[y];
                     }
+                }
+                for (y, &row) in rows.iter().take(height - top).enumerate() {
                     let row = factors.write(row);
                     let pixel = (top + y) * width + left;
                     let start = image * result.image() + result.start(pixel) - self.origin;
                     let start = start + channel + v * T::lanes::<S>();
-                    for x in 0..SIDE.min(width - left) {
+                    for (x, &sum) in row.iter().take(width - left).enumerate() {
                         let at = start + x * result.pitch();
-                        let mut number = row[x];
+                        let mut number = sum;
                         if self.after.bias.is_some() {
                             number = T::plus(simd, number, bias[v]);
                         }

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{READ, SIDE};
+use super::shape::{READ, SIDE};
 use crate::ops::simd::Float;
 
 /// The points ±A and ±B; 0 and ∞ are the other two.

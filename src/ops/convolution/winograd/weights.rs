@@ -3,8 +3,8 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::shape::{POINTS, READ};
 use super::transforms::{A, B};
-use super::{POINTS, READ};
 use crate::ops::convolution::steps::Direction;
 use crate::ops::simd::{Float, arch};
 

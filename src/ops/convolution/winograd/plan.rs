@@ -1,0 +1,103 @@
+//! What is known of a convolution before its images.
+
+use std::sync::Mutex;
+
+use super::shape::{POINTS, READ, SIDE};
+use crate::ops::convolution::geometry::Geometry;
+use crate::ops::convolution::panels::VECTORS;
+use crate::ops::convolution::pixels::{LANES, Pixels};
+use crate::ops::convolution::steps::Direction;
+use crate::ops::simd::Float;
+
+/// Tiles of a block are a multiple of this: whole products on any processor.
+const HEIGHT: usize = 12;
+/// Channels up to which so few tiles stay in the first cache.
+const FEW_CHANNELS: usize = 64;
+
+/// One direction of a convolution, tile by tile.
+pub(in crate::ops::convolution) struct Winograd<T> {
+    pub(super) source: Pixels,
+    pub(super) result: Pixels,
+    /// Height and width of the result.
+    pub(super) size: [usize; 2],
+    /// Rows and columns of tiles of an image.
+    pub(super) tiles: [usize; 2],
+    /// Tiles at a time.
+    pub(super) block: usize,
+    /// Where each tile reads in its image.
+    pub(super) reads: Vec<[u32; POINTS]>,
+    /// Memory of blocks that are done: new memory would be filled with zeros first.
+    pool: Mutex<Vec<Scratch<T>>>,
+}
+
+/// Transformed pixels and products of a block of tiles.
+pub(super) struct Scratch<T> {
+    pub read: Vec<T>,
+    pub products: Vec<T>,
+}
+
+impl<T: Float> Winograd<T> {
+    /// Of a convolution that [`serves`](super::shape::serves).
+    pub fn new(shape: &Geometry, direction: Direction) -> Self {
+        let [input, output] = Pixels::of(shape);
+        // The gradient is a convolution with the taps turned round.
+        let (source, result, from, size, padding) = match direction {
+            Direction::Forward => (input, output, shape.input, shape.output, shape.padding),
+            Direction::Backward => {
+                let padding = shape.padding.map(|padding| 2 - padding);
+                (output, input, shape.output, shape.input, padding)
+            }
+        };
+        let tiles = size.map(|size| size.div_ceil(SIDE));
+        let inside = |axis: usize, tile: usize, at: usize| {
+            let at = (SIDE * tile + at).checked_sub(padding[axis])?;
+            (at < from[axis]).then_some(at)
+        };
+        let reads = (0..tiles[0] * tiles[1])
+            .map(|tile| {
+                std::array::from_fn(|at| {
+                    let row = inside(0, tile / tiles[1], at / READ);
+                    let column = inside(1, tile % tiles[1], at % READ);
+                    // Outside are the zeros before the image.
+                    let pixel = row.zip(column).map(|(row, column)| row * from[1] + column);
+                    pixel.map_or(0, |pixel| source.start(pixel)) as u32
+                })
+            })
+            .collect();
+        let block = if source.channels > FEW_CHANNELS {
+            2 * HEIGHT
+        } else {
+            HEIGHT
+        };
+        Self {
+            source,
+            result,
+            size,
+            tiles,
+            block,
+            reads,
+            pool: Mutex::default(),
+        }
+    }
+
+    /// From one tile's transformed numbers to the next one's: not a multiple of what the first cache
+    /// repeats its places after.
+    pub(super) fn stride(&self) -> usize {
+        POINTS * self.source.pitch() + LANES
+    }
+
+    /// Room for a block, with vectors of so many numbers.
+    pub(super) fn scratch(&self, lanes: usize) -> Scratch<T> {
+        let used = self.pool.lock().ok().and_then(|mut pool| pool.pop());
+        used.unwrap_or_else(|| Scratch {
+            read: vec![T::zero(); self.block * self.stride()],
+            products: vec![T::zero(); self.block * POINTS * VECTORS * lanes],
+        })
+    }
+
+    pub(super) fn give_back(&self, scratch: Scratch<T>) {
+        if let Ok(mut pool) = self.pool.lock() {
+            pool.push(scratch);
+        }
+    }
+}
