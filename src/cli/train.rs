@@ -26,8 +26,8 @@ pub enum What {
     /// Train a decoder from the first stage or the pooled features of such a network to images; ten
     /// to forty minutes on two cores
     Decoder(Decoder),
-    /// Train the networks of isometry_audit on MNIST: every method, three seeds; about a quarter
-    /// of an hour on two cores
+    /// Train the networks of isometry_audit on MNIST: every method, three seeds; about 25
+    /// minutes on two cores
     Audit(audit::Audit),
 }
 
