@@ -21,8 +21,9 @@ pub use submit::{Submitted, submit};
 /// What to plan.
 #[derive(clap::Args)]
 pub struct Planned {
-    /// The experiment: isometry_rings, isometry_mnist, isometry_torus, connectivity_cifar10,
-    /// connectivity_regions, certify, or trial, which is made up to try a cluster
+    /// The experiment: isometry_rings, isometry_mnist, isometry_torus, isometry_audit,
+    /// connectivity_cifar10, connectivity_regions, certify, or trial, which is made up to try a
+    /// cluster
     experiment: String,
     /// The scale: quick, default or paper
     #[arg(long, default_value_t = Scale::Default)]

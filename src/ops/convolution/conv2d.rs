@@ -51,12 +51,15 @@ impl Default for Conv2dParams {
 /// x is 0 outside the image; c runs over the channels of o's group. Like every network library we
 /// do not flip the kernel, so this is a cross-correlation. On a CPU in f32 or f64 a kernel of its
 /// own, which gives the same numbers whatever the number of threads and computes gradients only for
-/// arguments that need one; elsewhere [`conv2d_composite`].
+/// arguments that need one; elsewhere [`conv2d_composite`]. There, 3×3 with stride 1, at least 16
+/// channels on both sides and at most 65,536 pairs of them is computed by Winograd's minimal
+/// filtering: a number of `x` that is not finite then reaches up to 64 pixels of `y` instead of 9.
 ///
 /// - **Shapes**: `x` (N, C, H, W), `weight` (O, C / groups, kernel height, kernel width), `bias`
 ///   (O,), of one dtype; the result is (N, O, H', W'), sizes by [`Conv2dParams`]. N may be 0.
 /// - **Range**: any number.
-/// - **Source**: the definition, as PyTorch's `conv2d`.
+/// - **Source**: the definition, as PyTorch's `conv2d`; Lavin & Gray 2016 (arXiv 1509.09308), section
+///   4, for minimal filtering.
 ///
 /// # Errors
 /// Parameters that are 0 or over 65,536, shapes or dtypes that do not fit, a kernel that is empty

@@ -9,8 +9,8 @@
 //! is one of matrices, (tiles, channels) times (channels, channels of the result).
 //!
 //! The points of the interpolation are 0, ±3/4, ±3/2 and ∞, all of whose powers are numbers of the
-//! machine: the root mean square of the rounding is then 2.2 times that of nine taps, where the usual
-//! points 0, ±1, ±2, ∞ make it 4 to 5 times (normal weights, 16 to 128 channels).
+//! machine: the root mean square of the rounding is then 2.0 to 2.4 times that of nine taps, where the
+//! usual points 0, ±1, ±2, ∞ make it 4.2 to 5 times (`tests/fixtures/winograd.py`).
 //!
 //! - **Source**: Winograd 1980; Lavin and Gray 2016 (arXiv 1509.09308), section 4; the choice of
 //!   points after Barabasz and others 2020 (arXiv 1803.10986).
