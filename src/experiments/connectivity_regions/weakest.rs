@@ -1,5 +1,7 @@
 //! The edges with the smallest margins, exactly.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -67,14 +69,8 @@ impl Graphs {
         params: &ExactParams,
     ) -> Result<WeakEdges> {
         at_least_one("count", count)?;
-        positive("reach", reach)?;
-        let representation = self.space.representation();
-        let tail = PiecewiseLinear::new(network, representation)?;
-        let edges = self.weak(count).into_iter();
-        let edges = edges.map(|weak| weak.look(self, (network, &tail), reach, params));
-        Ok(WeakEdges {
-            edges: edges.collect::<Result<_>>()?,
-        })
+        let edges = self.look(network, 0..count, reach, params)?;
+        Ok(WeakEdges { edges })
     }
 
     /// The edge number `number` of [`Graphs::weakest`], if there are so many.
@@ -85,11 +81,22 @@ impl Graphs {
         reach: f64,
         params: &ExactParams,
     ) -> Result<Option<WeakEdge>> {
-        let representation = self.space.representation();
-        let tail = PiecewiseLinear::new(network, representation)?;
-        let edge = self.weak(number + 1).into_iter().nth(number);
-        edge.map(|weak| weak.look(self, (network, &tail), reach, params))
-            .transpose()
+        Ok(self.look(network, number..number + 1, reach, params)?.pop())
+    }
+
+    /// The edges of these numbers, as many as there are.
+    fn look(
+        &self,
+        network: &dyn Network,
+        numbers: Range<usize>,
+        reach: f64,
+        params: &ExactParams,
+    ) -> Result<Vec<WeakEdge>> {
+        positive("reach", reach)?;
+        let tail = PiecewiseLinear::new(network, self.space.representation())?;
+        let weak = self.weak(numbers.end).into_iter().skip(numbers.start);
+        weak.map(|weak| weak.look(self, (network, &tail), reach, params))
+            .collect()
     }
 
     /// The `count` edges of all classes with the smallest margins.
