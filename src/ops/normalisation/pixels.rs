@@ -73,19 +73,18 @@ impl Block {
         (self.start..).step_by(self.pitch).take(self.count)
     }
 
-    /// The vectors' starts, as many at a time as there are sums; those left over at the end.
+    /// Runs `run` with the sum that a vector belongs to and the vector's start.
     #[inline(always)]
-    fn ways(
-        self,
-    ) -> (
-        impl Iterator<Item = [usize; WAYS]>,
-        impl Iterator<Item = usize>,
-    ) {
-        let (Self { start, pitch, .. }, whole) = (self, self.count / WAYS * WAYS);
-        let ways = (0..whole)
-            .step_by(WAYS)
-            .map(move |first| std::array::from_fn(|way| start + (first + way) * pitch));
-        (ways, (whole..self.count).map(move |at| start + at * pitch))
+    fn each_way(self, mut run: impl FnMut(usize, usize)) {
+        let whole = self.count / WAYS * WAYS;
+        for first in (0..whole).step_by(WAYS) {
+            for way in 0..WAYS {
+                run(way, self.start + (first + way) * self.pitch);
+            }
+        }
+        for left in whole..self.count {
+            run(0, self.start + left * self.pitch);
+        }
     }
 }
 
@@ -222,32 +221,22 @@ impl<T: Float> WithSimd for PartsOf<'_, T> {
             |block| {
                 let zeros = [T::splat(simd, T::zero()); WAYS];
                 let mut sums = zeros;
-                let (ways, left) = block.ways();
-                for starts in ways {
-                    for way in 0..WAYS {
-                        sums[way] = T::plus(simd, sums[way], at::<T, S>(z, starts[way]));
-                    }
-                }
-                for start in left {
-                    sums[0] = T::plus(simd, sums[0], at::<T, S>(z, start));
-                }
+                block.each_way(
+                    #[inline(always)]
+                    |way, start| sums[way] = T::plus(simd, sums[way], at::<T, S>(z, start)),
+                );
                 let count = block.count as f64;
                 let count_in_all = T::splat(simd, T::from_f64(count));
                 let rounded = T::over(simd, total::<T, S>(simd, sums), count_in_all);
                 let (mut rests, mut squares) = (zeros, zeros);
-                let (ways, left) = block.ways();
-                for starts in ways {
-                    for way in 0..WAYS {
-                        let apart = T::minus(simd, at::<T, S>(z, starts[way]), rounded);
+                block.each_way(
+                    #[inline(always)]
+                    |way, start| {
+                        let apart = T::minus(simd, at::<T, S>(z, start), rounded);
                         rests[way] = T::plus(simd, rests[way], apart);
                         squares[way] = T::mul_add(simd, apart, apart, squares[way]);
-                    }
-                }
-                for start in left {
-                    let apart = T::minus(simd, at::<T, S>(z, start), rounded);
-                    rests[0] = T::plus(simd, rests[0], apart);
-                    squares[0] = T::mul_add(simd, apart, apart, squares[0]);
-                }
+                    },
+                );
                 let rest = total::<T, S>(simd, rests);
                 let squares = total::<T, S>(simd, squares);
                 let weight = parts.weight(count);
@@ -342,32 +331,22 @@ impl<T: Float> WithSimd for Gather<'_, T> {
                 }
                 let zeros = [T::splat(simd, T::zero()); WAYS];
                 let (mut sums, mut products) = (zeros, zeros);
-                let (ways, left) = block.ways();
                 if let Some((z, mean)) = self.centred {
                     let mean = at::<T, S>(mean, block.channel);
-                    for starts in ways {
-                        for way in 0..WAYS {
-                            let g = at::<T, S>(g, starts[way]);
-                            let centred = T::minus(simd, at::<T, S>(z, starts[way]), mean);
+                    block.each_way(
+                        #[inline(always)]
+                        |way, start| {
+                            let g = at::<T, S>(g, start);
+                            let centred = T::minus(simd, at::<T, S>(z, start), mean);
                             sums[way] = T::plus(simd, sums[way], g);
                             products[way] = T::mul_add(simd, g, centred, products[way]);
-                        }
-                    }
-                    for start in left {
-                        let g = at::<T, S>(g, start);
-                        let centred = T::minus(simd, at::<T, S>(z, start), mean);
-                        sums[0] = T::plus(simd, sums[0], g);
-                        products[0] = T::mul_add(simd, g, centred, products[0]);
-                    }
+                        },
+                    );
                 } else {
-                    for starts in ways {
-                        for way in 0..WAYS {
-                            sums[way] = T::plus(simd, sums[way], at::<T, S>(g, starts[way]));
-                        }
-                    }
-                    for start in left {
-                        sums[0] = T::plus(simd, sums[0], at::<T, S>(g, start));
-                    }
+                    block.each_way(
+                        #[inline(always)]
+                        |way, start| sums[way] = T::plus(simd, sums[way], at::<T, S>(g, start)),
+                    );
                 }
                 let sum = total::<T, S>(simd, sums);
                 let product = total::<T, S>(simd, products);
