@@ -10,7 +10,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::frozen::FrozenUnits;
-use super::laid::{lay, put, take};
+use super::laid::{lay, take};
 use super::plan::{Plan, Segment};
 use super::unit::UnitNorm;
 use crate::ops::convolution::geometry::Geometry;
@@ -196,7 +196,7 @@ impl<'a, T: Float> Passes<'a, T> {
             kept.push(signs);
             pool.push(std::mem::replace(&mut source, result));
         }
-        put(self.arch, self.of.last(), &source, y);
+        self.of.last().put_all(self.arch, &source, y);
         pool.push(source);
         kept
     }
@@ -273,7 +273,7 @@ impl<'a, T: Float> Passes<'a, T> {
                 });
             pool.push(std::mem::replace(&mut gradient, of_source));
         }
-        put(self.arch, self.of.pixels(0), &gradient, of_x);
+        self.of.pixels(0).put_all(self.arch, &gradient, of_x);
         pool.push(gradient);
     }
 

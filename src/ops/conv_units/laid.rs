@@ -30,32 +30,6 @@ pub(super) fn lay<T: Float>(
     pool: &mut Vec<Vec<T>>,
 ) -> Vec<T> {
     let mut laid = take(pool, pixels, planes.len() / pixels.count());
-    lay_images(arch, pixels, planes, &mut laid);
+    pixels.lay_all(arch, planes, &mut laid);
     laid
-}
-
-/// As [`lay`], into memory with zeros at each image's beginning.
-pub(super) fn lay_images<T: Float>(arch: Arch, pixels: Pixels, planes: &[T], laid: &mut [T]) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            let images = laid.chunks_mut(pixels.image());
-            for (planes, image) in planes.chunks(pixels.count()).zip(images) {
-                pixels.lay(planes, image);
-            }
-        },
-    );
-}
-
-/// The opposite of [`lay`].
-pub(super) fn put<T: Float>(arch: Arch, pixels: Pixels, laid: &[T], planes: &mut [T]) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            let images = laid.chunks(pixels.image());
-            for (planes, image) in planes.chunks_mut(pixels.count()).zip(images) {
-                pixels.put(image, planes);
-            }
-        },
-    );
 }

@@ -10,7 +10,6 @@ use candle_core::Result;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::laid::{lay_images, put};
 use super::layers::{Layer, Layers};
 use super::unit::{ConvUnit, UnitNorm};
 use crate::ops::convolution::geometry::Geometry;
@@ -103,7 +102,8 @@ impl Training<'_> {
             .for_each_init(Vec::new, |scratch, (number, y)| {
                 let first = number * group;
                 let images = first..first + y.len() / last.pixels.count();
-                put(arch, last.pixels, last.read(arch, &images, scratch), y);
+                last.pixels
+                    .put_all(arch, last.read(arch, &images, scratch), y);
             });
         Ok((y, Layers { all: layers }))
     }
@@ -249,7 +249,7 @@ impl Training<'_> {
             let mut of_x = vec![T::zero(); self.images() * pixels.count()];
             of_x.par_chunks_mut(group * pixels.count())
                 .zip(gradient.numbers.par_chunks(group * pixels.image()))
-                .for_each(|(planes, laid)| put(arch, pixels, laid, planes));
+                .for_each(|(planes, laid)| pixels.put_all(arch, laid, planes));
             of_x
         });
         let of_parameters = of_parameters.into_iter().rev().flatten().collect();
@@ -496,7 +496,7 @@ fn laid<T: Float>(arch: Arch, pixels: Pixels, planes: &[T], group: usize) -> Vec
         .par_chunks_mut(group * pixels.image())
         .zip(planes.par_chunks(group * pixels.count()))
         .for_each(|(laid, planes)| {
-            lay_images(arch, pixels, planes, laid);
+            pixels.lay_all(arch, planes, laid);
         });
     numbers
 }

@@ -65,12 +65,9 @@ fn run<T: Float>(
         relu,
     };
     let source_planes = source.count();
-    let lay = |image: usize, pixels: &mut [T]| {
-        let planes = &planes[image * source_planes..][..source_planes];
-        arch.dispatch(
-            #[inline(always)]
-            || source.lay(planes, pixels),
-        );
+    let lay = |first: usize, pixels: &mut [T]| {
+        let count = pixels.len() / source.image() * source_planes;
+        source.lay_all(arch, &planes[first * source_planes..][..count], pixels);
     };
     if images < threads {
         let mut laid = vec![T::zero(); images * source.image()];
@@ -81,7 +78,7 @@ fn run<T: Float>(
         pass.run_in_parallel(images, &laid, &mut pixels, after);
         y.par_chunks_mut(result_planes)
             .zip(pixels.par_chunks(result.image()))
-            .for_each(|(planes, pixels)| result.put(pixels, planes));
+            .for_each(|(planes, pixels)| result.put_all(arch, pixels, planes));
         return Ok(y);
     }
     // As many as the cache holds, but no more than give every thread its share.
@@ -96,19 +93,9 @@ fn run<T: Float>(
                 zero(scratch, room);
             }
             let (laid, pixels) = scratch.split_at_mut(images * source.image());
-            for (image, pixels) in laid.chunks_mut(source.image()).enumerate() {
-                lay(number * group + image, pixels);
-            }
+            lay(number * group, laid);
             pass.run(images, laid, pixels, after);
-            let pairs = y
-                .chunks_mut(result_planes)
-                .zip(pixels.chunks(result.image()));
-            pairs.for_each(|(planes, pixels)| {
-                arch.dispatch(
-                    #[inline(always)]
-                    || result.put(pixels, planes),
-                );
-            });
+            result.put_all(arch, pixels, y);
         });
     Ok(y)
 }

@@ -5,8 +5,10 @@
 //! for what lies outside.
 
 use candle_core::WithDType;
+use pulp::Arch;
 
 use super::geometry::Geometry;
+use crate::ops::simd::Float;
 
 /// Channels of the largest vector.
 pub(in crate::ops) const LANES: usize = 16;
@@ -84,6 +86,35 @@ impl Pixels {
             planes,
             self.area,
             self.channels,
+        );
+    }
+}
+
+impl Pixels {
+    /// [`Pixels::lay`] of images one after another, with the processor's vectors. There may be no
+    /// pixels in them.
+    pub(in crate::ops) fn lay_all<T: Float>(&self, arch: Arch, planes: &[T], images: &mut [T]) {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                let images = images.chunks_mut(self.image());
+                for (planes, image) in planes.chunks(self.count().max(1)).zip(images) {
+                    self.lay(planes, image);
+                }
+            },
+        );
+    }
+
+    /// The opposite of [`Pixels::lay_all`].
+    pub(in crate::ops) fn put_all<T: Float>(&self, arch: Arch, images: &[T], planes: &mut [T]) {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                let images = images.chunks(self.image());
+                for (planes, image) in planes.chunks_mut(self.count().max(1)).zip(images) {
+                    self.put(image, planes);
+                }
+            },
         );
     }
 }

@@ -84,12 +84,11 @@ fn lay<'a, T: Float>(
     let (laid_x, laid_y) = scratch.split_at_mut(split);
     for (pixels, planes, laid) in [(input, x, &mut *laid_x), (output, dy, &mut *laid_y)] {
         let count = pixels.count();
-        for (image, laid) in images.clone().zip(laid.chunks_mut(pixels.image())) {
-            arch.dispatch(
-                #[inline(always)]
-                || pixels.lay(&planes[image * count..][..count], laid),
-            );
-        }
+        pixels.lay_all(
+            arch,
+            &planes[images.start * count..images.end * count],
+            laid,
+        );
     }
     (laid_x, laid_y)
 }

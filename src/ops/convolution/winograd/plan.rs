@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::shape::{POINTS, READ, SIDE};
+use super::shape::{KERNEL, POINTS, READ, SIDE};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::VECTORS;
 use crate::ops::convolution::pixels::{LANES, Pixels};
@@ -41,17 +41,14 @@ impl<T: Float> Winograd<T> {
     pub fn new(shape: &Geometry, direction: Direction) -> Self {
         let [input, output] = Pixels::of(shape);
         // The gradient is a convolution with the taps turned round.
-        let (source, result, from, size, padding) = match direction {
-            Direction::Forward => (input, output, shape.input, shape.output, shape.padding),
-            Direction::Backward => {
-                let padding = shape.padding.map(|padding| 2 - padding);
-                (output, input, shape.output, shape.input, padding)
-            }
+        let (source, result, width, size) = match direction {
+            Direction::Forward => (input, output, shape.input[1], shape.output),
+            Direction::Backward => (output, input, shape.output[1], shape.input),
         };
         let tiles = size.map(|size| size.div_ceil(SIDE));
-        let inside = |axis: usize, tile: usize, at: usize| {
-            let at = (SIDE * tile + at).checked_sub(padding[axis])?;
-            (at < from[axis]).then_some(at)
+        let inside = |axis, tile: usize, at: usize| match direction {
+            Direction::Forward => shape.input_of(axis, SIDE * tile + at, 0),
+            Direction::Backward => shape.output_of(axis, SIDE * tile + at, KERNEL - 1),
         };
         let reads = (0..tiles[0] * tiles[1])
             .map(|tile| {
@@ -59,7 +56,7 @@ impl<T: Float> Winograd<T> {
                     let row = inside(0, tile / tiles[1], at / READ);
                     let column = inside(1, tile % tiles[1], at % READ);
                     // Outside are the zeros before the image.
-                    let pixel = row.zip(column).map(|(row, column)| row * from[1] + column);
+                    let pixel = row.zip(column).map(|(row, column)| row * width + column);
                     pixel.map_or(0, |pixel| source.start(pixel)) as u32
                 })
             })

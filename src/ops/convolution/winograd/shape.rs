@@ -2,9 +2,11 @@
 
 use crate::ops::convolution::geometry::Geometry;
 
+/// Rows and columns of the kernel.
+pub(super) const KERNEL: usize = 3;
 /// Rows and columns of a tile of the result, and of what it reads.
 pub(super) const SIDE: usize = 4;
-pub(super) const READ: usize = 6;
+pub(super) const READ: usize = SIDE + KERNEL - 1;
 /// Products of a tile.
 pub(in crate::ops::convolution) const POINTS: usize = READ * READ;
 /// Weights above which reading 36 of them in place of nine costs more than is gained.
@@ -32,7 +34,7 @@ pub(in crate::ops) fn serves(shape: &Geometry) -> bool {
         let computed = height.next_multiple_of(SIDE) * width.next_multiple_of(SIDE);
         2 * computed <= 3 * height * width
     };
-    kernel == [3, 3]
+    kernel == [KERNEL; 2]
         && stride == [1, 1]
         && dilation == 1
         && groups == 1

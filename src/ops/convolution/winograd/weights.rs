@@ -3,12 +3,11 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::shape::{POINTS, READ};
+use super::shape::{KERNEL, POINTS, READ};
 use super::transforms::{A, B};
 use crate::ops::convolution::steps::Direction;
 use crate::ops::simd::{Float, arch};
 
-const KERNEL: usize = 3;
 const TAPS: usize = KERNEL * KERNEL;
 /// Kernels at a time.
 const CHUNK: usize = 8;
