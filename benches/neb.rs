@@ -12,7 +12,8 @@
 use std::time::{Duration, Instant};
 
 use isopath::Result;
-use isopath::candle::{Device, Tensor};
+use isopath::candle::Tensor;
+use isopath::device;
 use isopath::experiments::cifar10;
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::models::Network as _;
@@ -30,14 +31,14 @@ fn main() -> Result<()> {
         .skip(1)
         .find(|argument| !argument.starts_with('-'))
         .unwrap_or_default();
-    let network = cifar10::build(&cifar10::Settings::default(), &Device::Cpu)?.frozen()?;
+    let network = cifar10::build(&cifar10::Settings::default(), &device::best())?.frozen()?;
     let image = |name: &str| {
         Rng::new(0).stream(name).uniform(
             (BANDS, 3, 32, 32),
             0.,
             1.,
             isopath::candle::DType::F32,
-            &Device::Cpu,
+            &device::best(),
         )
     };
     let (starts, ends) = (image("starts")?, image("ends")?);

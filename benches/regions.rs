@@ -12,8 +12,9 @@
 use std::time::Instant;
 
 use isopath::Result;
-use isopath::candle::{DType, Device};
+use isopath::candle::DType;
 use isopath::datasets::Dataset;
+use isopath::device;
 use isopath::experiments::cifar10;
 use isopath::experiments::connectivity_cifar10::Space;
 use isopath::experiments::connectivity_regions::answered;
@@ -31,8 +32,8 @@ fn main() -> Result<()> {
         .skip(1)
         .find(|argument| !argument.starts_with('-'))
         .unwrap_or_default();
-    let network = cifar10::build(&cifar10::Settings::default(), &Device::Cpu)?.frozen()?;
-    let images = Rng::new(0).uniform((IMAGES, 3, 32, 32), 0., 1., DType::F32, &Device::Cpu)?;
+    let network = cifar10::build(&cifar10::Settings::default(), &device::best())?.frozen()?;
+    let images = Rng::new(0).uniform((IMAGES, 3, 32, 32), 0., 1., DType::F32, &device::best())?;
     let answers = predictions(network.as_ref(), &images)?;
     let data = Dataset::new(images, answers.clone())?;
     let vertices = answered(&data, &answers)?;

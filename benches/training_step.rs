@@ -6,8 +6,9 @@
 
 use std::time::Instant;
 
-use isopath::candle::{DType, Device, Tensor};
+use isopath::candle::{DType, Tensor};
 use isopath::datasets::Dataset;
+use isopath::device;
 use isopath::losses::IsometricLoss;
 use isopath::models::{Activation, Mlp, Model};
 use isopath::optimizers::{AdamParams, State};
@@ -15,7 +16,7 @@ use isopath::rng::Rng;
 use isopath::training::step;
 
 fn main() -> isopath::Result<()> {
-    let (rng, device) = (Rng::new(0), Device::Cpu);
+    let (rng, device) = (Rng::new(0), device::best());
     let network = Model::on(0, DType::F32, &device, |vb| {
         Mlp::new(&[784, 100, 100, 100, 100, 10], Activation::Tanh, vb)
     })?;
@@ -31,6 +32,7 @@ fn main() -> isopath::Result<()> {
         step(&network, &IsometricLoss::default(), &batch, |gradients| {
             adam.step(gradients)
         })?;
+        device.synchronize()?;
         best = best.min(start.elapsed().as_secs_f64());
     }
     println!(

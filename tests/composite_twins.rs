@@ -1,5 +1,5 @@
 //! Every `_composite` twin of `isopath::ops` beside its fused kernel on the CPU: the twins are all
-//! that CUDA uses.
+//! that CUDA uses. They run where [`device::best`] says: with `--features cuda` and a GPU, there.
 //!
 //! One plain case each, values and gradients; the awkward cases are in the tests of the operations.
 //! A `match` over [`Operation`] has them all, so a new one without a case does not compile.
@@ -8,7 +8,8 @@ mod common;
 
 use common::{CPU, assert_close, gradients_along, values, wave};
 use isopath::Result;
-use isopath::candle::{DType, Tensor, Var};
+use isopath::candle::{DType, Device, Tensor, Var};
+use isopath::device;
 use isopath::distances::{Distance as _, Euclidean};
 use isopath::ops::{
     AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, Operation, PivotForce,
@@ -26,6 +27,11 @@ use isopath::rng::Rng;
 
 /// f32, as on CUDA: sums of some hundred numbers of size one, in two orders.
 const TOLERANCE: f64 = 2e-5;
+
+/// A kernel's argument as its twin takes it: on the best device. Gradients find their way back.
+fn there(argument: &Tensor) -> Result<Tensor> {
+    Ok(argument.to_device(&device::best())?)
+}
 
 fn random(name: &str, shape: &[usize]) -> Result<Var> {
     Ok(Var::from_tensor(&Rng::new(1).stream(name).normal(
@@ -99,7 +105,7 @@ fn linear_twins(fused: Linear, composite: Linear) -> Result<()> {
     );
     assert_twins(
         fused(&x, &weight, &bias),
-        composite(&x, &weight, &bias),
+        composite(&there(&x)?, &there(&weight)?, &there(&bias)?),
         &[&x, &weight, &bias],
     )
 }
@@ -114,21 +120,24 @@ fn isometric_twins() -> Result<()> {
     let (x, z, cells) = points()?;
     assert_twins(
         isometric(&x, &z, &cells, &Euclidean),
-        isometric_composite(&x, &z, &cells, &Euclidean),
+        isometric_composite(&there(&x)?, &there(&z)?, &cells, &Euclidean),
         &[&x, &z],
     )
 }
 
 fn isometric_to_twins() -> Result<()> {
     let (x, z, cells) = points()?;
+    let distances = |x: &Tensor| -> Result<[Distances; 2]> {
+        Ok([
+            Distances::from_matrix(&Euclidean.pairwise(x)?)?,
+            Distances::within_cells(x, &cells, &Euclidean)?,
+        ])
+    };
     let x = x.as_detached_tensor();
-    for distances in [
-        Distances::from_matrix(&Euclidean.pairwise(&x)?)?,
-        Distances::within_cells(&x, &cells, &Euclidean)?,
-    ] {
+    for (here, away) in distances(&x)?.iter().zip(distances(&there(&x)?)?) {
         assert_twins(
-            isometric_to(&distances, &z, &cells, &Euclidean),
-            isometric_to_composite(&distances, &z, &cells, &Euclidean),
+            isometric_to(here, &z, &cells, &Euclidean),
+            isometric_to_composite(&away, &there(&z)?, &cells, &Euclidean),
             &[&z],
         )?;
     }
@@ -149,10 +158,10 @@ fn conv2d_twins(fused: Convolution, composite: Convolution) -> Result<()> {
         groups: 2,
         ..Conv2dParams::default()
     };
-    let b = Some(bias.as_tensor());
+    let b = bias.as_tensor();
     assert_twins(
-        fused(&x, &weight, b, &params),
-        composite(&x, &weight, b, &params),
+        fused(&x, &weight, Some(b), &params),
+        composite(&there(&x)?, &there(&weight)?, Some(&there(b)?), &params),
         &[&x, &weight, &bias],
     )
 }
@@ -170,10 +179,10 @@ fn conv_transpose2d_twins() -> Result<()> {
         groups: 2,
         ..Default::default()
     };
-    let b = Some(bias.as_tensor());
+    let b = bias.as_tensor();
     assert_twins(
-        conv_transpose2d(&x, &weight, b, &params),
-        conv_transpose2d_composite(&x, &weight, b, &params),
+        conv_transpose2d(&x, &weight, Some(b), &params),
+        conv_transpose2d_composite(&there(&x)?, &there(&weight)?, Some(&there(b)?), &params),
         &[&x, &weight, &bias],
     )
 }
@@ -186,17 +195,20 @@ fn adam_twins() -> Result<()> {
         beta2: 0.99,
         eps: 1e-8,
     };
-    let gradient = random("gradient", &[4, 5])?;
-    let after = |op: fn(&Var, &Var, &Var, &Tensor, AdamStep) -> Result<()>| -> Result<Vec<f64>> {
+    type Op = fn(&Var, &Var, &Var, &Tensor, AdamStep) -> Result<()>;
+    let after = |op: Op, device: &Device| -> Result<Vec<f64>> {
+        let on = |t: &Tensor| -> Result<Var> { Ok(Var::from_tensor(&t.to_device(device)?)?) };
         let state = [
-            random("theta", &[4, 5])?,
-            random("m", &[4, 5])?,
-            Var::from_tensor(&random("v", &[4, 5])?.sqr()?)?,
+            on(random("theta", &[4, 5])?.as_tensor())?,
+            on(random("m", &[4, 5])?.as_tensor())?,
+            on(&random("v", &[4, 5])?.sqr()?)?,
         ];
+        let gradient = on(random("gradient", &[4, 5])?.as_tensor())?;
         op(&state[0], &state[1], &state[2], &gradient, step)?;
         Ok(state.iter().flat_map(|v| values(v)).collect())
     };
-    assert_close(&after(adam)?, &after(adam_composite)?, TOLERANCE);
+    let composite = after(adam_composite, &device::best())?;
+    assert_close(&after(adam, CPU)?, &composite, TOLERANCE);
     Ok(())
 }
 
@@ -213,7 +225,7 @@ fn each_band(
         let path = random("path", &shape)?
             .as_detached_tensor()
             .to_dtype(dtype)?;
-        let (fused, composite) = (fused(&path)?, composite(&path)?);
+        let (fused, composite) = (fused(&path)?, composite(&there(&path)?)?);
         assert_eq!(fused.dims(), composite.dims());
         assert_eq!(fused.dtype(), dtype);
         assert_close(&values(&fused), &values(&composite), TOLERANCE);
@@ -268,7 +280,7 @@ fn cross_entropy_twins() -> Result<()> {
         for smoothing in [0., 0.2] {
             assert_twins(
                 cross_entropy(logits, labels, smoothing),
-                cross_entropy_composite(logits, labels, smoothing),
+                cross_entropy_composite(&there(logits)?, &there(labels)?, smoothing),
                 variables,
             )?;
         }
@@ -280,7 +292,7 @@ fn cross_entropies_twins() -> Result<()> {
     each_batch(|logits, labels, variables| {
         assert_twins(
             cross_entropies(logits, labels),
-            cross_entropies_composite(logits, labels),
+            cross_entropies_composite(&there(logits)?, &there(labels)?),
             variables,
         )
     })
@@ -288,14 +300,18 @@ fn cross_entropies_twins() -> Result<()> {
 
 fn leaky_relu_twins() -> Result<()> {
     let x = random("x", &[9, 20])?;
-    assert_twins(leaky_relu(&x, 0.3), leaky_relu_composite(&x, 0.3), &[&x])
+    assert_twins(
+        leaky_relu(&x, 0.3),
+        leaky_relu_composite(&there(&x)?, 0.3),
+        &[&x],
+    )
 }
 
 fn max_pool2d_twins() -> Result<()> {
     let x = random("x", &[2, 3, 9, 8])?;
     assert_twins(
         max_pool2d(&x, 3, 2, 1),
-        max_pool2d_composite(&x, 3, 2, 1),
+        max_pool2d_composite(&there(&x)?, 3, 2, 1),
         &[&x],
     )
 }
@@ -304,7 +320,7 @@ fn global_avg_pool2d_twins() -> Result<()> {
     let x = random("x", &[2, 3, 9, 8])?;
     assert_twins(
         global_avg_pool2d(&x),
-        global_avg_pool2d_composite(&x),
+        global_avg_pool2d_composite(&there(&x)?),
         &[&x],
     )
 }
@@ -321,7 +337,7 @@ fn images() -> Result<[Var; 3]> {
 fn batch_norm_twins() -> Result<()> {
     let [x, gamma, beta] = images()?;
     let fused = batch_norm(&x, &gamma, &beta, 1e-5)?;
-    let composite = batch_norm_composite(&x, &gamma, &beta, 1e-5)?;
+    let composite = batch_norm_composite(&there(&x)?, &there(&gamma)?, &there(&beta)?, 1e-5)?;
     for (fused, composite) in [
         (&fused.mean, &composite.mean),
         (&fused.variance, &composite.variance),
@@ -339,7 +355,13 @@ fn batch_norm_eval_twins() -> Result<()> {
     );
     assert_twins(
         batch_norm_eval(&x, &gamma, &beta, [&mean, &variance], 1e-5),
-        batch_norm_eval_composite(&x, &gamma, &beta, [&mean, &variance], 1e-5),
+        batch_norm_eval_composite(
+            &there(&x)?,
+            &there(&gamma)?,
+            &there(&beta)?,
+            [&there(&mean)?, &there(&variance)?],
+            1e-5,
+        ),
         &[&x, &gamma, &beta],
     )
 }
@@ -350,24 +372,25 @@ fn conv_unit_twins() -> Result<()> {
         random("weight", &[4, 4, 3, 3])?,
     );
     let (gamma, beta) = (random("gamma", &[4])?, random("beta", &[4])?);
-    let norm = UnitNorm::Batch {
-        gamma: gamma.as_tensor().clone(),
-        beta: beta.as_tensor().clone(),
+    let unit = |device: &Device| -> Result<ConvUnit> {
+        Ok(ConvUnit {
+            input: 0,
+            residual: Some(0),
+            weight: weight.to_device(device)?,
+            conv: Conv2dParams {
+                padding: 1,
+                ..Conv2dParams::default()
+            },
+            norm: UnitNorm::Batch {
+                gamma: gamma.to_device(device)?,
+                beta: beta.to_device(device)?,
+            },
+            relu: true,
+        })
     };
-    let conv = Conv2dParams {
-        padding: 1,
-        ..Conv2dParams::default()
-    };
-    let unit = ConvUnit {
-        input: 0,
-        residual: Some(0),
-        weight: weight.as_tensor().clone(),
-        conv,
-        norm,
-        relu: true,
-    };
-    let fused = conv_units(&x, std::slice::from_ref(&unit), 1e-5)?.output;
-    let composite = conv_units_composite(&x, &[unit], 1e-5)?.output;
+    let fused = conv_units(&x, &[unit(CPU)?], 1e-5)?.output;
+    let away = unit(&device::best())?;
+    let composite = conv_units_composite(&there(&x)?, &[away], 1e-5)?.output;
     assert_twins(Ok(fused), Ok(composite), &[&x, &weight, &gamma, &beta])
 }
 

@@ -8,8 +8,9 @@
 //! followed side by side: 4.4 ms → 2.6.
 
 use isopath::Result;
-use isopath::candle::{DType, Device};
+use isopath::candle::DType;
 use isopath::datasets::{RingsParams, TorusParams, entangled_rings, torus};
+use isopath::device;
 use isopath::losses::IsometricLoss;
 use isopath::models::{Activation, LocallyIsometric, LocallyIsometricParams, Mlp, Model};
 use isopath::optimizers::{AdamParams, State};
@@ -20,7 +21,7 @@ use crate::Bench;
 /// Runs the cases.
 pub fn run(bench: &Bench) -> Result<()> {
     let rings = entangled_rings(&RingsParams::default())?.dataset()?;
-    let network = Model::on(0, DType::F32, &Device::Cpu, |vb| {
+    let network = Model::on(0, DType::F32, &device::best(), |vb| {
         Mlp::new(&[3, 20, 20, 20, 20, 2], Activation::Tanh, vb)
     })?;
     let mut adam = State::new(AdamParams::default(), network.parameters().named())?;
@@ -34,7 +35,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         classes: TorusParams::default().regions,
         ..LocallyIsometricParams::default()
     };
-    let stack = Model::on(0, DType::F32, &Device::Cpu, move |vb| {
+    let stack = Model::on(0, DType::F32, &device::best(), move |vb| {
         LocallyIsometric::new(&shape, vb)
     })?;
     let mut adam = State::new(AdamParams::default(), stack.parameters().named())?;

@@ -14,7 +14,8 @@
 //!   read for 1600 points.
 
 use isopath::Result;
-use isopath::candle::{DType, Device, Tensor, Var};
+use isopath::candle::{DType, Tensor, Var};
+use isopath::device;
 use isopath::distances::{Distance, Euclidean};
 use isopath::ops::{
     Distances, isometric, isometric_composite, isometric_to, isometric_to_composite,
@@ -110,7 +111,7 @@ fn scaling(bench: &Bench, n: usize, before: Option<f64>) -> Result<()> {
 fn normal(name: &str, n: usize, width: usize) -> Result<Tensor> {
     Rng::new(0)
         .stream(name)
-        .normal((n, width), 0., 1., DType::F32, &Device::Cpu)
+        .normal((n, width), 0., 1., DType::F32, &device::best())
 }
 
 fn backward(loss: Tensor) -> Result<()> {

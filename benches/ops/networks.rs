@@ -15,8 +15,9 @@
 //!   by rows.
 
 use isopath::Result;
-use isopath::candle::{DType, Device, Tensor};
+use isopath::candle::{DType, Tensor};
 use isopath::datasets::Dataset;
+use isopath::device;
 use isopath::losses::IsometricLoss;
 use isopath::models::{Activation, Mlp, Model};
 use isopath::optimizers::{AdamParams, State};
@@ -45,7 +46,7 @@ pub fn run(bench: &Bench) -> Result<()> {
 
 /// One step of Adam on cross-entropy and isometric loss.
 fn training_step(bench: &Bench, name: &str, sizes: &[usize], n: usize, beta: f64) -> Result<()> {
-    let (rng, device) = (Rng::new(0), Device::Cpu);
+    let (rng, device) = (Rng::new(0), device::best());
     let layers = sizes.to_vec();
     let network = Model::on(0, DType::F32, &device, move |vb| {
         Mlp::new(&layers, Activation::Tanh, vb)

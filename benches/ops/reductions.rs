@@ -1,7 +1,8 @@
 //! Pooling and batch normalisation.
 
 use isopath::Result;
-use isopath::candle::{DType, Device, Tensor, Var};
+use isopath::candle::{DType, Tensor, Var};
+use isopath::device;
 use isopath::ops::{batch_norm, batch_norm_composite, max_pool2d, max_pool2d_composite};
 use isopath::rng::Rng;
 
@@ -19,7 +20,7 @@ fn random(name: &str, shape: &[usize]) -> Result<Var> {
         0.,
         1.,
         DType::F32,
-        &Device::Cpu,
+        &device::best(),
     )?)?)
 }
 

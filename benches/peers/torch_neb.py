@@ -3,10 +3,12 @@
     python torch_neb.py [part of a case's name]
 
 prints {"case", "ms"} a case of `benches/neb.rs`. `relax` does the same work an iteration: energies and gradients at all pivots
-of all bands in one batch, improved tangents, springs, a step.
+of all bands in one batch, improved tangents, springs, a step. TORCH_DEVICE=cuda runs it on a GPU, in f32 as the crate does,
+without tensor cores.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -99,6 +101,8 @@ def best(step):
     while len(times) < 3 or time.perf_counter() - begin < 2:
         start = time.perf_counter()
         step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # A GPU answers before it has computed.
         times.append(time.perf_counter() - start)
     return min(times) * 1e3
 
@@ -106,6 +110,8 @@ def best(step):
 def main():
     only = sys.argv[1] if len(sys.argv) > 1 else ""
     bands, pivots, iterations = 8, 8, 4
+    torch.set_default_device(os.environ.get("TORCH_DEVICE", "cpu"))
+    torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(0)
     starts, ends = torch.rand(bands, 3, 32, 32), torch.rand(bands, 3, 32, 32)
     targets = torch.zeros(bands, dtype=torch.long)

@@ -3,10 +3,12 @@
     python torch_ops.py [part of a case's name]
 
 Prints {"case", "ms"} a case: the best of seven runs or of as many as half a second holds, after one to warm up. Convolutions
-have "channels_last_ms" too: "ms" is in the layout that the crate has, (N, C, H, W).
+have "channels_last_ms" too: "ms" is in the layout that the crate has, (N, C, H, W). TORCH_DEVICE=cuda runs them on a GPU, in
+f32 as the crate does, without tensor cores.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -14,6 +16,8 @@ import torch
 import torch.nn.functional as F
 
 ONLY = sys.argv[1] if len(sys.argv) > 1 else ""
+torch.set_default_device(os.environ.get("TORCH_DEVICE", "cpu"))
+torch.backends.cudnn.allow_tf32 = False
 
 
 def case(name, step, **others):
@@ -28,6 +32,8 @@ def best(step):
     while len(times) < 7 or time.perf_counter() - begin < 0.5:
         start = time.perf_counter()
         step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # A GPU answers before it has computed.
         times.append(time.perf_counter() - start)
     return round(min(times) * 1e3, 3)
 

@@ -87,6 +87,7 @@ pub fn assert_close(got: &[f64], expected: &[f64], tolerance: f64) {
 
 /// The gradients of Σ y·along in each of `variables`; no gradient counts as 0.
 pub fn gradients_along(y: &Tensor, along: &Tensor, variables: &[&Var]) -> Result<Vec<Vec<f64>>> {
+    let along = along.to_device(y.device())?;
     let gradients = (y * along)?.sum_all()?.backward()?;
     Ok(variables
         .iter()
