@@ -147,23 +147,27 @@ fn isometric_to_twins() -> Result<()> {
 type Convolution = fn(&Tensor, &Tensor, Option<&Tensor>, &Conv2dParams) -> Result<Tensor>;
 
 fn conv2d_twins(fused: Convolution, composite: Convolution) -> Result<()> {
-    let (x, weight, bias) = (
-        random("x", &[2, 4, 9, 8])?,
-        random("weight", &[6, 2, 3, 3])?,
-        random("bias", &[6])?,
-    );
-    let params = Conv2dParams {
-        stride: 2,
-        padding: 1,
-        groups: 2,
-        ..Conv2dParams::default()
-    };
-    let b = bias.as_tensor();
-    assert_twins(
-        fused(&x, &weight, Some(b), &params),
-        composite(&there(&x)?, &there(&weight)?, Some(&there(b)?), &params),
-        &[&x, &weight, &bias],
-    )
+    // Of groups with a stride; of 1×1, whose images do not fill vectors; of that with a stride.
+    for (groups, kernel, stride, padding) in [(2, 3, 2, 1), (1, 1, 1, 0), (1, 1, 2, 0)] {
+        let (x, weight, bias) = (
+            random("x", &[2, 4, 9, 8])?,
+            random("weight", &[6, 4 / groups, kernel, kernel])?,
+            random("bias", &[6])?,
+        );
+        let params = Conv2dParams {
+            stride,
+            padding,
+            groups,
+            ..Conv2dParams::default()
+        };
+        let b = bias.as_tensor();
+        assert_twins(
+            fused(&x, &weight, Some(b), &params),
+            composite(&there(&x)?, &there(&weight)?, Some(&there(b)?), &params),
+            &[&x, &weight, &bias],
+        )?;
+    }
+    Ok(())
 }
 
 fn conv_transpose2d_twins() -> Result<()> {

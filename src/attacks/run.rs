@@ -12,6 +12,7 @@ use super::descent::Descent;
 use super::goal::validate_eps;
 use super::pgd::Pgd;
 use crate::datasets::Dataset;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::metrics::Answer;
 use crate::models::{Network, evaluation};
@@ -103,8 +104,7 @@ fn attack_batch(descent: &Descent, batch: &Batch, pair: (f64, f64)) -> Result<Pa
     let kept: Vec<usize> = (0..rows).map(|row| first(row).unwrap_or(row)).collect();
     let index: Vec<u32> = kept.iter().map(|at| *at as u32).collect();
     let before = &batch.data.inputs;
-    let index = Tensor::new(index, before.device())?;
-    let images = Tensor::cat(&attempts, 0)?.index_select(&index, 0)?;
+    let images = device::rows(&Tensor::cat(&attempts, 0)?, &index)?;
     Ok(Part {
         before: answers(descent.network, before)?,
         after: kept.iter().map(|at| found[*at]).collect(),

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::dataset::Dataset;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -81,10 +82,10 @@ impl Batches {
             return Ok(self.data.clone());
         };
         let rows = order.narrow(0, start, count)?;
-        let inputs = self.data.inputs.index_select(&rows, 0)?;
+        let inputs = device::select(&self.data.inputs, &rows, 0)?;
         Ok(self
             .data
-            .part(inputs, self.data.labels.index_select(&rows, 0)?))
+            .part(inputs, device::select(&self.data.labels, &rows, 0)?))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use crate::checks::at_least_one;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -193,7 +194,7 @@ impl Dataset {
         }
         let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
         let index = Tensor::new(rows, self.inputs.device())?;
-        let picked = |tensor: &Tensor| tensor.index_select(&index, 0);
+        let picked = |tensor: &Tensor| device::select(tensor, &index, 0);
         Ok(self.part(picked(&self.inputs)?, picked(&self.labels)?))
     }
 

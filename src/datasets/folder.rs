@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageReader};
 
 use super::dataset::Dataset;
 use super::pixels::scaled;
+use crate::device;
 use crate::error::{Error, Result, first_line};
 use crate::interrupt;
 
@@ -22,7 +23,7 @@ impl Dataset {
     /// ```
     ///
     /// Classes: the names of the sub-folders, in alphabetical order, hidden ones left out. Inputs:
-    /// (N, C, H, W), f32 in \[0, 1\], ordered by class and file name; C is 1 for grey pictures and
+    /// (N, C, H, W), f32 in \[0, 1\] on [`device::best`], ordered by class and file name; C is 1 for grey pictures and
     /// 3 (red, green, blue) for others; transparency is dropped, and 16 bits a channel become 8.
     /// All pictures have one size: nothing is scaled or cut. Files with another ending than `.png`,
     /// `.jpg` or `.jpeg` are left out.
@@ -67,7 +68,9 @@ impl Dataset {
         let (n, shape) = (labels.len(), first.map_or([0; 3], |(_, shape)| shape));
         let inputs = scaled(&pixels, &[&[n], &shape[..]].concat())?;
         let names = folders.iter().map(|folder| name_of(folder));
-        Self::new(inputs, Tensor::from_vec(labels, n, &Device::Cpu)?)?.with_classes(names)
+        Self::new(inputs, Tensor::from_vec(labels, n, &Device::Cpu)?)?
+            .with_classes(names)?
+            .to_device(&device::best())
     }
 }
 

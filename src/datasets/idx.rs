@@ -13,6 +13,7 @@ use flate2::read::GzDecoder;
 use super::dataset::Dataset;
 use super::fetch::Files;
 use super::pixels::{bytes_of, scaled};
+use crate::device;
 use crate::error::{Error, Result};
 
 /// The magic number of bytes, but for the number of dimensions.
@@ -29,7 +30,7 @@ impl Dataset {
     /// Reads the images and labels of two idx files, packed by gzip or not.
     ///
     /// Images: (N, …) in the file's own sizes, as (60000, 28, 28), of bytes k, read as k/255: f32
-    /// in \[0, 1\]. Labels: (N,) of bytes. [`reshaped`](Self::reshaped) turns the images into
+    /// in \[0, 1\] on [`device::best`]. Labels: (N,) of bytes. [`reshaped`](Self::reshaped) turns the images into
     /// another network's inputs.
     ///
     /// ```no_run
@@ -48,7 +49,8 @@ impl Dataset {
         Self::new(
             scaled(&images.bytes, &images.sizes)?,
             Tensor::new(labels.bytes, &Device::Cpu)?,
-        )
+        )?
+        .to_device(&device::best())
     }
 }
 

@@ -8,6 +8,7 @@ use candle_core::{DType, Tensor};
 
 use super::dataset::Dataset;
 use super::pixels::scaled;
+use crate::device;
 use crate::error::{Error, Result, first_line};
 
 const INPUTS: [&str; 3] = ["x", "images", "inputs"];
@@ -17,7 +18,7 @@ const LABELS: [&str; 2] = ["y", "labels"];
 const LARGEST_RATIO: u64 = 1032;
 
 impl Dataset {
-    /// Reads the inputs and labels in a file of NumPy's `savez`.
+    /// Reads the inputs and labels in a file of NumPy's `savez`, onto [`device::best`].
     ///
     /// Inputs: the array `x`, `images` or `inputs`, (N, …). Bytes k become k/255; floating-point
     /// numbers keep their values, rounded to f32. Labels: the array `y` or `labels`, (N,) of
@@ -75,7 +76,7 @@ impl Dataset {
                 return Err(Error::file(path, expected, format!("inputs of {dtype:?}")));
             }
         };
-        Self::new(inputs, read(&LABELS)?)
+        Self::new(inputs, read(&LABELS)?)?.to_device(&device::best())
     }
 }
 

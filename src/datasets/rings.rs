@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use super::dataset::Dataset;
 use super::points::with_noise;
 use crate::checks::{not_negative, positive};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -75,12 +76,14 @@ pub struct Rings {
 }
 
 impl Rings {
-    /// The points as labelled data, with the classes `ring A` and `ring B`.
+    /// The points as labelled data on [`device::best`], with the classes `ring A` and `ring B`.
     ///
     /// # Errors
     /// The rings are yours, and there is not one label for each point.
     pub fn dataset(&self) -> Result<Dataset> {
-        Dataset::new(self.points.clone(), self.labels.clone())?.with_classes(["ring A", "ring B"])
+        Dataset::new(self.points.clone(), self.labels.clone())?
+            .with_classes(["ring A", "ring B"])?
+            .to_device(&device::best())
     }
 }
 

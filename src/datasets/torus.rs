@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use crate::checks::{not_negative, positive};
 use crate::datasets::Dataset;
 use crate::datasets::points::with_noise;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -113,12 +114,15 @@ pub struct Torus {
 }
 
 impl Torus {
-    /// The points with the regions of each resolution as classes, coarse to fine.
+    /// The points with the regions of each resolution as classes, coarse to fine, on
+    /// [`device::best`].
     ///
     /// # Errors
     /// The device is out of memory.
     pub fn levels(&self) -> Result<Vec<Dataset>> {
-        let level = |labels: &Tensor| Dataset::new(self.points.clone(), labels.clone());
+        let level = |labels: &Tensor| {
+            Dataset::new(self.points.clone(), labels.clone())?.to_device(&device::best())
+        };
         self.labels.iter().map(level).collect()
     }
 }

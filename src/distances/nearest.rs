@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
 use super::slices::euclidean;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::progress::Bar;
@@ -53,7 +54,7 @@ pub(crate) fn nearest(
     for rows in rows.chunks(block.min(SQUARES / n.max(1)).max(1)) {
         interrupt::check()?;
         let ids: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
-        let own = in_f64(&points.index_select(&Tensor::new(ids, points.device())?, 0)?)?;
+        let own = in_f64(&device::rows(points, &ids)?)?;
         let products = in_order(&firsts, |first| {
             Ok(own.matmul(&others(first)?.t()?)?.to_vec2::<f64>()?)
         })?;

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 
 use super::graph::Edge;
 use super::layout::{Place, WIDTH, principal_components};
+use crate::device;
 use crate::error::Result;
 use crate::rng::Rng;
 
@@ -43,10 +44,7 @@ pub(super) fn start(x: &Tensor, edges: &[Edge], rng: &mut Rng) -> Result<Vec<Pla
             .map(|(_, centre)| distance(centre))
             .fold(f64::INFINITY, f64::min);
         let half = (nearest / 2.).max(LEAST_SHARE * WIDTH);
-        let own = principal_components(
-            &x.index_select(&Tensor::new(part.as_slice(), x.device())?, 0)?,
-            rng,
-        )?;
+        let own = principal_components(&device::rows(x, part)?, rng)?;
         for (&point, own) in part.iter().zip(own) {
             let at = |axis: usize| {
                 centres[index][axis] + half * (2. * f64::from(own[axis]) / WIDTH - 1.)

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::represent;
 use crate::checks;
 use crate::datasets::Dataset;
+use crate::device;
 use crate::distances::nearest::{distance, nearest};
 use crate::error::{Error, Result};
 use crate::models::{Network, Representation, evaluation};
@@ -88,7 +89,7 @@ pub fn ratios_by_margin(
             .filter(|row| labels[*row as usize] == class)
             .collect();
         let index = Tensor::new(own.as_slice(), inputs.device())?;
-        let [x, z] = [&inputs, &phi].map(|points| points.index_select(&index, 0));
+        let [x, z] = [&inputs, &phi].map(|points| device::select(points, &index, 0));
         let found = neighbor_ratios(&x?, &z?, neighbors)?.into_iter();
         ratios.extend(found.map(|(at, ratio)| (margins[own[at] as usize], ratio)));
     }

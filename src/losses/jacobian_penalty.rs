@@ -7,7 +7,7 @@ use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::losses::{Loss, LossTerms, cross_entropy};
 use crate::models::{Layer, Network};
-use crate::ops::{linear, linear_tanh, widened};
+use crate::ops::{linear, linear_tanh, relu, widened};
 use crate::rng::Rng;
 
 /// The cross-entropy, and the squared norm of the Jacobian: logits are to change little where the
@@ -206,7 +206,7 @@ impl Pass {
                         slopes.push(Slope::Factors(slope_of_tanh(&y)?));
                     }
                     Layer::Relu { .. } => {
-                        y = y.relu()?;
+                        y = relu(&y)?;
                         let positive = y.detach().gt(&y.zeros_like()?)?;
                         slopes.push(Slope::Factors(positive.to_dtype(y.dtype())?));
                     }

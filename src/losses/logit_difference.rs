@@ -88,7 +88,9 @@ fn differences(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
         .eq(&labels.unsqueeze(1)?.broadcast_as((n, classes))?)?;
     let least = Tensor::full(f32::MIN, (n, classes), logits.device())?.to_dtype(logits.dtype())?;
     let others = own.where_cond(&least, logits)?.max(D::Minus1)?;
-    let truth = logits.gather(&labels.unsqueeze(1)?, 1)?.squeeze(1)?;
+    let truth = logits
+        .gather(&labels.unsqueeze(1)?.contiguous()?, 1)?
+        .squeeze(1)?;
     Ok((others - truth)?)
 }
 

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
+use crate::device;
 use crate::distances::slices::euclidean;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -54,7 +55,7 @@ pub fn pair_distances(points: &Tensor) -> Result<Vec<f64>> {
 pub fn distances_within(points: &Tensor, cells: &Tensor) -> Result<Vec<Vec<f64>>> {
     members(points, cells)?
         .iter()
-        .map(|index| pair_distances(&points.index_select(index, 0)?))
+        .map(|index| pair_distances(&device::select(points, index, 0)?))
         .collect()
 }
 
@@ -90,12 +91,7 @@ pub fn members(points: &Tensor, cells: &Tensor) -> Result<Vec<Tensor>> {
             .zip(&cells)
             .filter_map(move |(row, own)| (*own == cell).then_some(row))
     };
-    let tensor = |cell| {
-        Ok(Tensor::from_iter(
-            of(cell).collect::<Vec<u32>>(),
-            points.device(),
-        )?)
-    };
+    let tensor = |cell| device::indices(&of(cell).collect::<Vec<_>>(), points.device());
     (0..count).map(tensor).collect()
 }
 
@@ -369,8 +365,8 @@ fn rows(points: &Tensor) -> Result<Vec<Vec<f64>>> {
         return Err(Error::shape("distances", "points", "(N, D)", points.dims()));
     }
     let rows = points
-        .to_dtype(DType::F64)?
         .to_device(&Device::Cpu)?
+        .to_dtype(DType::F64)?
         .to_vec2::<f64>()?;
     match rows.iter().flatten().find(|value| !value.is_finite()) {
         Some(value) => Err(Error::argument("coordinate", "a finite number", value)),

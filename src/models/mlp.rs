@@ -8,7 +8,7 @@ use candle_nn::{Init, Linear, VarBuilder};
 use super::orthogonal::orthogonal;
 use crate::error::{Error, Result};
 use crate::models::{Layer, Network};
-use crate::ops::{linear, linear_tanh};
+use crate::ops::{linear, linear_tanh, relu};
 
 /// The activation of a fully connected network: the function between two layers, for each number
 /// alone.
@@ -182,7 +182,7 @@ impl Mlp {
         match self.activation {
             _ if index + 1 == self.layers.len() => linear(flat, &weight, bias),
             Activation::Tanh => linear_tanh(flat, &weight, bias),
-            Activation::Relu => Ok(linear(flat, &weight, bias)?.relu()?),
+            Activation::Relu => Ok(relu(&linear(flat, &weight, bias)?)?),
         }
     }
 

@@ -57,12 +57,12 @@ pub struct AdamStep {
 /// not contiguous; two tensors that share their memory. (PyTorch takes f16 and bf16, where a moment
 /// no longer moves: 0.999 v rounds to v.)
 pub fn adam(theta: &Var, m: &Var, v: &Var, gradient: &Tensor, step: AdamStep) -> crate::Result<()> {
-    if !is_fused(theta) {
-        return adam_composite(theta, m, v, gradient, step);
-    }
     let gradient = gradient.contiguous()?;
     let tensors = [theta, m, v, &gradient];
     check(tensors)?;
+    if !is_fused(theta) {
+        return adam_composite(theta, m, v, &gradient, step);
+    }
     Ok(with_float(OPERATION, theta.dtype(), Step(step, tensors))?)
 }
 

@@ -92,6 +92,7 @@ pub(crate) use laid::{LaidConvolution, Means, Pixels, Rows, Windows};
 pub(crate) use linear::{largest_eigenvector, product};
 pub(crate) use simd::arch;
 
+pub(crate) use activation::relu;
 pub use activation::{leaky_relu, leaky_relu_composite};
 pub use adam::{AdamStep, adam, adam_composite};
 pub use bands::{

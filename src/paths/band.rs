@@ -5,6 +5,7 @@
 
 use candle_core::{D, DType, Tensor};
 
+use crate::device;
 use crate::error::{Error, Result};
 use crate::ops::{PivotForce, band_forces, band_lengths, band_points};
 
@@ -291,7 +292,7 @@ pub(super) fn rows(tensor: &Tensor, kept: &[usize]) -> Result<Tensor> {
         return Ok(tensor.clone());
     }
     let index: Vec<u32> = kept.iter().map(|row| *row as u32).collect();
-    Ok(tensor.index_select(&Tensor::new(index, tensor.device())?, 0)?)
+    device::rows(tensor, &index)
 }
 
 /// B, N ≥ 2 and D.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks;
 use crate::datasets::Dataset;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::models::enlarge;
 use crate::rng::Rng;
@@ -119,7 +120,7 @@ impl Pairs {
                 }
             };
             let rows = pairs.iter().map(index).collect::<Result<Vec<u32>>>()?;
-            let rows = inputs.index_select(&Tensor::new(rows, inputs.device())?, 0)?;
+            let rows = device::rows(inputs, &rows)?;
             match side {
                 Some(side) => enlarge(&rows, side),
                 None => Ok(rows),

@@ -1,7 +1,6 @@
 //! The settings of the experiment.
 
 use crate::datasets::{Dataset, RingsParams, entangled_rings};
-use crate::device;
 use crate::error::Result;
 use crate::losses::{IsometricLoss, Partition};
 use crate::progress::Progress;
@@ -56,7 +55,7 @@ impl Settings {
     /// As [`entangled_rings`].
     pub fn data(&self, seed: u64) -> Result<Dataset> {
         let rings = entangled_rings(&RingsParams { seed, ..self.rings })?;
-        rings.dataset()?.to_device(&device::best())
+        rings.dataset()
     }
 
     /// The training loss of a kind of mapping. None is β = 0, as section 2.1 has it: the isometric

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use crate::datasets::Dataset;
+use crate::device;
 use crate::error::Result;
 use crate::metrics::{correlation, members, most_prominent_loop, pair_distances, stress};
 use crate::models::{Network, Representation};
@@ -41,8 +42,8 @@ pub fn ring_shapes(network: &dyn Network, rings: &Dataset) -> Result<Vec<RingSha
     let phi = representation(network, &rings.inputs)?;
     let shape = |index: &Tensor| {
         let (x, phi) = (
-            rings.inputs.index_select(index, 0)?,
-            phi.index_select(index, 0)?,
+            device::select(&rings.inputs, index, 0)?,
+            device::select(&phi, index, 0)?,
         );
         let (before, after) = (pair_distances(&x)?, pair_distances(&phi)?);
         let ring = most_prominent_loop(&phi)?;

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use serde::Serialize;
 
 use crate::datasets::{Dataset, Torus};
+use crate::device;
 use crate::error::Result;
 use crate::metrics::{
     accuracy, correlation, distances_within, members, most_prominent_loop, stress,
@@ -44,7 +45,7 @@ pub fn layer_shapes(stack: &LocallyIsometric, torus: &Torus) -> Result<Vec<Layer
             within(&output.representation)?.concat(),
         );
         let kept = |circle: &Tensor| -> Result<bool> {
-            Ok(most_prominent_loop(&output.representation.index_select(circle, 0)?)?.kept())
+            Ok(most_prominent_loop(&device::select(&output.representation, circle, 0)?)?.kept())
         };
         let kept = circles.iter().map(kept).collect::<Result<Vec<bool>>>()?;
         let regions = before.len();

@@ -4,6 +4,7 @@ use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::rows::dims;
+use crate::device;
 use crate::error::Error;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
@@ -51,7 +52,7 @@ pub fn band_points_composite(path: &Tensor, places: &[(usize, f64)]) -> crate::R
             (at / each * points + segment + own) as u32
         };
         let index: Vec<u32> = places.iter().enumerate().map(row).collect();
-        Ok(rows.index_select(&Tensor::new(index, path.device())?, 0)?)
+        device::rows(&rows, &index)
     };
     let share = |share: fn(f64) -> f64| -> crate::Result<Tensor> {
         let shares: Vec<f64> = places.iter().map(|(_, t)| share(*t)).collect();

@@ -6,6 +6,7 @@ use super::frozen::{FrozenUnits, is_fixed};
 use super::unit::{ConvUnit, ConvUnits, UnitNorm};
 use super::{evaluation, fused};
 use crate::error::{Error, Result};
+use crate::ops::activation::relu;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::{self, conv2d_composite};
 use crate::ops::dtype::is_fused;
@@ -97,7 +98,7 @@ pub fn conv_units_composite(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<
         if let Some(residual) = unit.residual {
             y = (y + &results[residual])?;
         }
-        results.push(if unit.relu { y.relu()? } else { y });
+        results.push(if unit.relu { relu(&y)? } else { y });
     }
     // There is at least one, as just checked.
     let output = results.pop().unwrap_or_else(|| x.clone());

@@ -6,6 +6,7 @@ use super::checks::{at_least_one, check_bias, check_dtypes, not_huge, with_bias}
 use super::geometry::Geometry;
 use super::layer::Layer;
 use crate::error::{Error, Result};
+use crate::ops::activation::relu;
 use crate::ops::dtype::{is_fused, widened};
 
 /// The geometry of a convolution, the same in both directions.
@@ -178,7 +179,7 @@ pub fn conv2d_relu_composite(
     bias: Option<&Tensor>,
     params: &Conv2dParams,
 ) -> Result<Tensor> {
-    Ok(conv2d_composite(x, weight, bias, params)?.relu()?)
+    Ok(relu(&conv2d_composite(x, weight, bias, params)?)?)
 }
 
 /// The sizes of a convolution of images of shape `x`, in `dtype`.

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::geometry::Geometry;
 use super::panels::Panels;
 use super::pass::Pass;
-use super::pixels::zero;
+use super::pixels::{Pixels, zero};
+use super::pointwise::plan::Pointwise;
 use super::product::After;
 use super::steps::Direction;
 use crate::ops::simd::{Float, arch};
@@ -47,6 +48,15 @@ fn run<T: Float>(
     bias: Option<&[T]>,
     relu: bool,
 ) -> Result<Vec<T>> {
+    if let Some(pointwise) = Pointwise::of(&shape, direction, weight)?
+        .filter(|pointwise| !(pointwise.has_gaps() && bias.is_some()))
+    {
+        let numbers =
+            shape.images * Pixels::of(&shape)[usize::from(direction == Direction::Forward)].count();
+        let mut y = vec![T::zero(); numbers];
+        pointwise.then(bias, relu).run(planes, &mut y);
+        return Ok(y);
+    }
     let arch = arch()?;
     let (images, threads) = (shape.images, rayon::current_num_threads());
     let at_once = images.div_ceil(threads).max(1);

@@ -16,6 +16,7 @@ mod outer;
 pub(super) mod panels;
 pub(super) mod pass;
 pub(super) mod pixels;
+mod pointwise;
 pub(super) mod product;
 pub(super) mod steps;
 pub(super) mod weight_gradient;

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
+use crate::device;
 use crate::error::{Error, Result};
 
 const NAME: &str = "isometric";
@@ -12,7 +13,7 @@ pub(super) fn rows(t: &Tensor, cell: &[u32]) -> Result<Tensor> {
     if cell.len() == t.dim(0)? {
         return Ok(t.clone());
     }
-    Ok(t.index_select(&Tensor::new(cell, t.device())?, 0)?)
+    device::rows(t, cell)
 }
 
 /// Points, their representations and the cell of each.

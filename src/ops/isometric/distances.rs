@@ -7,6 +7,7 @@ use candle_core::{DType, Tensor};
 use super::cells::Cells;
 use super::checks::{check_cells, check_representations, rows};
 use crate::checks::finite;
+use crate::device;
 use crate::distances::Distance;
 use crate::error::{Error, Result};
 
@@ -170,10 +171,7 @@ impl Distances {
             Kind::Matrix if cell.len() == self.n => Ok(self.values.clone()),
             Kind::Matrix => {
                 let index = Tensor::new(cell, self.values.device())?;
-                Ok(self
-                    .values
-                    .index_select(&index, 0)?
-                    .index_select(&index, 1)?)
+                device::select(&device::select(&self.values, &index, 0)?, &index, 1)
             }
             Kind::Pairs(_) => {
                 let (start, n) = (starts.next().unwrap_or(0), cell.len());

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use super::cells::Cells;
 use super::checks::{check_points, rows};
@@ -73,7 +73,7 @@ pub fn isometric_composite(
     check_points(x, z, cells)?;
     let x = widened("x", x)?;
     composite(
-        |cell| metric.pairwise(&rows(&x, cell)?),
+        |cell| pairwise(&rows(&x, cell)?, metric),
         z,
         &Cells::new(cells),
         metric,
@@ -144,9 +144,25 @@ fn composite(
 ) -> Result<Tensor> {
     let (n, dtype, z) = (z.dim(0)? as f64, z.dtype(), widened("z", z)?);
     let mut sum = Tensor::zeros((), z.dtype(), z.device())?;
+    if z.elem_count() > 0 {
+        // A sum of no distances depends on z all the same, with a gradient of zeros.
+        let first = z.flatten_all()?.get(0)?;
+        let never = Tensor::zeros((), DType::U8, z.device())?;
+        sum = never.where_cond(&first, &sum)?;
+    }
     for cell in cells.iter() {
-        let difference = (square(cell)? - metric.pairwise(&rows(&z, cell)?)?)?;
+        let given = square(cell)?;
+        let difference = (given - pairwise(&rows(&z, cell)?, metric)?)?;
         sum = (sum + difference.sqr()?.sum_all()?)?;
     }
     Ok((sum / (n * n))?.to_dtype(dtype)?)
+}
+
+/// Points without features are measured on the CPU: CUDA has no sums of no numbers.
+fn pairwise(points: &Tensor, metric: &dyn Distance) -> Result<Tensor> {
+    if points.elem_count() > 0 {
+        return metric.pairwise(points);
+    }
+    let here = Tensor::zeros(points.dims(), points.dtype(), &Device::Cpu)?;
+    Ok(metric.pairwise(&here)?.to_device(points.device())?)
 }

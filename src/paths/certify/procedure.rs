@@ -13,6 +13,7 @@ use super::params::CertifyParams;
 use super::part::Segment;
 use super::search::{FirstMap, Search};
 use crate::checks::finite;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::models::{Network, evaluation};
@@ -106,7 +107,7 @@ pub fn certify_segments(
         return Err(Error::argument("dtype of points", expected, got));
     }
     let used = Tensor::new(used, points.device())?;
-    let points = points.detach().contiguous()?.index_select(&used, 0)?;
+    let points = device::select(&points.detach(), &used, 0)?;
     finite("points", "numbers", &points)?;
     let task = Task {
         points,

@@ -6,6 +6,7 @@ use super::attach::roots_and_largest;
 use super::edge::{Edge, EdgeKind};
 use super::sampler::Link;
 use super::search::{Search, links};
+use crate::device;
 use crate::distances::nearest::nearest;
 use crate::error::Result;
 use crate::paths::network_energy::BATCH_SIZE;
@@ -27,7 +28,7 @@ pub(super) fn join_by_bands(search: &mut Search, params: &NebParams) -> Result<(
     let points = &search.sampler.points;
     let ends = |end: usize| -> Result<Tensor> {
         let rows: Vec<u32> = pairs.iter().map(|link| link.ends[end] as u32).collect();
-        Ok(points.index_select(&Tensor::new(rows, points.device())?, 0)?)
+        device::rows(points, &rows)
     };
     let bands = neb_shown(&energy, &ends(0)?, &ends(1)?, params, search.bar)?;
     for (link, band) in pairs.iter().zip(bands) {

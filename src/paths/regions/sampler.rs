@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::edge::{Edge, EdgeKind};
 use crate::checks;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::models::{Network, Representation, evaluation};
@@ -148,7 +149,7 @@ impl Sampler {
         let device = self.points.device();
         let rows = |end: usize| -> Result<Tensor> {
             let rows: Vec<u32> = samples.iter().map(|s| s.ends[end] as u32).collect();
-            Ok(self.points.index_select(&Tensor::new(rows, device)?, 0)?)
+            device::rows(&self.points, &rows)
         };
         let mut shape = vec![1; self.points.rank()];
         shape[0] = samples.len();
