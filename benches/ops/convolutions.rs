@@ -2,7 +2,7 @@
 //! CIFAR-10.
 //!
 //! # How it is computed
-//! Channels lie side by side. But for Winograd's, a tile of the result is 12 pixels and two vectors of
+//! Channels lie side by side. But for Winograd's and 1×1 ones, a tile of the result is 12 pixels and two vectors of
 //! channels (6 pixels where there are 16 registers, as with AVX2): for each channel of the source its weights are two
 //! vectors, and each pixel's number is spread over one. Where a pixel reads is in a table, so that
 //! stride, padding, dilation and the width of an image do not matter to the loop; a tap that lies
@@ -35,37 +35,42 @@
 //! | 64→64 3×3, 32×32, batch 32 | 2.05 / 1.93 | 2.02 / 1.61 | 1.37 / 1.26 |
 //! | 128→128 3×3, 16×16, batch 32 | 1.98 / 1.92 | 1.86 / 1.81 | 1.37 / 1.33 |
 //! | 16→16 3×3, 32×32, batch 32 | 1.19 / 0.83 | 0.93 / 0.74 | 0.90 / 0.69 |
-//! | 64→16 1×1, 32×32, batch 32 | 0.40 / 0.24 | 0.36 / 0.19 | 1.11 / 0.20 |
+//! | 64→16 1×1, 32×32, batch 32 | 0.93 / 0.51 | 0.52 / 0.29 | 0.54 / 0.26 |
 //! | 64→64 3×3, 56×56, batch 8 | 1.94 / 1.87 | 1.64 / 1.55 | 1.30 / 1.24 |
-//! | 256→64 1×1, 56×56, batch 8 | 0.75 / 0.55 | 1.31 / 0.40 | 1.25 / 0.46 |
+//! | 256→64 1×1, 56×56, batch 8 | 0.99 / 0.74 | 1.85 / 0.53 | 1.76 / 0.54 |
 //! | 3→64 7×7 stride 2, 224×224, batch 8 | 1.53 / 0.53 | 1.49 / 1.22 | 1.19 / 1.01 |
 //! | 512→512 3×3, 7×7, batch 8 | 0.77 / 0.89 | 0.81 / 0.90 | 0.73 / 0.76 |
 //! | 3→16 3×3, 32×32, batch 128 | 0.51 / 0.39 | 0.73 / 0.60 | 0.62 / 0.49 |
 //! | 16→16 3×3, 32×32, batch 128 | 1.33 / 0.90 | 0.94 / 0.70 | 0.94 / 0.68 |
-//! | 16→64 1×1, 32×32, batch 128 | 4.41 / 2.05 | 2.20 / 0.84 | 2.29 / 0.73 |
-//! | 64→16 1×1, 32×32, batch 128 | 0.63 / 0.41 | 1.40 / 0.58 | 2.08 / 0.50 |
+//! | 16→64 1×1, 32×32, batch 128 | 5.58 / 3.19 | 2.84 / 1.12 | 2.88 / 0.91 |
+//! | 64→16 1×1, 32×32, batch 128 | 4.06 / 0.79 | 3.08 / 1.22 | 2.86 / 0.92 |
 //! | 32→32 3×3 stride 2, 32×32, batch 128 | 0.76 / 0.69 | 0.89 / 0.62 | 0.89 / 0.65 |
-//! | 64→128 1×1 stride 2, 32×32, batch 128 | 1.30 / 0.44 | 2.29 / 0.87 | 1.83 / 0.60 |
+//! | 64→128 1×1 stride 2, 32×32, batch 128 | 2.44 / 0.61 | 2.81 / 0.97 | 2.29 / 0.73 |
 //! | 32→32 3×3, 16×16, batch 128 | 1.54 / 1.50 | 1.19 / 1.17 | 1.14 / 1.06 |
-//! | 32→128 1×1, 16×16, batch 128 | 0.69 / 0.39 | 0.51 / 0.37 | 0.55 / 0.37 |
-//! | 128→32 1×1, 16×16, batch 128 | 0.75 / 0.37 | 0.63 / 0.36 | 0.67 / 0.33 |
+//! | 32→128 1×1, 16×16, batch 128 | 1.34 / 0.69 | 0.78 / 0.55 | 0.75 / 0.52 |
+//! | 128→32 1×1, 16×16, batch 128 | 1.09 / 0.91 | 0.70 / 0.54 | 0.75 / 0.49 |
 //! | 64→64 3×3 stride 2, 16×16, batch 128 | 0.85 / 0.71 | 0.84 / 0.65 | 0.85 / 0.70 |
-//! | 128→256 1×1 stride 2, 16×16, batch 128 | 0.79 / 0.56 | 1.27 / 0.51 | 1.14 / 0.52 |
+//! | 128→256 1×1 stride 2, 16×16, batch 128 | 1.19 / 0.83 | 1.57 / 0.69 | 1.67 / 0.65 |
 //! | 64→64 3×3, 8×8, batch 128 | 1.78 / 1.58 | 1.59 / 1.43 | 1.40 / 1.23 |
-//! | 64→256 1×1, 8×8, batch 128 | 0.77 / 0.62 | 0.65 / 0.46 | 0.69 / 0.48 |
-//! | 256→64 1×1, 8×8, batch 128 | 0.81 / 0.63 | 0.62 / 0.45 | 0.66 / 0.47 |
+//! | 64→256 1×1, 8×8, batch 128 | 1.11 / 0.91 | 0.79 / 0.60 | 0.84 / 0.62 |
+//! | 256→64 1×1, 8×8, batch 128 | 1.07 / 0.86 | 0.88 / 0.62 | 0.82 / 0.60 |
 //! | 128→128 3×3, 4×4, batch 128 | 1.12 / 1.10 | 1.18 / 1.14 | 1.04 / 0.99 |
-//! | 128→512 1×1, 4×4, batch 128 | 0.74 / 0.74 | 0.71 / 0.69 | 0.74 / 0.69 |
-//! | 512→128 1×1, 4×4, batch 128 | 0.80 / 0.75 | 0.74 / 0.72 | 0.75 / 0.74 |
+//! | 128→512 1×1, 4×4, batch 128 | 0.97 / 0.98 | 0.85 / 0.87 | 0.93 / 0.87 |
+//! | 512→128 1×1, 4×4, batch 128 | 0.95 / 0.91 | 0.93 / 0.91 | 0.99 / 0.99 |
 //!
 //! Those of 3×3 with stride 1 and 16 to 256 channels are Winograd's (`ops/convolution/winograd`). The
-//! others' own loops are near the processor's limit; they lose in laying out images and in filling
-//! memory with zeros, which channels last does not need.
+//! Those of 1×1 leave the images as tensors have them (`ops/convolution/pointwise`): a tile is eight rows of
+//! the result and three vectors of pixels (six and two where there are 16 registers); forward, 128→512 takes
+//! 80 % of the limit. With gradients, candle's tape takes longer than they do: it fills memory with zeros for
+//! every gradient and adds to it, on one thread. The others' own loops are near the processor's limit; they
+//! lose in laying out images and in filling memory with zeros, which channels last does not need.
 //!
 //! # What was tried
 //! - Vectors along the rows of an image, as a tensor lies in memory: 85 to 91 % of AVX-512's limit for
 //!   3×3 on wide images, but a third of AVX2's, and two thirds on 4×4 and 8×8 images, whose rows do
-//!   not fill vectors. Its 1×1 convolutions alone were faster than these, with nothing to lay out.
+//!   not fill vectors. Only for 1×1 was it faster, with nothing to lay out, and serves there.
+//! - 1×1 by four rows and three vectors on AVX2: half as fast as by six and two. Where results are written at
+//!   indices that the compiler does not know, all sums go through memory: 2.5 times slower.
 //! - A check of bounds in the loop: the sums go through memory, and it is three times slower.
 //! - Four pixels and three vectors on AVX2: 68 to 96 %; eight and three on AVX-512: as twelve and two,
 //!   but channels come in powers of two.
