@@ -1,4 +1,4 @@
-//! The scale of a run: one notebook for a check, a laptop and a CUDA machine.
+//! The scale of a run: one notebook for a check, a laptop, and many cores or a GPU.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 pub enum Scale {
     /// The size for a check: a few minutes, to show that everything works; its numbers mean little.
     Quick,
-    /// The size for a laptop's CPU: all notebooks together within twenty minutes.
+    /// The size for a laptop's CPU: 4 to 14 minutes for a notebook on images.
     Default,
-    /// The size of the papers, which needs CUDA.
+    /// The size of the papers: for many cores, or a GPU.
     Paper,
 }
 

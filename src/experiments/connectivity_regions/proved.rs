@@ -156,7 +156,7 @@ impl Proved {
             "samples were wrong",
             "parts",
             "ms a segment",
-            "proved by 50 samples and the constant",
+            "by 50 samples",
         ];
         let mut table = Table::new(
             "Segments between random images of a class, in pixels",
