@@ -154,7 +154,6 @@ impl Proved {
             "a point outside",
             "undecided",
             "samples were wrong",
-            "parts",
             "ms a segment",
             "by 50 samples",
         ];
@@ -172,7 +171,6 @@ impl Proved {
                 row.refuted.to_string(),
                 row.undecided.to_string(),
                 row.overlooked.to_string(),
-                format!("{:.1}", row.parts),
                 format!("{:.2}", row.seconds * 1e3 / row.pairs as f64),
                 format!("{} of {}", row.lipschitz.count, row.lipschitz.of),
             ]);
