@@ -10,8 +10,7 @@ use crate::error::Result;
 /// The device to compute on: the first CUDA device when the crate was built with `--features cuda`
 /// and one is present, else the CPU. It is opened once; all threads then compute on it in one order.
 ///
-/// `ISOPATH_DEVICE=cpu` keeps everything on the CPU. A GPU that cannot be opened is said on standard
-/// error.
+/// `ISOPATH_DEVICE=cpu` keeps everything on the CPU. If a GPU cannot be opened, standard error says why.
 pub fn best() -> Device {
     static BEST: OnceLock<Device> = OnceLock::new();
     BEST.get_or_init(|| {

@@ -4,10 +4,9 @@
 //! each time. That costs more than it saves if a block takes some tens of microseconds. Here such a
 //! product is split once, by rows.
 
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, bail};
 
 use super::narrow;
 use crate::ops::custom::{Argument, Arguments, Kernel};
@@ -103,9 +102,76 @@ fn whole<T: Float>(a: Matrix, b: Matrix) -> Result<Vec<T>> {
     if let Some(product) = narrow::product(of_a, &a.layout, of_b, &b.layout)? {
         return Ok(product);
     }
-    let ((rows, terms), (_, columns)) = (a.dims()?, b.dims()?);
-    let sizes = (1, rows, columns, terms);
-    T::cpu_storage_data(a.storage.matmul(b.storage, sizes, &a.layout, &b.layout)?)
+    by_gemm((of_a, &a.layout), (of_b, &b.layout))
+}
+
+/// a·b by `gemm`, as candle calls it. But candle asks the system for its processors before each product,
+/// which takes longer than a layer of a hundred units.
+fn by_gemm<T: Float>((a, of_a): (&[T], &Layout), (b, of_b): (&[T], &Layout)) -> Result<Vec<T>> {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    let threads = *THREADS.get_or_init(candle_core::utils::get_num_threads);
+
+    let ((rows, terms), (others, columns)) = (of_a.shape().dims2()?, of_b.shape().dims2()?);
+    if terms != others {
+        bail!("linear: {rows}×{terms} times {others}×{columns}; expected equal inner sizes")
+    }
+    let mut product = vec![T::zero(); rows * columns];
+    if product.is_empty() || terms == 0 {
+        return Ok(product);
+    }
+    let (a, b) = (inside(a, of_a)?, inside(b, of_b)?);
+    let [a_rows, a_columns] = strides(of_a);
+    let [b_rows, b_columns] = strides(of_b);
+    #[expect(unsafe_code)]
+    // SAFETY: `inside` has seen that all numbers of both factors lie in their memory; that of the result
+    // is as large as the product, row by row, and is not read.
+    unsafe {
+        gemm::gemm(
+            rows,
+            columns,
+            terms,
+            product.as_mut_ptr(),
+            1,
+            columns as isize,
+            false,
+            a.as_ptr(),
+            a_columns,
+            a_rows,
+            b.as_ptr(),
+            b_columns,
+            b_rows,
+            T::zero(),
+            T::one(),
+            false,
+            false,
+            false,
+            match threads {
+                1 => gemm::Parallelism::None,
+                threads => gemm::Parallelism::Rayon(threads),
+            },
+        );
+    }
+    Ok(product)
+}
+
+/// Steps in memory from row to row and from column to column.
+fn strides(layout: &Layout) -> [isize; 2] {
+    std::array::from_fn(|axis| layout.stride()[axis] as isize)
+}
+
+/// The numbers from the first of a matrix on, if the last one is among them.
+fn inside<'a, T>(numbers: &'a [T], layout: &Layout) -> Result<&'a [T]> {
+    let steps = layout.dims().iter().zip(layout.stride());
+    let last = steps
+        .map(|(size, stride)| (size - 1) * stride)
+        .sum::<usize>();
+    match numbers.get(layout.start_offset()..) {
+        Some(numbers) if last < numbers.len() => Ok(numbers),
+        _ => bail!(
+            "linear: a matrix of {} numbers that lies outside of its memory",
+            last + 1
+        ),
+    }
 }
 
 /// a·b by rows; `finish` is applied to each piece of some whole rows, on its thread.
