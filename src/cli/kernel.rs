@@ -19,7 +19,7 @@ use std::process::Command;
 
 use super::command::command;
 use super::project::Project;
-use super::{Failure, Result};
+use super::{Failure, Result, processors};
 
 use folder::Folder;
 use toolchain::Toolchain;
@@ -76,7 +76,7 @@ pub fn kernel(project: &Project, connection_file: &Path) -> Result<()> {
     }
     let error = kernel
         .arg(connection_file)
-        .envs(threads())
+        .envs(processors::variables())
         .envs(
             MEMORY
                 .into_iter()
@@ -153,18 +153,6 @@ fn prepare(project: &Project, program: &Path, connection_file: &Path) -> Result<
     ];
     kernel.envs(variables);
     Ok((kernel, folder))
-}
-
-/// How candle uses the processors, for what the user has not set.
-fn threads() -> Vec<(&'static str, String)> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    // .cargo/config.toml says why one. Where the second is not set, candle reads /proc/cpuinfo for
-    // every product.
-    [("CANDLE_NUM_THREADS", 1), ("RAYON_NUM_THREADS", processors)]
-        .into_iter()
-        .filter(|(name, _)| std::env::var_os(name).is_none())
-        .map(|(name, number)| (name, number.to_string()))
-        .collect()
 }
 
 #[cfg(test)]

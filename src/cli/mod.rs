@@ -10,6 +10,7 @@ mod files;
 mod kernel;
 mod lab;
 mod package;
+mod processors;
 mod project;
 mod render;
 mod setup;
@@ -135,6 +136,9 @@ enum Verb {
 pub fn run() -> Result<()> {
     let arguments = Arguments::parse();
     let project = Project::here()?;
+    if let Verb::Train(_) | Verb::Certify(_) | Verb::Task(_) | Verb::Submit(_) = arguments.verb {
+        processors::begin_with_variables();
+    }
     match arguments.verb {
         Verb::Setup => setup::setup(&project).map(drop),
         Verb::Data { set } => data::data(set.as_deref()),
