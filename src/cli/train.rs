@@ -26,7 +26,7 @@ pub enum What {
     /// Train a decoder from the first stage or the pooled features of such a network to images; ten
     /// to forty minutes on two cores
     Decoder(Decoder),
-    /// Train the networks of isometry_audit on MNIST: every method, three seeds; about 25
+    /// Train the networks of isometry_audit on MNIST: every method, three seeds; about 17
     /// minutes on two cores
     Audit(audit::Audit),
 }
