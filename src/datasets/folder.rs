@@ -23,10 +23,10 @@ impl Dataset {
     /// ```
     ///
     /// Classes: the names of the sub-folders, in alphabetical order, hidden ones left out. Inputs:
-    /// (N, C, H, W), f32 in \[0, 1\] on [`device::best`], ordered by class and file name; C is 1 for grey pictures and
-    /// 3 (red, green, blue) for others; transparency is dropped, and 16 bits a channel become 8.
-    /// All pictures have one size: nothing is scaled or cut. Files with another ending than `.png`,
-    /// `.jpg` or `.jpeg` are left out.
+    /// (N, C, H, W), f32 in \[0, 1\] on [`device::best`], ordered by class and file name; C is 1 for
+    /// grey pictures and 3 (red, green, blue) for others; transparency is dropped, and 16 bits a
+    /// channel become 8. All pictures have one size: nothing is scaled or cut. Files with another
+    /// ending than `.png`, `.jpg` or `.jpeg` are left out.
     ///
     /// ```no_run
     /// use isopath::datasets::Dataset;

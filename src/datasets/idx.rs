@@ -30,8 +30,8 @@ impl Dataset {
     /// Reads the images and labels of two idx files, packed by gzip or not.
     ///
     /// Images: (N, …) in the file's own sizes, as (60000, 28, 28), of bytes k, read as k/255: f32
-    /// in \[0, 1\] on [`device::best`]. Labels: (N,) of bytes. [`reshaped`](Self::reshaped) turns the images into
-    /// another network's inputs.
+    /// in \[0, 1\] on [`device::best`]. Labels: (N,) of bytes. [`reshaped`](Self::reshaped) turns the
+    /// images into another network's inputs.
     ///
     /// ```no_run
     /// use isopath::datasets::Dataset;

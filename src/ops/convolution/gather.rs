@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::geometry::Geometry;
 use super::panels::Panels;
 use super::pass::Pass;
-use super::pixels::{Pixels, zero};
+use super::pixels::zero;
 use super::pointwise::plan::Pointwise;
 use super::product::After;
 use super::steps::Direction;
@@ -48,14 +48,8 @@ fn run<T: Float>(
     bias: Option<&[T]>,
     relu: bool,
 ) -> Result<Vec<T>> {
-    if let Some(pointwise) = Pointwise::of(&shape, direction, weight)?
-        .filter(|pointwise| !(pointwise.has_gaps() && bias.is_some()))
-    {
-        let numbers =
-            shape.images * Pixels::of(&shape)[usize::from(direction == Direction::Forward)].count();
-        let mut y = vec![T::zero(); numbers];
-        pointwise.then(bias, relu).run(planes, &mut y);
-        return Ok(y);
+    if let Some(pointwise) = Pointwise::of(&shape, direction, weight, (bias, relu))? {
+        return Ok(pointwise.run(shape.images, planes));
     }
     let arch = arch()?;
     let (images, threads) = (shape.images, rayon::current_num_threads());

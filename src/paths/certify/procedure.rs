@@ -106,8 +106,7 @@ pub fn certify_segments(
         let got = points.dtype().as_str();
         return Err(Error::argument("dtype of points", expected, got));
     }
-    let used = Tensor::new(used, points.device())?;
-    let points = device::select(&points.detach(), &used, 0)?;
+    let points = device::rows(&points.detach(), &used)?;
     finite("points", "numbers", &points)?;
     let task = Task {
         points,

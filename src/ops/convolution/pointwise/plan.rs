@@ -51,13 +51,21 @@ impl WithSimd for Rows {
 }
 
 impl<'a, T: Float> Pointwise<'a, T> {
-    /// Of a weight (outputs, inputs), if the convolution is one.
+    /// Of a weight (outputs, inputs), then a bias for each channel of the result and a ReLU, if the
+    /// convolution is one; but none with a bias where the result has gaps.
     ///
     /// # Errors
     /// `ISOPATH_SIMD` asks for vectors that the processor does not have.
-    pub fn of(shape: &Geometry, direction: Direction, weight: &[T]) -> Result<Option<Self>> {
+    pub fn of(
+        shape: &Geometry,
+        direction: Direction,
+        weight: &[T],
+        (bias, relu): (Option<&'a [T]>, bool),
+    ) -> Result<Option<Self>> {
         let is_one = shape.taps() == 1 && shape.groups == 1 && shape.padding == [0; 2];
-        if !is_one || shape.output_area() < FEWEST {
+        let leaves_out = shape.input != shape.output;
+        let bias_in_gaps = leaves_out && direction == Direction::Backward && bias.is_some();
+        if !is_one || bias_in_gaps || shape.output_area() < FEWEST {
             return Ok(None);
         }
         let arch = arch()?;
@@ -89,17 +97,12 @@ impl<'a, T: Float> Pointwise<'a, T> {
             result,
             source_area,
             result_area,
-            places: (shape.input != shape.output).then(|| places(shape)),
+            places: leaves_out.then(|| places(shape)),
             rows,
             weight: packed,
-            bias: None,
-            relu: false,
+            bias,
+            relu,
         }))
-    }
-
-    /// With a bias for each channel of the result, and a ReLU.
-    pub fn then(self, bias: Option<&'a [T]>, relu: bool) -> Self {
-        Self { bias, relu, ..self }
     }
 
     /// Whether pixels of the result are left out, by a stride or at its end: they have no sum.

@@ -9,16 +9,21 @@ use super::plan::Pointwise;
 use crate::ops::simd::Float;
 
 impl<T: Float> Pointwise<'_, T> {
-    /// The result of all images in `x`, on zeros.
-    pub fn run(&self, x: &[T], y: &mut [T]) {
-        if y.is_empty() {
-            return;
+    /// The result of so many images.
+    pub fn run(&self, images: usize, x: &[T]) -> Vec<T> {
+        let mut y = vec![T::zero(); images * self.result * self.result_area];
+        if images > 0 {
+            self.fill(images, x, &mut y);
         }
+        y
+    }
+
+    fn fill(&self, images: usize, x: &[T], y: &mut [T]) {
         let (of_x, of_y) = (
             self.source * self.source_area,
             self.result * self.result_area,
         );
-        let (images, threads) = (y.len() / of_y, rayon::current_num_threads());
+        let threads = rayon::current_num_threads();
         if images < threads {
             // Threads share the rows.
             let rows = self.result.div_ceil(threads.div_ceil(images));
