@@ -1,6 +1,9 @@
 //! The device of the tensors: a CUDA GPU if the crate is built with CUDA and one is present, else
 //! the CPU.
 
+#[cfg(feature = "cuda")]
+mod gpu;
+
 use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor};
@@ -13,19 +16,26 @@ use crate::error::Result;
 /// `ISOPATH_DEVICE=cpu` keeps everything on the CPU. If a GPU cannot be opened, standard error says why.
 pub fn best() -> Device {
     static BEST: OnceLock<Device> = OnceLock::new();
-    BEST.get_or_init(|| {
-        let on_cpu = std::env::var("ISOPATH_DEVICE").is_ok_and(|name| name == "cpu");
-        if on_cpu || !cfg!(feature = "cuda") {
-            return Device::Cpu;
-        }
-        // Candle gives each thread a stream of its own otherwise, and a tensor that goes from one
-        // thread to another is then read before it is there.
-        Device::new_cuda_with_stream(0).unwrap_or_else(|error| {
-            eprintln!("no CUDA device could be opened, so the CPU is used: {error}");
-            Device::Cpu
-        })
-    })
+    BEST.get_or_init(
+        || match std::env::var("ISOPATH_DEVICE").is_ok_and(|name| name == "cpu") {
+            true => Device::Cpu,
+            false => open(),
+        },
+    )
     .clone()
+}
+
+#[cfg(feature = "cuda")]
+fn open() -> Device {
+    gpu::open().unwrap_or_else(|error| {
+        eprintln!("no CUDA device could be opened, so the CPU is used: {error}");
+        Device::Cpu
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open() -> Device {
+    Device::Cpu
 }
 
 /// Some rows of a tensor (N, …) along its first axis, in this order.

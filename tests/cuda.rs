@@ -2,7 +2,7 @@
 //! it has the same answer.
 //!
 //! ```text
-//! cargo test --features cuda --test cuda --test composite_twins
+//! cargo test --features cuda --lib --test cuda --test composite_twins
 //! ```
 //!
 //! Without the feature there is nothing here to run; with it, a machine without a GPU fails.
@@ -16,6 +16,7 @@ use isopath::attacks::RobustEvaluation;
 use isopath::candle::Var;
 use isopath::experiments::cifar10::{self, Settings};
 use isopath::losses::cross_entropy;
+use isopath::paths::{ExactParams, PiecewiseLinear, exact};
 use isopath::prelude::*;
 
 /// The GPU, and the CPU beside it.
@@ -168,5 +169,55 @@ fn the_carried_network_answers_as_on_the_cpu() -> Result<()> {
         .map(|(gpu, cpu)| gpu - cpu)
         .collect();
     assert!(length(&cpu.1) > 0.1 && length(&difference) < 5e-3 * length(&cpu.1));
+    Ok(())
+}
+
+#[test]
+fn exact_lines_are_those_of_the_cpu() -> Result<()> {
+    let params = ResNetParams {
+        zero_init_residual: false,
+        ..ResNetParams::cifar10(50, 4)?
+    };
+    let network = Model::on(3, DType::F32, CPU, move |vb| {
+        ResNet::new(params.clone(), vb)
+    })?
+    .frozen()?;
+    let known = PiecewiseLinear::new(network.as_ref(), Representation::Input)?;
+    let ends = Rng::new(5).uniform((2, 3, 16, 16), 0., 1., DType::F32, CPU)?;
+    let class = predictions(network.as_ref(), &ends)?.to_vec1::<u32>()?[0];
+    let found = devices().map(|device| {
+        let ends = ends.to_device(&device)?;
+        let params = ExactParams {
+            stop_at_witness: false,
+            progress: Progress::Hidden,
+            ..ExactParams::default()
+        };
+        exact(
+            &known,
+            class,
+            &ends.narrow(0, 0, 1)?,
+            &ends.narrow(0, 1, 1)?,
+            &params,
+        )
+    });
+    let [gpu, cpu] = found;
+    let (gpu, cpu) = (gpu?, cpu?);
+    println!(
+        "{} and {} pieces, residual {:.0e}",
+        gpu.pieces, cpu.pieces, gpu.residual
+    );
+    assert!(
+        cpu.pieces > 1000 && gpu.residual < 1e-10,
+        "{}",
+        gpu.residual
+    );
+    // Breakpoints that lie very close together may count as one here and as two there.
+    assert!(gpu.pieces.abs_diff(cpu.pieces) <= cpu.pieces / 1000);
+    assert_close(
+        &[gpu.smallest_margin, gpu.at],
+        &[cpu.smallest_margin, cpu.at],
+        1e-9,
+    );
+    assert_eq!(gpu.inside, cpu.inside);
     Ok(())
 }

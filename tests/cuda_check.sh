@@ -39,6 +39,6 @@ cudarc=$(cargo metadata --locked --format-version 1 --features cuda --filter-pla
 grep -rohE '\bcu[A-Z][A-Za-z0-9_]*' "$(dirname "$cudarc")/src/driver/sys" | sort -u | sed 's/.*/void &(void) {}/' |
     cc -x c -shared -fPIC -w -Wl,-soname,libcuda.so.1 -o "$CUDA_HOME/lib/libcuda.so" -
 
-cargo test --locked --features cuda --target-dir target/cuda --no-run --test cuda --test composite_twins
+cargo test --locked --features cuda --target-dir target/cuda --no-run --lib --test cuda --test composite_twins
 ls target/cuda/*/debug/deps/libisopath.so "$(rustc --print target-libdir)"/libstd-*.so
 echo "built after $SECONDS s"

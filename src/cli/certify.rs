@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use isopath::candle::Device;
 use isopath::datasets::{self, Set};
 use isopath::experiments::certify::{ExactRecord, ExactRecords, Paths, Settings, certify};
 use isopath::experiments::cifar10;
@@ -68,8 +69,10 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
     if count > 0 {
         data::bring(Set::Cifar10)?;
+        // On the CPU, where the notebook finds its paths too; the pieces are found on a GPU if there is one.
         let images = datasets::load(Set::Cifar10, &datasets::root())?.test;
-        let network = cifar10::load(&training, &weights)?;
+        let images = images.to_device(&Device::Cpu)?;
+        let network = cifar10::build(&training, &Device::Cpu)?.load(&weights)?;
         println!(
             "certify  the records are kept in {}",
             settings.folder.display()

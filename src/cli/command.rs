@@ -107,7 +107,12 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// The command line that started this program, as a record names it.
 pub fn line() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    format!("cargo run -- {}", arguments.join(" "))
+    let features = if cfg!(feature = "cuda") {
+        "--features cuda "
+    } else {
+        ""
+    };
+    format!("cargo run {features}-- {}", arguments.join(" "))
 }
 
 fn describe(command: &Command) -> String {

@@ -141,6 +141,14 @@ impl Layer {
         }
     }
 
+    /// The weight of a convolution or an affine map.
+    pub fn weight(&self) -> Option<&Tensor> {
+        match self {
+            Self::Affine { weight, .. } | Self::Convolution { weight, .. } => Some(weight),
+            _ => None,
+        }
+    }
+
     /// Whether the layer is a linear or a piecewise linear function.
     pub fn is_piecewise_linear(&self) -> bool {
         !matches!(self, Self::Tanh { .. })

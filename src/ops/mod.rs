@@ -80,6 +80,7 @@ mod dtype;
 mod isometric;
 mod laid;
 mod linear;
+mod lines;
 mod memory;
 mod normalisation;
 mod operation;
@@ -90,6 +91,7 @@ mod simd;
 pub(crate) use dtype::widened;
 pub(crate) use laid::{LaidConvolution, Means, Pixels, Rows, Windows};
 pub(crate) use linear::{largest_eigenvector, product};
+pub(crate) use lines::{Between, Patches, add as add_to_rows, changes};
 pub(crate) use simd::arch;
 
 pub(crate) use activation::relu;

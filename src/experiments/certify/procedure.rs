@@ -8,17 +8,22 @@ use super::records::{self, ExactRecords};
 use super::settings::Settings;
 use crate::checks::{self, Bounds, at_least_one};
 use crate::datasets::Dataset;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::models::{Network, evaluation};
 use crate::paths::{ExactParams, PiecewiseLinear, exact_path_told};
 use crate::progress::Progress;
+
+/// Points that go through the network together on a GPU: 20 GB for the carried network.
+const POINTS_ON_GPU: usize = 2048;
 
 /// Finds the exact verdict on the paths of `settings` between test images, and keeps each in a file
 /// of [`Settings::folder`] as soon as it is found.
 ///
 /// A path whose record is there already is not searched again, so a run that was stopped goes on with
 /// the path that it was at. Each path is searched to its end, also where it leaves its class. `told`
-/// hears of every record, those that were there included.
+/// hears of every record, those that were there included. Paths are found where `network` and `data` are,
+/// and searched on the [best device](crate::device::best).
 ///
 /// - **Shapes**: `data` images (N, 3, H, W) with their labels; `network` has the stages of a
 ///   [`ResNet`](crate::models::ResNet).
@@ -156,12 +161,16 @@ pub(super) fn search(
     let (mut legs, mut exact) = (0, None);
     if let Some(points) = points {
         legs = points.dim(0)?.saturating_sub(1);
-        let known = PiecewiseLinear::new(network, job.space.representation())?;
-        let params = ExactParams {
+        let points = points.to_device(&device::best())?;
+        let mut params = ExactParams {
             stop_at_witness: false,
             progress: Progress::Hidden,
             ..ExactParams::default()
         };
+        if !points.device().is_cpu() {
+            params.chunk = POINTS_ON_GPU;
+        }
+        let known = PiecewiseLinear::new(network, job.space.representation())?;
         let infos = exact_path_told(
             &known,
             job.pair.class,

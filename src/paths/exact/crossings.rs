@@ -40,7 +40,6 @@ impl Sequence {
     /// The breakpoints of `step` between neighbours of `points`, whose values before it are the rows
     /// `numbers`.
     pub fn new(program: &Program, step: usize, points: &[Point], numbers: &[f64]) -> Self {
-        let stage = program.steps[step].stage;
         let size = program.shapes[program.steps[step].input].pixels.image();
         let pairs = points.windows(2).enumerate();
         let found: Vec<Vec<(f64, u32)>> = pairs
@@ -52,6 +51,12 @@ impl Sequence {
                 changes(program, step, rows, ends[1].t - ends[0].t)
             })
             .collect();
+        Self::of(program.steps[step].stage, points, &found)
+    }
+
+    /// With the breakpoints of a step of `stage` behind each of `points`: the shares of the way to the
+    /// next one, in order, each with its unit.
+    pub fn of(stage: usize, points: &[Point], found: &[Vec<(f64, u32)>]) -> Self {
         let mut sequence = Self {
             points: Vec::new(),
             places: Vec::new(),
@@ -83,6 +88,12 @@ impl Sequence {
             }
         }
         sequence
+    }
+
+    /// The units that change at point `at`, by their place in a row.
+    pub fn units(&self, at: usize) -> &[u32] {
+        let [first, count] = self.places[at].units;
+        &self.zeros[first..][..count]
     }
 
     fn push(&mut self, point: Point, before: usize, share: f64) {
@@ -117,7 +128,7 @@ impl Sequence {
             (Kernel::Largest(windows), None) => windows.largest(from, before, result),
             (_, Some(after)) => {
                 rows.relu_between(before, after, place.share, result);
-                for unit in &self.zeros[place.units[0]..][..place.units[1]] {
+                for unit in self.units(at) {
                     result[*unit as usize] = 0.;
                 }
             }
@@ -147,6 +158,11 @@ fn changes(program: &Program, step: usize, [a, b]: [&[f64]; 2], length: f64) -> 
             }));
         }
     }
-    shares.sort_by(|(a, unit), (b, other)| a.total_cmp(b).then(unit.cmp(other)));
+    sort(&mut shares);
     shares
+}
+
+/// Puts breakpoints in order.
+pub(super) fn sort(shares: &mut [(f64, u32)]) {
+    shares.sort_by(|(a, unit), (b, other)| a.total_cmp(b).then(unit.cmp(other)));
 }

@@ -6,20 +6,26 @@
 //! | `program`, `kernel`, `memory` | its layers as steps on points in memory |
 //! | `crossings` | the breakpoints of one step between neighbouring points |
 //! | `walk` | all steps, depth first |
-//! | `block` | the steps between two with breakpoints, few points at a time |
+//! | `host`, `block` | on the processor: the steps between two with breakpoints, few points at a time |
+//! | `device`, `map` | on a GPU: as tensors, many points at a time |
 //! | `residual` | the comparison with the network at random points |
 //! | `segment`, `info`, `params` | what is called, its result and its parameters |
 
 mod block;
 mod crossings;
+mod device;
+mod host;
 mod info;
 mod kernel;
+mod map;
 mod memory;
 mod params;
 mod piecewise_linear;
 mod program;
 mod residual;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub(super) use info::check_class;

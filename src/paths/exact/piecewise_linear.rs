@@ -122,6 +122,10 @@ impl PiecewiseLinear {
             let point = point.detach();
             let laid = program.laid(&numbers(&point)?);
             let own = program.logits(&laid, 1);
+            // The line may be on a GPU, the network elsewhere.
+            let mut layers = self.stages.iter().flatten();
+            let device = layers.find_map(|layer| Some(layer.weight()?.device().clone()));
+            let point = point.to_device(&device.unwrap_or(Device::Cpu))?;
             let logits = numbers(&self.network.forward_from(self.index, &point)?)?;
             agree(&own, &logits, tolerance(point.dtype()))?;
             Ok(laid)

@@ -16,6 +16,8 @@ pub(super) struct Step {
     /// The second argument of a sum, or what is added to a convolution.
     pub other: Option<usize>,
     pub kernel: Kernel,
+    /// The layer that the kernel computes.
+    pub layer: Layer,
 }
 
 /// All steps from a representation to the logits.
@@ -103,6 +105,7 @@ impl Program {
             input,
             other,
             kernel,
+            layer: layer.clone(),
         });
         self.shapes.push(Shape::of(&dims));
         Ok(self.steps.len())

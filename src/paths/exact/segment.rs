@@ -6,6 +6,8 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor};
 
 use super::crossings::Point;
+use super::device::OnDevice;
+use super::host::Host;
 use super::info::{ExactInfo, Pieces, check_class};
 use super::params::ExactParams;
 use super::piecewise_linear::PiecewiseLinear;
@@ -34,6 +36,9 @@ use crate::rng::Rng;
 /// All numbers are f64, with the rounding errors that f64 has; [`ExactInfo::residual`] measures them at
 /// random points. Breakpoints that lie closer together than 9e-16 count as one. The network is the one
 /// with its weights in f64: in f32 its own rounding, which is larger, comes on top.
+///
+/// Points on a GPU are searched there, wherever the network is, but for a network with max pooling.
+/// What two devices find differs by rounding.
 ///
 /// - **Shapes**: `start` and `end` (1, …) of the representation of `network`.
 /// - **Range**: any finite numbers; if both are one point, the answer is that of the point.
@@ -234,7 +239,7 @@ impl Segment<'_> {
         let mut rng = Rng::new(seed).stream("exact");
         let times = rng.uniform(checks, 0., 1., DType::F64, &Device::Cpu)?;
         let mut residual = Residual::at(times.to_vec1()?);
-        let work = walk(self.program, &ends, chunk, |point, logits| {
+        let mut pass = |point: Point, logits: &[f64]| {
             if let Some(logit) = logits.iter().find(|logit| !logit.is_finite()) {
                 let expected = "finite numbers on the whole segment";
                 let got = format!("{logit} at t = {}", point.t);
@@ -242,12 +247,24 @@ impl Segment<'_> {
             }
             residual.pass(point.t, logits);
             found(point, logits)
-        })?;
+        };
+        let is_point = ends[0] == ends[1];
+        let operations = match OnDevice::of(self.program, [start, end], self.params)? {
+            Some(mut engine) => {
+                walk(&mut engine, is_point, &mut pass)?;
+                engine.operations
+            }
+            None => {
+                let mut engine = Host::new(self.program, &ends, chunk);
+                walk(&mut engine, is_point, &mut pass)?;
+                engine.operations
+            }
+        };
         let steps = 0..self.program.steps.len();
         let once: usize = steps.map(|step| self.program.work(step)).sum();
         Ok(Found {
             residual: residual.measure(self.program, &ends, chunk),
-            evaluations: work.operations / once.max(1) as f64,
+            evaluations: operations / once.max(1) as f64,
         })
     }
 
