@@ -88,6 +88,7 @@ mod planes;
 mod pooling;
 mod simd;
 
+pub(crate) use bands::points_between;
 pub(crate) use dtype::widened;
 pub(crate) use laid::{LaidConvolution, Means, Pixels, Rows, Windows};
 pub(crate) use linear::{largest_eigenvector, product};

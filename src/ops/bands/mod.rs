@@ -12,4 +12,5 @@ mod rows;
 pub use forces::{PivotForce, band_forces, band_forces_composite};
 pub use lengths::{band_lengths, band_lengths_composite};
 pub use norms::{row_norms, row_norms_composite};
+pub(crate) use points::points_between;
 pub use points::{band_points, band_points_composite};

@@ -28,11 +28,7 @@ use crate::ops::simd::{Float, arch};
 /// No (B, N, D) with N ≥ 2, places that are no multiple of B, a segment that there is not, or numbers
 /// that are not floating-point.
 pub fn band_points(path: &Tensor, places: &[(usize, f64)]) -> crate::Result<Tensor> {
-    if !is_fused(path) {
-        return band_points_composite(path, places);
-    }
-    check(path, places)?;
-    Ok([path].apply_detached(Points { places })?)
+    on_bands(path, places, points_between)
 }
 
 /// The points of [`band_points`] in plain candle operations, on every device.
@@ -40,28 +36,77 @@ pub fn band_points(path: &Tensor, places: &[(usize, f64)]) -> crate::Result<Tens
 /// # Errors
 /// As [`band_points`].
 pub fn band_points_composite(path: &Tensor, places: &[(usize, f64)]) -> crate::Result<Tensor> {
+    on_bands(path, places, points_between_composite)
+}
+
+/// A point between two rows: their numbers, and the share of the way from the first to the second.
+pub(crate) type Between = ([usize; 2], f64);
+
+/// `points` between rows of bands.
+fn on_bands(
+    path: &Tensor,
+    places: &[(usize, f64)],
+    points: fn(&Tensor, &[Between]) -> crate::Result<Tensor>,
+) -> crate::Result<Tensor> {
     check(path, places)?;
-    let (bands, points, width) = path.dims3()?;
-    let (dtype, path) = (path.dtype(), widened("path", &path.detach())?);
+    let (bands, rows, width) = path.dims3()?;
     let each = places.len() / bands.max(1);
-    let rows = path.reshape((bands * points, width))?;
-    // A point whose share is 0 takes its segment's first end twice: 0 · ∞ would not be a number.
+    let place = |(at, (segment, t)): (usize, &(usize, f64))| {
+        let row = at / each * rows + segment;
+        ([row, row + 1], *t)
+    };
+    let places: Vec<Between> = places.iter().enumerate().map(place).collect();
+    let points = points(&path.reshape((bands * rows, width))?, &places)?;
+    Ok(points.reshape((bands, each, width))?)
+}
+
+/// Points (P, D) between rows of `rows` (N, D), without a gradient: (1 − t) z_i + t z_j. A share of 0 or
+/// 1 gives the row exactly.
+///
+/// # Errors
+/// A row that there is not, or numbers that are not floating-point.
+pub(crate) fn points_between(rows: &Tensor, places: &[Between]) -> crate::Result<Tensor> {
+    if !is_fused(rows) {
+        return points_between_composite(rows, places);
+    }
+    check_rows(rows, places)?;
+    Ok([rows].apply_detached(Points { places })?)
+}
+
+fn points_between_composite(rows: &Tensor, places: &[Between]) -> crate::Result<Tensor> {
+    check_rows(rows, places)?;
+    let (dtype, rows) = (rows.dtype(), widened("rows", &rows.detach())?);
+    // A point whose share is 0 takes its first row twice: 0 · ∞ would not be a number.
     let ends = |end: usize| -> crate::Result<Tensor> {
-        let row = |(at, (segment, t)): (usize, &(usize, f64))| {
+        let row = |(ends, t): &Between| {
             let own = if *t == (1 - end) as f64 { 1 - end } else { end };
-            (at / each * points + segment + own) as u32
+            ends[own] as u32
         };
-        let index: Vec<u32> = places.iter().enumerate().map(row).collect();
+        let index: Vec<u32> = places.iter().map(row).collect();
         device::rows(&rows, &index)
     };
     let share = |share: fn(f64) -> f64| -> crate::Result<Tensor> {
         let shares: Vec<f64> = places.iter().map(|(_, t)| share(*t)).collect();
-        let shares = Tensor::from_vec(shares, (places.len(), 1), path.device())?;
-        Ok(shares.to_dtype(path.dtype())?)
+        let shares = Tensor::from_vec(shares, (places.len(), 1), rows.device())?;
+        Ok(shares.to_dtype(rows.dtype())?)
     };
     let sum =
         (ends(0)?.broadcast_mul(&share(|t| 1. - t)?)? + ends(1)?.broadcast_mul(&share(|t| t)?)?)?;
-    Ok(sum.reshape((bands, each, width))?.to_dtype(dtype)?)
+    Ok(sum.to_dtype(dtype)?)
+}
+
+fn check_rows(rows: &Tensor, places: &[Between]) -> crate::Result<()> {
+    let (count, _) = rows.dims2()?;
+    match places
+        .iter()
+        .find(|(ends, _)| ends.iter().any(|end| *end >= count))
+    {
+        Some((ends, _)) => {
+            let expected = format!("below {count}");
+            Err(Error::argument("rows", expected, format!("{ends:?}")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check(path: &Tensor, places: &[(usize, f64)]) -> crate::Result<()> {
@@ -83,7 +128,7 @@ fn check(path: &Tensor, places: &[(usize, f64)]) -> crate::Result<()> {
 const OPERATION: Operation = Operation::BandPoints;
 
 struct Points<'a> {
-    places: &'a [(usize, f64)],
+    places: &'a [Between],
 }
 
 impl Kernel<1> for Points<'_> {
@@ -91,17 +136,14 @@ impl Kernel<1> for Points<'_> {
         OPERATION
     }
 
-    fn forward<T: Float>(&self, [path]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let (bands, points, width) = path.layout.shape().dims3()?;
+    fn forward<T: Float>(&self, [rows]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let (_, width) = rows.layout.shape().dims2()?;
         let arch = arch()?;
-        let each = self.places.len() / bands;
         let mut y = vec![T::zero(); self.places.len() * width];
         y.par_chunks_mut(width.max(1))
             .zip(self.places)
-            .enumerate()
-            .for_each(|(at, (y, &(segment, t)))| {
-                let start = (at / each * points + segment) * width;
-                let (from, to) = path.numbers[start..][..2 * width].split_at(width);
+            .for_each(|(y, &(ends, t))| {
+                let [from, to] = ends.map(|end| &rows.numbers[end * width..][..width]);
                 if t == 0. || t == 1. {
                     y.copy_from_slice(if t == 0. { from } else { to });
                     return;
@@ -116,6 +158,6 @@ impl Kernel<1> for Points<'_> {
                     },
                 );
             });
-        Ok((y, Shape::from((bands, each, width))))
+        Ok((y, Shape::from((self.places.len(), width))))
     }
 }

@@ -76,7 +76,7 @@ mod on_gpu {
     use candle_core::{CudaStorage, Result, Storage, Tensor, bail};
 
     use super::Added;
-    use crate::ops::lines::cuda::{grid, launch, numbers, whole};
+    use crate::ops::lines::cuda::{grid, numbers, whole};
 
     pub(super) fn add(
         added: &Added<'_>,

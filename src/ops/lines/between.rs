@@ -94,7 +94,7 @@ mod on_gpu {
     use candle_core::{CudaStorage, Result};
 
     use super::Between;
-    use crate::ops::lines::cuda::{grid, launch, numbers, room, whole};
+    use crate::ops::lines::cuda::{grid, numbers, room, whole};
 
     pub(super) fn between(
         between: &Between,

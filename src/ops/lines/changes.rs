@@ -61,7 +61,7 @@ mod on_gpu {
     use candle_core::{CudaStorage, Result};
 
     use super::Change;
-    use crate::ops::lines::cuda::{grid, launch, numbers, room, whole};
+    use crate::ops::lines::cuda::{grid, numbers, room, whole};
 
     /// Changes that there is room for at first.
     const ROOM: usize = 1 << 18;

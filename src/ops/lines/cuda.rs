@@ -71,5 +71,3 @@ pub(super) fn whole(count: usize) -> Result<u32> {
 pub(super) fn numbers(storage: &CudaStorage, start: usize) -> Result<CudaView<'_, f64>> {
     Ok(storage.as_cuda_slice::<f64>()?.slice(start..))
 }
-
-pub(super) use launch;

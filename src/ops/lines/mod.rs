@@ -3,11 +3,13 @@
 //!
 //! Images are rows of pixels with their channels side by side: (points, pixels · channels).
 
+#[cfg(feature = "cuda")]
+#[macro_use]
+mod cuda;
+
 mod added;
 mod between;
 mod changes;
-#[cfg(feature = "cuda")]
-mod cuda;
 mod patches;
 
 pub(crate) use added::add;

@@ -109,7 +109,7 @@ mod on_gpu {
     use candle_core::{CudaStorage, Result};
 
     use super::Patches;
-    use crate::ops::lines::cuda::{grid, launch, numbers, room, whole};
+    use crate::ops::lines::cuda::{grid, numbers, room, whole};
 
     pub(super) fn patches(
         patches: &Patches,

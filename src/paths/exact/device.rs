@@ -87,7 +87,7 @@ impl<'a> OnDevice<'a> {
                 None => return Ok(None),
             }
         }
-        let ends = Tensor::cat(&[start, end], 0)?.detach();
+        let ends = Tensor::cat(&[start, &end.to_device(start.device())?], 0)?.detach();
         let ends = ends.to_device(device)?.to_dtype(DType::F64)?;
         let Pixels { area, channels } = program.shapes[0].pixels;
         let ends = ends.reshape((2, channels, area))?.transpose(1, 2)?;

@@ -7,7 +7,7 @@ use super::edge::{Edge, EdgeKind};
 use super::params::RegionsParams;
 use super::procedure::complete;
 use super::result::Regions;
-use super::sampler::{Link, Sampler};
+use super::sampler::Sampler;
 use super::search::Search;
 use crate::error::{Error, Result};
 use crate::models::{Network, Representation};
@@ -31,8 +31,8 @@ impl Regions {
     /// Bands count as they were found: their points are not kept.
     ///
     /// - **Shapes**: `points` (N, …), the same as before, and in the same representation.
-    /// - **Range**: `params.samples` a multiple of those before samples the same points again and
-    ///   others between.
+    /// - **Range**: any `params.samples`; what was sampled before is not sampled again, which with a
+    ///   multiple are all points of before.
     ///
     /// # Errors
     /// Not as many points, an edge between points that there are not, or what
@@ -58,14 +58,10 @@ impl Regions {
             .edges
             .iter()
             .partition(|edge| edge.kind == EdgeKind::Band);
-        let link = |edge: &Edge| Link {
-            ends: edge.ends,
-            length: edge.length,
-        };
-        let links: Vec<Link> = segments.iter().map(link).collect();
         search.begin();
-        for links in links.chunks(params.batch_size) {
-            for tested in search.test(links)?.iter().filter(|tested| tested.holds) {
+        for edges in segments.chunks(params.batch_size) {
+            let tested = search.refine(edges.to_vec(), self.samples)?;
+            for tested in tested.iter().filter(|tested| tested.holds) {
                 search.join(tested.edge);
             }
             search.show();

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use super::edge::{Edge, EdgeKind};
 use crate::checks;
-use crate::device;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::models::{Network, Representation, evaluation};
+use crate::ops::points_between;
 use crate::paths::network_energy::{BATCH_SIZE, margin};
 use crate::progress::Bar;
 
@@ -144,23 +144,13 @@ impl Sampler {
         Ok((tested, evaluations))
     }
 
-    /// Samples (S, …), as [`band::between`](crate::paths::band::between) has them.
+    /// Samples (S, …).
     fn between(&self, samples: &[Sample]) -> Result<Tensor> {
-        let device = self.points.device();
-        let rows = |end: usize| -> Result<Tensor> {
-            let rows: Vec<u32> = samples.iter().map(|s| s.ends[end] as u32).collect();
-            device::rows(&self.points, &rows)
-        };
-        let mut shape = vec![1; self.points.rank()];
+        let place = |sample: &Sample| (sample.ends, sample.place as f64 / self.parts as f64);
+        let places: Vec<_> = samples.iter().map(place).collect();
+        let mut shape = self.points.dims().to_vec();
         shape[0] = samples.len();
-        let shares = |of_end: fn(f64) -> f64| -> Result<Tensor> {
-            let t = |sample: &Sample| sample.place as f64 / self.parts as f64;
-            let shares: Vec<f64> = samples.iter().map(|sample| of_end(t(sample))).collect();
-            let shares = Tensor::from_vec(shares, shape.as_slice(), device)?;
-            Ok(shares.to_dtype(self.points.dtype())?)
-        };
-        let starts = rows(0)?.broadcast_mul(&shares(|t| 1. - t)?)?;
-        Ok((starts + rows(1)?.broadcast_mul(&shares(|t| t)?)?)?)
+        Ok(points_between(&self.flat()?, &places)?.reshape(shape)?)
     }
 
     /// Tests segments, all together, from coarse to fine: first their middles, then the middles of
@@ -173,9 +163,21 @@ impl Sampler {
         own: &[f64],
         class: impl Fn(usize) -> u32 + Sync,
     ) -> Result<(Vec<Tested>, usize)> {
-        let mut edges: Vec<Edge> = links.iter().map(|link| untested(link, own)).collect();
+        let edges = links.iter().map(|link| untested(link, own)).collect();
+        self.refine(edges, 1, class)
+    }
+
+    /// As [`Sampler::test`], of segments that `edges` knows at `known` equal parts, 1 for their ends
+    /// alone: a sample that is one of these is not taken again.
+    pub fn refine(
+        &self,
+        mut edges: Vec<Edge>,
+        known: usize,
+        class: impl Fn(usize) -> u32 + Sync,
+    ) -> Result<(Vec<Tested>, usize)> {
         let mut evaluations = 0;
-        for level in levels(self.parts) {
+        for mut level in levels(self.parts) {
+            level.retain(|place| !(place * known).is_multiple_of(self.parts));
             let open = |edge: &Edge| edge.length > 0. && edge.margin > 0.;
             let of_level = |(at, edge): (usize, &Edge)| {
                 let ends = edge.ends;

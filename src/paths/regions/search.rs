@@ -154,7 +154,18 @@ impl<'a> Search<'a> {
 
     /// Tests segments, none of which was tested before.
     pub fn test(&mut self, links: &[Link]) -> Result<Vec<Tested>> {
-        let (found, evaluations) = self.sampler.test(links, &self.margins, |_| self.class)?;
+        let found = self.sampler.test(links, &self.margins, |_| self.class)?;
+        Ok(self.count(found))
+    }
+
+    /// Tests segments that are known at `known` equal parts each, at the samples between.
+    pub fn refine(&mut self, edges: Vec<Edge>, known: usize) -> Result<Vec<Tested>> {
+        let found = self.sampler.refine(edges, known, |_| self.class)?;
+        Ok(self.count(found))
+    }
+
+    /// Keeps what tests have found, and the number of their samples.
+    fn count(&mut self, (found, evaluations): (Vec<Tested>, usize)) -> Vec<Tested> {
         self.evaluations.values += evaluations;
         for tested in &found {
             let edge = tested.edge;
@@ -169,7 +180,7 @@ impl<'a> Search<'a> {
                 self.left.push(edge);
             }
         }
-        Ok(found)
+        found
     }
 
     /// Joins the ends of an edge, which are apart.

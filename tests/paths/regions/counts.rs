@@ -124,6 +124,31 @@ fn around_a_wall() -> (Tensor, RegionsParams) {
 }
 
 #[test]
+fn a_check_samples_only_between_and_finds_what_all_samples_find() -> Result<()> {
+    let network = Plane::new(|[x, y]: [f64; 2]| 2. + (7. * x + 3. * y).sin());
+    let (points, params) = around_a_wall();
+    let regions = found(&network, &points, &params)?;
+    for (samples, more) in [(8, 4), (16, 12), (6, 4)] {
+        let dense = RegionsParams {
+            samples,
+            ..params.clone()
+        };
+        let before = network.asked();
+        let check = regions.check(&network, Representation::Input, &points, &dense)?;
+        assert_eq!(network.asked() - before, 4 + 3 * more, "{samples}");
+        let anew = found(&network, &points, &dense)?;
+        for (checked, edge) in check.repaired.edges.iter().zip(&anew.edges) {
+            // With 6 parts the samples of 4 count too.
+            match samples {
+                6 => assert!(checked.margin <= edge.margin),
+                _ => assert_eq!(checked, edge),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn denser_samples_find_what_few_have_missed() -> Result<()> {
     fn wall([x, _]: [f64; 2]) -> f64 {
         if (x - 0.6).abs() < 0.05 { -1. } else { 1. }
@@ -136,9 +161,10 @@ fn denser_samples_find_what_few_have_missed() -> Result<()> {
     let same = regions.check(&network, Representation::Input, &points, &params)?;
     assert!(same.failed.is_empty() && same.components == regions.components);
     assert_eq!(same.repaired.edges, regions.edges);
+    // The four points alone: the samples are known.
     assert_eq!(
         (same.repaired.evaluations.values, network.asked() - before),
-        (4 + 3 * 3, 4 + 3 * 3)
+        (4, 4)
     );
     let dense = RegionsParams {
         samples: 40,
