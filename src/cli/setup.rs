@@ -2,11 +2,12 @@
 //! notebooks.
 
 use std::path::PathBuf;
+use std::thread;
 
 use serde_json::json;
 
 use super::command::{command, run};
-use super::environment::{Environment, required_packages};
+use super::environment::{Environment, required_packages, system_python};
 use super::files::{free_gigabytes, write_if_changed};
 use super::kernel::program;
 use super::kernel::toolchain::Toolchain;
@@ -35,24 +36,51 @@ pub fn setup(project: &Project) -> Result<Environment> {
             project.target.display()
         )));
     }
-    let installed = environment.complete(&required_packages(&project.root)?)?;
+    let required = required_packages(&project.root)?;
+    if !environment.python().is_file() {
+        system_python()?;
+    }
+    // Packages come over the network while the processors compile.
+    thread::scope(|scope| {
+        let packages = scope.spawn(|| complete(&environment, &required));
+        let compiled = compile_all(project);
+        let completed = packages.join().unwrap_or_else(|_| {
+            let what = "the Python packages could not be installed; run the command again";
+            Err(Failure(what.into()))
+        });
+        completed.and(compiled)
+    })?;
+    let spec = register(project, &environment)?;
+    println!("kernel   {}", spec.display());
+    Ok(environment)
+}
+
+/// Installs the Python packages that are missing. A failure is told at once, since what compiles
+/// beside it may take long.
+fn complete(environment: &Environment, required: &[String]) -> Result<()> {
+    let installed = environment
+        .complete(required)
+        .inspect_err(|failure| eprintln!("jupyter  {failure}"))?;
     let news = if installed.is_empty() {
         "complete"
     } else {
         "completed"
     };
     println!("jupyter  {} ({news})", environment.prefix.display());
+    Ok(())
+}
+
+/// Compiles the kernel, and the crate for the notebooks.
+fn compile_all(project: &Project) -> Result<()> {
     println!(
         "rust-src {}",
         Toolchain::locate()?.find_or_install_source()?.display()
     );
     let program = program::find_or_build(project)?;
     println!("evcxr    {} in {}", program::EVCXR, program.display());
-    let spec = register(project, &environment)?;
-    println!("kernel   {}", spec.display());
     compile(project)?;
     println!("crate    compiled for the notebooks");
-    Ok(environment)
+    Ok(())
 }
 
 /// The path of the kernelspec of an environment.

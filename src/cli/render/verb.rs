@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use isopath::datasets::Set;
@@ -61,14 +62,22 @@ pub fn run(project: &Project, arguments: Arguments) -> Result<()> {
             .map_or_else(|| default_cell_timeout(scale), Duration::from_secs),
     };
     let notebooks = check(&options)?;
-    options.python = setup::setup(project)?.python();
     let mut sets = BTreeSet::new();
     for notebook in &notebooks {
         sets.extend(notebook.data()?);
     }
-    for set in sets {
-        data::bring(set.parse::<Set>()?)?;
-    }
+    // Data come over the network while the processors compile.
+    let environment = thread::scope(|scope| {
+        let bring = |set: String| data::bring(set.parse::<Set>()?);
+        let data = scope.spawn(move || sets.into_iter().try_for_each(bring));
+        let environment = setup::setup(project);
+        let data = data.join().unwrap_or_else(|_| {
+            let what = "the data could not be downloaded; run the command again";
+            Err(Failure(what.into()))
+        });
+        environment.and_then(|environment| data.map(|()| environment))
+    })?;
+    options.python = environment.python();
     match render(&options)?.failures.len() {
         0 => Ok(()),
         1 => Err(Failure("1 notebook failed".into())),
