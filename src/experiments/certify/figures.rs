@@ -66,7 +66,7 @@ impl ExactRecords {
                 "smallest margin",
                 "at t",
                 "pieces",
-                "minutes",
+                "time",
             ],
         );
         for record in &self.records {
@@ -82,7 +82,7 @@ impl ExactRecords {
                 of(|exact| margin(exact.smallest_margin)),
                 of(|exact| format!("{:.4}", exact.at.t)),
                 of(|exact| exact.pieces.to_string()),
-                of(|exact| format!("{:.1}", exact.seconds / 60.)),
+                of(|exact| time(exact.seconds)),
             ]);
         }
         table
@@ -137,14 +137,14 @@ impl std::fmt::Display for ExactRecord {
         }
         write!(
             f,
-            ", smallest margin {} at {} (of {} samples {}), {} pieces, residual {:.0e}, {:.1} min",
+            ", smallest margin {} at {} (of {} samples {}), {} pieces, residual {:.0e}, {}",
             margin(exact.smallest_margin),
             place(&exact.at),
             self.sampled.samples,
             margin(self.sampled.smallest_margin),
             exact.pieces,
             exact.residual,
-            exact.seconds / 60.,
+            time(exact.seconds),
         )
     }
 }
@@ -154,6 +154,13 @@ fn path(path: PathKind) -> &'static str {
         PathKind::Line => "line",
         PathKind::Band => "band",
         PathKind::None => "none",
+    }
+}
+
+fn time(seconds: f64) -> String {
+    match seconds < 60. {
+        true => format!("{seconds:.1} s"),
+        false => format!("{:.1} min", seconds / 60.),
     }
 }
 
