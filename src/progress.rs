@@ -68,8 +68,34 @@ pub enum Progress {
     Shown,
     /// Shown as a progress bar with this name.
     Named(String),
+    /// Shown as some steps of another bar ([`Bar::within`]).
+    Within(Span),
     /// Not shown.
     Hidden,
+}
+
+/// Steps of a [`Bar`] that a procedure with a bar of its own moves.
+#[derive(Clone)]
+pub struct Span {
+    state: Arc<Mutex<State>>,
+    before: f64,
+    note: String,
+}
+
+/// Two are equal if they are the same steps of one bar.
+impl PartialEq for Span {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+            && (self.before, &self.note) == (other.before, &other.note)
+    }
+}
+
+impl Eq for Span {}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "steps from {} on, {:?}", self.before, self.note)
+    }
 }
 
 impl Progress {
@@ -87,6 +113,11 @@ impl Progress {
         match self {
             Self::Shown => bar(label),
             Self::Named(label) => bar(label),
+            Self::Within(span) => {
+                let bar = Bar::hidden();
+                bar.lock().within = Some(span.clone());
+                bar
+            }
             Self::Hidden => Bar::hidden(),
         }
     }
@@ -118,6 +149,8 @@ struct State {
     stage: Stage,
     /// Nothing is shown before so much time has passed.
     patience: Duration,
+    /// The steps of another bar that it moves.
+    within: Option<Span>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,6 +192,7 @@ impl Bar {
                 output,
                 stage: Stage::Waiting,
                 patience: Duration::ZERO,
+                within: None,
             })),
         }
     }
@@ -191,6 +225,10 @@ impl Bar {
 
     fn start(&self, total: f64, unit: &'static str) {
         self.change(|state| {
+            // What took long so far is shown to its end.
+            if state.stage == Stage::Moving && !state.is_patient() {
+                state.patience = Duration::ZERO;
+            }
             state.line.begin(Some(total), unit);
             state.begun = Instant::now();
         });
@@ -227,6 +265,24 @@ impl Bar {
         (line.before, line.position) = (before, before);
     }
 
+    /// A setting for a procedure that is some steps of this bar, from `before` on: it moves the bar
+    /// while it counts the same unit, with `note` before its own.
+    ///
+    /// ```
+    /// use isopath::progress::{Bar, Progress};
+    ///
+    /// let bar = Bar::new("all").of(20, "points");
+    /// let second: Progress = bar.within(10, "second");
+    /// assert_ne!(second, bar.within(0, "first"));
+    /// ```
+    pub fn within(&self, before: usize, note: impl Into<String>) -> Progress {
+        Progress::Within(Span {
+            state: Arc::clone(&self.state),
+            before: before as f64,
+            note: note.into(),
+        })
+    }
+
     /// A step that moves the bar by parts, beside other steps.
     pub fn part(&self) -> Part<'_> {
         self.part_of(1)
@@ -251,13 +307,19 @@ impl Bar {
 
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
-        change(&mut state);
-        state.took = match state.line.is_complete() {
-            true => state.took.or(Some(state.begun.elapsed())),
-            false => None,
-        };
-        state.stage = Stage::Moving;
-        state.show();
+        state.change(change);
+        if let Some(span) = &state.within {
+            let mut other = span.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if other.line.unit() == state.line.unit() {
+                other.change(|other| {
+                    other.line.position = span.before + state.line.position;
+                    other.line.note = match state.line.note.as_str() {
+                        "" => span.note.clone(),
+                        note => format!("{}, {note}", span.note),
+                    };
+                });
+            }
+        }
     }
 
     /// A panic of a thread that moves the bar leaves a line that can still be shown.
@@ -267,6 +329,16 @@ impl Bar {
 }
 
 impl State {
+    fn change(&mut self, change: impl FnOnce(&mut Self)) {
+        change(self);
+        self.took = match self.line.is_complete() {
+            true => self.took.or(Some(self.begun.elapsed())),
+            false => None,
+        };
+        self.stage = Stage::Moving;
+        self.show();
+    }
+
     /// Whether it is too early to show anything.
     fn is_patient(&self) -> bool {
         !self.patience.is_zero()
@@ -375,6 +447,38 @@ mod tests {
         // One that never moved says nothing.
         drop(Bar::on(Output::on(screen), "b").of(4, "steps"));
         assert_eq!(out.lines().len(), 1);
+    }
+
+    #[test]
+    fn a_procedure_moves_the_steps_of_another_bar_that_are_its_own() {
+        let (all, out) = Bar::in_memory("all");
+        let all = all.of(20, "edges");
+        let bar = all.within(10, "second").bar("own");
+        bar.begin(7, "points");
+        bar.add(7.);
+        assert_eq!(all.lock().line.position, 0.);
+        bar.begin(10, "edges");
+        bar.report(4., "two left");
+        drop(bar);
+        drop(all);
+        assert_eq!(
+            without_time(out.text().trim_end()),
+            "all:  70 %|███████   | 14/20 second, two left"
+        );
+        assert_eq!(out.lines().len(), 1);
+    }
+
+    #[test]
+    fn what_took_long_is_shown_to_its_end() {
+        let (bar, out) = Bar::in_memory("a");
+        bar.lock().patience = Duration::from_millis(20);
+        bar.begin(2, "points");
+        thread::sleep(Duration::from_millis(30));
+        bar.set(2.);
+        bar.begin(3, "edges");
+        bar.set(3.);
+        drop(bar);
+        assert!(out.text().contains("3/3"), "{}", out.text());
     }
 
     #[test]

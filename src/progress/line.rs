@@ -39,6 +39,10 @@ impl Line {
         (self.total, self.unit, self.before, self.position) = (total, unit, 0., 0.);
     }
 
+    pub fn unit(&self) -> &'static str {
+        self.unit
+    }
+
     /// Whether all steps are done.
     pub fn is_complete(&self) -> bool {
         self.total

@@ -103,7 +103,7 @@ impl Settings {
             progress: match &self.progress {
                 Progress::Shown => space.title().into(),
                 Progress::Named(name) => format!("{name}, {}", space.title()).as_str().into(),
-                Progress::Hidden => Progress::Hidden,
+                Progress::Within(_) | Progress::Hidden => self.progress.clone(),
             },
         }
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::graphs::right_ones;
+use super::graphs::{Vertices, right_ones};
 use super::settings::IsometricSettings;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
@@ -54,9 +54,16 @@ pub fn cost(
     let all = data.first(largest)?;
     let answers = predictions(network, &all.inputs)?;
     let mut rows = Vec::new();
-    for size in sizes {
+    let of_size = |size: &usize| -> Result<_> {
         let some = all.first(*size)?;
         let vertices = right_ones(&some, &answers.narrow(0, 0, some.len())?)?;
+        Ok((some, vertices))
+    };
+    let sizes: Vec<(Dataset, Vertices)> = sizes.iter().map(of_size).collect::<Result<_>>()?;
+    let all = sizes.iter().flat_map(|(_, vertices)| vertices.values());
+    let bar = settings.bar("graphs").of(all.map(Vec::len).sum(), "edges");
+    let mut before = 0;
+    for (some, vertices) in sizes {
         let start = Instant::now();
         let mut row = CostRow {
             images: some.len(),
@@ -68,11 +75,13 @@ pub fn cost(
         };
         for (class, images) in &vertices {
             let points = some.select(images)?.inputs;
-            let params = settings.params(format!("{} images, class {class}", some.len()));
+            let params = settings.params(bar.within(before, format!("{} images", some.len())));
             let found = regions(network, Representation::Input, &points, *class, &params)?;
             row.pairs += images.len() * (images.len() - 1) / 2;
             row.tests += found.tests;
             row.components += found.components.len();
+            before += images.len();
+            bar.report(before as f64, "");
         }
         row.seconds = start.elapsed().as_secs_f64();
         rows.push(row);

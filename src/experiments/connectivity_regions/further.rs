@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::graphs::{Graphs, answered};
+use super::graphs::{ClassGraph, Graphs, answered};
 use super::settings::Settings;
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
@@ -87,16 +87,19 @@ pub fn further(
     let representation = graphs.space.representation();
     let vertices = answered(images, &predictions(network, &images.inputs)?)?;
     let mut found = BTreeMap::new();
+    let both = |graph: &ClassGraph| Some(graph.images.len() + vertices.get(&graph.class)?.len());
+    let all = graphs.classes.iter().filter_map(both);
+    let bar = settings.bar("further images").of(all.sum(), "edges");
+    let mut before = 0;
     for graph in &graphs.classes {
         let Some(rows) = vertices.get(&graph.class) else {
             continue;
         };
         let others = representation.of(network, &images.select(rows)?.inputs)?;
         let points = Tensor::cat(&[graphs.points(network, graph)?, others], 0)?;
-        let params = settings.params(format!(
-            "further images, {}",
-            graphs.data.class_name(graph.class)
-        ));
+        let name = graphs.data.class_name(graph.class);
+        let params = settings.params(bar.within(before, name));
+        before += graph.images.len() + rows.len();
         let params = RegionsParams {
             samples: graph.regions.samples,
             ..params
@@ -104,6 +107,7 @@ pub fn further(
         let both = graph
             .regions
             .extend(network, representation, &points, &params)?;
+        bar.report(before as f64, "");
         let known = graph.images.len();
         let largest = both.components.first();
         let joined = largest.map_or(0, |all| all.iter().filter(|point| **point >= known).count());

@@ -61,10 +61,15 @@ pub fn graphs(
 ) -> Result<Graphs> {
     let representation = space.representation();
     let mut classes = Vec::new();
-    for (class, images) in vertices.iter().filter(|(_, images)| !images.is_empty()) {
+    let vertices = vertices.iter().filter(|(_, images)| !images.is_empty());
+    let edges = vertices.clone().map(|(_, images)| images.len() - 1).sum();
+    let bar = settings.bar(space.title()).of(edges, "edges");
+    let mut before = 0;
+    for (class, images) in vertices {
         let start = Instant::now();
         let points = representation.of(network, &data.select(images)?.inputs)?;
-        let params = settings.params(format!("{}, {}", data.class_name(*class), space.title()));
+        let params = settings.params(bar.within(before, data.class_name(*class)));
+        before += images.len() - 1;
         classes.push(ClassGraph {
             class: *class,
             images: images.clone(),
@@ -72,7 +77,14 @@ pub fn graphs(
             check: None,
             seconds: start.elapsed().as_secs_f64(),
         });
+        bar.set(before as f64);
     }
+    let components = |graph: &ClassGraph| graph.regions.components.len();
+    let components: usize = classes.iter().map(components).sum();
+    bar.note(format!(
+        "{components} components of {} classes",
+        classes.len()
+    ));
     if classes.is_empty() {
         return Err(Error::argument("vertices", "at least one", "none"));
     }
@@ -176,8 +188,13 @@ impl Graphs {
     /// What [`Regions::check`] refuses: another network or data set.
     pub fn check(&mut self, network: &dyn Network, settings: &Settings) -> Result<()> {
         let representation = self.space.representation();
+        let open = |graph: &ClassGraph| graph.check.is_none();
+        let unchecked = self.classes.iter().filter(|graph| open(graph));
+        let edges = unchecked.map(|graph| graph.images.len() - 1).sum();
+        let bar = settings.bar("denser samples").of(edges, "edges");
+        let mut before = 0;
         for at in 0..self.classes.len() {
-            if self.classes[at].check.is_some() {
+            if !open(&self.classes[at]) {
                 continue;
             }
             let points = self.points(network, &self.classes[at])?;
@@ -185,12 +202,14 @@ impl Graphs {
             let name = self.data.class_name(graph.class);
             let params = RegionsParams {
                 samples: settings.denser * graph.regions.samples,
-                ..settings.params(format!("{name}, denser"))
+                ..settings.params(bar.within(before, name))
             };
+            before += graph.images.len() - 1;
             let check = graph
                 .regions
                 .check(network, representation, &points, &params)?;
             graph.check = Some(check);
+            bar.report(before as f64, "");
         }
         Ok(())
     }

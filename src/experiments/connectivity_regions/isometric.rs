@@ -14,7 +14,6 @@ use crate::figures::{Figure, LineChart, Panels, Series, Table, drawn, plus_minus
 use crate::lipschitz::{MarginGroup, by_margin, neighbor_ratios};
 use crate::metrics::predictions;
 use crate::models::{Network as _, Representation};
-use crate::paths::RegionsParams;
 use crate::paths::regions::{regions, segments};
 use crate::progress::Progress;
 use crate::rng::Rng;
@@ -120,10 +119,7 @@ pub(super) fn of_network(
     let network = trained.network.freeze()?;
     let vertices = right_ones(test, &predictions(&network, &test.inputs)?)?;
     let rng = Rng::new(settings.seed).stream("random pairs");
-    let params = RegionsParams {
-        progress: Progress::Hidden,
-        ..settings.params("regions".into())
-    };
+    let params = settings.params(Progress::Hidden);
     let mut layers = Vec::new();
     for layer in 0..network.stages() {
         let representation = Representation::Stage(layer);

@@ -11,7 +11,7 @@ use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::experiments::connectivity_cifar10::Space;
 use crate::models::Network;
-use crate::paths::regions::{Segments, crossings, segments};
+use crate::paths::regions::{Segments, crossings, segments_shown};
 use crate::rng::Rng;
 use crate::statistics::Proportion;
 
@@ -104,7 +104,7 @@ impl RandomSegments {
 /// [`Settings::random_pairs`] different ones.
 ///
 /// # Errors
-/// An index that there is not, no class with two vertices, or what [`segments`] refuses.
+/// An index that there is not, no class with two vertices, or what [`segments`](crate::paths::regions::segments) refuses.
 pub fn random_segments(
     network: &dyn Network,
     data: &Dataset,
@@ -115,11 +115,17 @@ pub fn random_segments(
     let representation = space.representation();
     let rng = Rng::new(settings.seed).stream("random segments");
     let mut classes = BTreeMap::new();
+    let mut all = Vec::new();
     for (class, images) in vertices {
         let pairs = random_pairs(images.len(), settings.random_pairs, &rng, *class)?;
-        if pairs.is_empty() {
-            continue;
+        if !pairs.is_empty() {
+            all.push((*class, images, pairs));
         }
+    }
+    let count = all.iter().map(|(_, _, pairs)| pairs.len()).sum();
+    let bar = settings.bar(&format!("random segments, {}", space.title()));
+    let bar = bar.of(count, "segments");
+    for (class, images, pairs) in all {
         // Only what the pairs name goes through the network.
         let mut used = pairs.concat();
         used.sort_unstable();
@@ -128,8 +134,9 @@ pub fn random_segments(
         let points = representation.of(network, &data.select(&rows)?.inputs)?;
         let place = |vertex| used.binary_search(&vertex).unwrap_or_default();
         let pairs: Vec<[usize; 2]> = pairs.iter().map(|pair| pair.map(place)).collect();
-        let found = segments(network, representation, &points, &pairs, settings.samples)?;
-        classes.insert(*class, found);
+        let told = (settings.samples, &bar);
+        let found = segments_shown(network, representation, &points, &pairs, told)?;
+        classes.insert(class, found);
     }
     if classes.is_empty() {
         let expected = "a class with at least two";

@@ -10,7 +10,7 @@ use crate::experiments::connectivity_cifar10::{self, Space};
 use crate::experiments::isometry_mnist;
 use crate::losses::Partition;
 use crate::paths::{NebParams, RegionsParams};
-use crate::progress::Progress;
+use crate::progress::{Bar, Progress};
 use crate::scale::Scale;
 
 /// The settings of the experiment on CIFAR-10; all values are ours.
@@ -110,15 +110,19 @@ impl Settings {
         small.params(space).neb
     }
 
-    /// The parameters of one graph; `what` is the name of its progress bar.
-    pub(super) fn params(&self, what: String) -> RegionsParams {
+    /// The parameters of one graph.
+    pub(super) fn params(&self, progress: Progress) -> RegionsParams {
         params(
             self.samples,
             self.neighbors,
             self.max_tests_per_point,
-            &self.progress,
-            what,
+            progress,
         )
+    }
+
+    /// The progress bar of several graphs, called `what`.
+    pub(super) fn bar(&self, what: &str) -> Bar {
+        bar(&self.progress, what)
     }
 }
 
@@ -204,14 +208,18 @@ impl IsometricSettings {
         }
     }
 
-    pub(super) fn params(&self, what: String) -> RegionsParams {
+    pub(super) fn params(&self, progress: Progress) -> RegionsParams {
         params(
             self.samples,
             self.neighbors,
             self.max_tests_per_point,
-            &self.training.progress,
-            what,
+            progress,
         )
+    }
+
+    /// The progress bar of several graphs, called `what`.
+    pub(super) fn bar(&self, what: &str) -> Bar {
+        bar(&self.training.progress, what)
     }
 }
 
@@ -219,17 +227,21 @@ fn params(
     samples: usize,
     neighbors: usize,
     max_tests_per_point: usize,
-    progress: &Progress,
-    what: String,
+    progress: Progress,
 ) -> RegionsParams {
     RegionsParams {
         samples,
         neighbors,
         max_tests_per_point,
-        progress: match progress {
-            Progress::Hidden => Progress::Hidden,
-            _ => what.as_str().into(),
-        },
+        progress,
         ..RegionsParams::default()
     }
+}
+
+fn bar(progress: &Progress, what: &str) -> Bar {
+    let progress = match progress {
+        Progress::Shown | Progress::Named(_) => what.into(),
+        Progress::Within(_) | Progress::Hidden => progress.clone(),
+    };
+    progress.slow_bar(what)
 }

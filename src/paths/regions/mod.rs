@@ -47,6 +47,7 @@ mod union_find;
 pub use check::RegionsCheck;
 pub use crossings::{Crossings, crossings};
 pub use edge::{Edge, EdgeKind};
+pub(crate) use pairs::segments_shown;
 pub use pairs::{LengthGroup, Segment, Segments, segments};
 pub use params::RegionsParams;
 pub use procedure::regions;

@@ -11,6 +11,7 @@ use crate::distances::nearest::distance;
 use crate::error::{Error, Result};
 use crate::models::{Network, Representation};
 use crate::paths::network_energy::margin;
+use crate::progress::Bar;
 use crate::statistics::{Proportion, argmax};
 
 /// A segment, and whether the network keeps it in the class of its ends.
@@ -97,6 +98,18 @@ pub fn segments(
     pairs: &[[usize; 2]],
     samples: usize,
 ) -> Result<Segments> {
+    let bar = Bar::slow("segments").of(pairs.len(), "segments");
+    segments_shown(network, representation, points, pairs, (samples, &bar))
+}
+
+/// [`segments`], on a bar that counts segments.
+pub(crate) fn segments_shown(
+    network: &dyn Network,
+    representation: Representation,
+    points: &Tensor,
+    pairs: &[[usize; 2]],
+    (samples, bar): (usize, &Bar),
+) -> Result<Segments> {
     check_samples(samples)?;
     let sampler = Sampler::new(network, representation, points, samples)?;
     let links = links_of(&sampler, pairs)?;
@@ -117,7 +130,8 @@ pub fn segments(
         (classes[*point], margins[*point]) = (class, margin);
     }
     check_classes(&links, &classes, &margins)?;
-    let (tested, evaluations) = sampler.test_many(&links, &margins, |point| classes[point])?;
+    let (tested, evaluations) =
+        sampler.test_many((&links, &margins), |point| classes[point], bar)?;
     let segment = |tested: &Tested| Segment {
         edge: tested.edge,
         holds: tested.holds,

@@ -129,11 +129,10 @@ impl Sampler {
     /// [`Sampler::test`] of many segments, some at a time.
     pub fn test_many(
         &self,
-        links: &[Link],
-        own: &[f64],
+        (links, own): (&[Link], &[f64]),
         class: impl Fn(usize) -> u32 + Sync,
+        bar: &Bar,
     ) -> Result<(Vec<Tested>, usize)> {
-        let bar = Bar::slow("segments").of(links.len(), "segments");
         let (mut tested, mut evaluations) = (Vec::with_capacity(links.len()), 0);
         for links in links.chunks(TOGETHER) {
             let (found, more) = self.test(links, own, &class)?;
