@@ -23,7 +23,7 @@ pub struct ExactParams {
     /// ```
     ///
     /// Channels count as the next multiple of 16. It changes no number of the result. On a GPU a
-    /// thousand or more keep it busy; there the bytes are at most 8 · 3 · chunk · n.
+    /// thousand or more keep it busy; no tensor takes more than 1 GB there unless two points do.
     pub chunk: usize,
     /// The number of random points of the residual, at least 1; default 32.
     pub checks: usize,
