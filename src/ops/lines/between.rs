@@ -1,6 +1,8 @@
 //! Rows between two neighbouring rows.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Error, Layout, Shape, Tensor, bail};
+
+use crate::ops::Rows;
 
 /// Rows on the way from one row of a tensor to the next.
 pub(crate) struct Between {
@@ -52,21 +54,17 @@ impl CustomOp1 for Between {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let size = self.size(layout)?;
         let x = &storage.as_slice::<f64>()?[layout.start_offset()..];
-        let mut rows = Vec::with_capacity(self.before.len() * size);
-        for (before, share) in self.before.iter().zip(&self.share) {
+        let kernels = Rows::new().map_err(Error::wrap)?;
+        let mut rows = vec![0.; self.before.len() * size];
+        let places = self.before.iter().zip(&self.share);
+        for (to, (before, share)) in rows.chunks_mut(size.max(1)).zip(places) {
             let row = |at: usize| &x[at * size..][..size];
             let before = *before as usize;
-            match *share > 0. {
-                true => {
-                    let pairs = row(before).iter().zip(row(before + 1));
-                    rows.extend(pairs.map(|(a, b)| (1. - share) * a + share * b));
-                }
-                false => rows.extend_from_slice(row(before)),
-            }
-        }
-        if self.relu {
-            for number in &mut rows {
-                *number = if *number < 0. { 0. } else { *number };
+            match (*share > 0., self.relu) {
+                (true, true) => kernels.relu_between(row(before), row(before + 1), *share, to),
+                (true, false) => kernels.between(row(before), row(before + 1), *share, to),
+                (false, true) => kernels.relu(row(before), to),
+                (false, false) => to.copy_from_slice(row(before)),
             }
         }
         for place in &self.zeros {

@@ -38,6 +38,7 @@ pub(crate) fn changes(x: &Tensor) -> candle_core::Result<Vec<Change>> {
     }
 }
 
+/// Unlike [`Rows::sign_changes`](crate::ops::Rows::sign_changes), of rows of any length.
 fn of_numbers(x: &[f64], [pairs, size]: [usize; 2]) -> Vec<Change> {
     let mut found = Vec::new();
     for row in 0..pairs {

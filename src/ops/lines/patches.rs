@@ -39,13 +39,18 @@ impl Patches {
         self.output[0] * self.output[1] * self.columns()
     }
 
-    /// The rows of the result; the one place that bounds what the kernels read.
-    pub(super) fn rows(&self, layout: &Layout) -> candle_core::Result<usize> {
+    /// The number of images; the one place that bounds what the kernels read.
+    fn images(&self, layout: &Layout) -> candle_core::Result<usize> {
         let (images, size) = layout.shape().dims2()?;
         if size != self.input.iter().product::<usize>() || !layout.is_contiguous() {
             bail!("{}: images {size}, not {:?}", self.name(), self.input);
         }
-        Ok(images * self.output[0] * self.output[1])
+        Ok(images)
+    }
+
+    /// The shape of the result for so many images.
+    fn shape(&self, images: usize) -> Shape {
+        (images * self.output[0] * self.output[1], self.columns()).into()
     }
 
     /// The row or column of the image that is read, if it is one.
@@ -67,13 +72,11 @@ impl CustomOp1 for Patches {
         storage: &CpuStorage,
         layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let rows = self.rows(layout)?;
+        let images = self.images(layout)?;
         let x = &storage.as_slice::<f64>()?[layout.start_offset()..];
         let [channels, height, width] = self.input;
-        let mut patches = Vec::with_capacity(rows * self.columns());
-        for image in x[..rows / (self.output[0] * self.output[1]) * channels * height * width]
-            .chunks(channels * height * width)
-        {
+        let mut patches = Vec::with_capacity(images * self.numbers());
+        for image in x.chunks(channels * height * width).take(images) {
             for output in 0..self.output[0] * self.output[1] {
                 let (row, column) = (output / self.output[1], output % self.output[1]);
                 for tap in 0..self.kernel[0] * self.kernel[1] {
@@ -88,7 +91,7 @@ impl CustomOp1 for Patches {
                 }
             }
         }
-        Ok((CpuStorage::F64(patches), (rows, self.columns()).into()))
+        Ok((CpuStorage::F64(patches), self.shape(images)))
     }
 
     #[cfg(feature = "cuda")]
@@ -97,9 +100,9 @@ impl CustomOp1 for Patches {
         storage: &candle_core::CudaStorage,
         layout: &Layout,
     ) -> candle_core::Result<(candle_core::CudaStorage, Shape)> {
-        let rows = self.rows(layout)?;
-        let patches = on_gpu::patches(self, storage, layout.start_offset(), rows)?;
-        Ok((patches, (rows, self.columns()).into()))
+        let images = self.images(layout)?;
+        let patches = on_gpu::patches(self, storage, layout.start_offset(), images)?;
+        Ok((patches, self.shape(images)))
     }
 }
 
@@ -115,17 +118,15 @@ mod on_gpu {
         patches: &Patches,
         storage: &CudaStorage,
         start: usize,
-        rows: usize,
+        images: usize,
     ) -> Result<CudaStorage> {
         let device = storage.device();
         let x = numbers(storage, start)?;
-        let columns = patches.columns();
         let size = patches.numbers();
         whole(size)?;
-        let mut result = room(device, rows * columns)?;
-        if rows * columns > 0 {
+        let mut result = room(device, images * size)?;
+        if images * size > 0 {
             let conv = &patches.conv;
-            let images = rows * columns / size;
             let [channels, height, width] = patches.input.map(|size| size as u32);
             let [result_height, result_width] = patches.output.map(|size| size as u32);
             let [kernel_height, kernel_width] = patches.kernel.map(|size| size as u32);
