@@ -175,18 +175,18 @@ impl Network for ResNet {
         !self.is_frozen()
     }
 
-    /// In evaluation mode the convolutions of neighbouring stages are one operation.
+    /// The convolutions of neighbouring stages are one operation.
     fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         let mut index = stages.start;
         while index < stages.end {
             let chains = self.chains_from(index).take(stages.end - index);
-            let units = chains.map(Chain::frozen).collect::<Option<Vec<_>>>();
-            (x, index) = match units.as_deref() {
-                Some([first, second, rest @ ..]) => {
+            let chains: Vec<_> = chains.collect();
+            (x, index) = match &chains[..] {
+                [first, second, rest @ ..] => {
                     let start = first.then(second);
                     let all = rest.iter().fold(start, |units, next| units.then(next));
-                    (all.forward(&x)?, index + 2 + rest.len())
+                    (all.forward(&x)?, index + chains.len())
                 }
                 _ => (named(self, index, &x)?, index + 1),
             };

@@ -87,6 +87,7 @@ mod operation;
 mod planes;
 mod pooling;
 mod simd;
+mod unfilled;
 
 pub(crate) use bands::points_between;
 pub(crate) use dtype::widened;

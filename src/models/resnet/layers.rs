@@ -34,13 +34,22 @@ impl Chain {
         Ok(result.output)
     }
 
-    pub fn is_folded(&self) -> bool {
-        self.frozen.is_some()
+    /// These units and then those of `next`, as one operation.
+    pub fn then(&self, next: &Self) -> Self {
+        let before = self.units.len();
+        let later = next.units.iter().map(|unit| unit.behind(before));
+        Self {
+            units: self.units.iter().cloned().chain(later).collect(),
+            running: self.running.iter().chain(&next.running).cloned().collect(),
+            frozen: match (&self.frozen, &next.frozen) {
+                (Some(own), Some(next)) => Some(own.then(next)),
+                _ => None,
+            },
+        }
     }
 
-    /// The units in evaluation mode, none in training mode.
-    pub fn frozen(&self) -> Option<&FrozenUnits> {
-        self.frozen.as_ref()
+    pub fn is_folded(&self) -> bool {
+        self.frozen.is_some()
     }
 
     /// The units in evaluation mode, layer by layer; none in training mode.

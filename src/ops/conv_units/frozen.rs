@@ -70,11 +70,7 @@ impl FrozenUnits {
     /// These units and then those of `next`, as one operation.
     pub fn then(&self, next: &Self) -> Self {
         let before = self.units.len();
-        let later = next.units.iter().map(|unit| ConvUnit {
-            input: unit.input + before,
-            residual: unit.residual.map(|number| number + before),
-            ..unit.clone()
-        });
+        let later = next.units.iter().map(|unit| unit.behind(before));
         Self {
             units: self.units.iter().cloned().chain(later).collect(),
             packed: self.packed.iter().chain(&next.packed).cloned().collect(),

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Device, Result, Shape, Tensor, bail};
 
+use super::gradient::Wanted;
 use super::layers::Layers;
-use super::training::{Training, Wanted};
+use super::training::Training;
 use super::unit::{ConvUnit, ConvUnits, UnitNorm};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::custom::{Argument, Arguments, Kernel};

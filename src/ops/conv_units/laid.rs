@@ -15,11 +15,16 @@ pub(super) fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usi
         None => pool.pop(),
     };
     let mut numbers = used.unwrap_or_default();
-    numbers.resize(count, T::zero());
+    ready(&mut numbers, pixels, images);
+    numbers
+}
+
+/// Makes memory ready for so many images: zeros at each one's beginning, any numbers behind them.
+pub(super) fn ready<T: Float>(numbers: &mut Vec<T>, pixels: Pixels, images: usize) {
+    numbers.resize(images * pixels.image(), T::zero());
     for image in numbers.chunks_mut(pixels.image()) {
         image[..pixels.pitch()].fill(T::zero());
     }
-    numbers
 }
 
 /// Images channel by channel as images with their channels side by side.

@@ -1,14 +1,17 @@
 //! The units of a residual stage: convolutions, each with a normalisation, the addition of an
 //! earlier result and a ReLU.
 
+mod backward;
 mod evaluation;
 mod frozen;
 mod fused;
+mod gradient;
 mod laid;
 mod layers;
 mod plan;
 mod training;
 mod unit;
+mod unit_gradient;
 mod units;
 
 pub use frozen::FrozenUnits;

@@ -78,6 +78,15 @@ pub struct ConvUnits {
 }
 
 impl ConvUnit {
+    /// The same unit where so many others come before those that it counts.
+    pub(crate) fn behind(&self, others: usize) -> Self {
+        Self {
+            input: self.input + others,
+            residual: self.residual.map(|number| number + others),
+            ..self.clone()
+        }
+    }
+
     /// The tensors that may need a gradient.
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Tensor> {
         std::iter::once(&self.weight).chain(self.norm.parameters())

@@ -1,0 +1,255 @@
+//! The gradients of one unit in training, in parts of the batch.
+
+use std::ops::Range;
+
+use candle_core::Result;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::gradient::{Gradient, Wanted, finish, sum};
+use super::laid::ready;
+use super::layers::Layer;
+use super::training::Training;
+use crate::ops::convolution::pass::Pass;
+use crate::ops::convolution::product::After;
+use crate::ops::convolution::steps::Direction;
+use crate::ops::convolution::weight_gradient::{Sums, images_of_a_part};
+use crate::ops::normalisation::pixels::{Affine, OfInput, Slope};
+use crate::ops::operation::Operation;
+use crate::ops::planes::add;
+use crate::ops::simd::Float;
+use crate::ops::unfilled::{Piece, Unfilled};
+
+const OPERATION: Operation = Operation::ConvUnits;
+/// Numbers of a weight that are added up together.
+const TOGETHER: usize = 1 << 13;
+
+/// The gradients in a unit's input and in its parameters.
+type OfUnit<T> = (Option<Gradient<T>>, Vec<Vec<T>>);
+
+/// The gradient of one unit.
+pub(super) struct UnitGradient<'a, T> {
+    pub of: &'a Training<'a>,
+    pub arch: Arch,
+    pub index: usize,
+    pub layers: &'a [Layer<T>],
+    /// In the unit's result.
+    pub own: &'a Gradient<T>,
+    pub wanted: Wanted,
+}
+
+impl<T: Float> UnitGradient<'_, T> {
+    /// In the unit's input, added to what is there `before`, and in its parameters.
+    pub fn run(&self, before: Option<Gradient<T>>) -> Result<OfUnit<T>> {
+        let (index, of) = (self.index, self.of);
+        let (unit, shape) = (&of.units[index], &of.shapes[index]);
+        let (input, output) = (&self.layers[unit.input], &self.layers[index + 1]);
+        let of_input = unit.input > 0 || self.wanted.x;
+        let pass = of_input
+            .then(|| of.pass::<T>(index, Direction::Backward))
+            .transpose()?;
+        let sums = self
+            .wanted
+            .parameters
+            .then(|| Sums::new::<T>(shape, self.arch));
+        let numbers = sums.as_ref().map_or(1, Sums::numbers).max(1);
+        let count = of.images() * output.pixels.area;
+        let (slope, of_norm) = match &output.convolved {
+            Some((z, affine)) => {
+                let (own, pitch) = (&self.own.sums, output.pixels.pitch());
+                let (slope, of_norm) = Slope::new(own, &output.moments, of.eps, count, pitch);
+                (Some((slope, &z[..], affine)), of_norm)
+            }
+            None => (None, Vec::new()),
+        };
+        let parts = UnitParts {
+            of: self,
+            input,
+            output,
+            pass,
+            sums,
+            slope,
+            is_complete: of_input && unit.input > 0 && of.is_first_reader(index, unit.input),
+            per_part: images_of_a_part(of.images(), numbers),
+        };
+
+        let size = input.pixels.image();
+        let mut added = before.map(|before| before.numbers);
+        let is_new = of_input && added.is_none();
+        let mut new = Unfilled::new(if is_new { of.images() * size } else { 0 });
+        let mut targets: Vec<_> = match &mut added {
+            Some(added) => added
+                .chunks_mut(parts.per_part * size)
+                .map(Target::Sum)
+                .collect(),
+            None => new
+                .pieces(parts.per_part * size)
+                .into_iter()
+                .map(Target::New)
+                .collect(),
+        };
+        let count = of.images().div_ceil(parts.per_part);
+        targets.resize_with(count, || Target::Nowhere);
+        let mut weights = vec![T::zero(); count * numbers];
+        let channel_sums: Vec<_> = weights
+            .par_chunks_mut(numbers)
+            .zip(targets)
+            .enumerate()
+            .map_init(Scratch::default, |scratch, (part, (weights, target))| {
+                parts.run(part, weights, target, scratch)
+            })
+            .collect();
+        if is_new {
+            added = Some(new.filled(OPERATION)?);
+        }
+        let of_input = added.map(|numbers| Gradient {
+            numbers,
+            sums: sum(channel_sums.into_iter().flatten().collect()),
+        });
+        let Some(sums) = parts.sums else {
+            return Ok((of_input, Vec::new()));
+        };
+        let (total, rest) = weights.split_at_mut(numbers);
+        total
+            .par_chunks_mut(TOGETHER)
+            .enumerate()
+            .for_each(|(at, total)| {
+                for part in rest.chunks(numbers) {
+                    add(self.arch, total, &part[at * TOGETHER..][..total.len()]);
+                }
+            });
+        let mut parameters = vec![sums.weight(total)];
+        if parts.slope.is_some() {
+            let of_gamma = of_norm.iter().map(|sums| T::from_f64(sums.of_gamma));
+            parameters.push(of_gamma.collect());
+            let of_beta = of_norm.iter().map(|sums| T::from_f64(sums.of_beta));
+            parameters.push(of_beta.collect());
+        } else {
+            let of_bias = self.own.sums.iter().take(output.pixels.channels);
+            parameters.push(of_bias.map(|sums| T::from_f64(sums[0])).collect());
+        }
+        Ok((of_input, parameters))
+    }
+}
+
+/// The gradient of one unit in parts of the batch.
+struct UnitParts<'a, T> {
+    of: &'a UnitGradient<'a, T>,
+    input: &'a Layer<T>,
+    output: &'a Layer<T>,
+    /// From the gradient in the convolution's result to that in the input, if it is wanted.
+    pass: Option<Pass<T>>,
+    /// Of the weight, if it is wanted.
+    sums: Option<Sums>,
+    /// The normalisation's, with what it normalises.
+    slope: Option<(Slope<T>, &'a [T], &'a Affine<T>)>,
+    /// Whether the gradient in the input is then complete.
+    is_complete: bool,
+    /// Images of a part.
+    per_part: usize,
+}
+
+/// Where the gradient of a part in the input goes.
+enum Target<'a, T> {
+    Nowhere,
+    /// It is the first.
+    New(Piece<'a, T>),
+    /// It is added to that of other units.
+    Sum(&'a mut [T]),
+}
+
+impl<T: Float> UnitParts<'_, T> {
+    /// Adds that of part `number` in the weight to `weights`; the sums of the input's channels.
+    fn run(
+        &self,
+        number: usize,
+        weights: &mut [T],
+        mut target: Target<T>,
+        scratch: &mut Scratch<T>,
+    ) -> Vec<Vec<[f64; 2]>> {
+        let task = self.of;
+        let (start, group) = (number * self.per_part, task.of.group(task.index));
+        let end = task.of.images().min(start + self.per_part);
+        let mut channel_sums = Vec::new();
+        for first in (start..end).step_by(group) {
+            let images = first..end.min(first + group);
+            let own = &task.own.numbers[self.output.images(&images)];
+            // Its last vector can be longer than what is left of the last pixel.
+            let dz = &mut scratch.of_convolved;
+            dz.resize(own.len() + self.output.pixels.pitch(), T::zero());
+            self.through_normalisation(&images, own, &mut dz[..own.len()]);
+            let source = self.input.read(task.arch, &images, &mut scratch.source);
+            if let Some(sums) = &self.sums {
+                sums.add(source, dz, images.len(), false, weights);
+            }
+            let Some(pass) = &self.pass else {
+                continue;
+            };
+            let range = self
+                .input
+                .images(&(images.start - start..images.end - start));
+            let unit = &task.of.units[task.index];
+            let same = (unit.residual == Some(unit.input)).then_some(own);
+            let residual = match (&target, same) {
+                (Target::Sum(before), Some(own)) => {
+                    scratch.before.clear();
+                    scratch.before.extend_from_slice(&before[range.clone()]);
+                    add(task.arch, &mut scratch.before, own);
+                    Some(&scratch.before[..])
+                }
+                (Target::Sum(before), None) => Some(&before[range.clone()]),
+                (_, same) => same,
+            };
+            let after = After {
+                residual,
+                ..After::NOTHING
+            };
+            let of_input = &mut scratch.of_input;
+            ready(of_input, self.input.pixels, images.len());
+            pass.run(images.len(), &dz[..own.len()], of_input, after);
+            if self.is_complete {
+                let y = self.input.relu.then_some(source);
+                channel_sums.push(finish(task.arch, self.input, &images, y, of_input));
+            }
+            match &mut target {
+                Target::Nowhere => {}
+                Target::New(piece) => piece.push(of_input),
+                Target::Sum(sum) => sum[range].copy_from_slice(of_input),
+            }
+        }
+        channel_sums
+    }
+
+    /// The gradient in what the convolution gave for some images, of `own` in the unit's result.
+    fn through_normalisation(&self, images: &Range<usize>, own: &[T], dz: &mut [T]) {
+        match &self.slope {
+            Some((slope, z, affine)) => self.of.arch.dispatch(OfInput {
+                pixels: self.output.pixels,
+                affine,
+                slope,
+                g: own,
+                z: &z[self.output.images(images)],
+                dz,
+            }),
+            None => dz.copy_from_slice(own),
+        }
+    }
+}
+
+struct Scratch<T> {
+    source: Vec<T>,
+    of_convolved: Vec<T>,
+    before: Vec<T>,
+    of_input: Vec<T>,
+}
+
+impl<T> Default for Scratch<T> {
+    fn default() -> Self {
+        Self {
+            source: Vec::new(),
+            of_convolved: Vec::new(),
+            before: Vec::new(),
+            of_input: Vec::new(),
+        }
+    }
+}
