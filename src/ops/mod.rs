@@ -87,7 +87,6 @@ mod operation;
 mod planes;
 mod pooling;
 mod simd;
-mod unfilled;
 
 pub(crate) use bands::points_between;
 pub(crate) use dtype::widened;
@@ -106,6 +105,7 @@ pub use bands::{
 pub use conv_units::{
     ConvUnit, ConvUnits, FrozenUnits, UnitNorm, conv_units, conv_units_composite,
 };
+pub(crate) use conv_units::{Workspace, conv_units_in};
 pub use convolution::{
     Conv2dParams, ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite, conv2d,
     conv2d_composite, conv2d_relu, conv2d_relu_composite,

@@ -8,7 +8,9 @@ use super::{Block, ResNetParams, Stem};
 use crate::error::Result;
 use crate::models::Layer;
 use crate::models::running::{EPS, Running};
-use crate::ops::{Conv2dParams, ConvUnit, FrozenUnits, UnitNorm, conv_units, fold_batch_norm};
+use crate::ops::{
+    Conv2dParams, ConvUnit, FrozenUnits, UnitNorm, Workspace, conv_units_in, fold_batch_norm,
+};
 
 /// Units that follow one another, with the running statistics of their normalisations.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub(super) struct Chain {
     running: Vec<Option<Running>>,
     /// The units in evaluation mode.
     frozen: Option<FrozenUnits>,
+    /// The memory of the training steps.
+    workspace: Workspace,
 }
 
 impl Chain {
@@ -25,7 +29,7 @@ impl Chain {
         if let Some(frozen) = &self.frozen {
             return frozen.forward(x);
         }
-        let result = conv_units(x, &self.units, EPS)?;
+        let result = conv_units_in(x, &self.units, EPS, &self.workspace)?;
         for (running, statistics) in self.running.iter().zip(result.statistics) {
             if let (Some(running), Some((mean, variance))) = (running, statistics) {
                 running.update(&mean, &variance)?;
@@ -45,6 +49,7 @@ impl Chain {
                 (Some(own), Some(next)) => Some(own.then(next)),
                 _ => None,
             },
+            workspace: self.workspace.clone(),
         }
     }
 
@@ -93,6 +98,8 @@ impl Chain {
 
     /// The same in evaluation mode, with plain tensors.
     pub fn fold(&self) -> Result<Self> {
+        // Training is over, or pauses.
+        self.workspace.clear();
         let units = self.units.iter().zip(&self.running).map(|(unit, running)| {
             let (weight, bias) = match (&unit.norm, running) {
                 (UnitNorm::Batch { gamma, beta }, Some(Running { mean, variance })) => {
@@ -118,6 +125,7 @@ impl Chain {
         Ok(Self {
             running: vec![None; units.len()],
             frozen: Some(FrozenUnits::new(&units)?),
+            workspace: Workspace::default(),
             units,
         })
     }
@@ -144,6 +152,7 @@ impl<'a> Layers<'a> {
             units: Vec::new(),
             running: Vec::new(),
             frozen: None,
+            workspace: Workspace::default(),
         };
         let (dtype, device) = (self.vb.dtype(), self.vb.device());
         let ResNetParams {
@@ -192,6 +201,7 @@ impl<'a> Layers<'a> {
             units: Vec::new(),
             running: Vec::new(),
             frozen: None,
+            workspace: Workspace::default(),
         };
         let width = self.params.width << index;
         let outputs = width * self.params.block.expansion();

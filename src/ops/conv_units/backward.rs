@@ -6,15 +6,11 @@ use rayon::prelude::*;
 
 use super::gradient::{Gradient, Wanted, finish, sum};
 use super::layers::{Layer, Layers};
-use super::training::{Training, laid};
+use super::training::Training;
 use super::unit_gradient::UnitGradient;
 use crate::ops::convolution::pixels::Pixels;
-use crate::ops::operation::Operation;
 use crate::ops::planes::add;
 use crate::ops::simd::{Float, arch};
-use crate::ops::unfilled::Unfilled;
-
-const OPERATION: Operation = Operation::ConvUnits;
 
 impl Training<'_> {
     /// The gradients in x and in all parameters one after another, of that in the last result.
@@ -29,7 +25,7 @@ impl Training<'_> {
         let last = self.units.len();
         let mut gradients: Vec<Option<Gradient<T>>> = (0..last).map(|_| None).collect();
         let mut of_last = Gradient {
-            numbers: laid(arch, layers[last].pixels, g, self.group(last - 1))?,
+            numbers: self.laid(arch, layers[last].pixels, g, self.group(last - 1)),
             sums: Vec::new(),
         };
         self.finish(arch, last, &layers[last], &mut of_last);
@@ -59,46 +55,45 @@ impl Training<'_> {
             let residual = unit
                 .residual
                 .filter(|&number| number != unit.input && (number > 0 || wanted.x));
-            if let Some(number) = residual {
-                let mut sum = match gradients[number].take() {
-                    Some(mut sum) => {
-                        let chunk = self.per_part() * layers[number].pixels.image();
-                        sum.numbers
-                            .par_chunks_mut(chunk)
-                            .zip(own.numbers.par_chunks(chunk))
-                            .for_each(|(sum, own)| add(arch, sum, own));
-                        sum
-                    }
-                    None => own,
-                };
-                if number > 0 && self.is_first_reader(index, number) {
-                    self.finish(arch, number, &layers[number], &mut sum);
+            let Some(number) = residual else {
+                self.workspace.give(own.numbers);
+                continue;
+            };
+            let mut sum = match gradients[number].take() {
+                Some(mut sum) => {
+                    let chunk = self.per_part() * layers[number].pixels.image();
+                    sum.numbers
+                        .par_chunks_mut(chunk)
+                        .zip(own.numbers.par_chunks(chunk))
+                        .for_each(|(sum, own)| add(arch, sum, own));
+                    self.workspace.give(own.numbers);
+                    sum
                 }
-                gradients[number] = Some(sum);
+                None => own,
+            };
+            if number > 0 && self.is_first_reader(index, number) {
+                self.finish(arch, number, &layers[number], &mut sum);
             }
+            gradients[number] = Some(sum);
         }
-        let of_x = gradients[0]
-            .take()
-            .map(|gradient| self.planes(arch, layers[0].pixels, &gradient.numbers));
-        let of_x = of_x.transpose()?;
+        let of_x = gradients[0].take().map(|gradient| {
+            let planes = self.planes(arch, layers[0].pixels, &gradient.numbers);
+            self.workspace.give(gradient.numbers);
+            planes
+        });
         let of_parameters = of_parameters.into_iter().rev().flatten().collect();
         Ok((of_x, of_parameters))
     }
 
     /// Images channel by channel.
-    fn planes<T: Float>(&self, arch: Arch, pixels: Pixels, laid: &[T]) -> Result<Vec<T>> {
+    fn planes<T: Float>(&self, arch: Arch, pixels: Pixels, laid: &[T]) -> Vec<T> {
         let group = self.group(0);
-        let mut planes = Unfilled::new(self.images() * pixels.count());
+        let mut planes = vec![T::zero(); self.images() * pixels.count()];
         planes
-            .pieces(group * pixels.count())
-            .into_par_iter()
+            .par_chunks_mut(group * pixels.count())
             .zip(laid.par_chunks(group * pixels.image()))
-            .for_each_init(Vec::new, |scratch, (mut planes, laid)| {
-                scratch.resize(laid.len() / pixels.image() * pixels.count(), T::zero());
-                pixels.put_all(arch, laid, scratch);
-                planes.push(scratch);
-            });
-        planes.filled(OPERATION)
+            .for_each(|(planes, laid)| pixels.put_all(arch, laid, planes));
+        planes
     }
 
     /// Takes a gradient that is complete through the ReLU of its layer, and sums its channels.

@@ -9,6 +9,7 @@ use super::gradient::Wanted;
 use super::layers::Layers;
 use super::training::Training;
 use super::unit::{ConvUnit, ConvUnits, UnitNorm};
+use super::workspace::Workspace;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{WithFloat, with_float};
@@ -19,11 +20,11 @@ use crate::ops::simd::Float;
 
 const OPERATION: Operation = Operation::ConvUnits;
 
+/// The last unit's result, with the statistics.
 pub(super) fn run(
-    x: &Tensor,
-    units: &[ConvUnit],
+    (x, units, eps): (&Tensor, &[ConvUnit], f64),
     shapes: Vec<Geometry>,
-    eps: f64,
+    workspace: &Workspace,
 ) -> crate::Result<ConvUnits> {
     let units = units
         .iter()
@@ -38,6 +39,7 @@ pub(super) fn run(
         units: units.clone(),
         shapes,
         eps,
+        workspace: workspace.clone(),
         keep,
         kept,
         measured: Arc::clone(&measured),
@@ -80,6 +82,7 @@ struct Units {
     units: Vec<ConvUnit>,
     shapes: Vec<Geometry>,
     eps: f64,
+    workspace: Workspace,
     keep: bool,
     /// The results of all units as [`Layers`].
     kept: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
@@ -126,6 +129,7 @@ impl Units {
             units: &self.units,
             shapes: &self.shapes,
             eps: self.eps,
+            workspace: &self.workspace,
         }
     }
 

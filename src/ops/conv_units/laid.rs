@@ -15,14 +15,14 @@ pub(super) fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usi
         None => pool.pop(),
     };
     let mut numbers = used.unwrap_or_default();
-    ready(&mut numbers, pixels, images);
+    numbers.resize(count, T::zero());
+    ready(&mut numbers, pixels);
     numbers
 }
 
-/// Makes memory ready for so many images: zeros at each one's beginning, any numbers behind them.
-pub(super) fn ready<T: Float>(numbers: &mut Vec<T>, pixels: Pixels, images: usize) {
-    numbers.resize(images * pixels.image(), T::zero());
-    for image in numbers.chunks_mut(pixels.image()) {
+/// Makes memory ready for images: zeros at each one's beginning.
+pub(super) fn ready<T: Float>(images: &mut [T], pixels: Pixels) {
+    for image in images.chunks_mut(pixels.image()) {
         image[..pixels.pitch()].fill(T::zero());
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pulp::Arch;
 
+use super::workspace::Workspace;
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::normalisation::kernels::Moments;
 use crate::ops::normalisation::pixels::{Affine, Normalise};
@@ -53,19 +54,30 @@ impl<T: Float> Layer<T> {
         }
     }
 
-    /// Frees the memory of what nobody will read.
-    pub fn forget(&mut self) {
-        self.convolved = None;
-        self.result = None;
+    /// Gives up the memory of what nobody will read.
+    pub fn forget(&mut self, workspace: &Workspace) {
+        let convolved = self.convolved.take().map(|(numbers, _)| numbers);
+        for numbers in [convolved, self.result.take()].into_iter().flatten() {
+            workspace.give(numbers);
+        }
     }
 }
 
 /// The argument of all units and then their results.
-pub(super) struct Layers<T> {
+pub(super) struct Layers<T: Float> {
     pub all: Vec<Layer<T>>,
+    pub workspace: Workspace,
 }
 
-impl<T> Layers<T> {
+impl<T: Float> Drop for Layers<T> {
+    fn drop(&mut self) {
+        for layer in &mut self.all {
+            layer.forget(&self.workspace);
+        }
+    }
+}
+
+impl<T: Float> Layers<T> {
     /// The statistics of each unit, none with a bias.
     pub fn moments(&self) -> impl Iterator<Item = &[Moments]> {
         self.all.iter().skip(1).map(|layer| &layer.moments[..])

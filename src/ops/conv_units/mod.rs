@@ -13,7 +13,10 @@ mod training;
 mod unit;
 mod unit_gradient;
 mod units;
+mod workspace;
 
 pub use frozen::FrozenUnits;
 pub use unit::{ConvUnit, ConvUnits, UnitNorm};
+pub(crate) use units::conv_units_in;
 pub use units::{conv_units, conv_units_composite};
+pub(crate) use workspace::Workspace;

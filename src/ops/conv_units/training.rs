@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::laid::ready;
 use super::layers::{Layer, Layers};
 use super::unit::{ConvUnit, UnitNorm};
+use super::workspace::Workspace;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::Panels;
 use crate::ops::convolution::pass::Pass;
@@ -23,7 +24,6 @@ use crate::ops::memory::memory;
 use crate::ops::normalisation::pixels::{Affine, Normalise, Parts, PartsOf};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{Float, arch};
-use crate::ops::unfilled::Unfilled;
 
 const OPERATION: Operation = Operation::ConvUnits;
 /// Numbers of a group of images that stay in the cache.
@@ -35,6 +35,7 @@ pub(super) struct Training<'a> {
     pub units: &'a [ConvUnit],
     pub shapes: &'a [Geometry],
     pub eps: f64,
+    pub workspace: &'a Workspace,
 }
 
 impl Training<'_> {
@@ -82,7 +83,7 @@ impl Training<'_> {
             relu: false,
             convolved: None,
             moments: Vec::new(),
-            result: Some(laid(arch, pixels, x, self.group(0))?),
+            result: Some(self.laid(arch, pixels, x, self.group(0))),
         }];
         for index in 0..self.units.len() {
             let layer = self.layer(arch, index, &layers)?;
@@ -92,28 +93,25 @@ impl Training<'_> {
                 let read =
                     |later: &ConvUnit| later.input == number || later.residual == Some(number);
                 if !keep && !later.iter().any(read) {
-                    layer.forget();
+                    layer.forget(self.workspace);
                 }
             }
         }
         let last = &layers[self.units.len()];
         let group = self.group(self.units.len() - 1);
-        let mut y = Unfilled::new(self.images() * last.pixels.count());
-        y.pieces(group * last.pixels.count())
-            .into_par_iter()
+        let mut y = vec![T::zero(); self.images() * last.pixels.count()];
+        y.par_chunks_mut(group * last.pixels.count())
             .enumerate()
-            .for_each_init(
-                || (Vec::new(), Vec::new()),
-                |(scratch, planes), (number, mut y)| {
-                    let images = self.images_of(number, group);
-                    let laid = last.read(arch, &images, scratch);
-                    planes.resize(images.len() * last.pixels.count(), T::zero());
-                    last.pixels.put_all(arch, laid, planes);
-                    y.push(planes);
-                },
-            );
-        let y = y.filled(OPERATION)?;
-        Ok((y, Layers { all: layers }))
+            .for_each_init(Vec::new, |scratch, (number, y)| {
+                let images = self.images_of(number, group);
+                let laid = last.read(arch, &images, scratch);
+                last.pixels.put_all(arch, laid, y);
+            });
+        let layers = Layers {
+            all: layers,
+            workspace: self.workspace.clone(),
+        };
+        Ok((y, layers))
     }
 
     fn layer<T: Float>(&self, arch: Arch, index: usize, before: &[Layer<T>]) -> Result<Layer<T>> {
@@ -127,13 +125,11 @@ impl Training<'_> {
             }
             UnitNorm::Batch { .. } => None,
         };
-        let mut numbers = Unfilled::new(self.images() * pixels.image());
+        let mut numbers = self.workspace.take(self.images() * pixels.image());
         let parts: Vec<_> = numbers
-            .pieces(group * pixels.image())
-            .into_par_iter()
+            .par_chunks_mut(group * pixels.image())
             .enumerate()
-            .map_init(Default::default, |scratch, (number, mut numbers)| {
-                let [source, added, result]: &mut [Vec<T>; 3] = scratch;
+            .map_init(Default::default, |(source, added), (number, result)| {
                 let images = self.images_of(number, group);
                 let source = before[unit.input].read(arch, &images, source);
                 let residual = unit.residual.filter(|_| bias.is_some());
@@ -142,15 +138,13 @@ impl Training<'_> {
                     residual: residual.map(|at| before[at].read(arch, &images, added)),
                     relu: unit.relu && bias.is_some(),
                 };
-                ready(result, pixels, images.len());
+                ready(result, pixels);
                 pass.run(images.len(), source, result, after);
-                numbers.push(result);
-                let result = &result[..];
+                let result = &*result;
                 bias.is_none()
                     .then(|| arch.dispatch(PartsOf { pixels, z: result }))
             })
             .collect();
-        let numbers = numbers.filled(OPERATION)?;
         let UnitNorm::Batch { gamma, beta } = &unit.norm else {
             return Ok(Layer {
                 pixels,
@@ -166,29 +160,25 @@ impl Training<'_> {
         let (gamma, beta) = (memory(OPERATION, gamma), memory(OPERATION, beta));
         let both = [gamma.numbers()?, beta.numbers()?];
         let affine = Affine::new(&moments, both, self.eps, pixels.pitch());
-        let sum = |at: usize| {
-            let mut sums = Unfilled::new(numbers.len());
-            sums.pieces(group * pixels.image())
-                .into_par_iter()
+        let result = unit.residual.map(|at| {
+            let mut result = self.workspace.take(numbers.len());
+            result
+                .par_chunks_mut(group * pixels.image())
                 .zip(numbers.par_chunks(group * pixels.image()))
                 .enumerate()
-                .for_each_init(Default::default, |scratch, (number, (mut sums, z))| {
-                    let [residual, y]: &mut [Vec<T>; 2] = scratch;
+                .for_each_init(Vec::new, |scratch, (number, (y, z))| {
                     let images = self.images_of(number, group);
-                    ready(y, pixels, images.len());
                     arch.dispatch(Normalise {
                         pixels,
                         affine: &affine,
                         z,
-                        residual: Some(before[at].read(arch, &images, residual)),
+                        residual: Some(before[at].read(arch, &images, scratch)),
                         relu: unit.relu,
                         y,
                     });
-                    sums.push(y);
                 });
-            sums.filled(OPERATION)
-        };
-        let result = unit.residual.map(sum).transpose()?;
+            result
+        });
         Ok(Layer {
             pixels,
             relu: unit.relu,
@@ -197,24 +187,18 @@ impl Training<'_> {
             result,
         })
     }
-}
 
-/// All images, their channels side by side.
-pub(super) fn laid<T: Float>(
-    arch: Arch,
-    pixels: Pixels,
-    planes: &[T],
-    group: usize,
-) -> Result<Vec<T>> {
-    let images = planes.len() / pixels.count();
-    let mut laid = Unfilled::new(images * pixels.image());
-    laid.pieces(group * pixels.image())
-        .into_par_iter()
-        .zip(planes.par_chunks(group * pixels.count()))
-        .for_each_init(Vec::new, |scratch, (mut laid, planes)| {
-            ready(scratch, pixels, planes.len() / pixels.count());
-            pixels.lay_all(arch, planes, scratch);
-            laid.push(scratch);
-        });
-    laid.filled(OPERATION)
+    /// All images, their channels side by side.
+    pub fn laid<T: Float>(&self, arch: Arch, pixels: Pixels, planes: &[T], group: usize) -> Vec<T> {
+        let images = planes.len() / pixels.count();
+        let mut laid = self.workspace.take(images * pixels.image());
+        laid.par_chunks_mut(group * pixels.image())
+            .zip(planes.par_chunks(group * pixels.count()))
+            .for_each(|(laid, planes)| {
+                // Zeros after the channels, too.
+                laid.fill(T::zero());
+                pixels.lay_all(arch, planes, laid);
+            });
+        laid
+    }
 }

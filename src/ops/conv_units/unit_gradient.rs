@@ -15,12 +15,9 @@ use crate::ops::convolution::product::After;
 use crate::ops::convolution::steps::Direction;
 use crate::ops::convolution::weight_gradient::{Sums, images_of_a_part};
 use crate::ops::normalisation::pixels::{Affine, OfInput, Slope};
-use crate::ops::operation::Operation;
 use crate::ops::planes::add;
 use crate::ops::simd::Float;
-use crate::ops::unfilled::{Piece, Unfilled};
 
-const OPERATION: Operation = Operation::ConvUnits;
 /// Numbers of a weight that are added up together.
 const TOGETHER: usize = 1 << 13;
 
@@ -74,20 +71,17 @@ impl<T: Float> UnitGradient<'_, T> {
         };
 
         let size = input.pixels.image();
-        let mut added = before.map(|before| before.numbers);
-        let is_new = of_input && added.is_none();
-        let mut new = Unfilled::new(if is_new { of.images() * size } else { 0 });
-        let mut targets: Vec<_> = match &mut added {
-            Some(added) => added
-                .chunks_mut(parts.per_part * size)
-                .map(Target::Sum)
-                .collect(),
-            None => new
-                .pieces(parts.per_part * size)
-                .into_iter()
-                .map(Target::New)
-                .collect(),
-        };
+        let is_added = before.is_some();
+        let before = before.map(|before| before.numbers);
+        let mut target = before.or_else(|| of_input.then(|| of.workspace.take(of.images() * size)));
+        let mut targets: Vec<_> = target
+            .iter_mut()
+            .flat_map(|target| target.chunks_mut(parts.per_part * size))
+            .map(|target| match is_added {
+                true => Target::Sum(target),
+                false => Target::New(target),
+            })
+            .collect();
         let count = of.images().div_ceil(parts.per_part);
         targets.resize_with(count, || Target::Nowhere);
         let mut weights = vec![T::zero(); count * numbers];
@@ -99,10 +93,7 @@ impl<T: Float> UnitGradient<'_, T> {
                 parts.run(part, weights, target, scratch)
             })
             .collect();
-        if is_new {
-            added = Some(new.filled(OPERATION)?);
-        }
-        let of_input = added.map(|numbers| Gradient {
+        let of_input = target.map(|numbers| Gradient {
             numbers,
             sums: sum(channel_sums.into_iter().flatten().collect()),
         });
@@ -153,7 +144,7 @@ struct UnitParts<'a, T> {
 enum Target<'a, T> {
     Nowhere,
     /// It is the first.
-    New(Piece<'a, T>),
+    New(&'a mut [T]),
     /// It is added to that of other units.
     Sum(&'a mut [T]),
 }
@@ -189,32 +180,34 @@ impl<T: Float> UnitParts<'_, T> {
                 .input
                 .images(&(images.start - start..images.end - start));
             let unit = &task.of.units[task.index];
-            let same = (unit.residual == Some(unit.input)).then_some(own);
-            let residual = match (&target, same) {
-                (Target::Sum(before), Some(own)) => {
-                    scratch.before.clear();
-                    scratch.before.extend_from_slice(&before[range.clone()]);
-                    add(task.arch, &mut scratch.before, own);
-                    Some(&scratch.before[..])
+            let before = &mut scratch.before;
+            before.clear();
+            let target = match &mut target {
+                Target::Nowhere => continue,
+                Target::New(target) => &mut target[range],
+                Target::Sum(target) => {
+                    before.extend_from_slice(&target[range.clone()]);
+                    &mut target[range]
                 }
-                (Target::Sum(before), None) => Some(&before[range.clone()]),
-                (_, same) => same,
+            };
+            let same = (unit.residual == Some(unit.input)).then_some(own);
+            let residual = match (before.is_empty(), same) {
+                (true, same) => same,
+                (false, None) => Some(&before[..]),
+                (false, Some(own)) => {
+                    add(task.arch, before, own);
+                    Some(&before[..])
+                }
             };
             let after = After {
                 residual,
                 ..After::NOTHING
             };
-            let of_input = &mut scratch.of_input;
-            ready(of_input, self.input.pixels, images.len());
-            pass.run(images.len(), &dz[..own.len()], of_input, after);
+            ready(target, self.input.pixels);
+            pass.run(images.len(), &dz[..own.len()], target, after);
             if self.is_complete {
                 let y = self.input.relu.then_some(source);
-                channel_sums.push(finish(task.arch, self.input, &images, y, of_input));
-            }
-            match &mut target {
-                Target::Nowhere => {}
-                Target::New(piece) => piece.push(of_input),
-                Target::Sum(sum) => sum[range].copy_from_slice(of_input),
+                channel_sums.push(finish(task.arch, self.input, &images, y, target));
             }
         }
         channel_sums
@@ -240,7 +233,6 @@ struct Scratch<T> {
     source: Vec<T>,
     of_convolved: Vec<T>,
     before: Vec<T>,
-    of_input: Vec<T>,
 }
 
 impl<T> Default for Scratch<T> {
@@ -249,7 +241,6 @@ impl<T> Default for Scratch<T> {
             source: Vec::new(),
             of_convolved: Vec::new(),
             before: Vec::new(),
-            of_input: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 
 use super::frozen::{FrozenUnits, is_fixed};
 use super::unit::{ConvUnit, ConvUnits, UnitNorm};
+use super::workspace::Workspace;
 use super::{evaluation, fused};
 use crate::error::{Error, Result};
 use crate::ops::activation::relu;
@@ -38,6 +39,16 @@ use crate::ops::normalisation::checks::{channel, check_count, check_eps};
 /// not positive and finite, and what [`conv2d`](crate::ops::conv2d()) and
 /// [`batch_norm`](crate::ops::batch_norm()) refuse.
 pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits> {
+    conv_units_in(x, units, eps, &Workspace::default())
+}
+
+/// The same with memory that earlier calls have used.
+pub(crate) fn conv_units_in(
+    x: &Tensor,
+    units: &[ConvUnit],
+    eps: f64,
+    workspace: &Workspace,
+) -> Result<ConvUnits> {
     if !is_fused(x) {
         return conv_units_composite(x, units, eps);
     }
@@ -52,7 +63,7 @@ pub fn conv_units(x: &Tensor, units: &[ConvUnit], eps: f64) -> Result<ConvUnits>
             statistics: vec![None; units.len()],
         });
     }
-    fused::run(x, units, shapes, eps)
+    fused::run((x, units, eps), shapes, workspace)
 }
 
 impl FrozenUnits {
