@@ -21,7 +21,7 @@ use crate::ops::convolution::steps::Direction;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::memory::memory;
 use crate::ops::operation::Operation;
-use crate::ops::planes::add;
+use crate::ops::planes::{add, kept};
 use crate::ops::simd::{Float, arch};
 
 const OPERATION: Operation = Operation::ConvUnits;
@@ -363,7 +363,7 @@ fn rectify<T: Float>(arch: Arch, g: &mut [T], signs: &[bool]) {
         #[inline(always)]
         || {
             let pairs = g.iter_mut().zip(signs);
-            pairs.for_each(|(g, sign)| *g = if *sign { *g } else { T::zero() });
+            pairs.for_each(|(g, sign)| *g = kept(*sign, *g));
         },
     );
 }

@@ -74,7 +74,8 @@ impl<T: Float> Gather<'_, T> {
                     for v in 0..vectors {
                         let mut own = g[v];
                         if RESULT {
-                            own = T::where_positive(simd, y[v], own);
+                            // Plus 0 as in `planes::kept`.
+                            own = T::plus(simd, T::where_positive(simd, y[v], own), zero);
                             g[v] = own;
                         }
                         sums[v] = T::plus(simd, sums[v], own);
