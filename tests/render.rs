@@ -566,6 +566,17 @@ fn the_pages_do_not_go_to_the_folder_of_the_notebooks() {
     }
 }
 
+/// As in `isopath doctor | head -0`.
+#[test]
+fn output_that_nobody_reads_ends_the_program_in_silence() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_isopath"));
+    let output = command.arg("doctor").stdout(writer).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && stderr.is_empty(), "{stderr}");
+}
+
 /// In our kernel. candle numbers its tensors with a counter, and finds gradients by that number. A
 /// copy of candle in every cell would count from 1 in each, and mix up the gradients of tensors
 /// that different cells made. After that the notebook panics: it is broken there, and what ran is

@@ -12,6 +12,7 @@ mod lab;
 mod package;
 mod processors;
 mod project;
+mod reader;
 mod render;
 mod setup;
 mod tasks;
@@ -134,6 +135,7 @@ enum Verb {
 /// # Errors
 /// The command failed.
 pub fn run() -> Result<()> {
+    reader::end_with_reader();
     let arguments = Arguments::parse();
     let project = Project::here()?;
     if let Verb::Train(_) | Verb::Certify(_) | Verb::Task(_) | Verb::Submit(_) = arguments.verb {
