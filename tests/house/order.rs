@@ -133,6 +133,8 @@ fn a_circle_is_found_through_what_a_module_exports() {
     assert!(circles(&edges(&modules(&root))).is_empty());
     write("b.rs", "use super::a::A; pub struct B(A);");
     assert_eq!(circles(&edges(&modules(&root))), [["a", "b"]]);
+    write("b.rs", "pub use super::b::B; pub struct C;");
+    assert!(circles(&edges(&modules(&root))).is_empty());
     // What only tests use does not count.
     write(
         "b.rs",

@@ -237,8 +237,9 @@ pub fn defining<'m>(all: &'m Modules, path: &[String]) -> Option<&'m Vec<String>
             here = child;
             continue;
         }
-        let module = &all[&here];
-        if let Some(target) = module.exports.get(name) {
+        // A name that exports itself leads nowhere.
+        let target = all[&here].exports.get(name);
+        if let Some(target) = target.filter(|target| **target != child) {
             let rest = &path[at + 1..];
             return defining(all, &[target.as_slice(), rest].concat());
         }
