@@ -9,6 +9,8 @@ mod gradient;
 mod laid;
 mod layers;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod training;
 mod unit;
 mod unit_gradient;

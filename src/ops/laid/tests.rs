@@ -152,31 +152,8 @@ fn rows_are_those_on_paper() -> Result<()> {
     Ok(())
 }
 
-/// In processes of their own: the kernels choose their vectors once in a process.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn every_instruction_set_does_the_same() {
-    let sets = [
-        ("scalar", true),
-        (
-            "avx2",
-            std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
-        ),
-        (
-            "avx512",
-            std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq"),
-        ),
-    ];
-    for (set, _) in sets.into_iter().filter(|(_, there)| *there) {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["ops::laid", "--skip", "every_instruction_set_does_the_same"])
-            .env("ISOPATH_SIMD", set)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && said.contains("4 passed; 0 failed"),
-            "{set}: {said}"
-        );
-    }
+    crate::ops::simd::tested::with_every_instruction_set("ops::laid", 4);
 }
