@@ -110,7 +110,7 @@ impl Training<'_> {
             .par_chunks_mut(group * pixels.image())
             .enumerate()
             .map_init(Vec::new, |scratch, (at, g)| {
-                let images = at * group..at * group + g.len() / pixels.image();
+                let images = self.images_of(at, group);
                 let y = layer.relu.then(|| layer.read(arch, &images, scratch));
                 finish(arch, layer, &images, y, g)
             })

@@ -16,15 +16,8 @@ pub(super) fn take<T: Float>(pool: &mut Vec<Vec<T>>, pixels: Pixels, images: usi
     };
     let mut numbers = used.unwrap_or_default();
     numbers.resize(count, T::zero());
-    ready(&mut numbers, pixels);
+    pixels.zero_first(&mut numbers);
     numbers
-}
-
-/// Makes memory ready for images: zeros at each one's beginning.
-pub(super) fn ready<T: Float>(images: &mut [T], pixels: Pixels) {
-    for image in images.chunks_mut(pixels.image()) {
-        image[..pixels.pitch()].fill(T::zero());
-    }
 }
 
 /// Images channel by channel as images with their channels side by side.

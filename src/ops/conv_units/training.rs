@@ -10,7 +10,6 @@ use candle_core::Result;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::laid::ready;
 use super::layers::{Layer, Layers};
 use super::unit::{ConvUnit, UnitNorm};
 use super::workspace::Workspace;
@@ -61,7 +60,7 @@ impl Training<'_> {
     }
 
     /// Group `number` of so many images.
-    fn images_of(&self, number: usize, group: usize) -> Range<usize> {
+    pub fn images_of(&self, number: usize, group: usize) -> Range<usize> {
         number * group..self.images().min((number + 1) * group)
     }
 
@@ -138,7 +137,7 @@ impl Training<'_> {
                     residual: residual.map(|at| before[at].read(arch, &images, added)),
                     relu: unit.relu && bias.is_some(),
                 };
-                ready(result, pixels);
+                pixels.zero_first(result);
                 pass.run(images.len(), source, result, after);
                 let result = &*result;
                 bias.is_none()

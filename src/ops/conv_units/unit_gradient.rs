@@ -7,7 +7,6 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::gradient::{Gradient, Wanted, finish, sum};
-use super::laid::ready;
 use super::layers::Layer;
 use super::training::Training;
 use crate::ops::convolution::pass::Pass;
@@ -66,24 +65,21 @@ impl<T: Float> UnitGradient<'_, T> {
             pass,
             sums,
             slope,
+            is_added: before.is_some(),
             is_complete: of_input && unit.input > 0 && of.is_first_reader(index, unit.input),
             per_part: images_of_a_part(of.images(), numbers),
         };
 
         let size = input.pixels.image();
-        let is_added = before.is_some();
         let before = before.map(|before| before.numbers);
         let mut target = before.or_else(|| of_input.then(|| of.workspace.take(of.images() * size)));
         let mut targets: Vec<_> = target
             .iter_mut()
             .flat_map(|target| target.chunks_mut(parts.per_part * size))
-            .map(|target| match is_added {
-                true => Target::Sum(target),
-                false => Target::New(target),
-            })
+            .map(Some)
             .collect();
         let count = of.images().div_ceil(parts.per_part);
-        targets.resize_with(count, || Target::Nowhere);
+        targets.resize_with(count, || None);
         let mut weights = vec![T::zero(); count * numbers];
         let channel_sums: Vec<_> = weights
             .par_chunks_mut(numbers)
@@ -134,28 +130,22 @@ struct UnitParts<'a, T> {
     sums: Option<Sums>,
     /// The normalisation's, with what it normalises.
     slope: Option<(Slope<T>, &'a [T], &'a Affine<T>)>,
-    /// Whether the gradient in the input is then complete.
+    /// Whether the gradient in the input is added to that of other units.
+    is_added: bool,
+    /// Whether it is then complete.
     is_complete: bool,
     /// Images of a part.
     per_part: usize,
 }
 
-/// Where the gradient of a part in the input goes.
-enum Target<'a, T> {
-    Nowhere,
-    /// It is the first.
-    New(&'a mut [T]),
-    /// It is added to that of other units.
-    Sum(&'a mut [T]),
-}
-
 impl<T: Float> UnitParts<'_, T> {
-    /// Adds that of part `number` in the weight to `weights`; the sums of the input's channels.
+    /// Adds that of part `number` in the weight to `weights`, and puts that in the input into `target` if it
+    /// is wanted; the sums of the input's channels.
     fn run(
         &self,
         number: usize,
         weights: &mut [T],
-        mut target: Target<T>,
+        mut target: Option<&mut [T]>,
         scratch: &mut Scratch<T>,
     ) -> Vec<Vec<[f64; 2]>> {
         let task = self.of;
@@ -173,37 +163,29 @@ impl<T: Float> UnitParts<'_, T> {
             if let Some(sums) = &self.sums {
                 sums.add(source, dz, images.len(), false, weights);
             }
-            let Some(pass) = &self.pass else {
+            let (Some(pass), Some(target)) = (&self.pass, &mut target) else {
                 continue;
             };
-            let range = self
-                .input
-                .images(&(images.start - start..images.end - start));
+            let own_images = images.start - start..images.end - start;
+            let target = &mut target[self.input.images(&own_images)];
             let unit = &task.of.units[task.index];
             let before = &mut scratch.before;
             before.clear();
-            let target = match &mut target {
-                Target::Nowhere => continue,
-                Target::New(target) => &mut target[range],
-                Target::Sum(target) => {
-                    before.extend_from_slice(&target[range.clone()]);
-                    &mut target[range]
-                }
-            };
             let same = (unit.residual == Some(unit.input)).then_some(own);
-            let residual = match (before.is_empty(), same) {
-                (true, same) => same,
-                (false, None) => Some(&before[..]),
-                (false, Some(own)) => {
+            let residual = if self.is_added {
+                before.extend_from_slice(target);
+                if let Some(own) = same {
                     add(task.arch, before, own);
-                    Some(&before[..])
                 }
+                Some(&before[..])
+            } else {
+                same
             };
             let after = After {
                 residual,
                 ..After::NOTHING
             };
-            ready(target, self.input.pixels);
+            self.input.pixels.zero_first(target);
             pass.run(images.len(), &dz[..own.len()], target, after);
             if self.is_complete {
                 let y = self.input.relu.then_some(source);

@@ -91,6 +91,14 @@ impl Pixels {
 }
 
 impl Pixels {
+    /// Makes the pixel of zeros before each image.
+    #[inline(always)]
+    pub(in crate::ops) fn zero_first<T: WithDType>(&self, images: &mut [T]) {
+        for image in images.chunks_mut(self.image()) {
+            image[..self.pitch()].fill(T::zero());
+        }
+    }
+
     /// [`Pixels::lay`] of images one after another, with the processor's vectors. There may be no
     /// pixels in them.
     pub(in crate::ops) fn lay_all<T: Float>(&self, arch: Arch, planes: &[T], images: &mut [T]) {

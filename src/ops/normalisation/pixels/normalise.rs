@@ -94,14 +94,6 @@ impl<T: Float> Normalise<'_, T> {
                 y[v] = if RELU { T::relu(simd, normal) } else { normal };
             }
         }
-        zero_first(pixels, self.y);
-    }
-}
-
-/// Makes the pixels of zeros before the images.
-#[inline(always)]
-pub(super) fn zero_first<T: Float>(pixels: Pixels, images: &mut [T]) {
-    for image in images.chunks_mut(pixels.image()) {
-        image[..pixels.pitch()].fill(T::zero());
+        pixels.zero_first(self.y);
     }
 }

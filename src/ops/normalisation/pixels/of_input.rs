@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::normalise::{Affine, padded, zero_first};
+use super::normalise::{Affine, padded};
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::normalisation::kernels::{Moments, Sums};
 use crate::ops::simd::Float;
@@ -82,6 +82,6 @@ impl<T: Float> WithSimd for OfInput<'_, T> {
                 dz[v] = T::times(simd, T::minus(simd, g[v], along), scale[v]);
             }
         }
-        zero_first(pixels, dz);
+        pixels.zero_first(dz);
     }
 }
