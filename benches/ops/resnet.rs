@@ -23,10 +23,11 @@ use isopath::candle::{DType, Tensor, Var};
 use isopath::datasets::Dataset;
 use isopath::device;
 use isopath::experiments::cifar10::{self, Settings};
-use isopath::losses::{LabelSmoothing, Loss, cross_entropy};
+use isopath::losses::{LabelSmoothing, cross_entropy};
 use isopath::models::{Model, Network, ResNet, ResNetParams};
 use isopath::optimizers::{SgdParams, State};
 use isopath::rng::Rng;
+use isopath::training::step;
 
 use crate::Bench;
 
@@ -45,14 +46,14 @@ pub fn run(bench: &Bench) -> Result<()> {
         let variable = Var::from_tensor(&images)?;
         let labels = Tensor::zeros(8, DType::U32, &device::best())?;
         bench.case(forward, || network.forward(&images).map(drop), None)?;
-        let step = || {
+        let input_gradient = || {
             Ok(
                 (cross_entropy(&network.forward(&variable)?, &labels)? * 8.)?
                     .backward()
                     .map(drop)?,
             )
         };
-        bench.case(gradient, step, None)?;
+        bench.case(gradient, input_gradient, None)?;
     }
     let (answers, gradient) = (
         "resnet50 width=16 cifar answers batch=128",
@@ -64,14 +65,14 @@ pub fn run(bench: &Bench) -> Result<()> {
         bench.case(answers, || network.forward(&images).map(drop), None)?;
         let variable = Var::from_tensor(&images.narrow(0, 0, 64)?)?;
         let labels = Tensor::zeros(64, DType::U32, &device::best())?;
-        let step = || {
+        let input_gradient = || {
             Ok(
                 (cross_entropy(&network.forward(&variable)?, &labels)? * 64.)?
                     .backward()
                     .map(drop)?,
             )
         };
-        bench.case(gradient, step, None)?;
+        bench.case(gradient, input_gradient, None)?;
     }
     let training = "resnet50 width=16 cifar training step batch=128";
     if bench.wants(training) {
@@ -86,7 +87,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         };
         bench.case(
             training,
-            || sgd.step(&loss.loss(&network, &batch)?.backward()?),
+            || step(&network, &loss, &batch, |gradients| sgd.step(gradients)).map(drop),
             None,
         )?;
     }

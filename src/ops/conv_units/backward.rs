@@ -81,8 +81,8 @@ impl Training<'_> {
             self.workspace.give(gradient.numbers);
             planes
         });
-        let of_parameters = of_parameters.into_iter().rev().flatten().collect();
-        Ok((of_x, of_parameters))
+        of_parameters.reverse();
+        Ok((of_x, of_parameters.concat()))
     }
 
     /// Images channel by channel.

@@ -44,10 +44,7 @@ impl<T: Float> UnitGradient<'_, T> {
         let pass = of_input
             .then(|| of.pass::<T>(index, Direction::Backward))
             .transpose()?;
-        let sums = self
-            .wanted
-            .parameters
-            .then(|| Sums::new::<T>(shape, self.arch));
+        let sums = self.wanted.parameters.then(|| Sums::new(shape, self.arch));
         let numbers = sums.as_ref().map_or(1, Sums::numbers).max(1);
         let count = of.images() * output.pixels.area;
         let (slope, of_norm) = match &output.convolved {
@@ -80,12 +77,13 @@ impl<T: Float> UnitGradient<'_, T> {
             .collect();
         let count = of.images().div_ceil(parts.per_part);
         targets.resize_with(count, || None);
-        let mut weights = vec![T::zero(); count * numbers];
+        let mut weights = of.workspace.take(count * numbers);
         let channel_sums: Vec<_> = weights
             .par_chunks_mut(numbers)
             .zip(targets)
             .enumerate()
             .map_init(Scratch::default, |scratch, (part, (weights, target))| {
+                weights.fill(T::zero());
                 parts.run(part, weights, target, scratch)
             })
             .collect();
@@ -94,6 +92,7 @@ impl<T: Float> UnitGradient<'_, T> {
             sums: sum(channel_sums.into_iter().flatten().collect()),
         });
         let Some(sums) = parts.sums else {
+            of.workspace.give(weights);
             return Ok((of_input, Vec::new()));
         };
         let (total, rest) = weights.split_at_mut(numbers);
@@ -106,6 +105,7 @@ impl<T: Float> UnitGradient<'_, T> {
                 }
             });
         let mut parameters = vec![sums.weight(total)];
+        of.workspace.give(weights);
         if parts.slope.is_some() {
             let of_gamma = of_norm.iter().map(|sums| T::from_f64(sums.of_gamma));
             parameters.push(of_gamma.collect());
@@ -127,7 +127,7 @@ struct UnitParts<'a, T> {
     /// From the gradient in the convolution's result to that in the input, if it is wanted.
     pass: Option<Pass<T>>,
     /// Of the weight, if it is wanted.
-    sums: Option<Sums>,
+    sums: Option<Sums<T>>,
     /// The normalisation's, with what it normalises.
     slope: Option<(Slope<T>, &'a [T], &'a Affine<T>)>,
     /// Whether the gradient in the input is added to that of other units.

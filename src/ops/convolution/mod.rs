@@ -5,6 +5,7 @@
 //! these loops; `pass` one direction of a convolution, by the sum of its taps (`product`) or by
 //! Winograd's transforms (`winograd`).
 
+mod blocks;
 mod checks;
 mod conv2d;
 mod conv_transpose2d;

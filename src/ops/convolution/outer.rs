@@ -2,8 +2,8 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::blocks::Blocks;
 use super::geometry::Geometry;
-use super::panels::VECTORS;
 use super::pixels::Pixels;
 use crate::ops::simd::Float;
 
@@ -56,47 +56,20 @@ impl<T: Float> WithSimd for Outer<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT < 32 {
-            self.run::<S, 6>(simd)
-        } else {
-            self.run::<S, 8>(simd)
-        }
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let (rows, width) = (self.out.len() / self.width, self.width);
+        self.all_blocks(simd, rows, width);
     }
 }
 
-impl<T: Float> Outer<'_, T> {
+impl<T: Float> Blocks<T> for Outer<'_, T> {
     #[inline(always)]
-    fn run<S: Simd, const M: usize>(mut self, simd: S) {
-        let lanes = T::lanes::<S>();
-        let channels = self.out.len() / self.width;
-        for column in (0..self.width).step_by(VECTORS * lanes) {
-            let wide = self.width - column >= VECTORS * lanes;
-            let mut row = 0;
-            while row < channels {
-                let left = channels - row;
-                row += match (left, wide) {
-                    (left, true) if left >= M => self.tile::<S, M, VECTORS>(simd, row, column),
-                    (left, false) if left >= M => self.tile::<S, M, 1>(simd, row, column),
-                    (4.., true) => self.tile::<S, 4, VECTORS>(simd, row, column),
-                    (4.., false) => self.tile::<S, 4, 1>(simd, row, column),
-                    (3, true) => self.tile::<S, 3, VECTORS>(simd, row, column),
-                    (3, false) => self.tile::<S, 3, 1>(simd, row, column),
-                    (_, true) => self.tile::<S, 1, VECTORS>(simd, row, column),
-                    (_, false) => self.tile::<S, 1, 1>(simd, row, column),
-                };
-            }
-        }
-    }
-
-    /// M rows from `row` on.
-    #[inline(always)]
-    fn tile<S: Simd, const M: usize, const V: usize>(
+    fn block<S: Simd, const M: usize, const V: usize>(
         &mut self,
         simd: S,
         row: usize,
         column: usize,
-    ) -> usize {
+    ) {
         let width = V * T::lanes::<S>();
         let mut sums = [[T::splat(simd, T::zero()); V]; M];
         let (x, dy) = (&self.x[row..], &self.dy[column..]);
@@ -116,6 +89,5 @@ impl<T: Float> Outer<'_, T> {
                 *out = T::plus(simd, *out, *sum);
             }
         }
-        M
     }
 }

@@ -14,6 +14,8 @@ use super::narrow::Narrow;
 use super::outer::{Outer, Tap};
 use super::panels::Lanes;
 use super::pixels::{Pixels, transpose, zero};
+use super::winograd::shape::serves;
+use super::winograd::sums::TileSums;
 use crate::ops::planes::add;
 use crate::ops::simd::{Float, arch};
 
@@ -29,7 +31,7 @@ pub(in crate::ops) fn weight_gradient<T: Float>(
     dy: &[T],
 ) -> Result<Vec<T>> {
     let arch = arch()?;
-    let sums = Sums::new::<T>(&shape, arch);
+    let sums = Sums::new(&shape, arch);
     let numbers = sums.numbers();
     if numbers == 0 || dy.is_empty() || x.is_empty() {
         return Ok(vec![
@@ -94,36 +96,49 @@ fn lay<'a, T: Float>(
 }
 
 /// How the gradient of a weight is summed.
-pub(in crate::ops) struct Sums {
+pub(in crate::ops) struct Sums<T> {
     arch: Arch,
     narrow: Option<Narrow>,
     shape: Geometry,
-    taps: Vec<Tap>,
+    way: Way<T>,
     /// Channels of a group's output, filled up to whole vectors.
     width: usize,
 }
 
-impl Sums {
-    pub fn new<T: Float>(shape: &Geometry, arch: Arch) -> Self {
+enum Way<T> {
+    /// Tap by tap: sums as (group, tap, input, width).
+    Taps(Vec<Tap>),
+    /// By Winograd's transforms: sums as (input, tap, width).
+    Tiles(TileSums<T>),
+}
+
+impl<T: Float> Sums<T> {
+    pub fn new(shape: &Geometry, arch: Arch) -> Self {
         let lanes = arch.dispatch(Lanes::<T>::new());
         let narrow = Narrow::of(shape);
         let shape = narrow.map_or(*shape, |narrow| narrow.wide());
+        let width = shape.outputs.next_multiple_of(lanes);
+        let way = if serves(&shape) {
+            Way::Tiles(TileSums::new(&shape, width))
+        } else {
+            Way::Taps(Tap::all(&shape))
+        };
         Self {
             arch,
             narrow,
             shape,
-            taps: Tap::all(&shape),
-            width: shape.outputs.next_multiple_of(lanes),
+            way,
+            width,
         }
     }
 
-    /// Numbers of the sums: (group, tap, input, width).
+    /// Numbers of the sums.
     pub fn numbers(&self) -> usize {
         self.shape.groups * self.shape.taps() * self.shape.inputs * self.width
     }
 
     /// Adds those of some images; after `dy` come as many numbers as a pixel has.
-    pub fn add<T: Float>(&self, x: &[T], dy: &[T], images: usize, parallel: bool, out: &mut [T]) {
+    pub fn add(&self, x: &[T], dy: &[T], images: usize, parallel: bool, out: &mut [T]) {
         let [input, output] = Pixels::of(&self.shape);
         let mut spread;
         let x = match &self.narrow {
@@ -137,11 +152,17 @@ impl Sums {
             }
             None => x,
         };
+        let taps = match &self.way {
+            Way::Taps(taps) => taps,
+            Way::Tiles(tiles) => {
+                return tiles.add((self.arch, parallel), images, [x, dy], out);
+            }
+        };
         let run = |number: usize, out: &mut [T]| {
-            let (group, tap) = (number / self.taps.len(), number % self.taps.len());
+            let (group, tap) = (number / taps.len(), number % taps.len());
             for image in 0..images {
                 self.arch.dispatch(Outer {
-                    pairs: &self.taps[tap].pairs,
+                    pairs: &taps[tap].pairs,
                     x: &x[image * input.image() + group * self.shape.inputs..],
                     dy: &dy[image * output.image() + group * self.shape.outputs..],
                     out,
@@ -162,7 +183,7 @@ impl Sums {
     }
 
     /// The sums in the order of a weight: (outputs, inputs, taps), outputs group by group.
-    pub fn weight<T: Float>(&self, sums: &[T]) -> Vec<T> {
+    pub fn weight(&self, sums: &[T]) -> Vec<T> {
         let Geometry {
             groups,
             inputs,
@@ -184,6 +205,10 @@ impl Sums {
                 taps * inputs,
                 outputs,
             );
+            if let Way::Tiles(_) = &self.way {
+                weight.copy_from_slice(&by_output);
+                continue;
+            }
             weight
                 .par_chunks_mut(inputs * taps)
                 .zip(by_output.par_chunks(inputs * taps))

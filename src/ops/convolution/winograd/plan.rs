@@ -46,21 +46,11 @@ impl<T: Float> Winograd<T> {
             Direction::Backward => (output, input, shape.output[1], shape.input),
         };
         let tiles = size.map(|size| size.div_ceil(SIDE));
-        let inside = |axis, tile: usize, at: usize| match direction {
-            Direction::Forward => shape.input_of(axis, SIDE * tile + at, 0),
-            Direction::Backward => shape.output_of(axis, SIDE * tile + at, KERNEL - 1),
+        let inside = |axis, at: usize| match direction {
+            Direction::Forward => shape.input_of(axis, at, 0),
+            Direction::Backward => shape.output_of(axis, at, KERNEL - 1),
         };
-        let reads = (0..tiles[0] * tiles[1])
-            .map(|tile| {
-                std::array::from_fn(|at| {
-                    let row = inside(0, tile / tiles[1], at / READ);
-                    let column = inside(1, tile % tiles[1], at % READ);
-                    // Outside are the zeros before the image.
-                    let pixel = row.zip(column).map(|(row, column)| row * width + column);
-                    pixel.map_or(0, |pixel| source.start(pixel)) as u32
-                })
-            })
-            .collect();
+        let reads = starts::<READ, POINTS>(tiles, inside, (source, width));
         let block = if source.channels > FEW_CHANNELS {
             2 * HEIGHT
         } else {
@@ -97,4 +87,23 @@ impl<T: Float> Winograd<T> {
             pool.push(scratch);
         }
     }
+}
+
+/// Where N×N pixels of each tile begin in images of this width, from the tile's first pixel on:
+/// `inside` knows which position of an axis that is, none outside, where the zeros before the image
+/// are read.
+pub(super) fn starts<const N: usize, const PIXELS: usize>(
+    tiles: [usize; 2],
+    inside: impl Fn(usize, usize) -> Option<usize>,
+    (pixels, width): (Pixels, usize),
+) -> Vec<[u32; PIXELS]> {
+    let of_tile = |tile: usize| {
+        std::array::from_fn(|at| {
+            let row = inside(0, SIDE * (tile / tiles[1]) + at / N);
+            let column = inside(1, SIDE * (tile % tiles[1]) + at % N);
+            let pixel = row.zip(column).map(|(row, column)| row * width + column);
+            pixel.map_or(0, |pixel| pixels.start(pixel)) as u32
+        })
+    };
+    (0..tiles[0] * tiles[1]).map(of_tile).collect()
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::plan::Winograd;
+use super::read::read_tile;
 use super::shape::{POINTS, READ, SIDE};
 use super::transforms::Factors;
 use crate::ops::convolution::panels::{Panel, Panels, VECTORS};
@@ -47,7 +48,10 @@ impl<T: Float> Tiles<'_, T> {
         for first in tiles.clone().step_by(self.of.block) {
             let tiles = first..tiles.end.min(first + self.of.block);
             for (tile, read) in tiles.clone().zip(read.chunks_mut(self.of.stride())) {
-                self.read(&factors, tile, read);
+                let (image, tile) = (tile / self.of.reads.len(), tile % self.of.reads.len());
+                let source = &self.source[image * self.of.source.image()..];
+                let pitch = self.of.source.pitch();
+                read_tile(&factors, source, &self.of.reads[tile], (read, pitch), pitch);
             }
             for panel in self.panels.iter() {
                 if panel.vectors == VECTORS {
@@ -60,39 +64,6 @@ impl<T: Float> Tiles<'_, T> {
             }
         }
         self.of.give_back(scratch);
-    }
-
-    /// Bᵀ d B of every channel of a tile, as (point, channel).
-    #[inline(always)]
-    fn read<S: Simd>(&self, factors: &Factors<T, S>, tile: usize, to: &mut [T]) {
-        let (image, tile) = (tile / self.of.reads.len(), tile % self.of.reads.len());
-        let source = &self.source[image * self.of.source.image()..];
-        let vectors = self.of.source.pitch() / T::lanes::<S>();
-        let pixels = self.of.reads[tile].map(|start| {
-            &T::vectors::<S>(&source[start as usize..][..self.of.source.pitch()])[..vectors]
-        });
-        let to = T::vectors_mut::<S>(&mut to[..POINTS * self.of.source.pitch()]);
-        for channel in 0..vectors {
-            // No closures: they would not be compiled for the processor's vectors.
-            let mut columns = [[factors.zero(); READ]; READ];
-            for x in 0..READ {
-                let mut column = [factors.zero(); READ];
-                for y in 0..READ {
-                    column[y] = pixels[y * READ + x][channel];
-                }
-                columns[x] = factors.read(column);
-            }
-            for y in 0..READ {
-                let mut row = [factors.zero(); READ];
-                for x in 0..READ {
-                    row[x] = columns[x][y];
-                }
-                let row = factors.read(row);
-                for x in 0..READ {
-                    to[(y * READ + x) * vectors + channel] = row[x];
-                }
-            }
-        }
     }
 
     /// The products of all tiles with a panel, as (tile, point, channel of the result).
@@ -173,18 +144,9 @@ impl<T: Float> Tiles<'_, T> {
             let top = SIDE * (tile / tiles_of_a_row);
             let left = SIDE * (tile % tiles_of_a_row);
             for v in 0..V {
-                let mut rows = [[factors.zero(); READ]; SIDE];
-                for x in 0..READ {
-                    let mut column = [factors.zero(); READ];
-                    for y in 0..READ {
-                        column[y] = products[y * READ + x][v];
-                    }
-                    let column = factors.write(column);
-                    for y in 0..SIDE {
-                        rows[y][x] = column[y];
-                    }
-                }
-                for (y, &row) in rows.iter().take(height - top).enumerate() {
+                let columns = six!(x => factors.write(six!(y => products[y * READ + x][v])));
+                let rows = four!(y => six!(x => columns[x][y]));
+                for (y, row) in rows.into_iter().take(height - top).enumerate() {
                     let row = factors.write(row);
                     let pixel = (top + y) * width + left;
                     let start = image * result.image() + result.start(pixel) - self.origin;

@@ -2,7 +2,8 @@
 
 use pulp::Simd;
 
-use super::shape::{READ, SIDE};
+use super::shape::{KERNEL, READ, SIDE};
+use super::weights::G;
 use crate::ops::simd::Float;
 
 /// The points ±A and ±B; 0 and ∞ are the other two.
@@ -11,7 +12,7 @@ pub(super) const B: f64 = 1.5;
 
 /// Numbers that the transforms multiply by.
 pub(super) struct Factors<T: Float, S: Simd> {
-    simd: S,
+    pub simd: S,
     a: T::Vector<S>,
     b: T::Vector<S>,
     minus_a: T::Vector<S>,
@@ -25,6 +26,10 @@ pub(super) struct Factors<T: Float, S: Simd> {
     b2: T::Vector<S>,
     a3: T::Vector<S>,
     b3: T::Vector<S>,
+    /// The first number of G's row of 0, and its rows of A and B.
+    of_zero: T::Vector<S>,
+    of_a: [T::Vector<S>; KERNEL],
+    of_b: [T::Vector<S>; KERNEL],
 }
 
 impl<T: Float, S: Simd> Factors<T, S> {
@@ -45,6 +50,9 @@ impl<T: Float, S: Simd> Factors<T, S> {
             b2: of(B * B),
             a3: of(A * A * A),
             b3: of(B * B * B),
+            of_zero: of(G[0][0]),
+            of_a: G[1].map(of),
+            of_b: G[3].map(of),
         }
     }
 
@@ -86,6 +94,44 @@ impl<T: Float, S: Simd> Factors<T, S> {
             self.add(self.b, difference_b, T::times(simd, self.a, difference_a)),
             self.add(self.b2, sum_b, T::times(simd, self.a2, sum_a)),
             self.add(self.b3, difference_b, self.add(self.a3, difference_a, m[5])),
+        ]
+    }
+
+    /// A y, the transposed of [`Factors::write`].
+    #[inline(always)]
+    pub fn spread(&self, y: [T::Vector<S>; SIDE]) -> [T::Vector<S>; READ] {
+        let simd = self.simd;
+        let (even_a, odd_a) = (
+            self.add(self.a2, y[2], y[0]),
+            self.add(self.a3, y[3], T::times(simd, self.a, y[1])),
+        );
+        let (even_b, odd_b) = (
+            self.add(self.b2, y[2], y[0]),
+            self.add(self.b3, y[3], T::times(simd, self.b, y[1])),
+        );
+        [
+            y[0],
+            T::plus(simd, even_a, odd_a),
+            T::minus(simd, even_a, odd_a),
+            T::plus(simd, even_b, odd_b),
+            T::minus(simd, even_b, odd_b),
+            y[3],
+        ]
+    }
+
+    /// Gᵀ m.
+    #[inline(always)]
+    pub fn taps(&self, m: [T::Vector<S>; READ]) -> [T::Vector<S>; KERNEL] {
+        let simd = self.simd;
+        let (sum_a, difference_a) = (T::plus(simd, m[1], m[2]), T::minus(simd, m[1], m[2]));
+        let (sum_b, difference_b) = (T::plus(simd, m[3], m[4]), T::minus(simd, m[3], m[4]));
+        let (of_a, of_b) = (self.of_a, self.of_b);
+        let first = self.add(of_b[0], sum_b, T::times(simd, of_a[0], sum_a));
+        let second = T::times(simd, of_a[1], difference_a);
+        [
+            self.add(self.of_zero, m[0], first),
+            self.add(of_b[1], difference_b, second),
+            self.add(of_b[2], sum_b, self.add(of_a[2], sum_a, m[5])),
         ]
     }
 

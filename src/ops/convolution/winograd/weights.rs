@@ -14,7 +14,7 @@ const CHUNK: usize = 8;
 
 /// G: row j is (1, t_j, t_j²) / ∏_(k ≠ j) (t_j − t_k) over the finite points, and that of ∞ is
 /// (0, 0, 1).
-const G: [[f64; KERNEL]; READ] = [
+pub(super) const G: [[f64; KERNEL]; READ] = [
     row(0., A * A * B * B),
     row(A, 2. * A * A * (A * A - B * B)),
     row(-A, 2. * A * A * (A * A - B * B)),
