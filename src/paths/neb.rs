@@ -1,13 +1,12 @@
 //! The nudged elastic band.
 
 use candle_core::{DType, Tensor};
-use rayon::prelude::*;
 
 use super::band::{self, rows};
 use super::dense::{Dense, Profile};
 use super::ends::{Ends, check_range};
 use super::energy::{Checked, Energy, EnergyValues};
-use super::follow::Follower;
+use super::follow::Followers;
 use super::info::{Evaluations, NebInfo, Outcome, Verdict};
 use super::params::{NebParams, Spacing, Stop};
 use crate::error::{Error, Result};
@@ -164,12 +163,15 @@ pub(super) fn relax_bands(
     if params.stop == Stop::Connected {
         check_ends(&before, bands)?;
     }
-    let mut run = Run::new(&dense, paths, bands, before, params)?;
-    while !run.active.is_empty() {
-        run.iterate()?;
-        bar.add(1.);
-    }
-    Ok(run.results.into_iter().flatten().collect())
+    // On a thread of the pool, as `training::step`: an iteration is many short steps on all threads.
+    rayon::scope(|_| {
+        let mut run = Run::new(&dense, paths, bands, before, params)?;
+        while !run.active.is_empty() {
+            run.iterate()?;
+            bar.add(1.);
+        }
+        Ok(run.results.into_iter().flatten().collect())
+    })
 }
 
 /// Inside the bounds: a step may leave them, and a mean of two points by rounding.
@@ -178,6 +180,13 @@ fn clipped(paths: Tensor, params: &NebParams) -> Result<Tensor> {
         Some(bounds) => Ok(paths.clamp(bounds.min, bounds.max)?),
         None => Ok(paths),
     }
+}
+
+/// First points, pivots and last points of paths (A, N, D).
+fn parts(paths: &Tensor) -> Result<[Tensor; 3]> {
+    let pivots = paths.dim(1)? - 2;
+    let part = |first, count| paths.narrow(1, first, count)?.contiguous();
+    Ok([part(0, 1)?, part(1, pivots)?, part(pivots + 1, 1)?])
 }
 
 /// An end that is outside can be joined to nothing; one that is not a number is found out by the
@@ -214,11 +223,12 @@ struct Run<'a> {
     iteration: usize,
     /// The end that was a band's highest point, and at which iteration it last was.
     highest_ends: Vec<Option<(usize, usize)>>,
-    /// The bands that are not done, and their paths (A, N, D).
+    /// The bands that are not done, their paths (A, N, D), and of these the first points (A, 1, D), the
+    /// pivots (A, P, D) and the last points.
     active: Vec<usize>,
     paths: Tensor,
-    /// The optimiser of each.
-    followers: Vec<Follower>,
+    parts: [Tensor; 3],
+    followers: Followers,
 }
 
 /// A band that is done: its place among the active ones, why, and its profile if that is known.
@@ -246,7 +256,8 @@ impl<'a> Run<'a> {
             highest_ends: vec![None; bands.len()],
             iteration: 0,
             active: (0..bands.len()).collect(),
-            followers: Vec::new(),
+            followers: Followers::none(params.optimizer),
+            parts: parts(&paths)?,
             paths,
             before,
         };
@@ -268,9 +279,7 @@ impl<'a> Run<'a> {
             }
         }
         run.finish(done)?;
-        let follower =
-            |at: usize| Follower::new(params.optimizer, &run.paths.get(at)?.narrow(0, 1, pivots)?);
-        run.followers = (0..run.active.len()).map(follower).collect::<Result<_>>()?;
+        run.followers = Followers::new(params.optimizer, &run.parts[1])?;
         Ok(run)
     }
 
@@ -279,8 +288,7 @@ impl<'a> Run<'a> {
     fn iterate(&mut self) -> Result<()> {
         let pivots = self.paths.dim(1)? - 2;
         let bands = self.active_bands();
-        let interior = self.paths.narrow(1, 1, pivots)?;
-        let (values, gradients) = self.dense.values_and_gradients(&interior, &bands)?;
+        let (values, gradients) = self.dense.values_and_gradients(&self.parts[1], &bands)?;
         for band in &self.active {
             self.evaluations[*band].gradients += pivots;
         }
@@ -365,29 +373,15 @@ impl<'a> Run<'a> {
 
     /// One step along the forces (A, P, D).
     fn advance(&mut self, forces: &Tensor) -> Result<()> {
-        let (bands, points, width) = self.paths.dims3()?;
-        let paths = &self.paths;
-        let moved = self
-            .followers
-            .par_iter_mut()
-            .enumerate()
-            .map(|(at, follower)| {
-                let path = paths.get(at)?;
-                let moved = follower.step(&path.narrow(0, 1, points - 2)?, &forces.get(at)?)?;
-                Ok([
-                    path.narrow(0, 0, 1)?,
-                    clipped(moved, self.params)?,
-                    path.narrow(0, points - 1, 1)?,
-                ])
-            });
-        let rows = moved
-            .collect::<Vec<Result<[Tensor; 3]>>>()
-            .into_iter()
-            .collect::<Result<Vec<_>>>()?
-            .concat();
-        self.paths = Tensor::cat(&rows, 0)?.reshape((bands, points, width))?;
-        if self.params.spacing == Spacing::Redistribution {
+        let redistributes = self.params.spacing == Spacing::Redistribution;
+        let is_elsewhere = redistributes || self.params.bounds.is_some();
+        let pivots = is_elsewhere.then_some(&self.parts[1]);
+        let moved = self.followers.step(pivots, forces)?;
+        self.parts[1] = clipped(moved, self.params)?;
+        self.paths = Tensor::cat(&self.parts, 1)?;
+        if redistributes {
             self.paths = clipped(band::redistribute(&self.paths)?, self.params)?;
+            self.parts = parts(&self.paths)?;
         }
         self.iteration += 1;
         Ok(())
@@ -465,9 +459,10 @@ impl<'a> Run<'a> {
             .collect();
         if kept.len() < self.active.len() {
             self.paths = rows(&self.paths, &kept)?;
-            let mut at = 0..;
-            self.followers
-                .retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
+            for part in &mut self.parts {
+                *part = rows(part, &kept)?;
+            }
+            self.followers.keep(&kept)?;
             self.active = kept.iter().map(|at| self.active[*at]).collect();
         }
         Ok(kept)
