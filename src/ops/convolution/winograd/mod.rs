@@ -21,6 +21,7 @@
 #[macro_use]
 mod arrays;
 pub(super) mod plan;
+mod points;
 mod read;
 mod run;
 pub(in crate::ops) mod shape;

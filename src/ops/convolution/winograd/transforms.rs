@@ -2,13 +2,9 @@
 
 use pulp::Simd;
 
+use super::points::{A, B, G};
 use super::shape::{KERNEL, READ, SIDE};
-use super::weights::G;
 use crate::ops::simd::Float;
-
-/// The points ±A and ±B; 0 and ∞ are the other two.
-pub(super) const A: f64 = 0.75;
-pub(super) const B: f64 = 1.5;
 
 /// Numbers that the transforms multiply by.
 pub(super) struct Factors<T: Float, S: Simd> {
@@ -51,8 +47,8 @@ impl<T: Float, S: Simd> Factors<T, S> {
             a3: of(A * A * A),
             b3: of(B * B * B),
             of_zero: of(G[0][0]),
-            of_a: G[1].map(of),
-            of_b: G[3].map(of),
+            of_a: three!(x => of(G[1][x])),
+            of_b: three!(x => of(G[3][x])),
         }
     }
 

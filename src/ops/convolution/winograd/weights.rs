@@ -3,29 +3,14 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::points::G;
 use super::shape::{KERNEL, POINTS, READ};
-use super::transforms::{A, B};
 use crate::ops::convolution::steps::Direction;
 use crate::ops::simd::{Float, arch};
 
 const TAPS: usize = KERNEL * KERNEL;
 /// Kernels at a time.
 const CHUNK: usize = 8;
-
-/// G: row j is (1, t_j, t_j²) / ∏_(k ≠ j) (t_j − t_k) over the finite points, and that of ∞ is
-/// (0, 0, 1).
-pub(super) const G: [[f64; KERNEL]; READ] = [
-    row(0., A * A * B * B),
-    row(A, 2. * A * A * (A * A - B * B)),
-    row(-A, 2. * A * A * (A * A - B * B)),
-    row(B, 2. * B * B * (B * B - A * A)),
-    row(-B, 2. * B * B * (B * B - A * A)),
-    [0., 0., 1.],
-];
-
-const fn row(point: f64, product: f64) -> [f64; KERNEL] {
-    [1. / product, point / product, point * point / product]
-}
 
 /// G g Gᵀ of each kernel of a weight (outputs, inputs, 3, 3), as (outputs, inputs, 6, 6), in f64,
 /// rounded once. For the gradient the taps are turned round.
