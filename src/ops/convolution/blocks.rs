@@ -26,6 +26,28 @@ pub(super) trait Blocks<T: Float> {
     }
 }
 
+/// Σ_pairs x[from + m] · dy[to + v]: M numbers of x times V vectors of dy.
+#[inline(always)]
+pub(super) fn outer<T: Float, S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    pairs: &[[u32; 2]],
+    x: &[T],
+    dy: &[T],
+) -> [[T::Vector<S>; V]; M] {
+    let mut sums = [[T::splat(simd, T::zero()); V]; M];
+    for &[from, to] in pairs {
+        let x = &x[from as usize..][..M];
+        let dy = &T::vectors::<S>(&dy[to as usize..][..V * T::lanes::<S>()])[..V];
+        for m in 0..M {
+            let number = T::splat(simd, x[m]);
+            for v in 0..V {
+                sums[m][v] = T::mul_add(simd, number, dy[v], sums[m][v]);
+            }
+        }
+    }
+    sums
+}
+
 /// Most rows of a block.
 pub(super) const ROWS: usize = 8;
 

@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, outer};
 use super::geometry::Geometry;
 use super::pixels::Pixels;
 use crate::ops::simd::Float;
@@ -71,18 +71,7 @@ impl<T: Float> Blocks<T> for Outer<'_, T> {
         column: usize,
     ) {
         let width = V * T::lanes::<S>();
-        let mut sums = [[T::splat(simd, T::zero()); V]; M];
-        let (x, dy) = (&self.x[row..], &self.dy[column..]);
-        for &[from, to] in self.pairs {
-            let x = &x[from as usize..][..M];
-            let dy = &T::vectors::<S>(&dy[to as usize..][..width])[..V];
-            for m in 0..M {
-                let number = T::splat(simd, x[m]);
-                for v in 0..V {
-                    sums[m][v] = T::mul_add(simd, number, dy[v], sums[m][v]);
-                }
-            }
-        }
+        let sums = outer::<T, S, M, V>(simd, self.pairs, &self.x[row..], &self.dy[column..]);
         for (m, sums) in sums.iter().enumerate() {
             let out = &mut self.out[(row + m) * self.width + column..][..width];
             for (out, sum) in T::vectors_mut::<S>(out).iter_mut().zip(sums) {

@@ -2,8 +2,9 @@
 
 use crate::ops::convolution::geometry::Geometry;
 
-/// Rows and columns of the kernel.
+/// Rows and columns of the kernel, and its numbers.
 pub(super) const KERNEL: usize = 3;
+pub(super) const TAPS: usize = KERNEL * KERNEL;
 /// Rows and columns of a tile of the result, and of what it reads.
 pub(super) const SIDE: usize = 4;
 pub(super) const READ: usize = SIDE + KERNEL - 1;

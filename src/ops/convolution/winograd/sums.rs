@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use super::plan::starts;
 use super::read::{lines, read_tile};
-use super::shape::{KERNEL, POINTS, READ, SIDE};
+use super::shape::{KERNEL, POINTS, READ, SIDE, TAPS};
 use super::transforms::Factors;
-use crate::ops::convolution::blocks::{Blocks, ROWS};
+use crate::ops::convolution::blocks::{Blocks, ROWS, outer};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::VECTORS;
 use crate::ops::convolution::pixels::{LANES, Pixels};
@@ -22,7 +22,6 @@ const CACHED: usize = 120_000;
 const FEWEST_TILES: usize = 8;
 /// Pixels of a tile of the output.
 const PIXELS: usize = SIDE * SIDE;
-pub(in crate::ops::convolution) const TAPS: usize = KERNEL * KERNEL;
 /// Rows of sums that one thread computes: whole blocks on any processor.
 const TOGETHER: usize = 24;
 
@@ -41,6 +40,8 @@ pub(in crate::ops::convolution) struct TileSums<T> {
     /// Where each tile begins in its image: of the input, and of the output.
     reads: Vec<[u32; POINTS]>,
     writes: Vec<[u32; PIXELS]>,
+    /// Where each tile of a block begins among the transformed ones.
+    pairs: Vec<[u32; 2]>,
     /// Memory of blocks that are done: new memory would be filled with zeros first.
     pool: Mutex<Vec<Scratch<T>>>,
 }
@@ -60,11 +61,14 @@ impl<T: Float> TileSums<T> {
         let read = |axis, at| shape.input_of(axis, at, 0);
         let written = |axis: usize, at| (at < shape.output[axis]).then_some(at);
         let numbers = POINTS * (input.pitch() + output.pitch());
+        let block = (CACHED / numbers).max(FEWEST_TILES);
+        let begin = |tile| [input, output].map(|pixels| (tile * pixels.pitch()) as u32);
         Self {
             input,
             output,
             width,
-            block: (CACHED / numbers).max(FEWEST_TILES),
+            block,
+            pairs: (0..block).map(begin).collect(),
             reads: starts::<READ, POINTS>(tiles, read, (input, shape.input[1])),
             writes: starts::<SIDE, PIXELS>(tiles, written, (output, shape.output[1])),
             pool: Mutex::default(),
@@ -221,23 +225,13 @@ impl<T: Float> Blocks<T> for Products<'_, T> {
     ) {
         let [input, output] = [self.of.input, self.of.output];
         let [x_apart, dy_apart] = [input, output].map(|pixels| apart(self.tiles, pixels));
-        let width = V * T::lanes::<S>();
         let factors = Factors::<T, S>::new(simd);
         let products = T::vectors_mut::<S>(self.products).as_chunks_mut::<V>().0;
         for point in 0..POINTS {
             let x = &self.transformed[0][point * x_apart + self.first + row..];
             let dy = &self.transformed[1][point * dy_apart + column..];
-            let mut sums = [[factors.zero(); V]; M];
-            for tile in 0..self.tiles {
-                let x = &x[tile * input.pitch()..][..M];
-                let dy = &T::vectors::<S>(&dy[tile * output.pitch()..][..width])[..V];
-                for m in 0..M {
-                    let number = T::splat(simd, x[m]);
-                    for v in 0..V {
-                        sums[m][v] = T::mul_add(simd, number, dy[v], sums[m][v]);
-                    }
-                }
-            }
+            let pairs = &self.of.pairs[..self.tiles];
+            let sums = outer::<T, S, M, V>(simd, pairs, x, dy);
             products[point * M..][..M].copy_from_slice(&sums);
         }
         let of_row = TAPS * self.of.width;

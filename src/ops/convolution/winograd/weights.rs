@@ -4,11 +4,10 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::points::G;
-use super::shape::{KERNEL, POINTS, READ};
+use super::shape::{KERNEL, POINTS, READ, TAPS};
 use crate::ops::convolution::steps::Direction;
 use crate::ops::simd::{Float, arch};
 
-const TAPS: usize = KERNEL * KERNEL;
 /// Kernels at a time.
 const CHUNK: usize = 8;
 
