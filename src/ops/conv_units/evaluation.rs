@@ -141,7 +141,7 @@ impl Kernel<1> for Gradient<'_> {
 struct Passes<'a, T> {
     arch: Arch,
     of: &'a Evaluation,
-    passes: Vec<Arc<Pass<T>>>,
+    passes: Vec<Pass<T>>,
     /// The biases, filled up with zeros.
     biases: Vec<Vec<T>>,
 }
@@ -154,7 +154,8 @@ impl<'a, T: Float> Passes<'a, T> {
             .iter()
             .flat_map(|segment| segment.units.clone().map(|_| segment.group));
         let pass = |(index, (shape, group)): (usize, (&Geometry, usize))| {
-            of.units.pass(index, shape, direction, group)
+            let panels = of.units.panels(index, shape, direction)?;
+            Pass::new(shape, direction, panels, group)
         };
         let bias = |(index, norm): (usize, &UnitNorm)| match norm {
             UnitNorm::Bias(bias) => Ok(of

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{Result as CandleResult, Tensor};
 
@@ -10,7 +10,6 @@ use super::unit::{ConvUnit, UnitNorm};
 use crate::error::{Error, Result};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::Panels;
-use crate::ops::convolution::pass::Pass;
 use crate::ops::convolution::steps::Direction;
 use crate::ops::convolution::winograd::shape::serves;
 use crate::ops::memory::memory;
@@ -82,54 +81,19 @@ impl FrozenUnits {
         &self.units
     }
 
-    /// The convolution of a unit, for about `group` images at a time: that of the last call if images
-    /// are as large, with its tables and memory.
-    pub(super) fn pass<T: Float>(
-        &self,
-        index: usize,
-        shape: &Geometry,
-        direction: Direction,
-        group: usize,
-    ) -> CandleResult<Arc<Pass<T>>> {
-        let shape = &Geometry {
-            images: 0,
-            ..*shape
-        };
-        let of = match direction {
-            Direction::Forward => &self.packed[index].forward,
-            Direction::Backward => &self.packed[index].backward,
-        };
-        if let Some(last) = &*of.last()
-            && (last.shape, last.group) == (*shape, group)
-            && let Some(pass) = last.pass.downcast_ref()
-        {
-            return Ok(Arc::clone(pass));
-        }
-        // Not under the lock: panels are made on all threads, and one that waits for the others may
-        // come here again.
-        let panels = self.panels(index, shape, direction)?;
-        let pass = Arc::new(Pass::new(shape, direction, panels, group)?);
-        *of.last() = Some(LastPass {
-            shape: *shape,
-            group,
-            pass: Box::new(Arc::clone(&pass)),
-        });
-        Ok(pass)
-    }
-
     /// The weight of a unit in the order of the kernels.
-    fn panels<T: Float>(
+    pub(super) fn panels<T: Float>(
         &self,
         index: usize,
         shape: &Geometry,
         direction: Direction,
     ) -> CandleResult<Arc<Panels<T>>> {
-        let of = match direction {
+        let cells = match direction {
             Direction::Forward => &self.packed[index].forward,
             Direction::Backward => &self.packed[index].backward,
         };
         // The order depends on the size of the images, too.
-        let cell = &of.panels[usize::from(serves(shape))];
+        let cell = &cells[usize::from(serves(shape))];
         if let Some(panels) = cell.get().and_then(|panels| panels.downcast_ref()) {
             return Ok(Arc::clone(panels));
         }
@@ -152,31 +116,9 @@ impl fmt::Debug for FrozenUnits {
     }
 }
 
-/// What is known of a unit in each direction.
+/// A weight's `Arc<Panels<T>>` in each direction, plain and for Winograd's transforms.
 #[derive(Default)]
 struct Packed {
-    forward: OneWay,
-    backward: OneWay,
-}
-
-#[derive(Default)]
-struct OneWay {
-    /// The weight's `Arc<Panels<T>>`, plain and for Winograd's transforms.
-    panels: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
-    pass: Mutex<Option<LastPass>>,
-}
-
-impl OneWay {
-    fn last(&self) -> MutexGuard<'_, Option<LastPass>> {
-        // Replaced as a whole, so that it is whole after a panic.
-        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The convolution that was asked for last.
-struct LastPass {
-    shape: Geometry,
-    group: usize,
-    /// An `Arc<Pass<T>>`.
-    pass: Box<dyn Any + Send + Sync>,
+    forward: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
+    backward: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
 }
