@@ -273,12 +273,24 @@ fn neither_neighbours_nor_threads_change_a_bit() -> Result<()> {
 fn frozen_units_take_images_of_any_size() -> Result<()> {
     let frozen = FrozenUnits::new(&units(16, DType::F32)?)?;
     // The second and the third are not computed so.
-    for side in [8, 5, 2, 7] {
+    let check = |side: usize| -> Result<()> {
         let x = random("x", &[2, 16, side, side], DType::F32)?;
         let expected = conv_units(&x, &units(16, DType::F32)?, 1e-5)?.output;
         assert_eq!(values(&frozen.forward(&x)?), values(&expected), "{side}");
+        Ok(())
+    };
+    for side in [8, 5, 2, 7, 8] {
+        check(side)?;
     }
-    Ok(())
+    // And several at once, though the units keep what they need for images of one size.
+    std::thread::scope(|scope| {
+        let check = &check;
+        let at_once = [8, 5, 12, 7]
+            .map(|side| scope.spawn(move || (0..20).try_for_each(|more| check(side + more % 3))));
+        at_once
+            .into_iter()
+            .try_for_each(|thread| thread.join().expect("no panic"))
+    })
 }
 
 #[test]

@@ -10,7 +10,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::frozen::FrozenUnits;
-use super::laid::{lay, take};
+use super::laid::{Images, Pool};
 use super::plan::{Plan, Segment};
 use super::unit::UnitNorm;
 use crate::ops::convolution::geometry::Geometry;
@@ -59,7 +59,7 @@ type Kept = Vec<Vec<Signs>>;
 type Signs = Vec<Option<Vec<bool>>>;
 
 /// The results of a segment's units, by their numbers from its beginning on, where they are needed.
-type Results<T> = Vec<Option<Vec<T>>>;
+type Results<T> = Vec<Option<Images<T>>>;
 
 impl Evaluation {
     /// The sizes of a result: 0 is the argument of all units.
@@ -91,7 +91,10 @@ impl Kernel<1> for Evaluation {
         let kept: Vec<_> = y
             .par_chunks_mut(self.plan.task * last.count())
             .zip(x.numbers.par_chunks(self.plan.task * first.count()))
-            .map_init(Vec::new, |pool, (y, x)| passes.forward(x, y, pool))
+            .map_init(
+                || self.units.pool(),
+                |pool, (y, x)| passes.forward(x, y, pool),
+            )
             .collect();
         if self.keep {
             // Set once: an operation runs forward once.
@@ -130,9 +133,10 @@ impl Kernel<1> for Gradient<'_> {
         of_x.par_chunks_mut(self.of.plan.task * first.count())
             .zip(g.numbers.par_chunks(self.of.plan.task * last.count()))
             .zip(kept)
-            .for_each_init(Vec::new, |pool, ((of_x, g), kept)| {
-                passes.backward(g, kept, of_x, pool)
-            });
+            .for_each_init(
+                || self.of.units.pool(),
+                |pool, ((of_x, g), kept)| passes.backward(g, kept, of_x, pool),
+            );
         Ok((of_x, self.shape.clone()))
     }
 }
@@ -141,22 +145,14 @@ impl Kernel<1> for Gradient<'_> {
 struct Passes<'a, T> {
     arch: Arch,
     of: &'a Evaluation,
-    passes: Vec<Pass<T>>,
+    passes: Vec<Arc<Pass<T>>>,
     /// The biases, filled up with zeros.
     biases: Vec<Vec<T>>,
 }
 
 impl<'a, T: Float> Passes<'a, T> {
     fn new(of: &'a Evaluation, direction: Direction) -> Result<Self> {
-        let groups = of
-            .plan
-            .segments
-            .iter()
-            .flat_map(|segment| segment.units.clone().map(|_| segment.group));
-        let pass = |(index, (shape, group)): (usize, (&Geometry, usize))| {
-            let panels = of.units.panels(index, shape, direction)?;
-            Pass::new(shape, direction, panels, group)
-        };
+        let pass = |(index, shape): (usize, &Geometry)| of.units.pass(index, shape, direction);
         let bias = |(index, norm): (usize, &UnitNorm)| match norm {
             UnitNorm::Bias(bias) => Ok(of
                 .pixels(index + 1)
@@ -170,7 +166,6 @@ impl<'a, T: Float> Passes<'a, T> {
             passes: of
                 .shapes
                 .iter()
-                .zip(groups)
                 .enumerate()
                 .map(pass)
                 .collect::<Result<_>>()?,
@@ -179,14 +174,14 @@ impl<'a, T: Float> Passes<'a, T> {
     }
 
     /// The images `x` of a task through all segments.
-    fn forward(&self, x: &[T], y: &mut [T], pool: &mut Vec<Vec<T>>) -> Kept {
+    fn forward(&self, x: &[T], y: &mut [T], pool: &mut Pool<T>) -> Kept {
         let first = self.of.pixels(0);
         let images = x.len() / first.count();
         let mut kept = Vec::new();
-        let mut source = lay(self.arch, first, x, pool);
+        let mut source = pool.lay(self.arch, first, x);
         for segment in &self.of.plan.segments {
             let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
-            let mut result = take(pool, pixels[1], images);
+            let mut result = pool.take(pixels[1], images);
             let groups = source
                 .chunks(segment.group * pixels[0].image())
                 .zip(result.chunks_mut(segment.group * pixels[1].image()));
@@ -194,10 +189,10 @@ impl<'a, T: Float> Passes<'a, T> {
                 .map(|(source, result)| self.forward_group(segment, source, result, pool))
                 .collect();
             kept.push(signs);
-            pool.push(std::mem::replace(&mut source, result));
+            pool.give(std::mem::replace(&mut source, result));
         }
         self.of.last().put_all(self.arch, &source, y);
-        pool.push(source);
+        pool.give(source);
         kept
     }
 
@@ -207,7 +202,7 @@ impl<'a, T: Float> Passes<'a, T> {
         segment: &Segment,
         source: &[T],
         result: &mut [T],
-        pool: &mut Vec<Vec<T>>,
+        pool: &mut Pool<T>,
     ) -> Signs {
         let start = segment.units.start;
         let images = source.len() / self.of.pixels(start).image();
@@ -232,7 +227,7 @@ impl<'a, T: Float> Passes<'a, T> {
                 self.convolve(index, (images, input), result, after);
                 signs.push(is_needed.then(|| positive(self.arch, result)));
             } else {
-                let mut own = take(pool, self.of.pixels(index + 1), images);
+                let mut own = pool.take(self.of.pixels(index + 1), images);
                 self.convolve(index, (images, input), &mut own, after);
                 signs.push(is_needed.then(|| positive(self.arch, &own)));
                 results.push(Some(own));
@@ -243,26 +238,26 @@ impl<'a, T: Float> Passes<'a, T> {
     }
 
     /// Frees the results that no unit after `index` reads.
-    fn forget(&self, results: &mut Results<T>, start: usize, index: usize, pool: &mut Vec<Vec<T>>) {
+    fn forget(&self, results: &mut Results<T>, start: usize, index: usize, pool: &mut Pool<T>) {
         let units = self.of.units.units();
         for (number, result) in (start..=index).zip(results) {
             let read = units[index + 1..]
                 .iter()
                 .any(|unit| unit.input == number || unit.residual == Some(number));
             if !read {
-                pool.extend(result.take());
+                result.take().into_iter().for_each(|free| pool.give(free));
             }
         }
     }
 
     /// The gradient `g` of a task through all segments.
-    fn backward(&self, g: &[T], kept: &Kept, of_x: &mut [T], pool: &mut Vec<Vec<T>>) {
+    fn backward(&self, g: &[T], kept: &Kept, of_x: &mut [T], pool: &mut Pool<T>) {
         let last = self.of.last();
         let images = g.len() / last.count();
-        let mut gradient = lay(self.arch, last, g, pool);
+        let mut gradient = pool.lay(self.arch, last, g);
         for (segment, signs) in self.of.plan.segments.iter().zip(kept).rev() {
             let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
-            let mut of_source = take(pool, pixels[0], images);
+            let mut of_source = pool.take(pixels[0], images);
             let size = segment.group * pixels[1].image();
             gradient
                 .chunks(size)
@@ -271,10 +266,10 @@ impl<'a, T: Float> Passes<'a, T> {
                 .for_each(|((g, of_source), signs)| {
                     self.backward_group(segment, g, signs, of_source, pool)
                 });
-            pool.push(std::mem::replace(&mut gradient, of_source));
+            pool.give(std::mem::replace(&mut gradient, of_source));
         }
         self.of.pixels(0).put_all(self.arch, &gradient, of_x);
-        pool.push(gradient);
+        pool.give(gradient);
     }
 
     /// The gradient of a group of images through one segment.
@@ -284,14 +279,13 @@ impl<'a, T: Float> Passes<'a, T> {
         g: &[T],
         signs: &Signs,
         of_source: &mut [T],
-        pool: &mut Vec<Vec<T>>,
+        pool: &mut Pool<T>,
     ) {
         let start = segment.units.start;
         let images = g.len() / self.of.pixels(segment.units.end).image();
         let mut gradients: Results<T> = vec![None; segment.units.len()];
-        let mut own = pool.pop().unwrap_or_default();
-        own.clear();
-        own.extend_from_slice(g);
+        let mut own = pool.room(g.len());
+        own.copy_from_slice(g);
         gradients.push(Some(own));
         for index in segment.units.clone().rev() {
             let unit = &self.of.units.units()[index];
@@ -309,22 +303,22 @@ impl<'a, T: Float> Passes<'a, T> {
                 residual: before.as_deref(),
                 relu: false,
             };
-            let mut of_input = take(pool, self.of.pixels(unit.input), images);
+            let mut of_input = pool.take(self.of.pixels(unit.input), images);
             self.convolve(index, (images, &g), &mut of_input, after);
-            pool.extend(before);
+            before.into_iter().for_each(|free| pool.give(free));
             gradients[input] = Some(of_input);
             match unit.residual.map(|number| &mut gradients[number - start]) {
                 Some(Some(sum)) => {
                     add(self.arch, sum, &g);
-                    pool.push(g);
+                    pool.give(g);
                 }
                 Some(none) => *none = Some(g),
-                None => pool.push(g),
+                None => pool.give(g),
             }
         }
         if let Some(gradient) = gradients[0].take() {
             of_source.copy_from_slice(&gradient);
-            pool.push(gradient);
+            pool.give(gradient);
         }
     }
 

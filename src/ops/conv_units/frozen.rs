@@ -2,14 +2,16 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use candle_core::{Result as CandleResult, Tensor};
 
+use super::laid::{Pool, Pools};
 use super::unit::{ConvUnit, UnitNorm};
 use crate::error::{Error, Result};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::Panels;
+use crate::ops::convolution::pass::Pass;
 use crate::ops::convolution::steps::Direction;
 use crate::ops::convolution::winograd::shape::serves;
 use crate::ops::memory::memory;
@@ -32,6 +34,7 @@ use crate::ops::simd::Float;
 pub struct FrozenUnits {
     units: Vec<ConvUnit>,
     packed: Vec<Arc<Packed>>,
+    pools: Pools,
 }
 
 impl FrozenUnits {
@@ -63,6 +66,7 @@ impl FrozenUnits {
             .collect::<CandleResult<_>>()?;
         Ok(Self {
             packed: units.iter().map(|_| Arc::default()).collect(),
+            pools: Pools::default(),
             units,
         })
     }
@@ -74,6 +78,7 @@ impl FrozenUnits {
         Self {
             units: self.units.iter().cloned().chain(later).collect(),
             packed: self.packed.iter().chain(&next.packed).cloned().collect(),
+            pools: self.pools.clone(),
         }
     }
 
@@ -81,19 +86,58 @@ impl FrozenUnits {
         &self.units
     }
 
+    /// The memory of a task.
+    pub(super) fn pool<T: Float>(&self) -> Pool<'_, T> {
+        self.pools.pool()
+    }
+
+    /// So many equal numbers in the memory of each of the next tasks.
+    #[cfg(test)]
+    pub(super) fn fill_memory<T: Float>(&self, number: T, count: usize) {
+        let mut pools: Vec<_> = (0..40).map(|_| self.pool()).collect();
+        for pool in &mut pools {
+            let mut rooms: Vec<_> = (0..10).map(|_| pool.room(count)).collect();
+            rooms.iter_mut().for_each(|room| room.fill(number));
+            rooms.into_iter().for_each(|room| pool.give(room));
+        }
+    }
+
+    /// The convolution of a unit: that of the last call if images are as large, with its tables and
+    /// memory.
+    pub(super) fn pass<T: Float>(
+        &self,
+        index: usize,
+        shape: &Geometry,
+        direction: Direction,
+    ) -> CandleResult<Arc<Pass<T>>> {
+        let shape = &Geometry {
+            images: 0,
+            ..*shape
+        };
+        let last = &self.packed[index].of(direction).pass;
+        if let Some((of, pass)) = &*lock(last)
+            && of == shape
+            && let Some(pass) = pass.downcast_ref()
+        {
+            return Ok(Arc::clone(pass));
+        }
+        // Not under the lock: panels are made on all threads, and one that waits for the others may
+        // come here again.
+        let panels = self.panels(index, shape, direction)?;
+        let pass = Arc::new(Pass::new(shape, direction, panels)?);
+        *lock(last) = Some((*shape, Box::new(Arc::clone(&pass))));
+        Ok(pass)
+    }
+
     /// The weight of a unit in the order of the kernels.
-    pub(super) fn panels<T: Float>(
+    fn panels<T: Float>(
         &self,
         index: usize,
         shape: &Geometry,
         direction: Direction,
     ) -> CandleResult<Arc<Panels<T>>> {
-        let cells = match direction {
-            Direction::Forward => &self.packed[index].forward,
-            Direction::Backward => &self.packed[index].backward,
-        };
         // The order depends on the size of the images, too.
-        let cell = &cells[usize::from(serves(shape))];
+        let cell = &self.packed[index].of(direction).panels[usize::from(serves(shape))];
         if let Some(panels) = cell.get().and_then(|panels| panels.downcast_ref()) {
             return Ok(Arc::clone(panels));
         }
@@ -116,9 +160,33 @@ impl fmt::Debug for FrozenUnits {
     }
 }
 
-/// A weight's `Arc<Panels<T>>` in each direction, plain and for Winograd's transforms.
+/// What is known of a unit, in each direction.
 #[derive(Default)]
 struct Packed {
-    forward: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
-    backward: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
+    forward: OneWay,
+    backward: OneWay,
+}
+
+impl Packed {
+    fn of(&self, direction: Direction) -> &OneWay {
+        match direction {
+            Direction::Forward => &self.forward,
+            Direction::Backward => &self.backward,
+        }
+    }
+}
+
+#[derive(Default)]
+struct OneWay {
+    /// The weight's `Arc<Panels<T>>`, plain and for Winograd's transforms.
+    panels: [OnceLock<Box<dyn Any + Send + Sync>>; 2],
+    pass: Mutex<LastPass>,
+}
+
+/// The sizes of the convolution that was asked for last, and its `Arc<Pass<T>>`.
+type LastPass = Option<(Geometry, Box<dyn Any + Send + Sync>)>;
+
+fn lock(last: &Mutex<LastPass>) -> MutexGuard<'_, LastPass> {
+    // Replaced as a whole, so that it is whole after a panic.
+    last.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,25 +1,24 @@
-//! Units in training with memory that was used before.
+//! Units with memory that was used before.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use super::{ConvUnit, UnitNorm, Workspace, conv_units_in};
+use super::{ConvUnit, FrozenUnits, UnitNorm, Workspace, conv_units_in};
 use crate::ops::Conv2dParams;
 use crate::rng::Rng;
 
 const EPS: f64 = 1e-3;
 
+/// Numbers of a normal distribution, the same for the same name.
+fn draw(name: String, shape: &[usize]) -> crate::Result<Var> {
+    let mut rng = Rng::new(7).stream(name);
+    let numbers = rng.normal(shape, 0.3, 0.5, DType::F32, &Device::Cpu)?;
+    Ok(Var::from_tensor(&numbers)?)
+}
+
 /// A bottleneck with strides, groups and a projection, and a unit whose residual is its input; channels that fill no
-/// vector. The results and all gradients.
-fn step(batch: bool, workspace: &Workspace) -> crate::Result<Vec<Vec<f32>>> {
-    let rng = Rng::new(7);
-    let draw = |name: String, shape: &[usize]| -> crate::Result<Var> {
-        let numbers = rng
-            .stream(name)
-            .normal(shape, 0.3, 0.5, DType::F32, &Device::Cpu)?;
-        Ok(Var::from_tensor(&numbers)?)
-    };
-    let mut variables = vec![draw("x".into(), &[5, 4, 7, 6])?];
-    let mut units = Vec::new();
+/// vector. With their variables.
+fn units(batch: bool) -> crate::Result<(Vec<ConvUnit>, Vec<Var>)> {
+    let (mut units, mut variables) = (Vec::new(), Vec::new());
     for (number, ([input, inputs, outputs, kernel], residual, [stride, groups])) in [
         ([0, 4, 3, 3], None, [1, 1]),
         ([1, 3, 6, 3], None, [2, 3]),
@@ -57,21 +56,33 @@ fn step(batch: bool, workspace: &Workspace) -> crate::Result<Vec<Vec<f32>>> {
         variables.extend([weight, beta]);
         variables.extend(batch.then_some(gamma));
     }
-    let result = conv_units_in(variables[0].as_tensor(), &units, EPS, workspace)?;
-    let loss = (result.output.sqr()? * 0.1)?.sum_all()?;
-    let gradients = loss.backward()?;
-    let mut found = vec![result.output];
-    for variable in &variables {
-        found.extend(gradients.get(variable).cloned());
-    }
+    Ok((units, variables))
+}
+
+/// The gradients of Σ result² / 10 after the result.
+fn with_gradients(result: Tensor, variables: &[Var]) -> crate::Result<Vec<Tensor>> {
+    let gradients = (result.sqr()? * 0.1)?.sum_all()?.backward()?;
+    let mut found = vec![result];
+    found.extend(variables.iter().flat_map(|var| gradients.get(var).cloned()));
     assert_eq!(found.len(), 1 + variables.len());
+    Ok(found)
+}
+
+fn numbers(tensors: Vec<Tensor>) -> crate::Result<Vec<Vec<f32>>> {
+    let numbers = |tensor: &Tensor| tensor.flatten_all()?.to_vec1();
+    Ok(tensors.iter().map(numbers).collect::<Result<_>>()?)
+}
+
+/// The results of units in training, and all gradients.
+fn step(batch: bool, workspace: &Workspace) -> crate::Result<Vec<Vec<f32>>> {
+    let x = draw("x".into(), &[5, 4, 7, 6])?;
+    let (units, variables) = units(batch)?;
+    let result = conv_units_in(x.as_tensor(), &units, EPS, workspace)?;
+    let mut found = with_gradients(result.output, &[vec![x], variables].concat())?;
     for (mean, variance) in result.statistics.into_iter().flatten() {
         found.extend([mean, variance]);
     }
-    let numbers = found
-        .iter()
-        .map(|tensor: &Tensor| tensor.flatten_all()?.to_vec1());
-    Ok(numbers.collect::<Result<_>>()?)
+    numbers(found)
 }
 
 /// What lay in the memory reaches no result: not even a NaN where there are no channels.
@@ -91,9 +102,38 @@ fn the_numbers_before_do_not_matter() -> crate::Result<()> {
     Ok(())
 }
 
+/// The same of frozen units.
+#[test]
+fn the_numbers_before_do_not_matter_to_frozen_units() -> crate::Result<()> {
+    let (mut fixed, _) = units(false)?;
+    for unit in &mut fixed {
+        unit.weight = unit.weight.detach();
+        unit.norm = UnitNorm::Bias(
+            unit.norm
+                .bias()
+                .map_or_else(|| unreachable!("they have biases"), |bias| bias.detach()),
+        );
+    }
+    // One image whose tiles threads share out, a few, and a task of more than a group.
+    for images in [1, 5, 30] {
+        let of = |units: &FrozenUnits| -> crate::Result<Vec<Vec<f32>>> {
+            let x = draw("x".into(), &[images, 4, 7, 6])?;
+            numbers(with_gradients(units.forward(&x)?, &[x])?)
+        };
+        let expected = of(&FrozenUnits::new(&fixed)?)?;
+        assert!(expected.iter().flatten().all(|number| number.is_finite()));
+        let frozen = FrozenUnits::new(&fixed)?;
+        frozen.fill_memory(f32::NAN, 1 << 15);
+        for _ in 0..2 {
+            assert_eq!(of(&frozen)?, expected, "{images} images");
+        }
+    }
+    Ok(())
+}
+
 /// Vectors may be shorter than the room of a pixel's channels.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn with_every_instruction_set() {
-    crate::ops::simd::tested::with_every_instruction_set("ops::conv_units::tests", 1);
+    crate::ops::simd::tested::with_every_instruction_set("ops::conv_units::tests", 2);
 }

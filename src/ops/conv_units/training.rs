@@ -70,7 +70,7 @@ impl Training<'_> {
             memory(OPERATION, &self.units[index].weight),
         );
         let panels = Panels::new(shape, direction, weight.numbers::<T>()?)?;
-        Pass::new(shape, direction, panels.into(), self.group(index))
+        Pass::new(shape, direction, panels.into())
     }
 
     /// The last unit's result, and what the gradients need if they are to be kept.

@@ -55,7 +55,7 @@ fn run<T: Float>(
     let (images, threads) = (shape.images, rayon::current_num_threads());
     let at_once = images.div_ceil(threads).max(1);
     let panels = Panels::new(&shape, direction, weight)?;
-    let pass = Pass::new(&shape, direction, panels.into(), at_once)?;
+    let pass = Pass::new(&shape, direction, panels.into())?;
     let (source, result) = (pass.source, pass.result);
     let result_planes = result.count();
     let mut y = vec![T::zero(); images * result_planes];
@@ -87,7 +87,8 @@ fn run<T: Float>(
     }
     // As many as the cache holds, but no more than give every thread its share.
     let group = (CACHED / (source.image() + result.image())).min(at_once);
-    let group = (group / pass.together()).max(1) * pass.together();
+    let together = pass.together(at_once);
+    let group = (group / together).max(1) * together;
     y.par_chunks_mut(group * result_planes)
         .enumerate()
         .for_each_init(Vec::new, |scratch, (number, y)| {

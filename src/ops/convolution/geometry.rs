@@ -1,7 +1,7 @@
 //! The sizes of a convolution.
 
 /// The sizes of a convolution.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ops) struct Geometry {
     pub images: usize,
     pub groups: usize,

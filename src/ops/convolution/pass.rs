@@ -19,7 +19,7 @@ use crate::ops::simd::{Float, arch};
 /// Pixels of a result below which images are taken together.
 const FEW_PIXELS: usize = 64;
 /// Images that are taken together: a whole tile of any processor.
-pub(in crate::ops) const TOGETHER: usize = 12;
+const TOGETHER: usize = 12;
 
 /// Images of a task where so many threads share out so many: equal tasks for every thread, of whole
 /// tiles where images are small.
@@ -40,23 +40,14 @@ pub(in crate::ops) struct Pass<T> {
     pub source: Pixels,
     pub result: Pixels,
     panels: Arc<Panels<T>>,
-    /// Images whose pixels share tiles.
-    together: usize,
-    /// For 1, 2, … images together, made when first needed.
+    /// For 1, 2, … images whose pixels share tiles, made when first needed.
     steps: [OnceLock<Steps>; TOGETHER],
 }
 
 impl<T: Float> Pass<T> {
-    /// For about `at_once` images at a time.
-    ///
     /// # Errors
     /// Images too large to be numbered.
-    pub fn new(
-        shape: &Geometry,
-        direction: Direction,
-        panels: Arc<Panels<T>>,
-        at_once: usize,
-    ) -> Result<Self> {
+    pub fn new(shape: &Geometry, direction: Direction, panels: Arc<Panels<T>>) -> Result<Self> {
         let narrow = Narrow::of(shape);
         let [input, output] = Pixels::of(shape);
         let (source, result) = match direction {
@@ -74,11 +65,6 @@ impl<T: Float> Pass<T> {
                 )
             }
         }
-        let together = if narrow.is_some() || result.area > FEW_PIXELS {
-            1
-        } else {
-            at_once.clamp(1, TOGETHER)
-        };
         Ok(Self {
             arch: arch()?,
             narrow,
@@ -88,7 +74,6 @@ impl<T: Float> Pass<T> {
             source,
             result,
             panels,
-            together,
             steps: std::array::from_fn(|_| OnceLock::new()),
         })
     }
@@ -114,9 +99,13 @@ impl<T: Float> Pass<T> {
         }
     }
 
-    /// Images whose pixels share tiles.
-    pub fn together(&self) -> usize {
-        self.together
+    /// Images of so many at a time whose pixels share tiles.
+    pub fn together(&self, images: usize) -> usize {
+        if self.narrow.is_some() || self.result.area > FEW_PIXELS {
+            1
+        } else {
+            images.clamp(1, TOGETHER)
+        }
     }
 
     /// The result of so many images, on one thread.
@@ -127,11 +116,12 @@ impl<T: Float> Pass<T> {
         if let Some(winograd) = &self.winograd {
             return winograd.run((self.arch, &self.panels), images, source, result, after);
         }
-        let at = images / self.together * self.together;
+        let together = self.together(images);
+        let at = images / together * together;
         let (first, rest) = result.split_at_mut(at * self.result.image());
         let rest_after = after.from(at * self.result.image());
         let runs = [
-            (self.together, 0..at, first, after),
+            (together, 0..at, first, after),
             (images - at, at..images, rest, rest_after),
         ];
         for (together, images, result, after) in runs {

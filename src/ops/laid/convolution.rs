@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::ops::convolution::panels::Panels;
-use crate::ops::convolution::pass::{Pass, TOGETHER, images_of_a_task};
+use crate::ops::convolution::pass::{Pass, images_of_a_task};
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::convolution::product::After;
 use crate::ops::convolution::steps::Direction;
@@ -43,7 +43,7 @@ impl LaidConvolution {
         let geometry = geometry(&dims, DType::F64, &weight, bias.as_ref(), params)?;
         let numbers = weight.flatten_all()?.to_vec1::<f64>()?;
         let panels = Panels::new(&geometry, Direction::Forward, &numbers)?;
-        let pass = Pass::new(&geometry, Direction::Forward, panels.into(), TOGETHER)?;
+        let pass = Pass::new(&geometry, Direction::Forward, panels.into())?;
         let bias = bias.map(|bias| bias.to_vec1::<f64>()).transpose()?;
         Ok(Self {
             bias: bias.map(|bias| pass.result.padded(&bias)),
