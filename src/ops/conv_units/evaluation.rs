@@ -10,9 +10,9 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::frozen::FrozenUnits;
-use super::laid::{Images, Pool};
 use super::plan::{Plan, Segment};
 use super::unit::UnitNorm;
+use super::workspace::{Room, Task};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::pass::Pass;
 use crate::ops::convolution::pixels::Pixels;
@@ -59,7 +59,7 @@ type Kept = Vec<Vec<Signs>>;
 type Signs = Vec<Option<Vec<bool>>>;
 
 /// The results of a segment's units, by their numbers from its beginning on, where they are needed.
-type Results<T> = Vec<Option<Images<T>>>;
+type Results<T> = Vec<Option<Room<T>>>;
 
 impl Evaluation {
     /// The sizes of a result: 0 is the argument of all units.
@@ -92,8 +92,8 @@ impl Kernel<1> for Evaluation {
             .par_chunks_mut(self.plan.task * last.count())
             .zip(x.numbers.par_chunks(self.plan.task * first.count()))
             .map_init(
-                || self.units.pool(),
-                |pool, (y, x)| passes.forward(x, y, pool),
+                || self.units.task(),
+                |task, (y, x)| passes.forward(x, y, task),
             )
             .collect();
         if self.keep {
@@ -134,8 +134,8 @@ impl Kernel<1> for Gradient<'_> {
             .zip(g.numbers.par_chunks(self.of.plan.task * last.count()))
             .zip(kept)
             .for_each_init(
-                || self.of.units.pool(),
-                |pool, ((of_x, g), kept)| passes.backward(g, kept, of_x, pool),
+                || self.of.units.task(),
+                |task, ((of_x, g), kept)| passes.backward(g, kept, of_x, task),
             );
         Ok((of_x, self.shape.clone()))
     }
@@ -174,25 +174,25 @@ impl<'a, T: Float> Passes<'a, T> {
     }
 
     /// The images `x` of a task through all segments.
-    fn forward(&self, x: &[T], y: &mut [T], pool: &mut Pool<T>) -> Kept {
+    fn forward(&self, x: &[T], y: &mut [T], task: &mut Task<T>) -> Kept {
         let first = self.of.pixels(0);
         let images = x.len() / first.count();
         let mut kept = Vec::new();
-        let mut source = pool.lay(self.arch, first, x);
+        let mut source = task.lay(self.arch, first, x);
         for segment in &self.of.plan.segments {
             let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
-            let mut result = pool.take(pixels[1], images);
+            let mut result = task.images(pixels[1], images);
             let groups = source
                 .chunks(segment.group * pixels[0].image())
                 .zip(result.chunks_mut(segment.group * pixels[1].image()));
             let signs = groups
-                .map(|(source, result)| self.forward_group(segment, source, result, pool))
+                .map(|(source, result)| self.forward_group(segment, source, result, task))
                 .collect();
             kept.push(signs);
-            pool.give(std::mem::replace(&mut source, result));
+            task.give(std::mem::replace(&mut source, result));
         }
         self.of.last().put_all(self.arch, &source, y);
-        pool.give(source);
+        task.give(source);
         kept
     }
 
@@ -202,7 +202,7 @@ impl<'a, T: Float> Passes<'a, T> {
         segment: &Segment,
         source: &[T],
         result: &mut [T],
-        pool: &mut Pool<T>,
+        task: &mut Task<T>,
     ) -> Signs {
         let start = segment.units.start;
         let images = source.len() / self.of.pixels(start).image();
@@ -227,49 +227,49 @@ impl<'a, T: Float> Passes<'a, T> {
                 self.convolve(index, (images, input), result, after);
                 signs.push(is_needed.then(|| positive(self.arch, result)));
             } else {
-                let mut own = pool.take(self.of.pixels(index + 1), images);
+                let mut own = task.images(self.of.pixels(index + 1), images);
                 self.convolve(index, (images, input), &mut own, after);
                 signs.push(is_needed.then(|| positive(self.arch, &own)));
                 results.push(Some(own));
             }
-            self.forget(&mut results, start, index, pool);
+            self.forget(&mut results, start, index, task);
         }
         signs
     }
 
     /// Frees the results that no unit after `index` reads.
-    fn forget(&self, results: &mut Results<T>, start: usize, index: usize, pool: &mut Pool<T>) {
+    fn forget(&self, results: &mut Results<T>, start: usize, index: usize, task: &mut Task<T>) {
         let units = self.of.units.units();
         for (number, result) in (start..=index).zip(results) {
             let read = units[index + 1..]
                 .iter()
                 .any(|unit| unit.input == number || unit.residual == Some(number));
             if !read {
-                result.take().into_iter().for_each(|free| pool.give(free));
+                result.take().into_iter().for_each(|free| task.give(free));
             }
         }
     }
 
     /// The gradient `g` of a task through all segments.
-    fn backward(&self, g: &[T], kept: &Kept, of_x: &mut [T], pool: &mut Pool<T>) {
+    fn backward(&self, g: &[T], kept: &Kept, of_x: &mut [T], task: &mut Task<T>) {
         let last = self.of.last();
         let images = g.len() / last.count();
-        let mut gradient = pool.lay(self.arch, last, g);
+        let mut gradient = task.lay(self.arch, last, g);
         for (segment, signs) in self.of.plan.segments.iter().zip(kept).rev() {
             let pixels = [segment.units.start, segment.units.end].map(|at| self.of.pixels(at));
-            let mut of_source = pool.take(pixels[0], images);
+            let mut of_source = task.images(pixels[0], images);
             let size = segment.group * pixels[1].image();
             gradient
                 .chunks(size)
                 .zip(of_source.chunks_mut(segment.group * pixels[0].image()))
                 .zip(signs)
                 .for_each(|((g, of_source), signs)| {
-                    self.backward_group(segment, g, signs, of_source, pool)
+                    self.backward_group(segment, g, signs, of_source, task)
                 });
-            pool.give(std::mem::replace(&mut gradient, of_source));
+            task.give(std::mem::replace(&mut gradient, of_source));
         }
         self.of.pixels(0).put_all(self.arch, &gradient, of_x);
-        pool.give(gradient);
+        task.give(gradient);
     }
 
     /// The gradient of a group of images through one segment.
@@ -279,12 +279,12 @@ impl<'a, T: Float> Passes<'a, T> {
         g: &[T],
         signs: &Signs,
         of_source: &mut [T],
-        pool: &mut Pool<T>,
+        task: &mut Task<T>,
     ) {
         let start = segment.units.start;
         let images = g.len() / self.of.pixels(segment.units.end).image();
         let mut gradients: Results<T> = vec![None; segment.units.len()];
-        let mut own = pool.room(g.len());
+        let mut own = task.take(g.len());
         own.copy_from_slice(g);
         gradients.push(Some(own));
         for index in segment.units.clone().rev() {
@@ -303,22 +303,22 @@ impl<'a, T: Float> Passes<'a, T> {
                 residual: before.as_deref(),
                 relu: false,
             };
-            let mut of_input = pool.take(self.of.pixels(unit.input), images);
+            let mut of_input = task.images(self.of.pixels(unit.input), images);
             self.convolve(index, (images, &g), &mut of_input, after);
-            before.into_iter().for_each(|free| pool.give(free));
+            before.into_iter().for_each(|free| task.give(free));
             gradients[input] = Some(of_input);
             match unit.residual.map(|number| &mut gradients[number - start]) {
                 Some(Some(sum)) => {
                     add(self.arch, sum, &g);
-                    pool.give(g);
+                    task.give(g);
                 }
                 Some(none) => *none = Some(g),
-                None => pool.give(g),
+                None => task.give(g),
             }
         }
         if let Some(gradient) = gradients[0].take() {
             of_source.copy_from_slice(&gradient);
-            pool.give(gradient);
+            task.give(gradient);
         }
     }
 

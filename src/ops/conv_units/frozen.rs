@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use candle_core::{Result as CandleResult, Tensor};
 
-use super::laid::{Pool, Pools};
 use super::unit::{ConvUnit, UnitNorm};
+use super::workspace::{Task, Workspace};
 use crate::error::{Error, Result};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::Panels;
@@ -34,7 +34,7 @@ use crate::ops::simd::Float;
 pub struct FrozenUnits {
     units: Vec<ConvUnit>,
     packed: Vec<Arc<Packed>>,
-    pools: Pools,
+    workspace: Workspace,
 }
 
 impl FrozenUnits {
@@ -66,7 +66,7 @@ impl FrozenUnits {
             .collect::<CandleResult<_>>()?;
         Ok(Self {
             packed: units.iter().map(|_| Arc::default()).collect(),
-            pools: Pools::default(),
+            workspace: Workspace::default(),
             units,
         })
     }
@@ -78,7 +78,7 @@ impl FrozenUnits {
         Self {
             units: self.units.iter().cloned().chain(later).collect(),
             packed: self.packed.iter().chain(&next.packed).cloned().collect(),
-            pools: self.pools.clone(),
+            workspace: self.workspace.clone(),
         }
     }
 
@@ -87,18 +87,18 @@ impl FrozenUnits {
     }
 
     /// The memory of a task.
-    pub(super) fn pool<T: Float>(&self) -> Pool<'_, T> {
-        self.pools.pool()
+    pub(super) fn task<T: Float>(&self) -> Task<'_, T> {
+        self.workspace.task()
     }
 
     /// So many equal numbers in the memory of each of the next tasks.
     #[cfg(test)]
     pub(super) fn fill_memory<T: Float>(&self, number: T, count: usize) {
-        let mut pools: Vec<_> = (0..40).map(|_| self.pool()).collect();
-        for pool in &mut pools {
-            let mut rooms: Vec<_> = (0..10).map(|_| pool.room(count)).collect();
+        let mut tasks: Vec<_> = (0..40).map(|_| self.task()).collect();
+        for task in &mut tasks {
+            let mut rooms: Vec<_> = (0..10).map(|_| task.take(count)).collect();
             rooms.iter_mut().for_each(|room| room.fill(number));
-            rooms.into_iter().for_each(|room| pool.give(room));
+            rooms.into_iter().for_each(|room| task.give(room));
         }
     }
 

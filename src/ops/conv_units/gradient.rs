@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulp::Arch;
 
 use super::layers::Layer;
+use super::workspace::Room;
 use crate::ops::normalisation::pixels::Gather;
 use crate::ops::simd::Float;
 
@@ -17,7 +18,7 @@ pub(super) struct Wanted {
 
 /// The gradient in a result, of which nothing is left where its ReLU gave 0 when all is added up.
 pub(super) struct Gradient<T> {
-    pub numbers: Vec<T>,
+    pub numbers: Room<T>,
     /// Of each channel, once it is complete.
     pub sums: Vec<[f64; 2]>,
 }

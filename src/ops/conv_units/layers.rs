@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::Arch;
 
-use super::workspace::Workspace;
+use super::workspace::{Room, Workspace};
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::normalisation::kernels::Moments;
 use crate::ops::normalisation::pixels::{Affine, Normalise};
@@ -15,11 +15,11 @@ pub(super) struct Layer<T> {
     pub pixels: Pixels,
     pub relu: bool,
     /// What the convolution gives, with what normalises it; none with a bias.
-    pub convolved: Option<(Vec<T>, Affine<T>)>,
+    pub convolved: Option<(Room<T>, Affine<T>)>,
     pub moments: Vec<Moments>,
     /// The result itself. It is not kept where it is nothing but the convolution's, normalised: to
     /// compute it again is faster than to read it.
-    pub result: Option<Vec<T>>,
+    pub result: Option<Room<T>>,
 }
 
 impl<T: Float> Layer<T> {

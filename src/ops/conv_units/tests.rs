@@ -92,9 +92,9 @@ fn the_numbers_before_do_not_matter() -> crate::Result<()> {
         let expected = step(batch, &Workspace::default())?;
         assert!(expected.iter().flatten().all(|number| number.is_finite()));
         let workspace = Workspace::default();
-        for _ in 0..40 {
-            workspace.give(vec![f32::NAN; 1 << 14]);
-        }
+        let mut rooms: Vec<_> = (0..40).map(|_| workspace.take(1 << 14)).collect();
+        rooms.iter_mut().for_each(|room| room.fill(f32::NAN));
+        rooms.into_iter().for_each(|room| workspace.give(room));
         for _ in 0..2 {
             assert_eq!(step(batch, &workspace)?, expected);
         }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::layers::{Layer, Layers};
 use super::unit::{ConvUnit, UnitNorm};
-use super::workspace::Workspace;
+use super::workspace::{Room, Workspace};
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::panels::Panels;
 use crate::ops::convolution::pass::Pass;
@@ -188,7 +188,13 @@ impl Training<'_> {
     }
 
     /// All images, their channels side by side.
-    pub fn laid<T: Float>(&self, arch: Arch, pixels: Pixels, planes: &[T], group: usize) -> Vec<T> {
+    pub fn laid<T: Float>(
+        &self,
+        arch: Arch,
+        pixels: Pixels,
+        planes: &[T],
+        group: usize,
+    ) -> Room<T> {
         let images = planes.len() / pixels.count();
         let mut laid = self.workspace.take(images * pixels.image());
         laid.par_chunks_mut(group * pixels.image())
