@@ -4,7 +4,7 @@ use super::goal::Norm;
 use super::rows::Pixel;
 use crate::checks::Bounds;
 use crate::error::{Error, Result};
-use crate::ops;
+use crate::ops::{self, vectorised};
 
 /// The point of a plane that is nearest to `x` inside the bounds.
 ///
@@ -106,7 +106,7 @@ impl<T: Pixel> Plane<T> {
     /// Writes the projection of `x` onto w·x' = w·x − `excess` into `moved`.
     pub fn project(&mut self, x: &[T], w: &[T], excess: f64, moved: &mut [T]) {
         let (arch, norm) = (self.arch, self.norm);
-        arch.dispatch(|| {
+        vectorised!(arch, {
             let down = excess >= 0.;
             let [lowest, highest] = self.limits.map(T::to_f64);
             let numbers = x.iter().zip(w);

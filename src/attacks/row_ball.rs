@@ -7,7 +7,7 @@ use super::goal::Norm;
 use super::rows::Pixel;
 use crate::checks::Bounds;
 use crate::error::Result;
-use crate::ops;
+use crate::ops::{self, vectorised};
 use crate::rng::Rng;
 
 /// The floor under a norm that divides; the reference implementation's.
@@ -60,15 +60,18 @@ impl<T: Pixel> RowBall<T> {
 
     /// Moves `x` into the ball and the bounds.
     pub fn project(&self, centre: &[T], x: &mut [T]) {
-        self.arch.dispatch(|| match self.norm {
-            Norm::LInf => {
-                let eps = T::from_f64(self.eps);
-                for (x, c) in x.iter_mut().zip(centre) {
-                    *x = within(*x, *c - eps, *c + eps, self.min, self.max);
+        vectorised!(
+            self.arch,
+            match self.norm {
+                Norm::LInf => {
+                    let eps = T::from_f64(self.eps);
+                    for (x, c) in x.iter_mut().zip(centre) {
+                        *x = within(*x, *c - eps, *c + eps, self.min, self.max);
+                    }
                 }
+                Norm::L2 => self.shorten(centre, x),
             }
-            Norm::L2 => self.shorten(centre, x),
-        });
+        );
     }
 
     /// One step of APGD: x + share · (z − x) + (1 − share) · (x − before), where z = x + size ·
@@ -81,31 +84,34 @@ impl<T: Pixel> RowBall<T> {
         (size, share): (f64, f64),
     ) {
         let [momentum, share_] = [1. - share, share].map(T::from_f64);
-        self.arch.dispatch(|| match self.norm {
-            Norm::LInf => {
-                let [eps, size] = [self.eps, size].map(T::from_f64);
-                let points = x.iter_mut().zip(before.iter_mut());
-                for (((x, before), g), c) in points.zip(gradient).zip(centre) {
-                    let [low, high] = [*c - eps, *c + eps];
-                    let to = within(*x + size * sign(*g), low, high, self.min, self.max);
-                    let next = *x + (to - *x) * share_ + (*x - *before) * momentum;
-                    *before = *x;
-                    *x = within(next, low, high, self.min, self.max);
+        vectorised!(
+            self.arch,
+            match self.norm {
+                Norm::LInf => {
+                    let [eps, size] = [self.eps, size].map(T::from_f64);
+                    let points = x.iter_mut().zip(before.iter_mut());
+                    for (((x, before), g), c) in points.zip(gradient).zip(centre) {
+                        let [low, high] = [*c - eps, *c + eps];
+                        let to = within(*x + size * sign(*g), low, high, self.min, self.max);
+                        let next = *x + (to - *x) * share_ + (*x - *before) * momentum;
+                        *before = *x;
+                        *x = within(next, low, high, self.min, self.max);
+                    }
+                }
+                Norm::L2 => {
+                    let scale = T::from_f64(size / (norm(gradient.iter().copied()) + FLOOR));
+                    let mut to: Vec<T> = Vec::with_capacity(x.len());
+                    to.extend(x.iter().zip(gradient).map(|(x, g)| *x + scale * *g));
+                    self.shorten(centre, &mut to);
+                    for ((x, before), to) in x.iter_mut().zip(before.iter_mut()).zip(to) {
+                        let next = *x + (to - *x) * share_ + (*x - *before) * momentum;
+                        *before = *x;
+                        *x = next;
+                    }
+                    self.shorten(centre, x);
                 }
             }
-            Norm::L2 => {
-                let scale = T::from_f64(size / (norm(gradient.iter().copied()) + FLOOR));
-                let mut to: Vec<T> = Vec::with_capacity(x.len());
-                to.extend(x.iter().zip(gradient).map(|(x, g)| *x + scale * *g));
-                self.shorten(centre, &mut to);
-                for ((x, before), to) in x.iter_mut().zip(before.iter_mut()).zip(to) {
-                    let next = *x + (to - *x) * share_ + (*x - *before) * momentum;
-                    *before = *x;
-                    *x = next;
-                }
-                self.shorten(centre, x);
-            }
-        });
+        );
     }
 
     /// Projects onto the Euclidean ball, then clips.

@@ -2,6 +2,7 @@
 
 /// Σ_k term(a_k, b_k), in eight sums that fill a vector; the order does not depend on the
 /// processor.
+#[inline(always)]
 fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut sums = [0.; 8];
     let (blocks_a, blocks_b) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -20,16 +21,19 @@ fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
 }
 
 /// √Σ_k (a_k − b_k)².
+#[inline(always)]
 pub(crate) fn euclidean(a: &[f64], b: &[f64]) -> f64 {
     sum(a, b, |a, b| (a - b) * (a - b)).sqrt()
 }
 
 /// Σ_k a_k b_k.
+#[inline(always)]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     sum(a, b, |a, b| a * b)
 }
 
 /// Σ_k |a_k| |b_k|.
+#[inline(always)]
 pub(crate) fn dot_of_sizes(a: &[f64], b: &[f64]) -> f64 {
     sum(a, b, |a, b| (a * b).abs())
 }

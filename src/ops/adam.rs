@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor, Var, ba
 use super::dtype::{WithFloat, is_fused, with_float};
 use super::memory::memory;
 use super::operation::Operation;
-use super::simd::{self, Float};
+use super::simd::{self, Float, vectorised};
 use crate::error::Error;
 
 /// The parameters of one step of Adam, with the bias correction of step t included.
@@ -156,8 +156,12 @@ impl AdamStep {
         // m / (√v / correction + ε) with one division.
         let [step_size, eps] =
             [self.step_size * self.correction, self.eps * self.correction].map(T::from_f64);
-        simd::arch()?.dispatch(|| {
-            for ((theta, &g), (m, v)) in theta.iter_mut().zip(gradient).zip(m.iter_mut().zip(v)) {
+        vectorised!(simd::arch()?, {
+            for ((theta, &g), (m, v)) in theta
+                .iter_mut()
+                .zip(gradient)
+                .zip(m.iter_mut().zip(v.iter_mut()))
+            {
                 *m += take_m * (g - *m);
                 *v = keep_v * *v + take_v * g * g;
                 *theta -= step_size * (*m / (v.root() + eps));

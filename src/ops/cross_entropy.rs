@@ -10,7 +10,7 @@ use candle_core::{D, DType, Device, Result, Shape, Tensor};
 use super::custom::{Argument, Arguments, Kernel};
 use super::dtype::{is_fused, widened};
 use super::operation::Operation;
-use super::simd::{self, Float};
+use super::simd::{self, Float, vectorised};
 use crate::checks;
 use crate::error::Error;
 
@@ -210,7 +210,7 @@ impl Fused {
         let mut powers = logits.to_vec();
         let mut values = Vec::with_capacity(n);
         let arch = simd::arch()?;
-        arch.dispatch(|| {
+        vectorised!(arch, {
             for (row, &label) in powers.chunks_exact_mut(classes).zip(&self.labels) {
                 let largest = row
                     .iter()

@@ -52,7 +52,7 @@
 //!    `None` where `Tensor::track_op` says that nothing asks for it: work on frozen weights is wasted.
 //!    The gradient is a kernel too, `Gradient` here, run by `apply_detached`. What the forward pass
 //!    knows already can wait in a `OnceLock` of the `struct`, as in `cross_entropy` and `max_pool2d`.
-//! 6. **The loop.** `simd::arch()?.dispatch(…)` runs it with the widest vectors of the processor.
+//! 6. **The loop.** `vectorised!(simd::arch()?, { … })` runs it with the widest vectors of the processor.
 //!    Without a branch the compiler makes vectors of a plain loop; where it does not, write them with
 //!    the vector functions of `simd::Float`. Threads share out parts whose sizes depend on the
 //!    shapes alone, and each sum is taken in one order: then the number of threads changes no bit.
@@ -93,7 +93,7 @@ pub(crate) use dtype::widened;
 pub(crate) use laid::{LaidConvolution, Means, Pixels, Rows, Windows};
 pub(crate) use linear::{largest_eigenvector, product};
 pub(crate) use lines::{Between, Patches, add as add_to_rows, changes};
-pub(crate) use simd::arch;
+pub(crate) use simd::{Loop, arch, vectorised};
 
 pub(crate) use activation::relu;
 pub use activation::{leaky_relu, leaky_relu_composite};

@@ -4,7 +4,7 @@ use candle_core::Result;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::simd::{self, Float};
+use super::simd::{self, Float, vectorised};
 
 /// A sum has sixteen lanes whatever the processor's width, so every processor gives the same
 /// number.
@@ -56,14 +56,11 @@ pub(super) fn sum_and_product<T: Float>(a: &[T], b: &[T], term: impl Fn(f64) -> 
 
 /// Adds `other` to `sum`.
 pub(super) fn add<T: Float>(arch: Arch, sum: &mut [T], other: &[T]) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            sum.iter_mut()
-                .zip(other)
-                .for_each(|(sum, other)| *sum += *other)
-        },
-    );
+    vectorised!(arch, {
+        sum.iter_mut()
+            .zip(other)
+            .for_each(|(sum, other)| *sum += *other)
+    });
 }
 
 /// Each number, or 0 if it is below. A NaN stays one.
@@ -102,10 +99,7 @@ pub(super) fn rectify<T: Float>(g: &mut [T], y: &[T]) -> Result<()> {
     g.par_chunks_mut(CHUNK)
         .zip(y.par_chunks(CHUNK))
         .for_each(|(g, y)| {
-            arch.dispatch(
-                #[inline(always)]
-                || relu_gradient(g, y),
-            );
+            vectorised!(arch, relu_gradient(g, y));
         });
     Ok(())
 }

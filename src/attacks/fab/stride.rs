@@ -6,7 +6,7 @@ use super::Fab;
 use crate::attacks::plane::Plane;
 use crate::attacks::rows::{Pixel, distance};
 use crate::error::Result;
-use crate::ops;
+use crate::ops::{self, vectorised};
 
 /// The floor under the length of a step, the reference implementation's.
 const FLOOR: f64 = 1e-8;
@@ -50,7 +50,7 @@ impl<T: Pixel> Stride<T> {
         let b = distance(norm, &self.home, image).max(FLOOR);
         let alpha = (a / (a + b)).min(self.alpha_max);
         let (eta, [lowest, highest]) = (self.eta, self.plane.limits.map(T::to_f64));
-        self.arch.dispatch(|| {
+        vectorised!(self.arch, {
             let images = image.iter().zip(&self.home);
             for ((x, near), (image, home)) in x.iter_mut().zip(&self.near).zip(images) {
                 let [from, near, image, home] = [*x, *near, *image, *home].map(T::to_f64);

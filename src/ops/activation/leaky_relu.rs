@@ -8,7 +8,7 @@ use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
 use crate::ops::planes::CHUNK;
-use crate::ops::simd::{self, Float};
+use crate::ops::simd::{self, Float, vectorised};
 
 /// The leaky rectifier, which shrinks numbers below 0 by a factor; differentiable.
 ///
@@ -96,14 +96,11 @@ fn scale<T: Float>(values: &[T], x: &[T], slope: f64) -> Result<Vec<T>> {
         .zip(values.par_chunks(CHUNK))
         .zip(x.par_chunks(CHUNK));
     chunks.for_each(|((y, values), x)| {
-        arch.dispatch(
-            #[inline(always)]
-            || {
-                for ((y, &value), &x) in y.iter_mut().zip(values).zip(x) {
-                    *y = if x > T::zero() { value } else { value * slope };
-                }
-            },
-        );
+        vectorised!(arch, {
+            for ((y, &value), &x) in y.iter_mut().zip(values).zip(x) {
+                *y = if x > T::zero() { value } else { value * slope };
+            }
+        });
     });
     Ok(y)
 }

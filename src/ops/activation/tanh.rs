@@ -5,13 +5,13 @@ use pulp::Arch;
 
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::operation::Operation;
-use crate::ops::simd::{self, Float};
+use crate::ops::simd::{self, Float, vectorised};
 
 /// Makes every row of `y` tanh(y + bias).
 pub(in crate::ops) fn add_bias_and_tanh<T: Float>(arch: Arch, y: &mut [T], bias: &[T]) {
     // Sixteen short rows at a time fill whole vectors.
     let rows = bias.repeat(if bias.len() < 256 { 16 } else { 1 });
-    arch.dispatch(|| {
+    vectorised!(arch, {
         for block in y.chunks_mut(rows.len().max(1)) {
             for (y, &bias) in block.iter_mut().zip(&rows) {
                 *y = (*y + bias).hyperbolic_tangent();
@@ -33,9 +33,10 @@ impl Kernel<2> for TimesDerivative {
     }
 
     fn forward<T: Float>(&self, [y, g]: [Argument<'_, T>; 2]) -> Result<(Vec<T>, Shape)> {
-        let pairs = y.numbers.iter().zip(g.numbers);
-        let product =
-            simd::arch()?.dispatch(|| pairs.map(|(&y, &g)| g * (T::one() - y * y)).collect());
+        let product = vectorised!(simd::arch()?, {
+            let pairs = y.numbers.iter().zip(g.numbers);
+            pairs.map(|(&y, &g)| g * (T::one() - y * y)).collect()
+        });
         Ok((product, y.layout.shape().clone()))
     }
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
-use crate::ops::simd::{Float, arch};
+use crate::ops::simd::{Float, arch, vectorised};
 
 /// The factors in the force on a pivot, for [`band_forces`].
 ///
@@ -153,10 +153,7 @@ impl Kernel<2> for Forces<'_> {
                 let start = (at / count * points + at % count) * width;
                 let (before, rest) = path.numbers[start..][..3 * width].split_at(width);
                 let (own, after) = rest.split_at(width);
-                arch.dispatch(
-                    #[inline(always)]
-                    || pivot.force([before, own, after, gradient], force),
-                );
+                vectorised!(arch, pivot.force([before, own, after, gradient], force));
             });
         Ok((forces, Shape::from((bands, count, width))))
     }

@@ -8,7 +8,7 @@ use super::rows::{dims, sums};
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
-use crate::ops::simd::{Float, arch};
+use crate::ops::simd::{Float, arch, vectorised};
 
 /// The lengths of the segments of bands, without a gradient.
 ///
@@ -59,19 +59,16 @@ impl Kernel<1> for Lengths {
         let length = |at: usize| {
             let start = (at / segments * points + at % segments) * width;
             let (from, to) = path.numbers[start..][..2 * width].split_at(width);
-            let [square] = arch.dispatch(
-                #[inline(always)]
-                || {
-                    sums(
-                        [from, to],
-                        #[inline(always)]
-                        |[from, to]| {
-                            let step = to - from;
-                            [step * step]
-                        },
-                    )
-                },
-            );
+            let [square] = vectorised!(arch, {
+                sums(
+                    [from, to],
+                    #[inline(always)]
+                    |[from, to]| {
+                        let step = to - from;
+                        [step * step]
+                    },
+                )
+            });
             T::from_f64(square.sqrt())
         };
         let lengths = (0..bands * segments).into_par_iter().map(length).collect();

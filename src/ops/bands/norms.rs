@@ -7,7 +7,7 @@ use super::rows::sums;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
-use crate::ops::simd::{Float, arch};
+use crate::ops::simd::{Float, arch, vectorised};
 
 /// The lengths of rows of numbers, such as the forces on the pivots of bands;
 /// without a gradient.
@@ -58,16 +58,13 @@ impl Kernel<1> for Norms {
         let arch = arch()?;
         let norm = |at: usize| {
             let row = &rows.numbers[at * width..][..width];
-            let [square] = arch.dispatch(
-                #[inline(always)]
-                || {
-                    sums(
-                        [row],
-                        #[inline(always)]
-                        |[number]| [number * number],
-                    )
-                },
-            );
+            let [square] = vectorised!(arch, {
+                sums(
+                    [row],
+                    #[inline(always)]
+                    |[number]| [number * number],
+                )
+            });
             T::from_f64(square.sqrt())
         };
         let norms = (0..outer.iter().product())

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
-use crate::ops::simd::{Float, arch};
+use crate::ops::simd::{Float, arch, vectorised};
 
 /// Points on the segments of bands, without a gradient.
 ///
@@ -149,14 +149,11 @@ impl Kernel<1> for Points<'_> {
                     return;
                 }
                 let (rest, t) = (T::from_f64(1. - t), T::from_f64(t));
-                arch.dispatch(
-                    #[inline(always)]
-                    || {
-                        for ((y, from), to) in y.iter_mut().zip(from).zip(to) {
-                            *y = *from * rest + *to * t;
-                        }
-                    },
-                );
+                vectorised!(arch, {
+                    for ((y, from), to) in y.iter_mut().zip(from).zip(to) {
+                        *y = *from * rest + *to * t;
+                    }
+                });
             });
         Ok((y, Shape::from((self.places.len(), width))))
     }

@@ -92,7 +92,7 @@ impl Training<'_> {
         planes
             .par_chunks_mut(group * pixels.count())
             .zip(laid.par_chunks(group * pixels.image()))
-            .for_each(|(planes, laid)| pixels.put_all(arch, laid, planes));
+            .for_each(|(planes, laid)| pixels.put(arch, laid, planes));
         planes
     }
 

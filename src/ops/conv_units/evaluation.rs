@@ -22,7 +22,7 @@ use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::memory::memory;
 use crate::ops::operation::Operation;
 use crate::ops::planes::{add, kept};
-use crate::ops::simd::{Float, arch};
+use crate::ops::simd::{Float, arch, vectorised};
 
 const OPERATION: Operation = Operation::ConvUnits;
 
@@ -191,7 +191,7 @@ impl<'a, T: Float> Passes<'a, T> {
             kept.push(signs);
             task.give(std::mem::replace(&mut source, result));
         }
-        self.of.last().put_all(self.arch, &source, y);
+        self.of.last().put(self.arch, &source, y);
         task.give(source);
         kept
     }
@@ -268,7 +268,7 @@ impl<'a, T: Float> Passes<'a, T> {
                 });
             task.give(std::mem::replace(&mut gradient, of_source));
         }
-        self.of.pixels(0).put_all(self.arch, &gradient, of_x);
+        self.of.pixels(0).put(self.arch, &gradient, of_x);
         task.give(gradient);
     }
 
@@ -341,23 +341,17 @@ impl<'a, T: Float> Passes<'a, T> {
 /// Where numbers are above 0.
 fn positive<T: Float>(arch: Arch, numbers: &[T]) -> Vec<bool> {
     let mut signs = vec![false; numbers.len()];
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            let pairs = signs.iter_mut().zip(numbers);
-            pairs.for_each(|(sign, number)| *sign = *number > T::zero());
-        },
-    );
+    vectorised!(arch, {
+        let pairs = signs.iter_mut().zip(numbers);
+        pairs.for_each(|(sign, number)| *sign = *number > T::zero());
+    });
     signs
 }
 
 /// The gradient of ReLUs, 0 where their results are not above 0.
 fn rectify<T: Float>(arch: Arch, g: &mut [T], signs: &[bool]) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            let pairs = g.iter_mut().zip(signs);
-            pairs.for_each(|(g, sign)| *g = kept(*sign, *g));
-        },
-    );
+    vectorised!(arch, {
+        let pairs = g.iter_mut().zip(signs);
+        pairs.for_each(|(g, sign)| *g = kept(*sign, *g));
+    });
 }

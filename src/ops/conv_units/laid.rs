@@ -17,7 +17,7 @@ impl<T: Float> Task<'_, T> {
     /// Images channel by channel as images with their channels side by side.
     pub fn lay(&mut self, arch: Arch, pixels: Pixels, planes: &[T]) -> Room<T> {
         let mut laid = self.images(pixels, planes.len() / pixels.count());
-        pixels.lay_all(arch, planes, &mut laid);
+        pixels.lay(arch, planes, &mut laid);
         laid
     }
 }

@@ -104,7 +104,7 @@ impl Training<'_> {
             .for_each_init(Vec::new, |scratch, (number, y)| {
                 let images = self.images_of(number, group);
                 let laid = last.read(arch, &images, scratch);
-                last.pixels.put_all(arch, laid, y);
+                last.pixels.put(arch, laid, y);
             });
         let layers = Layers {
             all: layers,
@@ -202,7 +202,7 @@ impl Training<'_> {
             .for_each(|(laid, planes)| {
                 // Zeros after the channels, too.
                 laid.fill(T::zero());
-                pixels.lay_all(arch, planes, laid);
+                pixels.lay(arch, planes, laid);
             });
         laid
     }

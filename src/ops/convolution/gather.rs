@@ -71,7 +71,7 @@ fn run<T: Float>(
     let source_planes = source.count();
     let lay = |first: usize, pixels: &mut [T]| {
         let count = pixels.len() / source.image() * source_planes;
-        source.lay_all(arch, &planes[first * source_planes..][..count], pixels);
+        source.lay(arch, &planes[first * source_planes..][..count], pixels);
     };
     if images < threads {
         let mut laid = vec![T::zero(); images * source.image()];
@@ -82,7 +82,7 @@ fn run<T: Float>(
         pass.run_in_parallel(images, &laid, &mut pixels, after);
         y.par_chunks_mut(result_planes)
             .zip(pixels.par_chunks(result.image()))
-            .for_each(|(planes, pixels)| result.put_all(arch, pixels, planes));
+            .for_each(|(planes, pixels)| result.put(arch, pixels, planes));
         return Ok(y);
     }
     // As many as the cache holds, but no more than give every thread its share.
@@ -100,7 +100,7 @@ fn run<T: Float>(
             let (laid, pixels) = scratch.split_at_mut(images * source.image());
             lay(number * group, laid);
             pass.run(images, laid, pixels, after);
-            result.put_all(arch, pixels, y);
+            result.put(arch, pixels, y);
         });
     Ok(y)
 }

@@ -27,6 +27,8 @@ pub(super) struct Steps {
     pub starts: Vec<u32>,
     /// Where the pixels of each tile are written.
     pub results: Vec<u32>,
+    /// Whether the kernel has one tap, which every tile reads.
+    pub single: bool,
 }
 
 impl Steps {
@@ -88,6 +90,7 @@ impl Steps {
             sources: Vec::with_capacity(tiles * shape.taps() * height),
             starts: vec![0],
             results: Vec::with_capacity(tiles * height),
+            single: false,
         };
         let mut step = vec![0; height];
         for (tile, places) in places.chunks(height).enumerate() {
@@ -118,6 +121,7 @@ impl Steps {
             }
             steps.starts.push(steps.taps.len() as u32);
         }
+        steps.single = shape.taps() == 1 && steps.taps.len() == tiles;
         steps
     }
 }

@@ -13,11 +13,11 @@ use super::geometry::Geometry;
 use super::narrow::Narrow;
 use super::outer::{Outer, Tap};
 use super::panels::Lanes;
-use super::pixels::{Pixels, transpose, zero};
+use super::pixels::{Pixels, zero};
 use super::winograd::shape::serves;
 use super::winograd::sums::TileSums;
 use crate::ops::planes::add;
-use crate::ops::simd::{Float, arch};
+use crate::ops::simd::{Float, arch, transpose, vectorised};
 
 /// Numbers of images that stay in the second cache.
 const CACHED: usize = 262_144;
@@ -86,7 +86,7 @@ fn lay<'a, T: Float>(
     let (laid_x, laid_y) = scratch.split_at_mut(split);
     for (pixels, planes, laid) in [(input, x, &mut *laid_x), (output, dy, &mut *laid_y)] {
         let count = pixels.count();
-        pixels.lay_all(
+        pixels.lay(
             arch,
             &planes[images.start * count..images.end * count],
             laid,
@@ -198,12 +198,10 @@ impl<T: Float> Sums<T> {
         {
             let mut by_output = vec![T::zero(); outputs * taps * inputs];
             transpose(
-                sums,
-                self.width,
-                taps * inputs,
-                &mut by_output,
-                taps * inputs,
-                outputs,
+                self.arch,
+                (sums, self.width),
+                (&mut by_output, taps * inputs),
+                [taps * inputs, outputs],
             );
             if let Way::Tiles(_) = &self.way {
                 weight.copy_from_slice(&by_output);
@@ -212,7 +210,9 @@ impl<T: Float> Sums<T> {
             weight
                 .par_chunks_mut(inputs * taps)
                 .zip(by_output.par_chunks(inputs * taps))
-                .for_each(|(to, from)| transpose(from, inputs, taps, to, taps, inputs));
+                .for_each(|(to, from)| {
+                    transpose(self.arch, (from, inputs), (to, taps), [taps, inputs]);
+                });
         }
         match &self.narrow {
             Some(narrow) => narrow.narrowed(&weight),
@@ -233,21 +233,18 @@ pub(in crate::ops) fn bias_gradient<T: Float>(
         .enumerate()
         .for_each(|(channel, total)| {
             for plane in dy.chunks(area.max(1)).skip(channel).step_by(channels) {
-                arch.dispatch(
-                    #[inline(always)]
-                    || {
-                        // As many sums as a vector has numbers: one would wait for itself.
-                        let (rows, rest) = plane.as_chunks::<16>();
-                        let mut parts = [T::zero(); 16];
-                        for row in rows {
-                            parts
-                                .iter_mut()
-                                .zip(row)
-                                .for_each(|(part, value)| *part += *value);
-                        }
-                        parts.iter().chain(rest).for_each(|value| *total += *value);
-                    },
-                );
+                vectorised!(arch, {
+                    // As many sums as a vector has numbers: one would wait for itself.
+                    let (rows, rest) = plane.as_chunks::<16>();
+                    let mut parts = [T::zero(); 16];
+                    for row in rows {
+                        parts
+                            .iter_mut()
+                            .zip(row)
+                            .for_each(|(part, value)| *part += *value);
+                    }
+                    parts.iter().chain(rest).for_each(|value| *total += *value);
+                });
             }
         });
     Ok(sums)

@@ -2,9 +2,9 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::LANES;
+use super::{LANES, Pixels};
 use crate::error::Result;
-use crate::ops::simd;
+use crate::ops::simd::{self, vectorised};
 
 /// Loops over a point's numbers, with the widest vectors of the processor. All slices of a call have
 /// one length, a multiple of [`LANES`].
@@ -25,66 +25,61 @@ impl Rows {
         })
     }
 
+    /// Lays points, channel by channel in `planes`, as [`Pixels`] says, each after a pixel of zeros.
+    pub fn lay(self, pixels: Pixels, planes: &[f64], points: &mut [f64]) {
+        pixels.lay(self.arch, planes, points);
+    }
+
+    /// The opposite of [`Rows::lay`].
+    pub fn put(self, pixels: Pixels, points: &[f64], planes: &mut [f64]) {
+        pixels.put(self.arch, points, planes);
+    }
+
     /// to = (1 − share) a + share b.
     pub fn between(self, a: &[f64], b: &[f64], share: f64, to: &mut [f64]) {
-        self.arch.dispatch(
-            #[inline(always)]
-            || {
-                let other = 1. - share;
-                for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
-                    *to = other * a + share * b;
-                }
-            },
-        );
+        vectorised!(self.arch, {
+            let other = 1. - share;
+            for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
+                *to = other * a + share * b;
+            }
+        });
     }
 
     /// to = max((1 − share) a + share b, 0).
     pub fn relu_between(self, a: &[f64], b: &[f64], share: f64, to: &mut [f64]) {
-        self.arch.dispatch(
-            #[inline(always)]
-            || {
-                let other = 1. - share;
-                for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
-                    *to = positive(other * a + share * b);
-                }
-            },
-        );
+        vectorised!(self.arch, {
+            let other = 1. - share;
+            for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
+                *to = positive(other * a + share * b);
+            }
+        });
     }
 
     /// to = max(a, 0).
     pub fn relu(self, a: &[f64], to: &mut [f64]) {
-        self.arch.dispatch(
-            #[inline(always)]
-            || {
-                for (to, a) in to.iter_mut().zip(a) {
-                    *to = positive(*a);
-                }
-            },
-        );
+        vectorised!(self.arch, {
+            for (to, a) in to.iter_mut().zip(a) {
+                *to = positive(*a);
+            }
+        });
     }
 
     /// to = a + b.
     pub fn sum(self, a: &[f64], b: &[f64], to: &mut [f64]) {
-        self.arch.dispatch(
-            #[inline(always)]
-            || {
-                for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
-                    *to = a + b;
-                }
-            },
-        );
+        vectorised!(self.arch, {
+            for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
+                *to = a + b;
+            }
+        });
     }
 
     /// to = (a − mean) / std.
     pub fn normalise(self, a: &[f64], mean: &[f64], std: &[f64], to: &mut [f64]) {
-        self.arch.dispatch(
-            #[inline(always)]
-            || {
-                for (((to, a), mean), std) in to.iter_mut().zip(a).zip(mean).zip(std) {
-                    *to = (a - mean) / std;
-                }
-            },
-        );
+        vectorised!(self.arch, {
+            for (((to, a), mean), std) in to.iter_mut().zip(a).zip(mean).zip(std) {
+                *to = (a - mean) / std;
+            }
+        });
     }
 
     /// Adds to `places` where a and b have opposite signs, neither being 0, in order.

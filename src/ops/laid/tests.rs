@@ -62,6 +62,7 @@ fn convolutions_are_those_on_paper() -> Result<()> {
         ([5, 3, 3], (24, 3), [1, 1], 14),
         ([300, 2, 2], (8, 3), [1, 1], 1),
     ];
+    let arch = crate::ops::arch()?;
     for (dims, (outputs, kernel), [stride, padding], points) in cases {
         let [channels, height, width] = dims;
         let (count, taps) = (channels * height * width, kernel * kernel);
@@ -88,11 +89,11 @@ fn convolutions_are_those_on_paper() -> Result<()> {
         let residuals = numbers(points * map.result().count(), 4)?;
         let (mut laid, mut added) = (vec![0.; points * from], vec![0.; points * to]);
         for (image, laid) in images.chunks(count).zip(laid.chunks_mut(from)) {
-            source.lay(image, laid);
+            source.lay(arch, image, laid);
         }
         let each = map.result().count();
         for (residual, laid) in residuals.chunks(each).zip(added.chunks_mut(to)) {
-            map.result().lay(residual, laid);
+            map.result().lay(arch, residual, laid);
         }
         let mut results = [vec![0.; points * to], vec![0.; points * to]];
         map.run(&laid, Some(&added), &mut results[0]);
@@ -100,7 +101,8 @@ fn convolutions_are_those_on_paper() -> Result<()> {
         assert_eq!(results[0], results[1], "{dims:?}");
         let mut planes = vec![0.; each];
         for (at, image) in images.chunks(count).enumerate() {
-            map.result().put(&results[0][at * to..][..to], &mut planes);
+            map.result()
+                .put(arch, &results[0][at * to..][..to], &mut planes);
             let expected = on_paper(image, dims, (&weight, outputs, kernel), [stride, padding]);
             assert_eq!(expected.len(), each);
             for (number, expected) in expected.iter().enumerate() {

@@ -14,7 +14,7 @@ use crate::ops::activation::tanh::{add_bias_and_tanh, times_derivative};
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
-use crate::ops::simd::{self, Float};
+use crate::ops::simd::{self, Float, vectorised};
 
 /// The linear layer of a network; differentiable in input, weight and bias.
 ///
@@ -189,7 +189,7 @@ impl SumOfRows {
     fn run<T: Float>(x: &[T], columns: usize) -> Result<Vec<T>> {
         let mut sums = vec![T::zero(); columns];
         let mut some = sums.clone();
-        simd::arch()?.dispatch(|| {
+        vectorised!(simd::arch()?, {
             // Many rows lose less if some at a time are summed up.
             for rows in x.chunks(64 * columns.max(1)) {
                 some.fill(T::zero());

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::ops::planes::{self, sum, sum_and_product};
-use crate::ops::simd::{self, Float};
+use crate::ops::simd::{self, Float, vectorised};
 
 /// A channel's mean and biased variance.
 #[derive(Clone, Copy, Debug)]
@@ -37,27 +37,24 @@ pub(in crate::ops) fn normalise<T: Float>(
         .into_par_iter()
         .enumerate()
         .with_min_len(images.channels_per_task())
-        .map(|(channel, outputs)| {
-            arch.dispatch(
-                #[inline(always)]
-                || {
-                    let moments = match given {
-                        Some(given) => given[channel],
-                        None => moments(x, images, channel),
-                    };
-                    let scale: f64 = gamma[channel].into() / (moments.variance + eps).sqrt();
-                    let (mean, scale, shift) =
-                        (T::from_f64(moments.mean), T::from_f64(scale), beta[channel]);
-                    for (image, output) in outputs.into_iter().enumerate() {
-                        let x = images.plane(x, image, channel);
-                        output
-                            .iter_mut()
-                            .zip(x)
-                            .for_each(|(y, &x)| *y = (x - mean) * scale + shift);
-                    }
-                    moments
-                },
-            )
+        .map(|(channel, mut outputs)| {
+            vectorised!(arch, {
+                let moments = match given {
+                    Some(given) => given[channel],
+                    None => moments(x, images, channel),
+                };
+                let scale: f64 = gamma[channel].into() / (moments.variance + eps).sqrt();
+                let (mean, scale, shift) =
+                    (T::from_f64(moments.mean), T::from_f64(scale), beta[channel]);
+                for (image, output) in outputs.iter_mut().enumerate() {
+                    let x = images.plane(x, image, channel);
+                    output
+                        .iter_mut()
+                        .zip(x)
+                        .for_each(|(y, &x)| *y = (x - mean) * scale + shift);
+                }
+                moments
+            })
         })
         .collect();
     Ok((y, statistics))

@@ -8,7 +8,7 @@ use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
 use crate::ops::planes::{planes_per_task, sum};
-use crate::ops::simd::{self, Float};
+use crate::ops::simd::{self, Float, vectorised};
 
 /// The mean of each channel of each image; differentiable.
 ///
@@ -79,7 +79,7 @@ impl Kernel<1> for Mean {
 
 fn means<T: Float>(x: &[T], plane: usize) -> Result<Vec<T>> {
     let arch = simd::arch()?;
-    let mean = |plane: &[T]| arch.dispatch(|| T::from_f64(sum(plane, |v| v) / plane.len() as f64));
+    let mean = |plane: &[T]| vectorised!(arch, T::from_f64(sum(plane, |v| v) / plane.len() as f64));
     Ok(x.par_chunks(plane)
         .with_min_len(planes_per_task(plane))
         .map(mean)

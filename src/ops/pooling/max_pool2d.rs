@@ -10,7 +10,7 @@ use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
 use crate::ops::planes::planes_per_task;
-use crate::ops::simd::{self, Float};
+use crate::ops::simd::{self, Float, vectorised};
 
 /// The largest number of each window of an image's channels; differentiable.
 ///
@@ -283,14 +283,14 @@ impl MaxPool {
             pairs.zip(positions.par_chunks_mut(outputs)).for_each_init(
                 scratch,
                 |scratch, ((x, y), positions)| {
-                    arch.dispatch(|| scratch.maxima_and_positions(x, y, positions));
+                    vectorised!(arch, scratch.maxima_and_positions(x, y, positions));
                 },
             );
             // A second forward pass would give the same.
             let _ = self.positions.set(positions);
         } else {
             pairs.for_each_init(scratch, |scratch, (x, y)| {
-                arch.dispatch(|| scratch.maxima(x, y))
+                vectorised!(arch, scratch.maxima(x, y))
             });
         }
         Ok(y)

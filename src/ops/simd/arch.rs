@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use candle_core::{Result, bail};
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 /// The widest vectors of this processor: AVX-512, AVX2 with FMA, those of other kinds of processor
 /// that pulp knows, or plain code. On x86 the environment variable `ISOPATH_SIMD` chooses `avx512`,
@@ -29,6 +29,34 @@ pub(in crate::ops) fn narrowest<T>(length: usize) -> Result<Arch> {
         }
     }
     Ok(widest)
+}
+
+/// Runs a loop, `{ … }`, with the vectors of a [`pulp::Arch`].
+///
+/// Its body becomes a part of the function that may use them, whatever its length: a closure that
+/// `Arch::dispatch` itself calls does so only if it is short, and else runs without them. The functions
+/// that it calls need an `#[inline(always)]` for the same reason.
+macro_rules! vectorised {
+    ($arch:expr, $body:expr) => {
+        $arch.dispatch($crate::ops::Loop(
+            #[inline(always)]
+            || $body,
+        ))
+    };
+}
+pub(crate) use vectorised;
+
+/// The loop of [`vectorised`].
+pub(crate) struct Loop<F>(pub F);
+
+// By reference: what calls a closure by value is a function of its own, which is not always inlined.
+impl<R, F: FnMut() -> R> NullaryFnOnce for Loop<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn call(mut self) -> R {
+        (self.0)()
+    }
 }
 
 fn choose(name: Option<&str>) -> std::result::Result<Arch, String> {

@@ -13,6 +13,9 @@ pub(in crate::ops) trait Float: WithDType + Into<f64> {
 
     /// The numbers of a storage of this type.
     fn of_storage_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
+    /// The same numbers, if they are f32.
+    fn singles(numbers: &[Self]) -> Option<&[f32]>;
+    fn singles_mut(numbers: &mut [Self]) -> Option<&mut [f32]>;
     fn root(self) -> Self;
     fn log(self) -> Self;
     /// eˣ of x ≤ 0.
@@ -55,7 +58,8 @@ pub(in crate::ops) trait Float: WithDType + Into<f64> {
 
 macro_rules! float {
     ($t:ident, $vector:ident, $lanes:ident, $as:ident, $as_mut:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-     $mul_add:ident, $sqrt:ident, $equal:ident, $less:ident, $select:ident, $sum:ident, $exp:path, $tanh:path, $storage:ident) => {
+     $mul_add:ident, $sqrt:ident, $equal:ident, $less:ident, $select:ident, $sum:ident, $exp:path, $tanh:path, $storage:ident,
+     $singles:expr, $singles_mut:expr) => {
         impl Float for $t {
             type Vector<S: Simd> = S::$vector;
 
@@ -64,6 +68,12 @@ macro_rules! float {
                     CpuStorage::$storage(numbers) => Some(numbers),
                     _ => None,
                 }
+            }
+            fn singles(numbers: &[Self]) -> Option<&[f32]> {
+                $singles(numbers)
+            }
+            fn singles_mut(numbers: &mut [Self]) -> Option<&mut [f32]> {
+                $singles_mut(numbers)
             }
             #[inline(always)]
             fn root(self) -> Self {
@@ -184,7 +194,9 @@ float!(
     reduce_sum_f32s,
     exp_to_one,
     tanh,
-    F32
+    F32,
+    Some,
+    Some
 );
 float!(
     f64,
@@ -205,5 +217,7 @@ float!(
     reduce_sum_f64s,
     f64::exp,
     f64::tanh,
-    F64
+    F64,
+    |_| None,
+    |_| None
 );

@@ -5,7 +5,7 @@ use super::chain::{Activation, Affine, Chain};
 use super::rounding::{LEAST, SOME, up};
 use crate::distances::slices::{self, norm};
 use crate::error::Result;
-use crate::ops::arch;
+use crate::ops::{arch, vectorised};
 
 /// Rows of ranges, a row for each part: see [`Range`].
 #[derive(Default)]
@@ -243,7 +243,7 @@ fn fill(
     after: &mut Ranges,
     line_of: impl Fn(Range) -> Line,
 ) -> Result<()> {
-    arch()?.dispatch(|| {
+    vectorised!(arch()?, {
         let x = before.middles.iter().zip(&before.slopes).zip(&before.radii);
         let line = lines
             .slopes
@@ -292,10 +292,10 @@ fn affine(chain: &Chain, map: &Affine, x: &Ranges, norms: &[f64]) -> Result<Rang
 }
 
 fn dot(a: &[f64], b: &[f64]) -> Result<f64> {
-    Ok(arch()?.dispatch(|| slices::dot(a, b)))
+    Ok(vectorised!(arch()?, slices::dot(a, b)))
 }
 
 /// Σ_k |a_k| |b_k|.
 fn dot_of_sizes(a: &[f64], b: &[f64]) -> Result<f64> {
-    Ok(arch()?.dispatch(|| slices::dot_of_sizes(a, b)))
+    Ok(vectorised!(arch()?, slices::dot_of_sizes(a, b)))
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::models::Layer;
-use crate::ops::{LaidConvolution, Means, Pixels, Windows};
+use crate::ops::{LaidConvolution, Means, Pixels, Rows, Windows};
 
 /// What a step computes.
 pub(super) enum Kernel {
@@ -156,13 +156,13 @@ fn normalisation(shape: &Shape, mean: &[f64], std: &[f64]) -> Result<[Vec<f64>; 
         let got = format!("{mean:?} and {std:?}");
         return Err(Error::argument("means and deviations", expected, got));
     }
-    let each = shape.pixels.count() / channels.max(1);
+    let (rows, each) = (Rows::new()?, shape.pixels.count() / channels.max(1));
     let laid = |numbers: &[f64], outside: f64| {
         let planes: Vec<f64> = (0..shape.pixels.count())
             .map(|at| numbers[(at / each) % numbers.len()])
             .collect();
         let mut laid = vec![outside; shape.pixels.image()];
-        shape.pixels.lay(&planes, &mut laid);
+        rows.lay(shape.pixels, &planes, &mut laid);
         laid
     };
     Ok([laid(mean, 0.), laid(std, 1.)])

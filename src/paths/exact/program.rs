@@ -189,7 +189,7 @@ impl Program {
                 Kernel::Sum => rows.sum(input, other, result),
                 Kernel::Flatten => {
                     let numbers = &mut result[to.pitch()..][..from.count()];
-                    from.put(input, numbers);
+                    rows.put(from, input, numbers);
                 }
                 Kernel::Relu => rows.relu(input, result),
                 Kernel::Largest(windows) => windows.largest(from, input, result),
@@ -206,7 +206,7 @@ impl Program {
     pub fn laid(&self, numbers: &[f64]) -> Vec<f64> {
         let pixels = self.shapes[0].pixels;
         let mut laid = vec![0.; pixels.image()];
-        pixels.lay(numbers, &mut laid);
+        self.rows.lay(pixels, numbers, &mut laid);
         laid
     }
 

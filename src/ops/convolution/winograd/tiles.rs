@@ -29,9 +29,10 @@ impl<T: Float> WithSimd for Tiles<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Tiles of a product, and of those that are left over.
+        // Tiles of a product, and of one for what is left over: it has as many sums as the processor needs
+        // to be busy.
         if S::REGISTER_COUNT < 32 {
-            self.run::<S, 6, 2>(simd)
+            self.run::<S, 6, 4>(simd)
         } else {
             self.run::<S, 12, 4>(simd)
         }
@@ -81,14 +82,16 @@ impl<T: Float> Tiles<'_, T> {
             let weights =
                 &panel.numbers[point * panel.channels * width..][..panel.channels * width];
             let mut tile = 0;
-            while tile + M <= tiles.len() {
-                self.multiply_some::<S, M, V>(simd, (point, tile), weights, read, products);
-                tile += M;
-            }
             // There is room for a few more than there are.
             while tile < tiles.len() {
-                self.multiply_some::<S, FEW, V>(simd, (point, tile), weights, read, products);
-                tile += FEW;
+                let left = tiles.len() - tile;
+                if left.next_multiple_of(FEW) < left.next_multiple_of(M) {
+                    self.multiply_some::<S, FEW, V>(simd, (point, tile), weights, read, products);
+                    tile += FEW;
+                } else {
+                    self.multiply_some::<S, M, V>(simd, (point, tile), weights, read, products);
+                    tile += M;
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::points::G;
 use super::shape::{KERNEL, POINTS, READ, TAPS};
 use crate::ops::convolution::steps::Direction;
-use crate::ops::simd::{Float, arch};
+use crate::ops::simd::{Float, arch, vectorised};
 
 /// Kernels at a time.
 const CHUNK: usize = 8;
@@ -27,10 +27,7 @@ pub(in crate::ops::convolution) fn transformed<T: Float>(
         .zip(weight.par_chunks(CHUNK * TAPS))
         .with_min_len(64)
         .for_each(|(result, weight)| {
-            arch.dispatch(
-                #[inline(always)]
-                || transform(weight, direction, result),
-            );
+            vectorised!(arch, transform(weight, direction, result));
         });
     Ok(result)
 }
