@@ -8,3 +8,4 @@ mod order;
 mod signatures;
 
 mod source;
+mod vectors;
