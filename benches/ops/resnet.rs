@@ -22,7 +22,8 @@
 //! - A gradient that is added to another in memory, where the tiles read it, in place of a copy before: 25 ms slower,
 //!   since they wait for memory that a copy reads ahead. To read each line of what will be written first gains 1 %.
 //! - Without effect: half and twice as many tiles, or twice as many images, at a time; rows of four pixels at a time
-//!   in the normalisation; the pixels of several small images together in the sums for the weights. Stores around the caches gain 12 ms where results are copied, but are x86's alone.
+//!   in the normalisation; the pixels of several small images together in the sums for the weights. Stores
+//!   around the caches gain 12 ms where results are copied, but are x86's alone.
 
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
