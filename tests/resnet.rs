@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::{CPU, assert_close, gradients_along, message, values, wave};
 use isopath::candle::{DType, Tensor, Var, safetensors};
 use isopath::models::resnet::{Block, ResNetParams, Stem};
-use isopath::models::{Model, Network, Representation, ResNet};
+use isopath::models::{Model, Network, Normalised, Representation, ResNet};
 use isopath::rng::Rng;
 use isopath::{Error, Result};
 
@@ -160,6 +160,52 @@ fn a_path_may_resume_at_any_stage() -> Result<()> {
         [3, 8, 6, 6]
     );
     assert_eq!(outputs[index(ResNet::POOLED)?].dims(), [3, 64]);
+    Ok(())
+}
+
+#[test]
+fn answers_along_segments_are_those_at_points_that_are_made() -> Result<()> {
+    for name in ["bottleneck", "basic"] {
+        let fixture = fixture(name)?;
+        let network = frozen(&fixture.network()?)?;
+        let normalised = Normalised::new(network.clone(), &[0.1, 0.2, 0.3], &[2., 3., 4.]);
+        let outputs = network.representations(fixture.get("x"))?;
+        let places = [([0, 1], 0.25), ([2, 0], 0.5), ([1, 2], 1.), ([1, 1], 0.7)];
+        for (index, points) in outputs.iter().enumerate() {
+            for network in [&network as &dyn Network, &normalised] {
+                let made = places.map(|([from, to], t)| -> Result<Tensor> {
+                    let [from, to] = [from, to].map(|row| points.narrow(0, row, 1));
+                    Ok(((from? * (1. - t))? + (to? * t)?)?)
+                });
+                let made = made.into_iter().collect::<Result<Vec<_>>>()?;
+                let expected = network.forward_from(index, &Tensor::cat(&made, 0)?)?;
+                let found = network.along(index, points)?.logits(&places)?;
+                assert_relative(&found, &expected);
+            }
+        }
+        let refused = |index, places: &[_]| {
+            let along = network.along(index, &outputs[index]);
+            along
+                .and_then(|along| along.logits(places))
+                .unwrap_err()
+                .to_string()
+        };
+        for index in [0, 2, 5] {
+            assert_eq!(
+                refused(index, &[]),
+                "places: expected at least one, got none"
+            );
+            for place in [([0, 3], 0.5), ([0, 1], 1.5), ([0, 1], f64::NAN)] {
+                assert_eq!(
+                    refused(index, &[place]),
+                    format!(
+                        "place: expected ends below 3, the number of points, and a share in [0, 1], \
+                         got {place:?}"
+                    )
+                );
+            }
+        }
+    }
     Ok(())
 }
 

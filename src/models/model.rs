@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 
 use crate::device;
 use crate::error::{Error, Result};
-use crate::models::{History, Layer, Network, Parameters, Weights};
+use crate::models::{Along, History, Layer, Network, Parameters, Weights};
 use crate::rng::Rng;
 
 /// A network with its weights: what is trained, attacked, measured, saved and loaded.
@@ -222,6 +222,10 @@ impl<N: Network + 'static> Network for Model<N> {
 
     fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
         self.network.forward_between(stages, x)
+    }
+
+    fn along(&self, index: usize, points: &Tensor) -> Result<Box<dyn Along>> {
+        self.network.along(index, points)
     }
 
     fn is_training(&self) -> bool {

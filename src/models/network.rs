@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
 
+use super::along::{self, Along, Place};
 use super::layer::Layer;
 use crate::error::{Error, Result, first_line};
+use crate::ops::points_between;
 
 /// A classifier as a sequence of stages, which can be read and resumed at every representation.
 ///
@@ -261,6 +262,40 @@ pub trait Network: Shared + Send + Sync {
         self.forward_between(0..index, x)
     }
 
+    /// The network from representation `index` on, at points of straight segments between the given ones.
+    ///
+    /// ```text
+    /// ((i, j), t) ↦ f_{l:L}((1 − t) z_i + t z_j),  l = index
+    /// ```
+    ///
+    /// By default each point is made, and asked by [`Network::forward_from`]. What is affine in the point
+    /// lies between its values at i and j: a network that begins with such a layer can keep its values,
+    /// and go on from there. The numbers must be the same up to rounding, and the network is one in
+    /// evaluation mode.
+    ///
+    /// - **Shapes**: `points` (N, …) as representation `index`.
+    /// - **Range**: finite numbers.
+    /// - **Source**: *connectivity*, section 3.
+    ///
+    /// # Errors
+    ///
+    /// `index` exceeds [`Network::stages`], or the shape does not fit; it may be the answer that says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use isopath::prelude::*;
+    ///
+    /// let network = Model::new(0, |vb| Mlp::new(&[2, 8, 2], Activation::Relu, vb))?;
+    /// let points = Tensor::new(&[[0f32, 1.], [1., 0.]], &device::best())?;
+    /// let middle = network.along(0, &points)?.logits(&[([0, 1], 0.5)])?;
+    /// assert_eq!(middle.dims(), [1, 2]);
+    /// # Ok::<(), isopath::Error>(())
+    /// ```
+    fn along(&self, index: usize, points: &Tensor) -> Result<Box<dyn Along>> {
+        point_by_point(self, index, points)
+    }
+
     /// Some stages, one after another: from representation `stages.start` to representation
     /// `stages.end`.
     ///
@@ -327,6 +362,37 @@ pub(super) fn named<N: Network + ?Sized>(network: &N, index: usize, x: &Tensor) 
     })
 }
 
+/// Every point is made, and the network asked.
+struct PointByPoint {
+    network: Arc<dyn Network>,
+    index: usize,
+    /// The points (N, …).
+    points: Tensor,
+}
+
+/// [`Network::along`] of any network.
+pub(super) fn point_by_point<N: Network + ?Sized>(
+    network: &N,
+    index: usize,
+    points: &Tensor,
+) -> Result<Box<dyn Along>> {
+    Ok(Box::new(PointByPoint {
+        network: network.shared(),
+        index,
+        points: points.detach(),
+    }))
+}
+
+impl Along for PointByPoint {
+    fn logits(&self, places: &[Place]) -> Result<Tensor> {
+        let mut shape = self.points.dims().to_vec();
+        along::check(places, shape.first().copied().unwrap_or(0))?;
+        shape[0] = places.len();
+        let points = points_between(&self.points.flatten_from(1)?, places)?.reshape(shape)?;
+        self.network.forward_from(self.index, &points)
+    }
+}
+
 /// A network that a result or an energy can keep: every network that is [`Clone`].
 pub trait Shared {
     /// A copy of the network behind a shared pointer.
@@ -350,6 +416,10 @@ impl Network for Arc<dyn Network> {
 
     fn forward_between(&self, stages: Range<usize>, x: &Tensor) -> Result<Tensor> {
         (**self).forward_between(stages, x)
+    }
+
+    fn along(&self, index: usize, points: &Tensor) -> Result<Box<dyn Along>> {
+        (**self).along(index, points)
     }
 
     fn is_training(&self) -> bool {
@@ -382,72 +452,5 @@ pub(crate) fn evaluation(network: &dyn Network) -> Result<Arc<dyn Network>> {
             "in training mode",
         )),
         false => Ok(frozen),
-    }
-}
-
-/// The place inside a network whose output is meant: the input, a stage's output, or the logits.
-///
-/// ```text
-/// z_0 = x,    z_l = f_l(z_{l−1}),    z_L = the logits
-/// ```
-///
-/// - **Shapes**: a representation of N inputs is (N, …).
-/// - **Range**: l from 0 to L, the number of stages; l = L − 1, the last hidden layer, by default.
-/// - **Source**: *isometry*, section 2: Φ is the last hidden layer; *connectivity*, section 3, for
-///   z^l.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Representation {
-    /// Representation 0, the input itself.
-    Input,
-    /// Representation l, the output of l stages.
-    Stage(usize),
-    /// Representation L − 1, which the last stage reads the answer from.
-    #[default]
-    LastHidden,
-    /// Representation L, the logits.
-    Logits,
-}
-
-impl Representation {
-    /// The number l of the representation, the number of stages before it, in a network of `stages`
-    /// stages.
-    ///
-    /// # Errors
-    ///
-    /// The network has no such representation.
-    pub fn index(self, stages: usize) -> Result<usize> {
-        let index = match self {
-            Self::Input => Some(0),
-            Self::Stage(index) => Some(index).filter(|&index| index <= stages),
-            Self::LastHidden => stages.checked_sub(1),
-            Self::Logits => Some(stages),
-        };
-        let expected = || format!("a representation of a network of {stages} stages");
-        index.ok_or_else(|| Error::argument("representation", expected(), format!("{self:?}")))
-    }
-
-    /// Computes these representations for a batch of inputs.
-    ///
-    /// ```text
-    /// z_l = f_l ∘ … ∘ f_1 (x)
-    /// ```
-    ///
-    /// A network in training mode answers in its [evaluation mode](Network::frozen): no input then
-    /// depends on the others, and no running statistics move.
-    ///
-    /// - **Shapes**: `x` (N, …) as the network takes it; the result (N, …).
-    /// - **Range**: as the stage's output.
-    /// - **Source**: *connectivity*, section 3, for z^l; *isometry*, section 2, for Φ.
-    ///
-    /// # Errors
-    ///
-    /// The network has no such representation or no evaluation mode, or the shape does not fit.
-    pub fn of(self, network: &dyn Network, x: &Tensor) -> Result<Tensor> {
-        let index = self.index(network.stages())?;
-        match network.is_training() {
-            true => evaluation(network)?.forward_to(index, x),
-            false => network.forward_to(index, x),
-        }
     }
 }

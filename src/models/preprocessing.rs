@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
-use crate::models::{Layer, Network};
+use crate::models::{Along, Layer, Network};
 
 /// A network behind a normalisation of its inputs, so that it takes pixels.
 ///
@@ -126,6 +126,14 @@ impl<N: Network + Clone + 'static> Network for Normalised<N> {
         match stages.start {
             0 if !stages.is_empty() => self.network.forward_between(stages, &self.normalise(x)?),
             _ => self.network.forward_between(stages, x),
+        }
+    }
+
+    /// Of normalised points: what lies between them, is between them still.
+    fn along(&self, index: usize, points: &Tensor) -> Result<Box<dyn Along>> {
+        match index {
+            0 => self.network.along(0, &self.normalise(points)?),
+            _ => self.network.along(index, points),
         }
     }
 

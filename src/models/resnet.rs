@@ -15,9 +15,10 @@ use candle_nn::{Init, VarBuilder};
 use self::layers::{Chain, Layers};
 use crate::error::{Error, Result};
 use crate::io::digest::{numbers, of_numbers};
-use crate::models::network::named;
-use crate::models::{Layer, Network, Representation, Shared as _};
-use crate::ops::{global_avg_pool2d, linear, max_pool2d};
+use crate::models::along::{self, AfterAffine};
+use crate::models::network::{named, point_by_point};
+use crate::models::{Along, Layer, Network, Place, Representation, Shared as _};
+use crate::ops::{Begun, global_avg_pool2d, linear, max_pool2d};
 
 /// A residual network, ResNet-18 to ResNet-152, whose weights have torchvision's names and shapes.
 ///
@@ -153,6 +154,15 @@ impl ResNet {
         stem.into_iter().chain(layers)
     }
 
+    /// The convolutions of [`ResNet::chains_from`] as one operation, and the stage after them.
+    fn convolutions_from(&self, index: usize) -> Option<(Chain, usize)> {
+        let mut chains = self.chains_from(index);
+        let first = chains.next()?.clone();
+        let (all, count) =
+            chains.fold((first, 1), |(all, count), next| (all.then(next), count + 1));
+        Some((all, index + count))
+    }
+
     /// The number type of the weights.
     pub fn dtype(&self) -> DType {
         self.fc.0.dtype()
@@ -192,6 +202,27 @@ impl Network for ResNet {
             };
         }
         Ok(x)
+    }
+
+    /// The affine maps before the first ReLU are known at the points.
+    fn along(&self, index: usize, points: &Tensor) -> Result<Box<dyn Along>> {
+        if matches!(index, 5 | 6) {
+            // Nothing but affine maps.
+            return Ok(Box::new(AfterAffine {
+                known: self.forward_from(index, &points.detach())?,
+                rest: Ok,
+            }));
+        }
+        if let Some((convolutions, next)) = self.convolutions_from(index)
+            && let Some(begun) = convolutions.begun(&points.detach())?
+        {
+            return Ok(Box::new(AfterConvolutions {
+                begun,
+                network: self.clone(),
+                next,
+            }));
+        }
+        point_by_point(self, index, points)
     }
 
     /// Those of the evaluation mode; in training mode a point's answer depends on the others.
@@ -251,6 +282,22 @@ impl Network for ResNet {
                 index,
             )),
         }
+    }
+}
+
+/// The convolutions at points between, then the other stages.
+struct AfterConvolutions {
+    begun: Begun,
+    network: ResNet,
+    /// The stage after the convolutions.
+    next: usize,
+}
+
+impl Along for AfterConvolutions {
+    fn logits(&self, places: &[Place]) -> Result<Tensor> {
+        along::check(places, self.begun.count())?;
+        let convolved = self.begun.between(places)?;
+        self.network.forward_from(self.next, &convolved)
     }
 }
 

@@ -102,10 +102,10 @@ pub use bands::{
     PivotForce, band_forces, band_forces_composite, band_lengths, band_lengths_composite,
     band_points, band_points_composite, row_norms, row_norms_composite,
 };
+pub(crate) use conv_units::{Begun, Workspace, conv_units_in};
 pub use conv_units::{
     ConvUnit, ConvUnits, FrozenUnits, UnitNorm, conv_units, conv_units_composite,
 };
-pub(crate) use conv_units::{Workspace, conv_units_in};
 pub use convolution::{
     Conv2dParams, ConvTranspose2dParams, conv_transpose2d, conv_transpose2d_composite, conv2d,
     conv2d_composite, conv2d_relu, conv2d_relu_composite,

@@ -63,6 +63,20 @@ pub(super) fn add<T: Float>(arch: Arch, sum: &mut [T], other: &[T]) {
     });
 }
 
+/// (1 − t) a + t b, exactly a or b at its ends.
+pub(super) fn between<T: Float>(arch: Arch, [a, b]: [&[T]; 2], t: f64, y: &mut [T]) {
+    if t == 0. || t == 1. {
+        y.copy_from_slice(if t == 0. { a } else { b });
+        return;
+    }
+    let (rest, t) = (T::from_f64(1. - t), T::from_f64(t));
+    vectorised!(arch, {
+        for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
+            *y = *a * rest + *b * t;
+        }
+    });
+}
+
 /// Each number, or 0 if it is below. A NaN stays one.
 #[inline(always)]
 pub(super) fn relu<T: Float>(values: &mut [T]) {

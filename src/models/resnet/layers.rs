@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::models::Layer;
 use crate::models::running::{EPS, Running};
 use crate::ops::{
-    Conv2dParams, ConvUnit, FrozenUnits, UnitNorm, Workspace, conv_units_in, fold_batch_norm,
+    Begun, Conv2dParams, ConvUnit, FrozenUnits, UnitNorm, Workspace, conv_units_in, fold_batch_norm,
 };
 
 /// Units that follow one another, with the running statistics of their normalisations.
@@ -50,6 +50,15 @@ impl Chain {
                 _ => None,
             },
             workspace: self.workspace.clone(),
+        }
+    }
+
+    /// The units with what is known of them at points, for points between; none in training mode, or where
+    /// that is no faster.
+    pub fn begun(&self, points: &Tensor) -> Result<Option<Begun>> {
+        match &self.frozen {
+            Some(frozen) => frozen.begun(points),
+            None => Ok(None),
         }
     }
 

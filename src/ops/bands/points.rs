@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
-use crate::ops::simd::{Float, arch, vectorised};
+use crate::ops::planes::between;
+use crate::ops::simd::{Float, arch};
 
 /// Points on the segments of bands, without a gradient.
 ///
@@ -143,17 +144,8 @@ impl Kernel<1> for Points<'_> {
         y.par_chunks_mut(width.max(1))
             .zip(self.places)
             .for_each(|(y, &(ends, t))| {
-                let [from, to] = ends.map(|end| &rows.numbers[end * width..][..width]);
-                if t == 0. || t == 1. {
-                    y.copy_from_slice(if t == 0. { from } else { to });
-                    return;
-                }
-                let (rest, t) = (T::from_f64(1. - t), T::from_f64(t));
-                vectorised!(arch, {
-                    for ((y, from), to) in y.iter_mut().zip(from).zip(to) {
-                        *y = *from * rest + *to * t;
-                    }
-                });
+                let ends = ends.map(|end| &rows.numbers[end * width..][..width]);
+                between(arch, ends, t, y);
             });
         Ok((y, Shape::from((self.places.len(), width))))
     }

@@ -2,13 +2,17 @@
 //! earlier result and a ReLU.
 
 mod backward;
+mod batch;
+mod begun;
 mod evaluation;
 mod frozen;
 mod fused;
 mod gradient;
 mod laid;
 mod layers;
+mod passes;
 mod plan;
+mod starts;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -17,6 +21,7 @@ mod unit_gradient;
 mod units;
 mod workspace;
 
+pub(crate) use begun::Begun;
 pub use frozen::FrozenUnits;
 pub use unit::{ConvUnit, ConvUnits, UnitNorm};
 pub(crate) use units::conv_units_in;

@@ -2,8 +2,10 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
+use super::starts::Starts;
 use super::{ConvUnit, FrozenUnits, UnitNorm, Workspace, conv_units_in};
-use crate::ops::Conv2dParams;
+use crate::ops::convolution::pixels::Pixels;
+use crate::ops::{Conv2dParams, points_between};
 use crate::rng::Rng;
 
 const EPS: f64 = 1e-3;
@@ -59,6 +61,20 @@ fn units(batch: bool) -> crate::Result<(Vec<ConvUnit>, Vec<Var>)> {
     Ok((units, variables))
 }
 
+/// The same with biases and without gradients.
+fn fixed() -> crate::Result<Vec<ConvUnit>> {
+    let (mut fixed, _) = units(false)?;
+    for unit in &mut fixed {
+        unit.weight = unit.weight.detach();
+        unit.norm = UnitNorm::Bias(
+            unit.norm
+                .bias()
+                .map_or_else(|| unreachable!("they have biases"), |bias| bias.detach()),
+        );
+    }
+    Ok(fixed)
+}
+
 /// The gradients of Σ result² / 10 after the result.
 fn with_gradients(result: Tensor, variables: &[Var]) -> crate::Result<Vec<Tensor>> {
     let gradients = (result.sqr()? * 0.1)?.sum_all()?.backward()?;
@@ -105,15 +121,7 @@ fn the_numbers_before_do_not_matter() -> crate::Result<()> {
 /// The same of frozen units.
 #[test]
 fn the_numbers_before_do_not_matter_to_frozen_units() -> crate::Result<()> {
-    let (mut fixed, _) = units(false)?;
-    for unit in &mut fixed {
-        unit.weight = unit.weight.detach();
-        unit.norm = UnitNorm::Bias(
-            unit.norm
-                .bias()
-                .map_or_else(|| unreachable!("they have biases"), |bias| bias.detach()),
-        );
-    }
+    let fixed = fixed()?;
     // One image whose tiles threads share out, a few, and a task of more than a group.
     for images in [1, 5, 30] {
         let of = |units: &FrozenUnits| -> crate::Result<Vec<Vec<f32>>> {
@@ -128,6 +136,72 @@ fn the_numbers_before_do_not_matter_to_frozen_units() -> crate::Result<()> {
             assert_eq!(of(&frozen)?, expected, "{images} images");
         }
     }
+    Ok(())
+}
+
+/// Between points, what the first units give lies between their results.
+#[test]
+fn points_between_are_those_that_are_made() -> crate::Result<()> {
+    let frozen = FrozenUnits::new(&fixed()?)?;
+    let points = draw("points".into(), &[3, 4, 7, 6])?.as_detached_tensor();
+    let begun = frozen.begun(&points)?.expect("the first units are affine");
+    assert_eq!(begun.count(), 3);
+    frozen.fill_memory(f32::NAN, 1 << 15);
+    let ends = [([0, 1], 0.), ([0, 2], 1.), ([1, 1], 0.)];
+    assert_eq!(
+        begun.between(&ends)?.flatten_all()?.to_vec1::<f32>()?,
+        frozen
+            .forward(&points.index_select(&Tensor::new(&[0u32, 2, 1], &Device::Cpu)?, 0)?)?
+            .flatten_all()?
+            .to_vec1::<f32>()?
+    );
+    // One point whose tiles threads share out, and a task of more than a group.
+    for count in [1, 40] {
+        let place = |at| ([at % 3, (at + 1) % 3], (at + 1) as f64 / 45.);
+        let places: Vec<_> = (0..count).map(place).collect();
+        let made = points_between(&points.flatten_from(1)?, &places)?;
+        let expected = frozen.forward(&made.reshape((count, 4, 7, 6))?)?;
+        let found = begun.between(&places)?;
+        assert_eq!(found.dims(), expected.dims());
+        let difference = (found - &expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        let size = expected.abs()?.max_all()?.to_scalar::<f32>()?;
+        assert!(difference <= 1e-5 * size, "{difference} of {size}");
+    }
+    Ok(())
+}
+
+/// What another unit reads must lie between the points' values, too.
+#[test]
+fn only_affine_results_are_known_between() -> crate::Result<()> {
+    let pixels = |_| Pixels {
+        area: 2,
+        channels: 3,
+    };
+    let row = pixels(0).image();
+    let mut units = fixed()?;
+    // The first and the third read the argument; the others read them.
+    let starts = Starts::of(&units, pixels).expect("nobody else reads the argument");
+    assert_eq!(starts.width, 2 * row);
+    let affine: Vec<_> = (0..units.len())
+        .filter(|at| starts.is_affine(*at))
+        .collect();
+    assert_eq!(affine, [0, 2]);
+    // Without the first one's ReLU, the second is affine too, and the first not needed; so is the fourth,
+    // without the second's.
+    units[0].relu = false;
+    let starts = Starts::of(&units, pixels).expect("nobody else reads the argument");
+    assert!(starts.is_affine(1) && starts.width == 2 * row);
+    units[1].relu = false;
+    let starts = Starts::of(&units, pixels).expect("nobody else reads the argument");
+    assert!(starts.is_affine(3) && !starts.is_affine(4) && starts.width == row);
+    // Nothing but affine results: the last is what is asked for.
+    units.iter_mut().for_each(|unit| unit.relu = false);
+    let starts = Starts::of(&units, pixels).expect("nobody else reads the argument");
+    assert!(starts.is_affine(5) && starts.width == row);
+    // A sum with the argument after a ReLU.
+    units[0].relu = true;
+    units[1].residual = Some(0);
+    assert!(Starts::of(&units, pixels).is_none());
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 
+use super::begun::Begun;
 use super::frozen::{FrozenUnits, is_fixed};
 use super::unit::{ConvUnit, ConvUnits, UnitNorm};
 use super::workspace::Workspace;
@@ -66,14 +67,15 @@ pub(crate) fn conv_units_in(
     fused::run((x, units, eps), shapes, workspace)
 }
 
+/// No frozen unit normalises.
+const EPS: f64 = 1.;
+
 impl FrozenUnits {
     /// The last unit's result, differentiable in `x`.
     ///
     /// # Errors
     /// As [`conv_units`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        // No unit normalises.
-        const EPS: f64 = 1.;
         if is_fused(x) {
             let shapes = check(x, self.units(), EPS)?;
             if evaluation::is_some(&shapes) {
@@ -81,6 +83,19 @@ impl FrozenUnits {
             }
         }
         Ok(conv_units_composite(x, self.units(), EPS)?.output)
+    }
+
+    /// The units with what is known of them at points (N, C, H, W): for points between. None where that is
+    /// no faster.
+    pub(crate) fn begun(&self, x: &Tensor) -> Result<Option<Begun>> {
+        if !is_fused(x) {
+            return Ok(None);
+        }
+        let shapes = check(x, self.units(), EPS)?;
+        match evaluation::is_some(&shapes) {
+            true => Ok(Begun::new(x, self, shapes)?),
+            false => Ok(None),
+        }
     }
 }
 

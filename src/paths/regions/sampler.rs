@@ -9,8 +9,7 @@ use super::edge::{Edge, EdgeKind};
 use crate::checks;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::models::{Network, Representation, evaluation};
-use crate::ops::points_between;
+use crate::models::{Along, Network, Representation, evaluation};
 use crate::paths::network_energy::{BATCH_SIZE, margin};
 use crate::progress::Bar;
 
@@ -45,6 +44,8 @@ pub(super) struct Sampler {
     pub index: usize,
     /// The points (N, …), in order in memory.
     pub points: Tensor,
+    /// The network at points between.
+    along: Box<dyn Along>,
     /// The number of equal parts of a segment.
     pub parts: usize,
 }
@@ -68,10 +69,13 @@ impl Sampler {
             return Err(Error::argument("dtype of points", "floating-point", got));
         }
         checks::finite("points", "numbers", points)?;
+        let points = points.detach().contiguous()?;
+        let network = evaluation(network)?;
         Ok(Self {
-            network: evaluation(network)?,
+            along: network.along(index, &points)?,
+            network,
             index,
-            points: points.detach().contiguous()?,
+            points,
             parts,
         })
     }
@@ -95,9 +99,9 @@ impl Sampler {
     ) -> Result<Vec<T>> {
         let group = |samples: &[Sample]| {
             interrupt::check()?;
-            let logits = self
-                .network
-                .forward_from(self.index, &self.between(samples)?)?;
+            let place = |sample: &Sample| (sample.ends, sample.place as f64 / self.parts as f64);
+            let places: Vec<_> = samples.iter().map(place).collect();
+            let logits = self.along.logits(&places)?;
             if logits.rank() != 2 || logits.dim(0)? != samples.len() || logits.dim(1)? < 2 {
                 let expected = format!("({}, classes), at least 2 classes", samples.len());
                 return Err(Error::shape("regions", "logits", expected, logits.dims()));
@@ -141,15 +145,6 @@ impl Sampler {
             bar.add(links.len() as f64);
         }
         Ok((tested, evaluations))
-    }
-
-    /// Samples (S, …).
-    fn between(&self, samples: &[Sample]) -> Result<Tensor> {
-        let place = |sample: &Sample| (sample.ends, sample.place as f64 / self.parts as f64);
-        let places: Vec<_> = samples.iter().map(place).collect();
-        let mut shape = self.points.dims().to_vec();
-        shape[0] = samples.len();
-        Ok(points_between(&self.flat()?, &places)?.reshape(shape)?)
     }
 
     /// Tests segments, all together, from coarse to fine: first their middles, then the middles of

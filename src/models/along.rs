@@ -1,0 +1,61 @@
+//! A network's answers at points of straight segments.
+
+use candle_core::Tensor;
+
+use crate::error::{Error, Result};
+use crate::ops::points_between;
+
+/// A point of a segment: the numbers i and j of its ends among the given points, and the share t of the
+/// way from the first to the second.
+pub type Place = ([usize; 2], f64);
+
+/// A network at points of straight segments between given ones, as [`Network::along`](super::Network::along) gives it.
+///
+/// ```text
+/// logits_p = f_{l:L}((1 − t) z_i + t z_j),  ((i, j), t) = places[p]
+/// ```
+///
+/// - **Shapes**: P places; logits (P, classes).
+/// - **Range**: i and j below the number of points, t in \[0, 1\].
+/// - **Source**: *connectivity*, section 3.
+pub trait Along: Send + Sync {
+    /// The logits at these places, without a gradient.
+    ///
+    /// # Errors
+    /// No places, one with an end that there is not or a share outside \[0, 1\], and what the network
+    /// refuses.
+    fn logits(&self, places: &[Place]) -> Result<Tensor>;
+}
+
+/// A function of numbers that are affine in the point, which are known at the points.
+pub(super) struct AfterAffine<F> {
+    /// The numbers (N, D).
+    pub known: Tensor,
+    /// The logits of numbers (P, D).
+    pub rest: F,
+}
+
+impl<F: Fn(Tensor) -> Result<Tensor> + Send + Sync> Along for AfterAffine<F> {
+    fn logits(&self, places: &[Place]) -> Result<Tensor> {
+        check(places, self.known.dim(0)?)?;
+        (self.rest)(points_between(&self.known, places)?)
+    }
+}
+
+/// # Errors
+/// No places, one with an end that there is not, or a share outside [0, 1].
+pub(super) fn check(places: &[Place], count: usize) -> Result<()> {
+    if places.is_empty() {
+        return Err(Error::argument("places", "at least one", "none"));
+    }
+    let outside =
+        |(ends, t): &&Place| ends.iter().any(|end| *end >= count) || !(0. ..=1.).contains(t);
+    match places.iter().find(outside) {
+        Some(place) => {
+            let expected =
+                format!("ends below {count}, the number of points, and a share in [0, 1]");
+            Err(Error::argument("place", expected, format!("{place:?}")))
+        }
+        None => Ok(()),
+    }
+}
