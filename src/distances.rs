@@ -1,6 +1,7 @@
 //! Distances between points, differentiable.
 
 pub(crate) mod nearest;
+mod numbers;
 pub(crate) mod slices;
 
 use std::any::Any;

@@ -191,16 +191,13 @@ fn answers_along_segments_are_those_at_points_that_are_made() -> Result<()> {
                 .to_string()
         };
         for index in [0, 2, 5] {
-            assert_eq!(
-                refused(index, &[]),
-                "places: expected at least one, got none"
-            );
+            assert_eq!(refused(index, &[]), "places is none; expected at least one");
             for place in [([0, 3], 0.5), ([0, 1], 1.5), ([0, 1], f64::NAN)] {
                 assert_eq!(
                     refused(index, &[place]),
                     format!(
-                        "place: expected ends below 3, the number of points, and a share in [0, 1], \
-                         got {place:?}"
+                        "place is {place:?}; expected ends below 3, the number of points, and a share \
+                         in [0, 1]"
                     )
                 );
             }

@@ -1,20 +1,17 @@
 //! Exact nearest neighbours of many points of many numbers, in blocks.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::slices::euclidean;
-use crate::device;
+use super::numbers::{Numbers, on_host};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::progress::Bar;
 
-/// Numbers of a block of points in f64: 16 MB.
-const BLOCK: usize = 1 << 21;
+/// Points of a block at most.
+const MOST_POINTS: usize = 512;
 /// Squared distances that are kept at a time: 32 MB.
 const SQUARES: usize = 1 << 22;
-/// Points of a block at most, so that there is one for every thread.
-const MOST_POINTS: usize = 512;
 
 /// A point near another one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +25,7 @@ pub(crate) struct Neighbor {
 ///
 /// `points` (N, D) are finite numbers of any type. Distances are exact: matrix products find those
 /// that can be among the nearest, whatever was lost by rounding, and their distances are computed
-/// in f64 from the differences. It takes up to 16 MB for each thread and 50 MB beside.
+/// in f64 from the differences. It takes up to 20 MB for each thread and 50 MB beside.
 ///
 /// # Errors
 /// Numbers so large that their squares overflow, or the user asks to stop.
@@ -40,24 +37,30 @@ pub(crate) fn nearest(
     bar: &Bar,
 ) -> Result<Vec<Vec<Neighbor>>> {
     let (n, width) = points.dims2()?;
-    let block = (BLOCK / width.max(1)).clamp(1, MOST_POINTS);
-    let firsts: Vec<usize> = (0..n).step_by(block).collect();
-    let others = |first: usize| in_f64(&points.narrow(0, first, block.min(n - first))?);
-    let squares = in_order(&firsts, |first| {
-        Ok(others(first)?.sqr()?.sum(1)?.to_vec1::<f64>()?)
-    })?
-    .concat();
+    let points = &on_host(points)?;
+    let (storage, layout) = points.storage_and_layout();
+    let numbers = &Numbers::of(&storage, layout)?;
+    let squares: Vec<f64> = (0..n)
+        .into_par_iter()
+        .map(|row| numbers.square(row))
+        .collect();
     check_size(&squares)?;
     // Of ‖a‖² + ‖b‖² − 2ab as a share of ‖a‖² + ‖b‖²: each sum of D products may lose D roundings.
     let rounding = 4. * (width + 8) as f64 * f64::EPSILON;
     let mut found = Vec::with_capacity(rows.len());
-    for rows in rows.chunks(block.min(SQUARES / n.max(1)).max(1)) {
+    // Some blocks for every thread.
+    let block = n
+        .div_ceil(2 * rayon::current_num_threads())
+        .clamp(1, MOST_POINTS);
+    let firsts: Vec<usize> = (0..n).step_by(block).collect();
+    for rows in rows.chunks((SQUARES / n.max(1)).clamp(1, MOST_POINTS)) {
         interrupt::check()?;
-        let ids: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
-        let own = in_f64(&device::rows(points, &ids)?)?;
-        let products = in_order(&firsts, |first| {
-            Ok(own.matmul(&others(first)?.t()?)?.to_vec2::<f64>()?)
-        })?;
+        let of_block = |first: &usize| {
+            let others: Vec<usize> = (*first..n.min(first + block)).collect();
+            Ok(numbers.products(rows, &others)?.to_vec2::<f64>()?)
+        };
+        let products: Vec<Result<_>> = firsts.par_iter().map(of_block).collect();
+        let products = products.into_iter().collect::<Result<Vec<_>>>()?;
         let of_row = |(at, row): (usize, &usize)| {
             let products = products.iter().filter_map(|block| block.get(at)).flatten();
             let near = |(index, (square, product)): (usize, (&f64, &f64))| {
@@ -66,14 +69,11 @@ pub(crate) fn nearest(
                 (!excluded(*row, index)).then_some((index, about - lost, about + lost))
             };
             let others = squares.iter().zip(products).enumerate().filter_map(near);
-            nearest_of(points, *row, possible(others.collect(), wanted(*row)))
-                .map(|all| all.into_iter().take(wanted(*row)).collect())
+            let mut near = nearest_of(numbers, *row, possible(others.collect(), wanted(*row)));
+            near.truncate(wanted(*row));
+            near
         };
-        let nearest = rows.par_iter().enumerate().map(of_row);
-        let nearest: Vec<Result<Vec<Neighbor>>> = nearest.collect();
-        for neighbors in nearest {
-            found.push(neighbors?);
-        }
+        found.par_extend(rows.par_iter().enumerate().map(of_row));
         bar.add(rows.len() as f64);
     }
     Ok(found)
@@ -84,8 +84,11 @@ pub(crate) fn nearest(
 /// # Errors
 /// There is no such point.
 pub(crate) fn distance(points: &Tensor, one: usize, other: usize) -> Result<f64> {
-    let row = |index: usize| -> Result<Vec<f64>> { Ok(in_f64(&points.get(index)?)?.to_vec1()?) };
-    Ok(euclidean(&row(one)?, &row(other)?))
+    let pair = [one, other].map(|row| points.narrow(0, row, 1));
+    let [one, other] = pair;
+    let pair = on_host(&Tensor::cat(&[one?, other?], 0)?)?;
+    let (storage, layout) = pair.storage_and_layout();
+    Ok(Numbers::of(&storage, layout)?.distance(0, 1))
 }
 
 /// Those of (index, least, most square of the distance) that can be among the `wanted` nearest.
@@ -101,29 +104,17 @@ fn possible(others: Vec<(usize, f64, f64)>, wanted: usize) -> Vec<usize> {
 }
 
 /// Some points by their distance from `row`.
-fn nearest_of(points: &Tensor, row: usize, others: Vec<usize>) -> Result<Vec<Neighbor>> {
-    let own: Vec<f64> = in_f64(&points.get(row)?)?.to_vec1()?;
-    let neighbor = |index: usize| {
-        let other: Vec<f64> = in_f64(&points.get(index)?)?.to_vec1()?;
-        let distance = euclidean(&own, &other);
-        Ok(Neighbor { index, distance })
+fn nearest_of(numbers: &Numbers, row: usize, others: Vec<usize>) -> Vec<Neighbor> {
+    let neighbor = |index| Neighbor {
+        index,
+        distance: numbers.distance(row, index),
     };
-    let mut found: Vec<Neighbor> = others.into_iter().map(neighbor).collect::<Result<_>>()?;
+    let mut found: Vec<Neighbor> = others.into_iter().map(neighbor).collect();
     found.sort_unstable_by(|a, b| {
         let by_distance = a.distance.total_cmp(&b.distance);
         by_distance.then(a.index.cmp(&b.index))
     });
-    Ok(found)
-}
-
-/// `work` on each of `firsts` in parallel, its results in order.
-fn in_order<T: Send>(firsts: &[usize], work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
-    let all: Vec<Result<T>> = firsts.par_iter().map(|first| work(*first)).collect();
-    all.into_iter().collect()
-}
-
-fn in_f64(points: &Tensor) -> Result<Tensor> {
-    Ok(points.to_device(&Device::Cpu)?.to_dtype(DType::F64)?)
+    found
 }
 
 /// # Errors
@@ -141,14 +132,19 @@ fn check_size(squares: &[f64]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device};
+
     use super::*;
+    use crate::distances::numbers::COLUMNS;
     use crate::rng::Rng;
 
     /// By all differences.
     fn by_hand(points: &Tensor, row: usize, wanted: usize) -> Result<Vec<Neighbor>> {
         let others = (0..points.dim(0)?).filter(|other| *other != row);
-        let all = nearest_of(points, row, others.collect())?;
-        Ok(all.into_iter().take(wanted).collect())
+        let (storage, layout) = points.storage_and_layout();
+        let mut all = nearest_of(&Numbers::of(&storage, layout)?, row, others.collect());
+        all.truncate(wanted);
+        Ok(all)
     }
 
     #[test]
@@ -164,7 +160,7 @@ mod tests {
             grid,
             noise(&mut rng, 1_100, 3)?,
             far(noise(&mut rng, 700, 40)?)?,
-            noise(&mut rng, 9, BLOCK / 4)?,
+            noise(&mut rng, 9, 3 * COLUMNS + 1)?,
         ] {
             let n = points.dim(0)?;
             let rows: Vec<usize> = (0..n).rev().step_by(7).collect();

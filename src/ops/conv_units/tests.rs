@@ -209,5 +209,5 @@ fn only_affine_results_are_known_between() -> crate::Result<()> {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn with_every_instruction_set() {
-    crate::ops::simd::tested::with_every_instruction_set("ops::conv_units::tests", 2);
+    crate::ops::simd::tested::with_every_instruction_set("ops::conv_units::tests", 4);
 }
