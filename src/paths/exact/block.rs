@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::crossings::Sequence;
 use super::memory::{Buffer, Memory};
 use super::program::Program;
@@ -168,10 +166,10 @@ impl<'a> Block<'a> {
         self.slots.iter().map(of).sum::<usize>() as f64 * self.t.len() as f64
     }
 
-    /// The results that stay, with their numbers; each thread has a piece of `scratch` of its own.
-    pub fn run(&self, memory: &mut Memory, scratch: &mut [Memory]) -> Vec<(usize, Buffer)> {
+    /// The results that stay, with their numbers.
+    pub fn run(&self, memory: &mut Memory, scratch: &mut Memory) -> Vec<(usize, Buffer)> {
         let points = self.t.len();
-        let size = |slot: &Slot| self.program.shapes[slot.number].pixels.image();
+        let size = |number: usize| self.program.shapes[number].pixels.image();
         let staying = self.slots.iter().filter(|slot| slot.stays);
         let mut results: Vec<(usize, Buffer)> = staying
             .map(|slot| {
@@ -179,37 +177,16 @@ impl<'a> Block<'a> {
                 (slot.number, memory.take(pixels, points))
             })
             .collect();
-        let largest = self.slots.iter().map(size).max().unwrap_or(1);
-        let together = (TOGETHER_BYTES / (8 * largest)).clamp(1, TOGETHER);
-        // Each thread has whole groups.
-        let groups = points.div_ceil(together);
-        let own = groups.div_ceil(scratch.len().max(1)).max(1) * together;
-        let mut parts: Vec<Vec<&mut [f64]>> = Vec::new();
-        parts.resize_with(points.div_ceil(own), Vec::new);
-        for (number, buffer) in &mut results {
-            let size = self.program.shapes[*number].pixels.image();
-            for (part, rows) in parts.iter_mut().zip(buffer.chunks_mut(own * size)) {
-                part.push(rows);
-            }
-        }
-        parts
-            .into_par_iter()
-            .zip(scratch.par_iter_mut())
-            .enumerate()
-            .for_each(|(part, (mut staying, scratch))| {
-                let (first, last) = (part * own, points.min((part + 1) * own));
-                for start in (first..last).step_by(together) {
-                    let count = together.min(last - start);
-                    let mut rows: Vec<&mut [f64]> = Vec::with_capacity(staying.len());
-                    let sizes = self.slots.iter().filter(|slot| slot.stays).map(size);
-                    for (rest, size) in staying.iter_mut().zip(sizes) {
-                        let (own, behind) = std::mem::take(rest).split_at_mut(count * size);
-                        rows.push(own);
-                        *rest = behind;
-                    }
-                    self.group([start, count], rows, scratch);
-                }
+        let largest = self.slots.iter().map(|slot| size(slot.number)).max();
+        let together = (TOGETHER_BYTES / (8 * largest.unwrap_or(1))).clamp(1, TOGETHER);
+        for start in (0..points).step_by(together) {
+            let count = together.min(points - start);
+            let rows = results.iter_mut().map(|(number, buffer)| {
+                let size = size(*number);
+                &mut buffer[start * size..][..count * size]
             });
+            self.group([start, count], rows.collect(), scratch);
+        }
         results
     }
 

@@ -1,7 +1,5 @@
 //! The points of a segment at which a step of a network has a breakpoint.
 
-use rayon::prelude::*;
-
 use super::kernel::Kernel;
 use super::program::Program;
 
@@ -43,8 +41,6 @@ impl Sequence {
         let size = program.shapes[program.steps[step].input].pixels.image();
         let pairs = points.windows(2).enumerate();
         let found: Vec<Vec<(f64, u32)>> = pairs
-            .collect::<Vec<_>>()
-            .into_par_iter()
             .map(|(pair, ends)| {
                 let row = |at: usize| &numbers[at * size..][..size];
                 let rows = [row(pair), row(pair + 1)];

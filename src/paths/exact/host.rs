@@ -3,8 +3,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::block::{Block, Entry, Kept};
 use super::crossings::{Point, Sequence};
 use super::memory::{Buffer, Memory};
@@ -31,14 +29,14 @@ pub(super) struct Frame {
     next: usize,
 }
 
-/// The steps of a program on the processor.
+/// The steps of a program on the processor, on one thread.
 pub(super) struct Host<'a> {
     program: &'a Program,
     ends: &'a [Vec<f64>; 2],
     chunk: usize,
     memory: Memory,
-    /// That of each thread.
-    scratch: Vec<Memory>,
+    /// That of the points that are together.
+    scratch: Memory,
     /// Multiplications and additions so far.
     pub operations: f64,
 }
@@ -51,9 +49,7 @@ impl<'a> Host<'a> {
             ends,
             chunk,
             memory: Memory::new(chunk),
-            scratch: (0..rayon::current_num_threads())
-                .map(|_| Memory::new(1))
-                .collect(),
+            scratch: Memory::new(1),
             operations: 0.,
         }
     }
@@ -189,7 +185,7 @@ impl Host<'_> {
         let pixels = self.program.shapes[number].pixels;
         let mut numbers = self.memory.take(pixels, window.points.len());
         numbers
-            .par_chunks_mut(pixels.image())
+            .chunks_mut(pixels.image())
             .zip(&*window.t)
             .for_each(|(row, t)| kept.at(self.program, *t, row));
         self.keep(window, number, numbers);

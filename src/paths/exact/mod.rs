@@ -5,7 +5,7 @@
 //! | `piecewise_linear` | a network whose layers are known |
 //! | `program`, `kernel`, `memory` | its layers as steps on points in memory |
 //! | `crossings` | the breakpoints of one step between neighbouring points |
-//! | `walk` | all steps, depth first |
+//! | `walk`, `threads` | all steps, depth first; on the processor from many windows on, by all threads |
 //! | `host`, `block` | on the processor: the steps between two with breakpoints, few points at a time |
 //! | `device`, `map` | on a GPU: as tensors, many points at a time |
 //! | `residual` | the comparison with the network at random points |
@@ -26,6 +26,7 @@ mod residual;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod walk;
 
 pub(super) use info::check_class;

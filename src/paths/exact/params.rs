@@ -14,12 +14,12 @@ pub struct ExactParams {
     /// Whether to stop at the first breakpoint that is not inside the class; default true.
     /// [`exact_pieces`](super::exact_pieces()), which knows no class, goes on to the end.
     pub stop_at_witness: bool,
-    /// The largest number of points that go through the network together, at least 2; default 64.
-    /// It bounds the memory beside the breakpoints:
+    /// The largest number of points that a thread takes through the network together, at least 2;
+    /// default 64. It bounds the memory beside the breakpoints:
     ///
     /// ```text
-    /// bytes ≤ 8 · (chunk + 12 · threads) · n,   n the numbers that all layers read and write for one
-    ///                                           point
+    /// bytes ≤ 8 · ((threads + 2) · chunk + 12 · threads) · n,   n the numbers that all layers read and
+    ///                                                           write for one point
     /// ```
     ///
     /// Channels count as the next multiple of 16. It changes no number of the result. On a GPU a

@@ -7,13 +7,13 @@ use candle_core::{DType, Device, Tensor};
 
 use super::crossings::Point;
 use super::device::OnDevice;
-use super::host::Host;
 use super::info::{ExactInfo, Pieces, check_class};
 use super::params::ExactParams;
 use super::piecewise_linear::PiecewiseLinear;
 use super::program::Program;
 use super::residual::Residual;
-use super::walk::walk;
+use super::threads;
+use super::walk::Walk;
 use crate::error::{Error, Result};
 use crate::paths::network_energy::margin;
 use crate::progress::Bar;
@@ -248,17 +248,13 @@ impl Segment<'_> {
             residual.pass(point.t, logits);
             found(point, logits)
         };
-        let is_point = ends[0] == ends[1];
         let operations = match OnDevice::of(self.program, [start, end], self.params)? {
-            Some(mut engine) => {
-                walk(&mut engine, is_point, &mut pass)?;
-                engine.operations
+            Some(engine) => {
+                let mut walk = Walk::new(engine, ends[0] == ends[1])?;
+                while walk.step(&mut pass)? {}
+                walk.engine.operations
             }
-            None => {
-                let mut engine = Host::new(self.program, &ends, chunk);
-                walk(&mut engine, is_point, &mut pass)?;
-                engine.operations
-            }
+            None => threads::walk(self.program, &ends, chunk, &mut pass)?,
         };
         let steps = 0..self.program.steps.len();
         let once: usize = steps.map(|step| self.program.work(step)).sum();

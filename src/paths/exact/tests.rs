@@ -8,7 +8,7 @@ use super::crossings::Point;
 use super::device::OnDevice;
 use super::host::Host;
 use super::program::Program;
-use super::walk::{Engine, walk};
+use super::walk::{Engine, Walk};
 use crate::device;
 use crate::error::Result;
 use crate::models::Layer;
@@ -94,15 +94,16 @@ fn layers(rng: &mut Rng) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// The breakpoints that an engine finds, each with its logits.
-fn found<E: Engine>(engine: &mut E) -> Result<(Vec<Point>, Vec<Vec<f64>>)> {
+/// The breakpoints that an engine finds, each with its logits, and its operations.
+fn found<E: Engine>(engine: E) -> Result<(Vec<Point>, Vec<Vec<f64>>, E)> {
     let (mut points, mut rows) = (Vec::new(), Vec::new());
-    walk(engine, false, &mut |point, logits| {
+    let mut walk = Walk::new(engine, false)?;
+    while walk.step(&mut |point, logits| {
         points.push(point);
         rows.push(logits.to_vec());
         Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((points, rows))
+    })? {}
+    Ok((points, rows, walk.engine))
 }
 
 /// On a GPU where there is one; else the loops for the CPU stand in for its kernels.
@@ -116,14 +117,13 @@ fn tensors_find_the_same_pieces_as_the_processor() -> Result<()> {
     let laid =
         |end: &Tensor| -> Result<Vec<f64>> { Ok(program.laid(&end.flatten_all()?.to_vec1()?)) };
     let own = [laid(&ends[0])?, laid(&ends[1])?];
-    let mut host = Host::new(&program, &own, 64);
-    let (points, rows) = found(&mut host)?;
+    let (points, rows, host) = found(Host::new(&program, &own, 64))?;
     assert!(points.len() > 150, "{} points", points.len());
     for chunk in [2, 7, 1000] {
         let ends = [&ends[0], &ends[1]];
         let engine = OnDevice::new(&program, ends, (chunk, &device::best()))?;
-        let mut engine = engine.expect("tensors have these layers");
-        let (own_points, own_rows) = found(&mut engine)?;
+        let engine = engine.expect("tensors have these layers");
+        let (own_points, own_rows, engine) = found(engine)?;
         assert_eq!(own_points.len(), points.len(), "chunk {chunk}");
         for (own, point) in own_points.iter().zip(&points) {
             assert!((own.t - point.t).abs() < 1e-12, "{own:?} and {point:?}");

@@ -36,38 +36,70 @@ pub(super) trait Engine {
     ) -> Result<ControlFlow<()>>;
 }
 
-/// Goes from one end of a segment to the other, or stays at the one point that it is, and gives every
-/// breakpoint with its logits to `found`, in order, until that breaks.
-pub(super) fn walk<E: Engine>(engine: &mut E, is_point: bool, found: &mut Found) -> Result<()> {
+/// The points with which a segment begins.
+pub(super) fn ends(is_point: bool) -> Vec<Point> {
     let times: &[f64] = if is_point { &[0.] } else { &[0., 1.] };
     let end = |t: &f64| Point {
         t: *t,
         stage: None,
         units: 0,
     };
-    let mut window = engine.start(times.iter().map(end).collect())?;
-    let mut frames = Vec::new();
-    let mut from = 0;
-    let mut begun = false;
-    loop {
-        interrupt::check()?;
-        if let Some(frame) = engine.advance(&mut window, from)? {
-            frames.push(frame);
-        } else {
-            // A window begins with the last point of the one before.
-            if engine.logits(window, usize::from(begun), found)?.is_break() {
-                return Ok(());
+    times.iter().map(end).collect()
+}
+
+/// A way through the windows of a segment, or of a part of it.
+pub(super) struct Walk<E: Engine> {
+    pub engine: E,
+    frames: Vec<E::Frame>,
+    /// The next window, with the number of the step before which it is.
+    next: Option<(E::Window, usize)>,
+    /// Whether the first point of the next window is the last one before it.
+    begun: bool,
+}
+
+impl<E: Engine> Walk<E> {
+    /// From one end of a segment to the other, or at the one point that it is.
+    pub fn new(mut engine: E, is_point: bool) -> Result<Self> {
+        let window = engine.start(ends(is_point))?;
+        Ok(Self::behind(engine, (window, 0), false))
+    }
+
+    /// From a window, before a step, to its end; `begun` if it is not the first of the segment.
+    pub fn behind(engine: E, window: (E::Window, usize), begun: bool) -> Self {
+        Self {
+            engine,
+            frames: Vec::new(),
+            next: Some(window),
+            begun,
+        }
+    }
+
+    /// Goes on to the next points that reach the logits, and gives them to `found`, in order. False at
+    /// the end, or when `found` breaks.
+    pub fn step(&mut self, found: &mut Found) -> Result<bool> {
+        while let Some((mut window, from)) = self.next.take() {
+            interrupt::check()?;
+            let frame = self.engine.advance(&mut window, from)?;
+            let is_done = frame.is_none();
+            self.frames.extend(frame);
+            if is_done {
+                let skipped = usize::from(std::mem::replace(&mut self.begun, true));
+                if self.engine.logits(window, skipped, found)?.is_break() {
+                    return Ok(false);
+                }
             }
-            begun = true;
+            if let Some(mut frame) = self.frames.pop() {
+                let (window, step, is_last) = self.engine.window(&mut frame)?;
+                self.next = Some((window, step + 1));
+                if !is_last {
+                    self.frames.push(frame);
+                }
+            }
+            if is_done {
+                return Ok(true);
+            }
         }
-        let Some(mut frame) = frames.pop() else {
-            return Ok(());
-        };
-        let (next, step, last) = engine.window(&mut frame)?;
-        (window, from) = (next, step + 1);
-        if !last {
-            frames.push(frame);
-        }
+        Ok(false)
     }
 }
 
