@@ -71,7 +71,7 @@ impl Settings {
             random_pairs: scale.pick(5, 200, 2_000),
             crossing_pairs: scale.pick(2, 20, 200),
             control_images: scale.pick(10, 200, 1_000),
-            network_images: scale.pick(100, 600, 10_000),
+            network_images: scale.pick(100, 1_000, 10_000),
             weakest_edges: scale.pick(1, 4, 50),
             reach: scale.pick(0.0005, 1. / 64., 1.),
             eps: 8. / 255.,
