@@ -84,8 +84,7 @@ pub(crate) fn nearest(
 /// # Errors
 /// There is no such point.
 pub(crate) fn distance(points: &Tensor, one: usize, other: usize) -> Result<f64> {
-    let pair = [one, other].map(|row| points.narrow(0, row, 1));
-    let [one, other] = pair;
+    let [one, other] = [one, other].map(|row| points.narrow(0, row, 1));
     let pair = on_host(&Tensor::cat(&[one?, other?], 0)?)?;
     let (storage, layout) = pair.storage_and_layout();
     Ok(Numbers::of(&storage, layout)?.distance(0, 1))

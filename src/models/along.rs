@@ -3,11 +3,7 @@
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
-use crate::ops::points_between;
-
-/// A point of a segment: the numbers i and j of its ends among the given points, and the share t of the
-/// way from the first to the second.
-pub type Place = ([usize; 2], f64);
+use crate::ops::{Place, points_between};
 
 /// A network at points of straight segments between given ones, as [`Network::along`](super::Network::along) gives it.
 ///
@@ -27,18 +23,13 @@ pub trait Along: Send + Sync {
     fn logits(&self, places: &[Place]) -> Result<Tensor>;
 }
 
-/// A function of numbers that are affine in the point, which are known at the points.
-pub(super) struct AfterAffine<F> {
-    /// The numbers (N, D).
-    pub known: Tensor,
-    /// The logits of numbers (P, D).
-    pub rest: F,
-}
+/// A network whose logits are affine in the point: those at the points (N, classes).
+pub(super) struct AffineLogits(pub Tensor);
 
-impl<F: Fn(Tensor) -> Result<Tensor> + Send + Sync> Along for AfterAffine<F> {
+impl Along for AffineLogits {
     fn logits(&self, places: &[Place]) -> Result<Tensor> {
-        check(places, self.known.dim(0)?)?;
-        (self.rest)(points_between(&self.known, places)?)
+        check(places, self.0.dim(0)?)?;
+        points_between(&self.0, places)
     }
 }
 

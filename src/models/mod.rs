@@ -22,7 +22,7 @@ mod running;
 mod spectral_mlp;
 mod weights;
 
-pub use along::{Along, Place};
+pub use along::Along;
 pub use conv_mlp::ConvMlp;
 pub use decoder::{Decoder, DecoderParams};
 pub use enlarged::{Enlarged, enlarge};

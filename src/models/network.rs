@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use super::along::{self, Along, Place};
+use super::along::{self, Along};
 use super::layer::Layer;
 use crate::error::{Error, Result, first_line};
-use crate::ops::points_between;
+use crate::ops::{Place, points_between};
 
 /// A classifier as a sequence of stages, which can be read and resumed at every representation.
 ///

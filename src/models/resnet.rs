@@ -15,10 +15,10 @@ use candle_nn::{Init, VarBuilder};
 use self::layers::{Chain, Layers};
 use crate::error::{Error, Result};
 use crate::io::digest::{numbers, of_numbers};
-use crate::models::along::{self, AfterAffine};
+use crate::models::along::{self, AffineLogits};
 use crate::models::network::{named, point_by_point};
-use crate::models::{Along, Layer, Network, Place, Representation, Shared as _};
-use crate::ops::{Begun, global_avg_pool2d, linear, max_pool2d};
+use crate::models::{Along, Layer, Network, Representation, Shared as _};
+use crate::ops::{Begun, Place, global_avg_pool2d, linear, max_pool2d};
 
 /// A residual network, ResNet-18 to ResNet-152, whose weights have torchvision's names and shapes.
 ///
@@ -154,13 +154,11 @@ impl ResNet {
         stem.into_iter().chain(layers)
     }
 
-    /// The convolutions of [`ResNet::chains_from`] as one operation, and the stage after them.
-    fn convolutions_from(&self, index: usize) -> Option<(Chain, usize)> {
-        let mut chains = self.chains_from(index);
-        let first = chains.next()?.clone();
-        let (all, count) =
-            chains.fold((first, 1), |(all, count), next| (all.then(next), count + 1));
-        Some((all, index + count))
+    /// The convolutions at the beginning of these stages as one operation, and the stage after them.
+    fn convolutions(&self, stages: Range<usize>) -> Option<(Chain, usize)> {
+        let mut chains = self.chains_from(stages.start).take(stages.len());
+        let first = (chains.next()?.clone(), stages.start + 1);
+        Some(chains.fold(first, |(all, end), next| (all.then(next), end + 1)))
     }
 
     /// The number type of the weights.
@@ -190,14 +188,8 @@ impl Network for ResNet {
         let mut x = x.clone();
         let mut index = stages.start;
         while index < stages.end {
-            let chains = self.chains_from(index).take(stages.end - index);
-            let chains: Vec<_> = chains.collect();
-            (x, index) = match &chains[..] {
-                [first, second, rest @ ..] => {
-                    let start = first.then(second);
-                    let all = rest.iter().fold(start, |units, next| units.then(next));
-                    (all.forward(&x)?, index + chains.len())
-                }
+            (x, index) = match self.convolutions(index..stages.end) {
+                Some((all, end)) if end > index + 1 => (all.forward(&x)?, end),
                 _ => (named(self, index, &x)?, index + 1),
             };
         }
@@ -208,12 +200,10 @@ impl Network for ResNet {
     fn along(&self, index: usize, points: &Tensor) -> Result<Box<dyn Along>> {
         if matches!(index, 5 | 6) {
             // Nothing but affine maps.
-            return Ok(Box::new(AfterAffine {
-                known: self.forward_from(index, &points.detach())?,
-                rest: Ok,
-            }));
+            let logits = self.forward_from(index, &points.detach())?;
+            return Ok(Box::new(AffineLogits(logits)));
         }
-        if let Some((convolutions, next)) = self.convolutions_from(index)
+        if let Some((convolutions, next)) = self.convolutions(index..self.stages())
             && let Some(begun) = convolutions.begun(&points.detach())?
         {
             return Ok(Box::new(AfterConvolutions {

@@ -99,7 +99,7 @@ pub(crate) use activation::relu;
 pub use activation::{leaky_relu, leaky_relu_composite};
 pub use adam::{AdamStep, adam, adam_composite};
 pub use bands::{
-    PivotForce, band_forces, band_forces_composite, band_lengths, band_lengths_composite,
+    PivotForce, Place, band_forces, band_forces_composite, band_lengths, band_lengths_composite,
     band_points, band_points_composite, row_norms, row_norms_composite,
 };
 pub(crate) use conv_units::{Begun, Workspace, conv_units_in};

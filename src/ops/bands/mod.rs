@@ -13,4 +13,4 @@ pub use forces::{PivotForce, band_forces, band_forces_composite};
 pub use lengths::{band_lengths, band_lengths_composite};
 pub use norms::{row_norms, row_norms_composite};
 pub(crate) use points::points_between;
-pub use points::{band_points, band_points_composite};
+pub use points::{Place, band_points, band_points_composite};

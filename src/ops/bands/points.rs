@@ -40,14 +40,15 @@ pub fn band_points_composite(path: &Tensor, places: &[(usize, f64)]) -> crate::R
     on_bands(path, places, points_between_composite)
 }
 
-/// A point between two rows: their numbers, and the share of the way from the first to the second.
-pub(crate) type Between = ([usize; 2], f64);
+/// A point between two others: the numbers i and j of these, and the share t of the way from the first to
+/// the second.
+pub type Place = ([usize; 2], f64);
 
 /// `points` between rows of bands.
 fn on_bands(
     path: &Tensor,
     places: &[(usize, f64)],
-    points: fn(&Tensor, &[Between]) -> crate::Result<Tensor>,
+    points: fn(&Tensor, &[Place]) -> crate::Result<Tensor>,
 ) -> crate::Result<Tensor> {
     check(path, places)?;
     let (bands, rows, width) = path.dims3()?;
@@ -56,7 +57,7 @@ fn on_bands(
         let row = at / each * rows + segment;
         ([row, row + 1], *t)
     };
-    let places: Vec<Between> = places.iter().enumerate().map(place).collect();
+    let places: Vec<Place> = places.iter().enumerate().map(place).collect();
     let points = points(&path.reshape((bands * rows, width))?, &places)?;
     Ok(points.reshape((bands, each, width))?)
 }
@@ -66,7 +67,7 @@ fn on_bands(
 ///
 /// # Errors
 /// A row that there is not, or numbers that are not floating-point.
-pub(crate) fn points_between(rows: &Tensor, places: &[Between]) -> crate::Result<Tensor> {
+pub(crate) fn points_between(rows: &Tensor, places: &[Place]) -> crate::Result<Tensor> {
     if !is_fused(rows) {
         return points_between_composite(rows, places);
     }
@@ -74,12 +75,12 @@ pub(crate) fn points_between(rows: &Tensor, places: &[Between]) -> crate::Result
     Ok([rows].apply_detached(Points { places })?)
 }
 
-fn points_between_composite(rows: &Tensor, places: &[Between]) -> crate::Result<Tensor> {
+fn points_between_composite(rows: &Tensor, places: &[Place]) -> crate::Result<Tensor> {
     check_rows(rows, places)?;
     let (dtype, rows) = (rows.dtype(), widened("rows", &rows.detach())?);
     // A point whose share is 0 takes its first row twice: 0 · ∞ would not be a number.
     let ends = |end: usize| -> crate::Result<Tensor> {
-        let row = |(ends, t): &Between| {
+        let row = |(ends, t): &Place| {
             let own = if *t == (1 - end) as f64 { 1 - end } else { end };
             ends[own] as u32
         };
@@ -96,7 +97,7 @@ fn points_between_composite(rows: &Tensor, places: &[Between]) -> crate::Result<
     Ok(sum.to_dtype(dtype)?)
 }
 
-fn check_rows(rows: &Tensor, places: &[Between]) -> crate::Result<()> {
+fn check_rows(rows: &Tensor, places: &[Place]) -> crate::Result<()> {
     let (count, _) = rows.dims2()?;
     match places
         .iter()
@@ -129,7 +130,7 @@ fn check(path: &Tensor, places: &[(usize, f64)]) -> crate::Result<()> {
 const OPERATION: Operation = Operation::BandPoints;
 
 struct Points<'a> {
-    places: &'a [Between],
+    places: &'a [Place],
 }
 
 impl Kernel<1> for Points<'_> {

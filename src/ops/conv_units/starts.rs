@@ -6,16 +6,14 @@ use std::ops::Range;
 use pulp::Arch;
 
 use super::unit::ConvUnit;
+use crate::ops::bands::Place;
 use crate::ops::convolution::pixels::Pixels;
 use crate::ops::planes::{between, relu};
 use crate::ops::simd::{Float, vectorised};
 
-/// A point between two: their numbers, and the share of the way from the first to the second.
-pub(super) type Place = ([usize; 2], f64);
-
 /// Which units are affine functions of the argument, but for a ReLU at their end, and where those that
 /// others read lie in an image's row.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Starts {
     is_affine: Vec<bool>,
     offsets: Vec<Option<usize>>,

@@ -4,6 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{LANES, Pixels};
 use crate::error::Result;
+use crate::ops::planes::between;
 use crate::ops::simd::{self, vectorised};
 
 /// Loops over a point's numbers, with the widest vectors of the processor. All slices of a call have
@@ -37,12 +38,7 @@ impl Rows {
 
     /// to = (1 − share) a + share b.
     pub fn between(self, a: &[f64], b: &[f64], share: f64, to: &mut [f64]) {
-        vectorised!(self.arch, {
-            let other = 1. - share;
-            for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
-                *to = other * a + share * b;
-            }
-        });
+        between(self.arch, [a, b], share, to);
     }
 
     /// to = max((1 − share) a + share b, 0).

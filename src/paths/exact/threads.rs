@@ -1,8 +1,7 @@
 //! The windows of a segment on several threads, each of which goes through its own depth first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -37,30 +36,19 @@ pub(super) fn walk(
     chunk: usize,
     found: &mut Found,
 ) -> Result<f64> {
-    let (fronts, mut operations) = fronts(program, ends, chunk)?;
-    let threads = rayon::current_num_threads().min(fronts.len());
+    let (fronts, operations) = fronts(program, ends, chunk)?;
     let count = fronts.len();
-    let fronts: Vec<_> = fronts
-        .into_iter()
-        .map(|front| Mutex::new(Some(front)))
-        .collect();
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let fronts = &Mutex::new(fronts.into_iter().enumerate());
     let (sender, receiver) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..threads {
+    let heard = thread::scope(|scope| {
+        for _ in 0..rayon::current_num_threads().min(count) {
             let sender = sender.clone();
-            let (fronts, next, stop) = (&fronts, &next, &stop);
             scope.spawn(move || {
                 let mut host = Host::new(program, ends, chunk);
                 let mut is_heard = true;
-                while is_heard {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let front = fronts.get(number).and_then(taken);
-                    let Some(front) = front else { return };
+                while is_heard && let Some((number, front)) = taken(fronts) {
                     let mut walk = Walk::behind(host, front, number > 0);
-                    let mut send = |message| {
-                        !stop.load(Ordering::Relaxed) && sender.send((number, message)).is_ok()
-                    };
+                    let mut send = |message| sender.send((number, message)).is_ok();
                     let end = tell(&mut walk, &mut send);
                     is_heard = send(Message::End(end));
                     host = walk.engine;
@@ -68,11 +56,15 @@ pub(super) fn walk(
             });
         }
         drop(sender);
-        let heard = hear(&receiver, count, found);
-        stop.store(true, Ordering::Relaxed);
-        operations += heard?;
-        Ok(operations)
-    })
+        // When it returns, nobody listens any more.
+        hear(receiver, count, found)
+    })?;
+    Ok(operations + heard)
+}
+
+/// The next front that no thread has taken.
+fn taken<F: Iterator>(fronts: &Mutex<F>) -> Option<F::Item> {
+    fronts.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
 
 /// The first windows of a segment, in order, and the operations that they took.
@@ -105,11 +97,6 @@ fn fronts(program: &Program, ends: &[Vec<f64>; 2], chunk: usize) -> Result<(Vec<
     Ok((fronts, host.operations))
 }
 
-fn taken(front: &Mutex<Option<Front>>) -> Option<Front> {
-    // A panic elsewhere leaves it whole.
-    front.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
 /// Goes through a front, and sends what it finds until nobody listens.
 fn tell(walk: &mut Walk<Host>, send: &mut impl FnMut(Message) -> bool) -> Result<()> {
     let mut told = walk.engine.operations;
@@ -129,36 +116,35 @@ fn tell(walk: &mut Walk<Host>, send: &mut impl FnMut(Message) -> bool) -> Result
 
 /// Gives the points of all fronts to `found`, in order, until that breaks; the operations that they
 /// took.
-fn hear(receiver: &Receiver<(usize, Message)>, count: usize, found: &mut Found) -> Result<f64> {
+fn hear(receiver: Receiver<(usize, Message)>, count: usize, found: &mut Found) -> Result<f64> {
     let mut operations = 0.;
-    let mut early: HashMap<usize, Vec<Message>> = HashMap::new();
-    for number in 0..count {
-        let mut waiting = early.remove(&number).unwrap_or_default().into_iter();
+    let mut early: HashMap<usize, VecDeque<Message>> = HashMap::new();
+    let mut next = |number| {
+        if let Some(message) = early.get_mut(&number).and_then(VecDeque::pop_front) {
+            return Some(message);
+        }
         loop {
-            let message = match waiting.next() {
-                Some(message) => message,
-                None => match receiver.recv() {
-                    Ok((own, message)) if own == number => message,
-                    Ok((other, message)) => {
-                        early.entry(other).or_default().push(message);
-                        continue;
-                    }
-                    // A thread has panicked, which its scope tells.
-                    Err(_) => return Ok(operations),
-                },
-            };
-            match message {
+            // None are left if a thread has panicked, which its scope tells.
+            let (own, message) = receiver.recv().ok()?;
+            if own == number {
+                return Some(message);
+            }
+            early.entry(own).or_default().push_back(message);
+        }
+    };
+    for number in 0..count {
+        while let Some(message) = next(number) {
+            let (points, work) = match message {
+                Message::Points(points, work) => (points, work),
                 Message::End(end) => {
                     end?;
                     break;
                 }
-                Message::Points(points, work) => {
-                    operations += work;
-                    for (point, logits) in points {
-                        if found(point, &logits)?.is_break() {
-                            return Ok(operations);
-                        }
-                    }
+            };
+            operations += work;
+            for (point, logits) in points {
+                if found(point, &logits)?.is_break() {
+                    return Ok(operations);
                 }
             }
         }

@@ -59,8 +59,7 @@ impl Regions {
             .iter()
             .partition(|edge| edge.kind == EdgeKind::Band);
         search.begin();
-        // Each stands for itself, and the more together, the less do threads wait for each other.
-        for edges in segments.chunks(4 * params.batch_size) {
+        for edges in segments.chunks(params.batch_size) {
             let tested = search.refine(edges.to_vec(), self.samples)?;
             for tested in tested.iter().filter(|tested| tested.holds) {
                 search.join(tested.edge);
