@@ -18,10 +18,10 @@ use isopath::ops::{
     batch_norm_eval, batch_norm_eval_composite, conv_transpose2d, conv_transpose2d_composite,
     conv_units, conv_units_composite, conv2d, conv2d_composite, conv2d_relu, conv2d_relu_composite,
     cross_entropies, cross_entropies_composite, cross_entropy, cross_entropy_composite,
-    global_avg_pool2d, global_avg_pool2d_composite, isometric, isometric_composite, isometric_to,
-    isometric_to_composite, leaky_relu, leaky_relu_composite, linear, linear_composite,
-    linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite, row_norms,
-    row_norms_composite,
+    global_avg_pool2d, global_avg_pool2d_composite, gram_sums, gram_sums_composite, isometric,
+    isometric_composite, isometric_to, isometric_to_composite, leaky_relu, leaky_relu_composite,
+    linear, linear_composite, linear_tanh, linear_tanh_composite, max_pool2d, max_pool2d_composite,
+    row_norms, row_norms_composite,
 };
 use isopath::rng::Rng;
 
@@ -83,6 +83,7 @@ fn every_operation_equals_its_twin() -> Result<()> {
             Operation::CrossEntropies => cross_entropies_twins()?,
             Operation::CrossEntropy => cross_entropy_twins()?,
             Operation::GlobalAvgPool2d => global_avg_pool2d_twins()?,
+            Operation::GramSums => gram_sums_twins()?,
             Operation::Isometric => isometric_twins()?,
             Operation::IsometricTo => isometric_to_twins()?,
             Operation::LeakyRelu => leaky_relu_twins()?,
@@ -108,6 +109,12 @@ fn linear_twins(fused: Linear, composite: Linear) -> Result<()> {
         composite(&there(&x)?, &there(&weight)?, &there(&bias)?),
         &[&x, &weight, &bias],
     )
+}
+
+fn gram_sums_twins() -> Result<()> {
+    let weight = random("weight", &[3, 6])?;
+    let composite = gram_sums_composite(&there(&weight)?);
+    assert_twins(gram_sums(&weight), composite, &[&weight])
 }
 
 /// Points, their representations and the cell of each.

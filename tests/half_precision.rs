@@ -13,8 +13,8 @@ use isopath::ops::{
     AdamStep, Conv2dParams, ConvTranspose2dParams, ConvUnit, Distances, Operation, PivotForce,
     UnitNorm, adam, band_forces, band_lengths, band_points, batch_norm, batch_norm_eval,
     conv_transpose2d, conv_units, conv2d, conv2d_relu, cross_entropies, cross_entropy,
-    fold_batch_norm, global_avg_pool2d, isometric, isometric_to, leaky_relu, linear, linear_tanh,
-    max_pool2d, row_norms,
+    fold_batch_norm, global_avg_pool2d, gram_sums, isometric, isometric_to, leaky_relu, linear,
+    linear_tanh, max_pool2d, row_norms,
 };
 
 /// Far beyond the numbers at which sums stall.
@@ -93,6 +93,12 @@ fn sums_of_thousands_are_right_or_refused() -> Result<()> {
                 Operation::ConvUnits => units(half)?,
                 Operation::CrossEntropies | Operation::CrossEntropy => entropies(half)?,
                 Operation::GlobalAvgPool2d => means(half)?,
+                Operation::GramSums => {
+                    // One column: s = N/4, and its gradient in each number is twice the number.
+                    let weight = half.full(0.5, &[N, 1])?;
+                    let sums = gram_sums(&weight)?;
+                    half.check(&sums, N as f64 / 4., None, &[(&weight, 1.)])?;
+                }
                 Operation::Isometric => isometries(half)?,
                 Operation::IsometricTo => distances_are_refused(half)?,
                 Operation::LeakyRelu => {

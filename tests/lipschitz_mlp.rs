@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{CPU, assert_close, gradients_along, message, values, wave};
+use common::{
+    CPU, assert_close, gradients_along, message, run_with_every_instruction_set, values, wave,
+    with_threads,
+};
 use isopath::Result;
 use isopath::candle::{DType, Tensor, Var};
 use isopath::datasets::Dataset;
@@ -12,6 +15,7 @@ use isopath::metrics::accuracy;
 use isopath::models::{
     Activation, LipschitzMlp, Mlp, Model, Network as _, Representation, almost_orthogonal,
 };
+use isopath::ops::{gram_sums, gram_sums_composite};
 use isopath::optimizers::Optimizer;
 use isopath::progress::Progress;
 use isopath::rng::Rng;
@@ -76,6 +80,81 @@ fn rescaling_and_its_gradient_are_those_of_pytorch() -> Result<()> {
     ];
     assert_close(gradient, &expected.concat(), 1e-14);
     Ok(())
+}
+
+/// The sums and their gradient where the rows are several parts, from a matrix with a column of zeros and one that
+/// is orthogonal to others, in whole numbers: then both ways are exact.
+#[test]
+fn gram_sums_are_those_of_the_definition_on_any_number_of_threads() -> Result<()> {
+    for (outputs, inputs) in [(1, 1), (3, 31), (5, 32), (4, 33), (9, 100), (130, 70)] {
+        let whole = (wave(&[outputs, inputs], 1.)? * 3.)?.round()?;
+        let zeros = Tensor::zeros((outputs, 1), DType::F64, CPU)?;
+        let weight = Var::from_tensor(&Tensor::cat(&[&whole, &zeros], 1)?)?;
+        let along = (wave(&[inputs + 1], 2.)? * 5.)?.round()?;
+        let both = |sums: Tensor| -> Result<[Vec<f64>; 2]> {
+            let gradient = gradients_along(&sums, &along, &[&weight])?.concat();
+            Ok([values(&sums), gradient])
+        };
+        let expected = both(gram_sums_composite(&weight)?)?;
+        let rows = values(&weight);
+        let product = |i: usize, j: usize| -> f64 {
+            let columns = rows.chunks(inputs + 1);
+            columns.map(|row| row[i] * row[j]).sum()
+        };
+        let sum = |i: usize| (0..=inputs).map(|j| product(i, j).abs()).sum();
+        assert_eq!(expected[0], (0..=inputs).map(sum).collect::<Vec<f64>>());
+        assert!(expected[1].iter().any(|gradient| *gradient != 0.));
+        for threads in 1..4 {
+            assert_eq!(
+                with_threads(threads, || both(gram_sums(&weight)?))?,
+                expected
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Central differences, in f64.
+#[test]
+fn gram_sums_have_the_gradient_of_differences() -> Result<()> {
+    let (numbers, along) = (wave(&[3, 5], 0.4)?, wave(&[5], 0.9)?);
+    let weight = Var::from_tensor(&numbers)?;
+    let gradient = &gradients_along(&gram_sums(&weight)?, &along, &[&weight])?[0];
+    let numbers = values(&numbers);
+    for (at, gradient) in gradient.iter().enumerate() {
+        let value = |step: f64| -> Result<f64> {
+            let mut moved = numbers.clone();
+            moved[at] += step;
+            let moved = Tensor::from_vec(moved, (3, 5), CPU)?;
+            Ok((gram_sums(&moved)? * &along)?.sum_all()?.to_scalar()?)
+        };
+        // A quadratic function between the signs' changes: no error but that of rounding, 1e-16 / step.
+        let difference = (value(1e-4)? - value(-1e-4)?) / 2e-4;
+        assert!((difference - gradient).abs() < 1e-10, "{at}: {difference}");
+    }
+    Ok(())
+}
+
+#[test]
+fn gram_sums_refuse_what_is_no_matrix() -> Result<()> {
+    let numbers = Tensor::zeros((2, 3, 4), DType::F32, CPU)?;
+    let expected = "gram_sums: weight has shape [2, 3, 4]; expected (outputs, inputs)";
+    assert_eq!(message(gram_sums(&numbers)), expected);
+    assert_eq!(message(gram_sums_composite(&numbers)), expected);
+    let whole = Tensor::zeros((2, 3), DType::U32, CPU)?;
+    assert!(message(gram_sums(&whole)).contains("floating-point"));
+    assert!(
+        values(&gram_sums(&Tensor::zeros((0, 2), DType::F64, CPU)?)?)
+            .iter()
+            .all(|x| *x == 0.)
+    );
+    assert!(values(&gram_sums(&Tensor::zeros((2, 0), DType::F64, CPU)?)?).is_empty());
+    Ok(())
+}
+
+#[test]
+fn gram_sums_with_every_instruction_set() {
+    run_with_every_instruction_set("gram_sums_with_every_instruction_set");
 }
 
 /// Central differences of the whole network's output in each weight, in f64.

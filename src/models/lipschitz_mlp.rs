@@ -9,7 +9,7 @@ use super::mlp::{Activation, Mlp};
 use super::rescaled::{Rescaled, Rescaling};
 use crate::error::{Error, Result};
 use crate::models::{Layer, Network};
-use crate::ops::widened;
+use crate::ops::{gram_sums, widened};
 
 /// Where a column's sum is smaller, it counts as that.
 const LEAST: f64 = 1e-12;
@@ -42,7 +42,7 @@ pub fn almost_orthogonal(weight: &Tensor) -> Result<Tensor> {
         ));
     }
     let wide = widened("weight", weight)?;
-    let sums = wide.t()?.contiguous()?.matmul(&wide)?.abs()?.sum(1)?;
+    let sums = gram_sums(&wide)?;
     let least = sums.ones_like()?.affine(LEAST, 0.)?;
     let scales = sums.maximum(&least)?.powf(-0.5)?;
     Ok(wide.broadcast_mul(&scales)?.to_dtype(weight.dtype())?)

@@ -87,6 +87,7 @@ mod operation;
 mod planes;
 mod pooling;
 mod simd;
+mod sums;
 
 pub(crate) use bands::points_between;
 pub(crate) use dtype::widened;
@@ -116,7 +117,9 @@ pub use cross_entropy::{
 pub use isometric::{
     Distances, isometric, isometric_composite, isometric_to, isometric_to_composite,
 };
-pub use linear::{linear, linear_composite, linear_tanh, linear_tanh_composite};
+pub use linear::{
+    gram_sums, gram_sums_composite, linear, linear_composite, linear_tanh, linear_tanh_composite,
+};
 pub use normalisation::{
     BatchNorm, batch_norm, batch_norm_composite, batch_norm_eval, batch_norm_eval_composite,
     fold_batch_norm, running_statistics,

@@ -42,6 +42,7 @@ operations! {
     CrossEntropies cross_entropies
     CrossEntropy cross_entropy
     GlobalAvgPool2d global_avg_pool2d
+    GramSums gram_sums
     Isometric isometric
     IsometricTo isometric_to
     LeakyRelu leaky_relu

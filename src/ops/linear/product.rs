@@ -78,12 +78,20 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// All of `storage`, row by row.
+    pub(super) fn of(storage: &'a CpuStorage, dims: (usize, usize)) -> Self {
+        Self {
+            storage,
+            layout: Layout::contiguous(dims),
+        }
+    }
+
     pub(super) fn transposed(self) -> Result<Self> {
         let layout = self.layout.transpose(0, 1)?;
         Ok(Self { layout, ..self })
     }
 
-    fn rows(&self, first: usize, count: usize) -> Result<Self> {
+    pub(super) fn rows(&self, first: usize, count: usize) -> Result<Self> {
         let layout = self.layout.narrow(0, first, count)?;
         Ok(Self { layout, ..*self })
     }
@@ -94,7 +102,7 @@ impl<'a> Matrix<'a> {
 }
 
 /// a·b on one thread, unless `gemm` takes more.
-fn whole<T: Float>(a: Matrix, b: Matrix) -> Result<Vec<T>> {
+pub(super) fn whole<T: Float>(a: Matrix, b: Matrix) -> Result<Vec<T>> {
     static THRESHOLD: Once = Once::new();
     THRESHOLD.call_once(|| gemm::set_threading_threshold(WORTH_THREADS));
 
