@@ -87,7 +87,6 @@ mod operation;
 mod planes;
 mod pooling;
 mod simd;
-mod sums;
 
 pub(crate) use bands::points_between;
 pub(crate) use dtype::widened;

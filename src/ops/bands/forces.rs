@@ -4,13 +4,12 @@ use candle_core::{D, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::norms::row_norms_composite;
-use super::rows::dims;
+use super::rows::{dims, sums};
 use crate::error::Error;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{Float, arch, vectorised};
-use crate::ops::sums::sums;
 
 /// The factors in the force on a pivot, for [`band_forces`].
 ///

@@ -4,12 +4,11 @@ use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::norms::row_norms_composite;
-use super::rows::dims;
+use super::rows::{dims, sums};
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{Float, arch, vectorised};
-use crate::ops::sums::sums;
 
 /// The lengths of the segments of bands, without a gradient.
 ///

@@ -3,11 +3,11 @@
 use candle_core::{D, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::rows::sums;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
 use crate::ops::simd::{Float, arch, vectorised};
-use crate::ops::sums::sums;
 
 /// The lengths of rows of numbers, such as the forces on the pivots of bands;
 /// without a gradient.

@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::ops::custom::{Argument, Arguments, Kernel};
 use crate::ops::dtype::{is_fused, widened};
 use crate::ops::operation::Operation;
+use crate::ops::planes::sum;
 use crate::ops::simd::{Float, arch, vectorised};
-use crate::ops::sums::sums;
 
 /// Rows of the Gram matrix that a thread has at a time.
 const ROWS: usize = 32;
@@ -73,14 +73,13 @@ impl Kernel<1> for GramSums {
     fn forward<T: Float>(&self, [weight]: [Argument<'_, T>; 1]) -> Result<(Vec<T>, Shape)> {
         let arch = arch()?;
         let size = |row: &[T]| {
-            let [sum] = vectorised!(arch, {
-                sums(
-                    [row],
+            T::from_f64(vectorised!(arch, {
+                sum(
+                    row,
                     #[inline(always)]
-                    |[number]| [times_sign(number, number)],
+                    |number| number.abs(),
                 )
-            });
-            T::from_f64(sum)
+            }))
         };
         let (inputs, found) = by_rows(weight, |_, gram, inputs| {
             Ok(gram.chunks(inputs).map(size).collect())

@@ -219,10 +219,20 @@ fn activate(
     };
     match activation {
         Activation::Identity => fill(before, &mut lines, &mut after, |_| identity)?,
-        Activation::Relu => fill(before, &mut lines, &mut after, |x| relu(x, own))?,
-        Activation::Tanh => fill(before, &mut lines, &mut after, |x| {
-            tanh_line(x, own, arithmetic)
-        })?,
+        Activation::Relu => fill(
+            before,
+            &mut lines,
+            &mut after,
+            #[inline(always)]
+            |x| relu(x, own),
+        )?,
+        Activation::Tanh => fill(
+            before,
+            &mut lines,
+            &mut after,
+            #[inline(always)]
+            |x| tanh_line(x, own, arithmetic),
+        )?,
     }
     let mut largest = vec![0.; units];
     for row in 0..numbers / units {
@@ -236,7 +246,10 @@ fn activate(
     Ok((lines, after))
 }
 
-/// One pass over all units, in vectors.
+/// Units of a turn of [`fill`].
+const UNITS: usize = 8;
+
+/// One pass over all units, in vectors: only code that is inlined becomes part of them.
 fn fill(
     before: &Ranges,
     lines: &mut Lines,
@@ -244,27 +257,60 @@ fn fill(
     line_of: impl Fn(Range) -> Line,
 ) -> Result<()> {
     vectorised!(arch()?, {
-        let x = before.middles.iter().zip(&before.slopes).zip(&before.radii);
-        let line = lines
-            .slopes
-            .iter_mut()
-            .zip(&mut lines.offsets)
-            .zip(&mut lines.errors);
-        let y = after
-            .middles
-            .iter_mut()
-            .zip(&mut after.slopes)
-            .zip(&mut after.radii);
-        for ((((middle, slope), radius), ((a, b), e)), ((m, d), r)) in x.zip(line).zip(y) {
+        let x = [&before.middles, &before.slopes, &before.radii];
+        let x = x.map(|numbers| numbers.as_chunks::<UNITS>());
+        let y = [
+            &mut lines.slopes,
+            &mut lines.offsets,
+            &mut lines.errors,
+            &mut after.middles,
+            &mut after.slopes,
+            &mut after.radii,
+        ];
+        let mut y = y.map(|numbers| numbers.as_chunks_mut::<UNITS>());
+        // Results of their own first: the compiler makes no vectors of a loop whose nine lists it would have to find
+        // apart from one another.
+        let mut own = [[0.; UNITS]; 6];
+        for at in 0..x[0].0.len() {
+            let [middles, slopes, radii] = [&x[0].0[at], &x[1].0[at], &x[2].0[at]];
+            for unit in 0..UNITS {
+                let x = Range {
+                    middle: middles[unit],
+                    slope: slopes[unit],
+                    radius: radii[unit],
+                };
+                let line = line_of(x);
+                let y = line.of(x);
+                own[0][unit] = line.slope;
+                own[1][unit] = line.offset;
+                own[2][unit] = line.error;
+                own[3][unit] = y.middle;
+                own[4][unit] = y.slope;
+                own[5][unit] = y.radius;
+            }
+            for (y, own) in y.iter_mut().zip(&own) {
+                y.0[at] = *own;
+            }
+        }
+        for at in 0..x[0].1.len() {
             let x = Range {
-                middle: *middle,
-                slope: *slope,
-                radius: *radius,
+                middle: x[0].1[at],
+                slope: x[1].1[at],
+                radius: x[2].1[at],
             };
             let line = line_of(x);
-            let y = line.of(x);
-            (*a, *b, *e) = (line.slope, line.offset, line.error);
-            (*m, *d, *r) = (y.middle, y.slope, y.radius);
+            let own = line.of(x);
+            let own = [
+                line.slope,
+                line.offset,
+                line.error,
+                own.middle,
+                own.slope,
+                own.radius,
+            ];
+            for (y, own) in y.iter_mut().zip(own) {
+                y.1[at] = own;
+            }
         }
     });
     Ok(())
