@@ -57,14 +57,14 @@ pub struct Settings {
 impl Settings {
     /// The settings at a scale.
     ///
-    /// `quick`: the first 200 test images. `default`: all 10,000. `paper`: 50,000 training images as
-    /// well, with twice as many samples.
+    /// `quick`: the first 200 test images. `default`: all 10,000, with 6 parts of a segment. `paper`:
+    /// 50,000 training images as well, with 16.
     pub fn of(scale: Scale) -> Self {
         Self {
             scale,
             test_images: scale.pick(200, 10_000, 10_000),
             training_images: scale.pick(0, 0, 50_000),
-            samples: scale.pick(4, 8, 16),
+            samples: scale.pick(4, 6, 16),
             denser: 4,
             neighbors: 10,
             max_tests_per_point: scale.pick(10, 60, 200),
