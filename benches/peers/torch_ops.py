@@ -79,10 +79,31 @@ def training_step(name, sizes, n, beta, labels, full_batch):
     case(name, step)
 
 
+def lipschitz_step(name, sizes, n):
+    """One step of Adam on the cross-entropy of a network of almost orthogonal layers."""
+    layers = [torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]
+    adam = torch.optim.Adam([parameter for layer in layers for parameter in layer.parameters()])
+    x, labels = torch.rand(n, sizes[0]), torch.arange(n) * sizes[-1] // n
+
+    def step():
+        h = x
+        for layer in layers:
+            sums = (layer.weight.T @ layer.weight).abs().sum(1).clamp_min(1e-12)
+            h = F.linear(torch.tanh(h) if layer is not layers[0] else h, layer.weight * sums.rsqrt(), layer.bias)
+        adam.zero_grad()
+        F.cross_entropy(h, labels).backward()
+        adam.step()
+
+    case(name, step)
+
+
 def networks():
     digits, rings = torch.randint(0, 10, (100,)), torch.arange(1600) * 2 // 1600
     training_step("mnist lil training step batch=100", [784, 100, 100, 100, 100, 10], 100, 0.1, digits, False)
     training_step("rings lil training step n=1600", [3, 20, 20, 20, 20, 2], 1600, 1, rings, True)
+    lipschitz_step("mnist 1-lipschitz training step batch=100", [784, 100, 100, 100, 100, 10], 100)
+
+
 # Images, channels, outputs, image size, kernel size, stride, padding: those of `benches/ops/convolutions.rs`.
 SHAPES = [
     (32, 64, 64, 32, 3, 1, 1),
