@@ -106,6 +106,11 @@ pub(super) fn whole<T: Float>(a: Matrix, b: Matrix) -> Result<Vec<T>> {
     static THRESHOLD: Once = Once::new();
     THRESHOLD.call_once(|| gemm::set_threading_threshold(WORTH_THREADS));
 
+    let ((rows, terms), (others, columns)) = (a.dims()?, b.dims()?);
+    if terms == others && rows * terms * columns == 0 {
+        // There may be no place in memory at which it begins.
+        return Ok(vec![T::zero(); rows * columns]);
+    }
     let (of_a, of_b) = (a.storage.as_slice::<T>()?, b.storage.as_slice::<T>()?);
     if let Some(product) = narrow::product(of_a, &a.layout, of_b, &b.layout)? {
         return Ok(product);
@@ -124,9 +129,6 @@ fn by_gemm<T: Float>((a, of_a): (&[T], &Layout), (b, of_b): (&[T], &Layout)) -> 
         bail!("linear: {rows}×{terms} times {others}×{columns}; expected equal inner sizes")
     }
     let mut product = vec![T::zero(); rows * columns];
-    if product.is_empty() || terms == 0 {
-        return Ok(product);
-    }
     let (a, b) = (inside(a, of_a)?, inside(b, of_b)?);
     let [a_rows, a_columns] = strides(of_a);
     let [b_rows, b_columns] = strides(of_b);
