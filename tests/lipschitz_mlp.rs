@@ -82,11 +82,11 @@ fn rescaling_and_its_gradient_are_those_of_pytorch() -> Result<()> {
     Ok(())
 }
 
-/// The sums and their gradient where the rows are several parts, from a matrix with a column of zeros and one that
-/// is orthogonal to others, in whole numbers: then both ways are exact.
+/// The sums and their gradient, in one and several parts, of whole numbers with a column of zeros: then both ways are
+/// exact.
 #[test]
 fn gram_sums_are_those_of_the_definition_on_any_number_of_threads() -> Result<()> {
-    for (outputs, inputs) in [(1, 1), (3, 31), (5, 32), (4, 33), (9, 100), (130, 70)] {
+    for (outputs, inputs) in [(1, 1), (5, 32), (3, 223), (4, 250), (9, 100), (130, 70)] {
         let whole = (wave(&[outputs, inputs], 1.)? * 3.)?.round()?;
         let zeros = Tensor::zeros((outputs, 1), DType::F64, CPU)?;
         let weight = Var::from_tensor(&Tensor::cat(&[&whole, &zeros], 1)?)?;
